@@ -1,0 +1,60 @@
+"""Gaussian mixture models that say how sure they are.
+
+    import bayesgmm as bg
+    tree = bg.fit(X, bg.MixtureSpec(n_components=3), random_seed=1)
+    bg.diagnose(tree)
+
+Names are imported when they are first used, so that ``import bayesgmm`` costs nothing.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "fitting": ("fit", "estimate", "build_model"),
+    "examples": ("example_fit",),
+    "priors.spec": ("MixtureSpec",),
+    "priors.weights": ("Dirichlet",),
+    "priors.means": ("NormalMeans",),
+    "priors.scales": ("HalfNormal", "LogNormal", "Exponential", "Gamma", "InverseGamma"),
+    "priors.correlations": ("LKJ",),
+    "priors.covariances": (
+        "Full", "Tied", "Diagonal", "Spherical", "TiedDiagonal", "TiedSpherical",
+    ),
+    "estimation.em": ("EM",),
+    "estimation.point_estimate": ("PointEstimate", "Status"),
+    "parameters": ("MixtureParameters",),
+    "engines.nuts": ("NUTS",),
+    "engines.advi": ("ADVI",),
+    "posterior.relabel.ecr": ("ECR",),
+    "posterior.storage": ("save", "load"),
+    "analysis.cluster": ("cluster",),
+    "analysis.density": ("log_density",),
+    "analysis.generate": ("generate",),
+    "analysis.predictive": ("posterior_predictive",),
+    "analysis.summarize": ("summarize",),
+    "analysis.diagnose": ("diagnose", "Diagnosis", "Finding"),
+    "errors": (
+        "BayesGMMError", "DataError", "SpecificationError", "SchemaError", "NotFittedError",
+        "MissingDependencyError", "BayesGMMWarning", "ConvergenceWarning", "LabelSwitchingWarning",
+    ),
+}  # fmt: skip
+_HOME_OF = {name: f"bayesgmm.{home}" for home, names in _HOMES.items() for name in names}
+_MODULES = {"datasets": "bayesgmm.data.datasets"}
+
+__version__ = "0.1.0"
+__all__ = sorted([*_HOME_OF, *_MODULES])
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        value: object = import_module(_MODULES[name])
+    elif name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    else:
+        raise AttributeError(f"module 'bayesgmm' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

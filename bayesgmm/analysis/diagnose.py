@@ -1,0 +1,215 @@
+"""Can this posterior be trusted? A verdict in words, and the figures behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.schema import CHAIN, DATA, DRAW, record, validate
+
+RHAT_LIMIT = 1.01
+"""Vehtari et al. (2021), section 4.4."""
+
+ESS_LIMIT = 400
+"""Effective draws, bulk and tail, below which R-hat itself is too noisy (same source)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, and what to do about it."""
+
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.remedy}"
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """The verdict on a posterior.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether the draws can be used as they are.
+    verdict : str
+        One line in words.
+    findings : tuple of Finding
+        What is wrong, each with its remedy; empty where nothing is.
+    figures : xarray.Dataset
+        ``rhat``, ``ess_bulk`` and ``ess_tail`` of the worst entry of each variable, dim
+        ``variable``; attribute ``divergences``.
+    """
+
+    passed: bool
+    verdict: str
+    findings: tuple[Finding, ...]
+    figures: xr.Dataset
+
+    def __str__(self) -> str:
+        lines = [self.verdict, *(f"  - {finding}" for finding in self.findings), "", self._table()]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _table(self) -> str:
+        rows = [f"{'worst entry of':<16}{'R-hat':>8}{'bulk ESS':>10}{'tail ESS':>10}"]
+        for name in self.figures["variable"].values:
+            entry = self.figures.sel(variable=name)
+            rhat, bulk, tail = (float(entry[key]) for key in ("rhat", "ess_bulk", "ess_tail"))
+            shown = "-" if np.isnan(rhat) else f"{rhat:.3f}"
+            rows.append(f"{name:<16}{shown:>8}{bulk:>10.0f}{tail:>10.0f}")
+        return "\n".join(rows)
+
+
+def diagnose(tree: xr.DataTree) -> Diagnosis:
+    """Judge whether the draws of a fit have converged to one distribution.
+
+    Looks at the rank-normalised split R-hat and the bulk and tail effective sample sizes of the
+    relabelled parameters and of the log-likelihood, which no labelling can change, and at
+    divergent transitions (Vehtari et al., 2021).
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+
+    Returns
+    -------
+    Diagnosis
+        With ``passed``, ``verdict``, ``findings`` (each with its remedy) and ``figures``.
+
+    Raises
+    ------
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    References
+    ----------
+    Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. and Buerkner, P.-C. (2021).
+    Rank-normalization, folding, and localization: an improved R-hat for assessing convergence
+    of MCMC. Bayesian Analysis 16, 667-718.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> diagnosis = bg.diagnose(bg.example_fit())
+    >>> diagnosis.passed
+    True
+    """
+    validate(tree)
+    figures = _figures(_judged(tree))
+    statistics = tree["sample_stats"]
+    divergent = int(statistics["diverging"].sum()) if "diverging" in statistics else 0
+    figures.attrs["divergences"] = divergent
+    if tree["posterior"].sizes[CHAIN] == 1 and "elbo" in record(tree):
+        return _judge_approximation(tree, figures)
+    findings = tuple(_findings(tree, figures, divergent))
+    return Diagnosis(not findings, _verdict(tree, figures, findings), findings, figures)
+
+
+def _judged(tree: xr.DataTree) -> xr.Dataset:
+    """Gather the quantities that are judged: parameters, log-likelihood, log posterior."""
+    quantities = tree["posterior"].to_dataset()[["weights", "means", "scales"]]
+    posterior = tree["posterior"].to_dataset()
+    if "correlations" in posterior:
+        size = posterior.sizes["feature"]
+        rows, columns = (xr.DataArray(index, dims="pair") for index in np.tril_indices(size, -1))
+        lower = posterior["correlations"].isel(feature=rows, feature_bis=columns)
+        quantities["correlations"] = lower.drop_vars(["feature", "feature_bis"])
+    if posterior.sizes["component"] == 1:  # its weight is 1 in every draw
+        quantities = quantities.drop_vars("weights")
+    if "log_likelihood" in tree.children:
+        quantities["log-likelihood"] = tree["log_likelihood"][DATA].sum("obs_id")
+    if "lp" in tree["sample_stats"]:
+        quantities["log posterior"] = tree["sample_stats"]["lp"]
+    return quantities
+
+
+def _figures(quantities: xr.Dataset) -> xr.Dataset:
+    import arviz_stats
+
+    several_chains = quantities.sizes[CHAIN] > 1 and quantities.sizes[DRAW] >= 4
+    names = list(quantities.data_vars)
+    rhat = np.full(len(names), np.nan)
+    bulk, tail = np.empty(len(names)), np.empty(len(names))
+    for place, name in enumerate(names):
+        one = quantities[[name]]
+        bulk[place] = arviz_stats.ess(one, method="bulk")[name].min()
+        tail[place] = arviz_stats.ess(one, method="tail")[name].min()
+        if several_chains:
+            rhat[place] = arviz_stats.rhat(one)[name].max()
+    return xr.Dataset(
+        {
+            "rhat": ("variable", rhat),
+            "ess_bulk": ("variable", bulk),
+            "ess_tail": ("variable", tail),
+        },
+        coords={"variable": names},
+    )
+
+
+def _findings(tree: xr.DataTree, figures: xr.Dataset, divergent: int) -> list[Finding]:
+    findings = []
+    if record(tree).get("partial"):
+        findings.append(Finding(
+            "The run was interrupted and holds only the draws that were finished.",
+            "Run it again to the end before you rely on it.",
+        ))  # fmt: skip
+    if figures["rhat"].isnull().any():
+        findings.append(Finding(
+            "There is one chain only, so convergence cannot be judged.",
+            "Run at least four, with NUTS(chains=4).",
+        ))  # fmt: skip
+    bad = figures.where(figures["rhat"] > RHAT_LIMIT, drop=True)
+    if bad.sizes["variable"]:
+        findings.append(Finding(
+            f"The chains disagree: R-hat of {_named(bad)} is up to {float(bad['rhat'].max()):.3f}, "
+            f"above {RHAT_LIMIT}.",
+            "Sample longer (draws and tune); if that does not help the posterior has several "
+            "modes: use fewer components or stronger priors.",
+        ))  # fmt: skip
+    smallest = np.minimum(figures["ess_bulk"], figures["ess_tail"])
+    few = figures.where(smallest < ESS_LIMIT, drop=True)
+    if few.sizes["variable"]:
+        findings.append(Finding(
+            f"Too few effective draws: {float(smallest.min()):.0f} for {_named(few)}, "
+            f"below {ESS_LIMIT}.",
+            "Raise draws.",
+        ))  # fmt: skip
+    if divergent:
+        findings.append(Finding(
+            f"{divergent} transitions diverged: parts of the posterior may be missing.",
+            "Raise target_accept to 0.95, or keep scales further from zero by their prior.",
+        ))  # fmt: skip
+    return findings
+
+
+def _named(figures: xr.Dataset) -> str:
+    return ", ".join(str(name) for name in figures["variable"].values)
+
+
+def _verdict(tree: xr.DataTree, figures: xr.Dataset, findings: tuple[Finding, ...]) -> str:
+    if findings:
+        count = len(findings)
+        return f"Not to be trusted yet: {count} finding{'s' if count > 1 else ''}."
+    posterior = tree["posterior"]
+    smallest = float(np.minimum(figures["ess_bulk"], figures["ess_tail"]).min())
+    return (
+        f"Converged: {posterior.sizes[CHAIN]} chains of {posterior.sizes[DRAW]} draws agree "
+        f"(R-hat at most {float(figures['rhat'].max()):.3f}, at least {smallest:.0f} effective "
+        f"draws, no divergences)."
+    )
+
+
+def _judge_approximation(tree: xr.DataTree, figures: xr.Dataset) -> Diagnosis:
+    finding = Finding(
+        "These are draws from a normal approximation of the posterior, whose error they cannot "
+        "show.",
+        "Compare with NUTS() before you rely on the intervals.",
+    )
+    verdict = f"An approximation (ELBO {record(tree)['elbo']:.1f}), not a converged sample."
+    return Diagnosis(False, verdict, (finding,), figures)

@@ -1,0 +1,90 @@
+"""Replicated tables: what the model would have expected to see."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.analysis.generate import draw_rows
+from bayesgmm.errors import SpecificationError
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW, validate
+from bayesgmm.seeds import RandomSeed, generator
+
+
+def posterior_predictive(
+    tree: xr.DataTree, *, draws: int = 100, random_seed: RandomSeed = None
+) -> xr.DataTree:
+    """Return the tree with a group of replicated tables, as ArviZ's predictive checks take them.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    draws : int, default 100
+        Replications from each chain, spread evenly over its draws.
+    random_seed : int, SeedSequence or Generator, optional
+        The same seed gives the same tables.
+
+    Returns
+    -------
+    xarray.DataTree
+        A copy with the group ``posterior_predictive``: ``x`` (chain, draw, obs_id, feature), in
+        the units of the data.
+
+    Raises
+    ------
+    SpecificationError
+        If ``draws`` is not between 1 and the number of draws in a chain.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> tree = bg.posterior_predictive(bg.example_fit(), draws=10, random_seed=1)
+    >>> tree["posterior_predictive"]["x"].dims
+    ('chain', 'draw', 'obs_id', 'feature')
+    """
+    validate(tree)
+    posterior = tree["posterior"]
+    available = posterior.sizes[DRAW]
+    if (
+        not isinstance(draws, int | np.integer)
+        or isinstance(draws, bool)
+        or not 1 <= draws <= available
+    ):
+        raise SpecificationError(f"draws must lie between 1 and {available}, not {draws!r}.")
+    rng = generator(random_seed)
+    chosen = np.linspace(0, available - 1, draws).round().astype(int)
+    parameters = read_parameters(posterior)
+    n_rows, n_chains = tree["observed_data"].sizes[ROW], posterior.sizes[CHAIN]
+    tables = np.empty((n_chains, draws, n_rows, parameters.n_features))
+    for chain, place in np.ndindex(n_chains, draws):
+        one = parameters.draw((chain, chosen[place]))
+        tables[chain, place] = draw_rows(_repeated(one, n_rows), rng)[0]
+    replicated = xr.Dataset(
+        {DATA: ((CHAIN, DRAW, ROW, FEATURE), tables)},
+        coords={
+            CHAIN: posterior[CHAIN].values,
+            DRAW: posterior[DRAW].values[chosen],
+            ROW: tree["observed_data"][ROW].values,
+            FEATURE: posterior[FEATURE].values,
+        },
+    )
+    result = tree.copy()
+    result["posterior_predictive"] = xr.DataTree(replicated)
+    return result
+
+
+def _repeated(one: MixtureParameters, n_rows: int) -> MixtureParameters:
+    """The same mixture for every row."""
+
+    def repeat(values: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(values, (n_rows, *values.shape))
+
+    correlations = None if one.correlations is None else repeat(one.correlations)
+    return MixtureParameters(
+        repeat(one.weights), repeat(one.means), repeat(one.scales), correlations
+    )

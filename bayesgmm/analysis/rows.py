@@ -1,0 +1,40 @@
+"""The rows that a question is about: those of the fit, or new ones with the same features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.data.dataset import Dataset, read_like
+from bayesgmm.data.standardize import Scaling
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.schema import COMPONENT, DATA, FEATURE, ROW, record, validate
+
+
+def asked_rows(tree: xr.DataTree, X: Any | None) -> Dataset:
+    """Return the rows of the fit where ``X`` is ``None``, or else ``X`` checked against it."""
+    validate(tree)
+    observed = tree["observed_data"]
+    names = [str(name) for name in observed[FEATURE].values]
+    if X is not None:
+        return read_like(X, names)
+    return Dataset(observed[DATA].values, tuple(names), observed[ROW].values)
+
+
+def on_standard_scale(tree: xr.DataTree, data: Dataset) -> tuple[Dataset, MixtureParameters, float]:
+    """Return rows, draws and log Jacobian for computing where numbers are near one.
+
+    Densities are exact in any unit, but far from zero (an offset of 1e8, say) the differences
+    between rows and means lose digits unless both are centred first.
+    """
+    scaling = Scaling.from_plain(record(tree)["scaling"])
+    draws = scaling.standardize_parameters(read_parameters(tree["posterior"]))
+    return scaling.standardize(data), draws, scaling.log_jacobian()
+
+
+def component_names(tree: xr.DataTree) -> np.ndarray:
+    """Return the coordinate of the components."""
+    return tree["posterior"][COMPONENT].values

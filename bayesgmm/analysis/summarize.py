@@ -1,0 +1,62 @@
+"""The table that a person wants to see first."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.schema import CHAIN, DRAW, validate
+
+DEFAULT_PROBABILITY = 0.89
+"""Of intervals, as in ArviZ; an odd number, lest it be taken for a test."""
+
+
+def summarize(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) -> xr.Dataset:
+    """Return posterior means and equal-tailed intervals of weights, means and scales.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    probability : float, default 0.89
+        Posterior probability of the intervals, which leave equal tails on both sides.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``weights`` (statistic, component), ``means`` and ``scales`` (statistic, component,
+        feature), in the units of the data. ``statistic`` is mean, sd, lower, upper; the
+        attribute ``interval`` names the kind of interval.
+
+    Raises
+    ------
+    SpecificationError
+        If ``probability`` does not lie between 0 and 1.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> summary = bg.summarize(bg.example_fit())
+    >>> summary["means"].sel(statistic="mean").values.round(1)
+    array([[ 4.3, 80. ],
+           [ 2. , 54.5]])
+    >>> summary.attrs["interval"]
+    '89% equal-tailed interval'
+    """
+    if not isinstance(probability, float) or not 0 < probability < 1:
+        raise SpecificationError(f"probability must lie between 0 and 1, not {probability!r}.")
+    validate(tree)
+    parameters = tree["posterior"].to_dataset()[["weights", "means", "scales"]]
+    tail = (1 - probability) / 2
+    statistics = [
+        parameters.mean((CHAIN, DRAW)),
+        parameters.std((CHAIN, DRAW), ddof=1),
+        *(parameters.quantile(q, (CHAIN, DRAW)).drop_vars("quantile") for q in (tail, 1 - tail)),
+    ]
+    names = np.array(["mean", "sd", "lower", "upper"])
+    summary = xr.concat(statistics, dim=xr.DataArray(names, dims="statistic", name="statistic"))
+    summary.attrs["interval"] = f"{probability:.0%} equal-tailed interval"
+    return summary

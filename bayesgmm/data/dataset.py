@@ -1,0 +1,227 @@
+"""The table of numbers that everything else works on. Input is checked here and nowhere else.
+
+Axes: rows n, features d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from bayesgmm.data.cells import as_numbers, expect_finite, expect_variation
+from bayesgmm.data.readers import Source, expect_distinct, read_source
+from bayesgmm.errors import DataError
+
+_NORMAL_IQR, _NORMAL_90 = 1.349, 3.290
+"""Widths of the central 50 % and 90 % of a normal distribution with standard deviation 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A checked table: finite numbers, named features, named rows.
+
+    Attributes
+    ----------
+    values : array, shape (n, d)
+        Float64, rows contiguous, read-only.
+    feature_names : tuple of d strings
+    row_names : array, shape (n,)
+        The labels of the rows: the index of a data frame, the coordinate of an xarray object, or
+        0, 1, 2, ...
+
+    Examples
+    --------
+    >>> from bayesgmm.data.dataset import read_table
+    >>> dataset = read_table([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0]])
+    >>> dataset.feature_names
+    ('x0', 'x1')
+    >>> dataset.centre
+    array([ 2., 30.])
+    """
+
+    values: Float[np.ndarray, "n d"]
+    feature_names: tuple[str, ...]
+    row_names: Shaped[np.ndarray, " n"]
+
+    def __post_init__(self) -> None:
+        # A view, so that whoever made the array may still write to it under its own name.
+        view = np.ascontiguousarray(self.values, dtype=np.float64).view()
+        view.flags.writeable = False
+        object.__setattr__(self, "values", view)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, n."""
+        return self.values.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, d."""
+        return self.values.shape[1]
+
+    @cached_property
+    def centre(self) -> Float[np.ndarray, " d"]:
+        """Mean of each column."""
+        # The second pass removes what rounding left in the first, which matters where a column
+        # lies far from zero compared with its spread.
+        rough = self.values.mean(axis=0)
+        return rough + (self.values - rough).mean(axis=0)
+
+    @cached_property
+    def deviation(self) -> Float[np.ndarray, " d"]:
+        """Standard deviation of each column, divisor n - 1."""
+        centred = self.values - self.centre
+        return np.sqrt(np.einsum("ij,ij->j", centred, centred) / max(self.n_rows - 1, 1))
+
+    @cached_property
+    def spread(self) -> Float[np.ndarray, " d"]:
+        """Typical spread of each column, which a few outliers do not change.
+
+        The interquartile range, or where that is zero the range of the central 90 %, divided by
+        its value for a normal distribution of unit variance; where both are zero, or if it is
+        smaller, the standard deviation.
+        """
+        low, first, third, high = np.quantile(self.values, [0.05, 0.25, 0.75, 0.95], axis=0)
+        half, most = (third - first) / _NORMAL_IQR, (high - low) / _NORMAL_90
+        typical = np.where(half > 0, half, np.where(most > 0, most, self.deviation))
+        return np.minimum(typical, self.deviation)
+
+
+def read_table(X: Any) -> Dataset:
+    """Read and check a table to fit a mixture to.
+
+    Parameters
+    ----------
+    X : table of n rows and d features
+        A numpy array or list of rows (one dimension: one feature), a pandas, polars or pyarrow
+        table, a pandas or polars series, an xarray ``DataArray`` (its last dimension: features)
+        or ``Dataset`` (one variable per feature). Never modified.
+
+    Returns
+    -------
+    Dataset
+        A copy as float64, with the names of features and rows.
+
+    Raises
+    ------
+    DataError
+        If the table has no or one row, no columns, columns that are not numeric or are constant,
+        cells that are missing, infinite or beyond 1e100, or two columns of one name.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayesgmm.data.dataset import read_table
+    >>> read_table(pd.DataFrame({"length": [1, 2], "width": [4, 3]})).feature_names
+    ('length', 'width')
+    """
+    source = read_source(X)
+    dataset = _checked(source, source.feature_names or default_names(len(source.columns)))
+    if dataset.n_rows == 1:
+        raise DataError(
+            "The table has one row; at least two are needed to estimate a spread. "
+            "Is it transposed? Rows come first, features second."
+        )
+    expect_variation(dataset.values, dataset.deviation, dataset.feature_names)
+    return dataset
+
+
+def read_like(X: Any, feature_names: Sequence[str]) -> Dataset:
+    """Read new rows for a model whose features are known.
+
+    Columns that carry names are matched by name, in whatever order they come; without names, by
+    position. A model fitted to columns without names takes named ones by position.
+
+    Parameters
+    ----------
+    X : table of n rows and d features
+        Anything that :func:`read_table` reads; one row is enough.
+    feature_names : sequence of d strings
+        The features of the model, in its order.
+
+    Returns
+    -------
+    Dataset
+        With the features in the order of ``feature_names``.
+
+    Raises
+    ------
+    DataError
+        If features are missing or unknown, or for the cells that :func:`read_table` refuses.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayesgmm.data.dataset import read_like
+    >>> read_like(pd.DataFrame({"b": [2.0], "a": [1.0]}), ["a", "b"]).values
+    array([[1., 2.]])
+    """
+    wanted = tuple(feature_names)
+    source = read_source(X)
+    if source.feature_names is not None:
+        source = _matched(source, source.feature_names, wanted)
+    _expect_width(source, wanted)
+    return _checked(source, wanted)
+
+
+def expect_enough_rows(dataset: Dataset, n_components: int) -> None:
+    """Raise a ``DataError`` if there are fewer rows than components."""
+    if dataset.n_rows < n_components:
+        raise DataError(
+            f"{n_components} components need at least {n_components} rows; the table has "
+            f"{dataset.n_rows}. Ask for fewer components or give more rows."
+        )
+
+
+def default_names(n_features: int) -> tuple[str, ...]:
+    """Names for features that came without: x0, x1, ..."""
+    return tuple(f"x{index}" for index in range(n_features))
+
+
+def _matched(source: Source, names: tuple[str, ...], wanted: tuple[str, ...]) -> Source:
+    expect_distinct(names)
+    if set(names) == set(wanted):
+        return source.select([names.index(name) for name in wanted])
+    if wanted == default_names(len(wanted)):
+        return source
+    missing = [name for name in wanted if name not in names]
+    unknown = [name for name in names if name not in wanted]
+    raise DataError(
+        f"The columns are not those of the model. Missing: {missing}; unknown: {unknown}. "
+        f"Pass the columns {list(wanted)}, in any order."
+    )
+
+
+def _expect_width(source: Source, wanted: tuple[str, ...]) -> None:
+    n_columns, n_features = len(source.columns), len(wanted)
+    if n_columns == n_features:
+        return
+    is_one_row = n_columns == 1 and len(source.columns[0].cells) == n_features
+    remedy = (
+        "If it is one row, pass X.reshape(1, -1)."
+        if is_one_row
+        else f"Pass the columns {list(wanted)}, in this order."
+    )
+    raise DataError(
+        f"The model has {n_features} features {list(wanted)}; the table has {n_columns} "
+        f"column{'s' if n_columns != 1 else ''}. {remedy}"
+    )
+
+
+def _checked(source: Source, feature_names: tuple[str, ...]) -> Dataset:
+    n_features = len(source.columns)
+    if n_features == 0 or len(source.columns[0].cells) == 0:
+        raise DataError(
+            f"The table is empty: it has no {'rows' if n_features else 'columns'}. Rows of numbers "
+            "are needed. Did a selection or dropna() remove everything?"
+        )
+    expect_distinct(feature_names)
+    values = as_numbers(source, feature_names)
+    row_names = np.arange(len(values)) if source.row_names is None else source.row_names
+    expect_finite(values, feature_names, row_names)
+    return Dataset(values, feature_names, row_names)

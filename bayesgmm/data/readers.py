@@ -1,0 +1,208 @@
+"""From whatever a user keeps numbers in to columns: arrays, lists, data frames, xarray objects.
+
+Nothing is judged here except what kind of object came; whether its cells are usable numbers is
+the business of :mod:`bayesgmm.data.dataset`. Only the library that made the object is touched:
+reading a numpy array imports no data frame library.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column as it came: cells of any type, shape (n,), and its type in the user's words."""
+
+    cells: np.ndarray
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A table as it came.
+
+    Attributes
+    ----------
+    columns : sequence of d columns
+        Of equal length, and views of the user's own memory where possible: never to be changed.
+    block : array, shape (n, d), or None
+        The same cells in one piece, where they came in one piece.
+    feature_names : tuple of d strings, or None
+        ``None`` where the source has no names.
+    row_names : array, shape (n,), or None
+    """
+
+    columns: Sequence[Column]
+    block: np.ndarray | None = None
+    feature_names: tuple[str, ...] | None = None
+    row_names: np.ndarray | None = None
+
+    def select(self, order: Sequence[int]) -> Source:
+        """Return the table with its columns in the given order; all names must be known."""
+        names = tuple(self.feature_names[index] for index in order)
+        block = None if self.block is None else self.block[:, order]
+        return Source([self.columns[index] for index in order], block, names, self.row_names)
+
+
+def read_source(X: Any) -> Source:
+    """Find the columns of a table.
+
+    Raises
+    ------
+    DataError
+        If the object is no table of one or two dimensions.
+    """
+    if isinstance(X, np.ndarray):
+        return _from_array(X)
+    if isinstance(X, list | tuple):
+        return _from_array(_stacked(X))
+    # An object of xarray's cannot exist unless xarray has been imported.
+    xarray = sys.modules.get("xarray")
+    if xarray is not None and isinstance(X, xarray.DataArray):
+        return _from_data_array(X)
+    if xarray is not None and isinstance(X, xarray.Dataset):
+        return _from_dataset(X)
+    return _from_frame(X)
+
+
+def _from_array(
+    X: np.ndarray,
+    feature_names: tuple[str, ...] | None = None,
+    row_names: np.ndarray | None = None,
+) -> Source:
+    if X.ndim not in (1, 2):
+        raise DataError(
+            f"Expected a table of rows and features; got an array of {X.ndim} dimensions, shape "
+            f"{X.shape}. Bring it to two, for example with X.reshape(len(X), -1)."
+        )
+    if isinstance(X, np.ma.MaskedArray):
+        X = _unmasked(X)
+    block = X.reshape(-1, 1) if X.ndim == 1 else np.asarray(X)
+    columns = [Column(cells, str(block.dtype)) for cells in block.T]
+    return Source(columns, block, feature_names, row_names)
+
+
+def _unmasked(X: np.ma.MaskedArray) -> np.ndarray:
+    mask = np.ma.getmaskarray(X)
+    if mask.any():
+        n_masked = int(mask.reshape(len(X), -1).any(axis=1).sum())
+        raise DataError(
+            f"{n_masked} of {len(X)} rows have masked cells; every cell must be a number. "
+            "Drop these rows, for example with numpy.ma.compress_rows(X)."
+        )
+    return X.data
+
+
+def _stacked(X: Sequence[Any]) -> np.ndarray:
+    try:
+        block = np.array(X)
+    except ValueError as error:
+        raise DataError(
+            f"The rows of this list do not all have the same length: {error}. "
+            "Give every row one number per feature."
+        ) from error
+    # Numbers beside text would all become text; as objects each cell keeps its own type.
+    return block if block.dtype.kind in "biufc" else np.array(X, dtype=object)
+
+
+def _from_data_array(X: Any) -> Source:
+    values = X.values
+    row_names = _labels_along(X, X.dims[0]) if values.ndim in (1, 2) else None
+    feature_names = None
+    if values.ndim == 2:
+        labels = _labels_along(X, X.dims[1])
+        feature_names = None if labels is None else tuple(str(label) for label in labels)
+    elif X.name is not None:
+        feature_names = (str(X.name),)
+    return _from_array(values, feature_names, row_names)
+
+
+def _from_dataset(X: Any) -> Source:
+    dims = {name: variable.dims for name, variable in X.data_vars.items()}
+    odd = [name for name, own in dims.items() if len(own) != 1]
+    if odd or len(set(dims.values())) > 1:
+        raise DataError(
+            f"Every variable of an xarray Dataset must have one and the same dimension, the rows; "
+            f"got {dims}. Select variables that do, or pass one DataArray with dimensions "
+            "(row, feature)."
+        )
+    columns = [Column(variable.values, str(variable.dtype)) for variable in X.data_vars.values()]
+    row_names = _labels_along(X, next(iter(dims.values()))[0]) if dims else None
+    return Source(columns, None, tuple(str(name) for name in dims), row_names)
+
+
+def _labels_along(X: Any, dim: str) -> np.ndarray | None:
+    return _as_labels(X.coords[dim].values) if dim in X.coords else None
+
+
+def _from_frame(X: Any) -> Source:
+    import narwhals as nw
+
+    try:
+        frame = nw.from_native(X, eager_only=True, allow_series=True)
+    except nw.exceptions.DuplicateError as error:
+        raise _duplicates(getattr(X, "column_names", getattr(X, "columns", ()))) from error
+    except TypeError as error:
+        raise _unknown_kind(X) from error
+    if isinstance(frame, nw.Series):
+        names = (str(frame.name),) if frame.name not in (None, "") else None
+        series = [frame]
+    else:
+        names = tuple(str(name) for name in frame.columns)
+        series = list(frame.iter_columns())
+    index = nw.maybe_get_index(frame)
+    row_names = None if index is None else _as_labels(index.to_numpy())
+    return Source([_as_column(one) for one in series], None, names, row_names)
+
+
+def _as_column(series: Any) -> Column:
+    kind = str(series.dtype)
+    cells = series.to_numpy()
+    if kind in ("Categorical", "Enum"):
+        # Categories that happen to be called 1, 2, 3 are names all the same.
+        cells = np.array([str(cell) for cell in cells], dtype=object)
+    return Column(cells, kind)
+
+
+def _as_labels(labels: np.ndarray) -> np.ndarray:
+    """Row labels that can be stored with a result: numbers and dates as they are, or text."""
+    if labels.dtype.kind in "iufMmU":
+        return labels.copy()
+    joined = [", ".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in labels]
+    return np.array(joined, dtype=str)
+
+
+def _duplicates(names: Iterable[Any]) -> DataError:
+    repeated = [str(name) for name, count in Counter(map(str, names)).items() if count > 1]
+    return DataError(
+        f"Every column needs a name of its own; used more than once: {repeated}. "
+        "Rename or drop the copies."
+    )
+
+
+def _unknown_kind(X: Any) -> DataError:
+    if hasattr(X, "collect"):
+        remedy = "It is not computed yet: call X.collect() first."
+    elif hasattr(X, "toarray"):
+        remedy = "It is sparse: call X.toarray() first."
+    else:
+        remedy = "Convert it first, for example with numpy.asarray(X) or pandas.DataFrame(X)."
+    return DataError(
+        "Expected a numpy array, a list of rows, a pandas, polars or pyarrow table, or an xarray "
+        f"object; got {type(X).__module__}.{type(X).__qualname__}. {remedy}"
+    )
+
+
+def expect_distinct(names: Sequence[str]) -> None:
+    """Raise a ``DataError`` if a name occurs twice."""
+    if len(set(names)) < len(names):
+        raise _duplicates(names)

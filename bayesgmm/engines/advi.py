@@ -1,0 +1,172 @@
+"""Automatic differentiation variational inference: fast, and too sure of itself."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.engines.draws import draws_tree
+from bayesgmm.engines.starts import rough_deviations
+from bayesgmm.engines.target import Target
+from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.options import expect_member, expect_whole
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.seeds import RandomSeed, integer_seed, spawn
+
+Approximation = Literal["meanfield", "fullrank"]
+
+_LEARNING_RATE = 0.01  # in units of rough posterior standard deviations
+_CHECK_EVERY = 500
+_TOLERANCE = 0.005  # change of every variational parameter between two checks, same units
+
+
+@dataclass(frozen=True)
+class ADVI:
+    """A normal approximation of the posterior, fitted by PyMC (Kucukelbir et al., 2017).
+
+    The approximation lives on the unconstrained space and starts at the posterior mode that EM
+    found, with roughly the right widths. Its draws are independent, but they are draws from the
+    approximation: mean-field ADVI ignores posterior correlations and so states intervals that
+    are too narrow, and neither form sees skewness or a second mode. Use it to explore, and
+    :class:`NUTS` for what you publish.
+
+    Parameters
+    ----------
+    approximation : {"meanfield", "fullrank"}, default "meanfield"
+        Independent coordinates, or a full covariance matrix between them.
+    iterations : int, default 20000
+        Most steps of stochastic gradient ascent; it stops earlier when parameters settle.
+    draws : int, default 2000
+        Draws from the approximation.
+
+    Raises
+    ------
+    SpecificationError
+        If an option is out of its range.
+
+    References
+    ----------
+    Kucukelbir, A., Tran, D., Ranganath, R., Gelman, A. and Blei, D. M. (2017). Automatic
+    differentiation variational inference. Journal of Machine Learning Research 18(14), 1-45.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.ADVI("fullrank").draws
+    2000
+    """
+
+    approximation: Approximation = "meanfield"
+    iterations: int = 20_000
+    draws: int = 2000
+
+    def __post_init__(self) -> None:
+        expect_member(self, "approximation", get_args(Approximation))
+        expect_whole(self, "iterations")
+        expect_whole(self, "draws")
+
+    def run(
+        self,
+        spec: MixtureSpec,
+        data: Dataset,
+        *,
+        start: PointEstimate,
+        seed: RandomSeed,
+        progress: bool = False,
+    ) -> xr.DataTree:
+        """Approximate the posterior of ``spec`` given ``data``, in the units of ``data``.
+
+        An interrupted run returns draws from the approximation so far, marked ``partial``.
+        """
+        target = Target(spec, data)
+        centre = target.position_of(start.parameters)
+        widths = rough_deviations(target, start.parameters)
+        fit_seed, draw_seed = spawn(seed, 2)
+        mean, root, history, partial = self._fit(target, centre, widths, fit_seed, progress)
+        noise = np.random.default_rng(draw_seed).standard_normal((1, self.draws, centre.size))
+        positions = centre + widths * (mean + noise @ root.T)
+        log_densities = np.array([[target(position)[0] for position in positions[0]]])
+        return draws_tree(
+            target.layout.unpack(positions),
+            data=data,
+            spec=spec,
+            start=start,
+            chain_starts=target.layout.unpack(centre[None]),
+            sample_stats={"lp": log_densities},
+            engine=repr(self),
+            partial=partial,
+            elbo=-float(np.mean(history[-_CHECK_EVERY:])),
+            iterations=int(history.size),
+        )
+
+    def _fit(
+        self,
+        target: Target,
+        centre: Float[np.ndarray, " p"],
+        widths: Float[np.ndarray, " p"],
+        seed: np.random.SeedSequence,
+        progress: bool,
+    ) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, "p p"], np.ndarray, bool]:
+        """Fit mean and covariance root of (position - centre) / widths; also losses, partial."""
+        import pymc as pm
+
+        from bayesgmm.engines.operator import position_model
+
+        method = {"meanfield": pm.ADVI, "fullrank": pm.FullRankADVI}[self.approximation]
+        settled = _Settled(pm.variational.callbacks.CheckParametersConvergence(
+            every=_CHECK_EVERY, tolerance=_TOLERANCE, diff="absolute"
+        ))  # fmt: skip
+        with _quietly(), position_model(target, centre, widths):
+            inference = method(random_seed=integer_seed(seed))
+            approximation = inference.fit(
+                self.iterations,
+                callbacks=[settled],
+                obj_optimizer=pm.adam(learning_rate=_LEARNING_RATE),
+                progressbar=progress,
+            )
+            mean = approximation.mean.eval()
+            if self.approximation == "meanfield":
+                root = np.diag(approximation.std.eval())
+            else:
+                root = np.linalg.cholesky(approximation.cov.eval())
+        partial = approximation.hist.size < self.iterations and not settled.reached
+        return mean, root, approximation.hist, partial
+
+
+class _Settled:
+    """A PyMC callback that remembers whether it was what ended the fit."""
+
+    def __init__(self, check: Any) -> None:
+        self._check = check
+        self.reached = False
+
+    def __call__(self, *state: Any) -> None:
+        try:
+            self._check(*state)
+        except StopIteration:
+            self.reached = True
+            raise
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep PyMC's remarks on a fit that goes as it should from the user."""
+    logger = logging.getLogger("pymc")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # Our operator is compiled code already; that numba only calls it is as intended.
+            warnings.filterwarnings("ignore", message="Numba will use object mode")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,46 @@
+"""The engines by name, for those who type: the command line and the estimators."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import xarray as xr
+
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.engines.advi import ADVI
+from bayesgmm.engines.nuts import NUTS
+from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.seeds import RandomSeed
+
+
+class Engine(Protocol):
+    """What every engine is: immutable settings with one method."""
+
+    def run(
+        self,
+        spec: MixtureSpec,
+        data: Dataset,
+        *,
+        start: PointEstimate,
+        seed: RandomSeed,
+        progress: bool = False,
+    ) -> xr.DataTree:
+        """Return draws from the posterior of ``spec`` given ``data``."""
+
+
+ENGINES: dict[str, type[Engine]] = {"nuts": NUTS, "advi": ADVI}
+
+
+def engine_named(name: str, **options: object) -> Engine:
+    """Return the engine of this name with the given options.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such engine.
+    """
+    if name not in ENGINES:
+        raise SpecificationError(f"There is no engine {name!r}; choose one of {sorted(ENGINES)}.")
+    return ENGINES[name](**options)

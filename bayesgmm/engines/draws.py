@@ -1,0 +1,103 @@
+"""From arrays of draws to the tree that every engine returns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.schema import (
+    ATTRIBUTE,
+    CHAIN,
+    COMPONENT,
+    DATA,
+    DRAW,
+    FEATURE,
+    FEATURE_BIS,
+    PARAMETER_DIMS,
+    ROW,
+)
+
+
+def draws_tree(
+    draws: MixtureParameters,
+    *,
+    data: Dataset,
+    spec: MixtureSpec,
+    start: PointEstimate,
+    chain_starts: MixtureParameters,
+    sample_stats: dict[str, np.ndarray],
+    **record: Any,
+) -> xr.DataTree:
+    """Gather draws, and what they came from, into a tree in the units of ``data``.
+
+    Parameters
+    ----------
+    draws : MixtureParameters
+        Batch axes chain and draw.
+    data, spec, start
+        What the engine was given.
+    chain_starts : MixtureParameters
+        Batch axis chain: where each chain began.
+    sample_stats : dict of arrays
+        Axes chain and draw.
+    **record
+        Further entries for the attribute in which the tree remembers its making.
+    """
+    coords = {
+        COMPONENT: np.arange(draws.n_components),
+        FEATURE: list(data.feature_names),
+        FEATURE_BIS: list(data.feature_names),
+    }
+    estimate = parameters_dataset(start.parameters, (), coords)
+    estimate["log_likelihood"] = start.log_likelihood
+    estimate["objective"] = start.objective
+    estimate.attrs["status"] = start.status.text
+    estimate.attrs["starts"] = str(start.starts)
+    groups = {
+        "posterior": parameters_dataset(draws, (CHAIN, DRAW), coords),
+        "sample_stats": _with_chain_and_draw(
+            xr.Dataset({name: ((CHAIN, DRAW), values) for name, values in sample_stats.items()})
+        ),
+        "point_estimate": estimate,
+        "chain_starts": parameters_dataset(chain_starts, (CHAIN,), coords),
+        "observed_data": rows_dataset(data),
+    }
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs[ATTRIBUTE] = json.dumps({"spec": json.loads(spec.to_json()), **record})
+    return tree
+
+
+def parameters_dataset(
+    parameters: MixtureParameters, batch_dims: tuple[str, ...], coords: dict[str, Any]
+) -> xr.Dataset:
+    """Write parameters, covariances included, as labelled arrays."""
+    values = {
+        "weights": parameters.weights,
+        "means": parameters.means,
+        "scales": parameters.scales,
+        "covariances": parameters.covariances,
+    }
+    if parameters.correlations is not None:
+        values["correlations"] = parameters.correlations
+    variables = {
+        name: ((*batch_dims, *PARAMETER_DIMS[name]), array) for name, array in values.items()
+    }
+    return _with_chain_and_draw(xr.Dataset(variables, coords=coords))
+
+
+def rows_dataset(data: Dataset) -> xr.Dataset:
+    """Write a table as labelled array ``x`` (obs_id, feature)."""
+    coords = {ROW: data.row_names, FEATURE: list(data.feature_names)}
+    return xr.Dataset({DATA: ((ROW, FEATURE), np.array(data.values))}, coords=coords)
+
+
+def _with_chain_and_draw(dataset: xr.Dataset) -> xr.Dataset:
+    numbered = {dim: np.arange(dataset.sizes[dim]) for dim in (CHAIN, DRAW) if dim in dataset.dims}
+    return dataset.assign_coords(numbered)

@@ -1,0 +1,66 @@
+"""What a person sees while chains run: one bar a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+
+class ChainProgress:
+    """Progress bars for chains, or nothing at all where they are not wanted.
+
+    Parameters
+    ----------
+    n_chains : int
+    total : int
+        Iterations of each chain, warm-up included.
+    visible : bool
+    """
+
+    def __init__(self, n_chains: int, total: int, *, visible: bool) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._total = total
+        self._bars = Progress(
+            TextColumn("chain {task.fields[number]}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[phase]}"),
+            TimeElapsedColumn(),
+            disable=not visible,
+            refresh_per_second=8,
+        )
+        self._tasks = [
+            self._bars.add_task("", total=total, number=number, phase="waiting")
+            for number in range(n_chains)
+        ]
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def reporter(self, chain: int) -> Callable[[list[Any]], None]:
+        """Return the callback through which one chain reports its state."""
+
+        def report(states: list[Any]) -> None:
+            state = states[0]
+            divergent = f", {state.divergences} divergent" if state.divergences else ""
+            phase = "warm-up" if state.tuning else "draws"
+            self._bars.update(
+                self._tasks[chain], completed=state.finished_draws, phase=phase + divergent
+            )
+
+        return report
+
+    def complete(self) -> None:
+        """Show every bar as full; the last report of a chain may have come too early."""
+        for task in self._tasks:
+            self._bars.update(task, completed=self._total, phase="done")

@@ -1,0 +1,82 @@
+"""The log posterior density that every engine targets, as one compiled function of a vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import gammaln
+
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.numerics.kernels.log_posterior import diagonal_log_posterior, full_log_posterior
+from bayesgmm.numerics.lkj import lkj_log_normalizer
+from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.layout import layout_of
+from bayesgmm.priors.spec import MixtureSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Log posterior density and gradient on the unconstrained space.
+
+    It is normalised as the PyMC model's log density is, likelihood, priors and Jacobians
+    included, and equals it to rounding error.
+
+    Attributes
+    ----------
+    spec : MixtureSpec
+        With every hyperparameter a number.
+    data : Dataset
+        In the units of the hyperparameters.
+    """
+
+    spec: MixtureSpec
+    data: Dataset
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each parameter lies in a position."""
+        return layout_of(self.spec, self.data.n_features)
+
+    @cached_property
+    def _arguments(self) -> tuple:
+        """Everything after the position that the compiled function takes."""
+        layout, spec = self.layout, self.spec
+        loc, precision = spec.means.expanded(layout.n_features)
+        concentration = spec.weights.expanded(layout.n_components)
+        terms = spec.covariances.scales.terms(layout.n_scales).coefficients
+        constant = _log_dirichlet_constant(concentration)
+        constant += 0.5 * layout.n_components * float(np.sum(np.log(precision / (2 * np.pi))))
+        shared = (self.data.values, constant, concentration, loc, precision, terms)
+        if not layout.correlated:
+            return (*shared, layout.n_matrices, layout.n_scales)
+        eta = spec.covariances.correlations.eta
+        constant += layout.n_matrices * lkj_log_normalizer(eta, layout.n_features)
+        shared = (self.data.values, constant, *shared[2:])
+        return (*shared, eta, layout.shrinkage, layout.n_matrices)
+
+    def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
+        """Return the log density and its gradient at one position."""
+        kernel = full_log_posterior if self.layout.correlated else diagonal_log_posterior
+        return kernel(position, *self._arguments)
+
+    def position_of(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:
+        """Return the position of some parameters, moved off the edge of the space if need be."""
+        if parameters.correlations is None or not self.layout.correlated:
+            return self.layout.pack(parameters)
+        # A mode may lie where a correlation matrix is almost singular, at the end of the space.
+        inner = 0.99 * parameters.correlations + 0.01 * np.eye(self.layout.n_features)
+        return self.layout.pack(
+            MixtureParameters(parameters.weights, parameters.means, parameters.scales, inner)
+        )
+
+
+def _log_dirichlet_constant(concentration: np.ndarray) -> float:
+    """Log normaliser of the Dirichlet density, with log k from the Jacobian of its transform."""
+    if concentration.size == 1:
+        return 0.0
+    normalizer = gammaln(concentration.sum()) - gammaln(concentration).sum()
+    return float(normalizer + np.log(concentration.size))

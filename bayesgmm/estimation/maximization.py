@@ -1,0 +1,185 @@
+"""The M-step: parameters that raise the objective, from sufficient statistics alone.
+
+Weights have a closed form, and so have means given covariances. Covariances have one without
+priors; with priors they are solved numerically on the statistics of one matrix. Conditional
+steps like these keep the ascent monotone (ECM; Meng & Rubin, 1993).
+
+References
+----------
+Meng, X.-L. and Rubin, D. B. (1993). Maximum likelihood estimation via the ECM algorithm: a
+general framework. Biometrika 80, 267-278.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import singledispatch
+
+import numpy as np
+from jaxtyping import Float
+
+from bayesgmm.estimation.objective import Objective
+from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
+from bayesgmm.numerics.statistics import SufficientStatistics
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.covariances import (
+    CorrelatedStructure,
+    CovarianceStructure,
+    DiagonalStructure,
+)
+
+SMALLEST_SCALE = 1e-7
+"""On the standard scale, where features have unit variance: below this a component is a point."""
+
+_LOWEST_LOG_SCALE = math.log(SMALLEST_SCALE)
+
+
+def maximize(
+    statistics: SufficientStatistics, parameters: MixtureParameters, objective: Objective
+) -> MixtureParameters:
+    """Return parameters with an expected log posterior no lower than before."""
+    means = update_means(statistics, parameters, objective)
+    moved = statistics.about(means - parameters.means)
+    scales, correlations = update_covariances(
+        objective.spec.covariances, moved, parameters, objective
+    )
+    return MixtureParameters(update_weights(statistics, objective), means, scales, correlations)
+
+
+def update_weights(
+    statistics: SufficientStatistics, objective: Objective
+) -> Float[np.ndarray, " k"]:
+    """Return the mode of the Dirichlet posterior of the weights."""
+    counts = statistics.counts + objective.weight_pseudo_counts
+    return counts / counts.sum()
+
+
+def update_means(
+    statistics: SufficientStatistics, parameters: MixtureParameters, objective: Objective
+) -> Float[np.ndarray, "k d"]:
+    """Return the best means given the current covariances.
+
+    The shift s of a mean solves (N Sigma^-1 + T) s = Sigma^-1 S1 + T (loc - mu), with T the
+    precision of the prior. Multiplied by Sigma it needs no inverse.
+    """
+    loc, precision = objective.means_prior
+    counts, sums = statistics.counts[:, None], statistics.sums
+    if not objective.uses_prior:
+        with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
+            return parameters.means + sums / counts
+    pull = precision * (loc - parameters.means)
+    if parameters.correlations is None:
+        variances = parameters.scales**2
+        return parameters.means + (sums + variances * pull) / (counts + variances * precision)
+    covariances = parameters.covariances
+    system = counts[:, :, None] * np.eye(loc.size) + covariances * precision
+    target = sums + np.einsum("kij,kj->ki", covariances, pull)
+    return parameters.means + np.linalg.solve(system, target[:, :, None])[:, :, 0]
+
+
+@singledispatch
+def update_covariances(
+    structure: CovarianceStructure,
+    statistics: SufficientStatistics,
+    parameters: MixtureParameters,
+    objective: Objective,
+) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"] | None]:
+    """Return better scales and correlations, given statistics about the new means."""
+    raise NotImplementedError(f"{type(structure).__name__} has no M-step")
+
+
+@update_covariances.register
+def _(
+    structure: CorrelatedStructure,
+    statistics: SufficientStatistics,
+    parameters: MixtureParameters,
+    objective: Objective,
+) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"] | None]:
+    if parameters.correlations is None:  # one feature
+        return _update_scales(statistics, parameters, objective), None
+    counts, scatter = _pooled(statistics, tied=structure.tied)
+    if objective.uses_prior:
+        return _fit_covariances(counts, scatter, parameters, objective)
+    with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
+        covariances = scatter / counts[:, None, None]
+        scales = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+        correlations = covariances / (scales[:, :, None] * scales[:, None, :])
+    size = parameters.n_components
+    return _repeated(scales, size), _repeated(correlations, size)
+
+
+@update_covariances.register
+def _(
+    structure: DiagonalStructure,
+    statistics: SufficientStatistics,
+    parameters: MixtureParameters,
+    objective: Objective,
+) -> tuple[Float[np.ndarray, "k d"], None]:
+    return _update_scales(statistics, parameters, objective), None
+
+
+def _update_scales(
+    statistics: SufficientStatistics, parameters: MixtureParameters, objective: Objective
+) -> Float[np.ndarray, "k d"]:
+    layout = objective.layout
+    counts, scatter = _pooled(statistics, tied=layout.n_matrices < layout.n_components)
+    counts = np.repeat(counts[:, None], layout.n_features, axis=1)
+    if layout.n_scales < layout.n_features:
+        counts, scatter = counts.sum(axis=1, keepdims=True), scatter.sum(axis=1, keepdims=True)
+    if objective.uses_prior:
+        scales = np.exp(_fit_log_scales(counts, scatter, parameters, objective))
+    else:
+        with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
+            scales = np.sqrt(scatter / counts)
+    return np.broadcast_to(scales, parameters.scales.shape).copy()
+
+
+def _fit_log_scales(
+    counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
+) -> np.ndarray:
+    result = np.log(parameters.scales[: counts.shape[0], : counts.shape[1]])
+    for matrix, scale in np.ndindex(*result.shape):
+        result[matrix, scale] = best_log_scale(
+            result[matrix, scale],
+            counts[matrix, scale],
+            scatter[matrix, scale],
+            objective.scale_terms[scale],
+            _LOWEST_LOG_SCALE,
+        )
+    return result
+
+
+def _fit_covariances(
+    counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
+) -> tuple[np.ndarray, np.ndarray]:
+    layout = objective.layout
+    log_scales = np.log(parameters.scales[: layout.n_matrices])
+    pairs = layout.coordinates(parameters.correlations)
+    for matrix in range(layout.n_matrices):
+        log_scales[matrix], pairs[matrix] = best_covariance(
+            log_scales[matrix],
+            pairs[matrix],
+            counts[matrix],
+            scatter[matrix],
+            objective.scale_terms,
+            objective.eta,
+            layout.shrinkage,
+            _LOWEST_LOG_SCALE,
+        )
+    size = layout.n_components
+    return _repeated(np.exp(log_scales), size), layout.correlations(pairs)
+
+
+def _pooled(statistics: SufficientStatistics, *, tied: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Add up counts and scatter of the components that share a covariance matrix."""
+    if not tied:
+        return statistics.counts, statistics.scatter
+    return (
+        statistics.counts.sum(keepdims=True),
+        statistics.scatter.sum(axis=0, keepdims=True),
+    )
+
+
+def _repeated(values: np.ndarray, n_components: int) -> np.ndarray:
+    """Write a shared matrix (leading axis 1) out for every component."""
+    return np.broadcast_to(values, (n_components, *values.shape[1:])).copy()

@@ -1,0 +1,73 @@
+"""One question to an engine: data and beliefs, in their own units and on the standard scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bayesgmm.data.dataset import Dataset, expect_enough_rows, read_table
+from bayesgmm.data.standardize import Scaling
+from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.priors.spec import MixtureSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A table and a spec that suit each other.
+
+    Attributes
+    ----------
+    data : Dataset
+        In the units of the data.
+    spec : MixtureSpec
+        In the units of the data, every ``None`` replaced by a number scaled to the data.
+    """
+
+    data: Dataset
+    spec: MixtureSpec
+
+    @classmethod
+    def pose(cls, X: Any, spec: MixtureSpec) -> Problem:
+        """Read the table, fill the priors from it, and check that they suit each other.
+
+        Raises
+        ------
+        DataError
+            If the table cannot be used, or has fewer rows than components.
+        SpecificationError
+            If ``spec`` is no spec, or a prior does not suit the number of features.
+        """
+        if not isinstance(spec, MixtureSpec):
+            raise SpecificationError(
+                f"spec must be a MixtureSpec, such as MixtureSpec(n_components=3), not {spec!r}."
+            )
+        data = read_table(X)
+        expect_enough_rows(data, spec.n_components)
+        spec.expect_features(data.n_features)
+        return cls(data, spec.resolved(data.centre, data.deviation, data.spread))
+
+    @cached_property
+    def scaling(self) -> Scaling:
+        """The way to the standard scale and back."""
+        return Scaling.of(self.data, isotropic=self.spec.covariances.isotropic)
+
+    @cached_property
+    def scaled_data(self) -> Dataset:
+        """The table on the standard scale."""
+        return self.scaling.standardize(self.data)
+
+    @cached_property
+    def scaled_spec(self) -> MixtureSpec:
+        """The same beliefs about the scaled data."""
+        return self.spec.standardized(self.scaling.shift, self.scaling.factor)
+
+    def restore(self, point: PointEstimate, *, uses_prior: bool) -> PointEstimate:
+        """Return an estimate from the standard scale in the units of the data."""
+        parameters = self.scaling.restore(point.parameters)
+        objective = Objective(self.spec, self.data.n_features, uses_prior)
+        change_of_likelihood = -self.scaling.log_jacobian(self.data.n_rows)
+        total = point.log_likelihood + change_of_likelihood + objective.log_prior(parameters)
+        return point.shifted(parameters, change_of_likelihood, total - point.objective)

@@ -1,0 +1,89 @@
+"""Where EM starts: a partition of the rows, turned into parameters by one M-step."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.cluster.vq import kmeans2
+
+from bayesgmm.estimation.maximization import maximize
+from bayesgmm.estimation.objective import Objective
+from bayesgmm.numerics.statistics import SufficientStatistics
+from bayesgmm.parameters import MixtureParameters
+
+_MOST_ROWS = 20_000  # enough to place the centres; k-means on more would cost more than EM
+_KMEANS_ITERATIONS = 15
+
+
+def start(
+    X: Float[np.ndarray, "n d"], objective: Objective, method: str, rng: np.random.Generator
+) -> MixtureParameters:
+    """Return parameters to start from, on the standard scale of the data.
+
+    ``"k-means++"`` seeds k-means by distance (Arthur & Vassilvitskii, 2007) and takes its
+    clusters; ``"random"`` assigns every row to the nearest of k rows picked at random.
+
+    References
+    ----------
+    Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
+    Proceedings of the 18th ACM-SIAM symposium on discrete algorithms, 1027-1035.
+    """
+    n_components = objective.spec.n_components
+    if X.shape[0] > _MOST_ROWS:
+        X = X[rng.choice(X.shape[0], _MOST_ROWS, replace=False)]
+    if method == "random":
+        labels = _nearest(X, X[rng.choice(X.shape[0], n_components, replace=False)])
+    else:
+        labels = _kmeans(X, _spread_out_rows(X, n_components, rng))
+    return from_labels(X, labels, objective)
+
+
+def from_labels(
+    X: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], objective: Objective
+) -> MixtureParameters:
+    """Return the parameters that fit a partition of the rows."""
+    n_components, size = objective.spec.n_components, X.shape[1]
+    responsibilities = np.eye(n_components)[labels]
+    counts = responsibilities.sum(axis=0)
+    sums = responsibilities.T @ X
+    if objective.layout.correlated:
+        scatter = np.einsum("nk,ni,nj->kij", responsibilities, X, X, optimize=True)
+        correlations = np.broadcast_to(np.eye(size), (n_components, size, size)).copy()
+    else:
+        scatter, correlations = responsibilities.T @ X**2, None
+    statistics = SufficientStatistics(0.0, counts, sums, scatter)
+    neutral = MixtureParameters(
+        np.full(n_components, 1 / n_components),
+        np.zeros((n_components, size)),
+        np.ones((n_components, size)),
+        correlations,
+    )
+    return maximize(statistics, neutral, objective)
+
+
+def _spread_out_rows(X: np.ndarray, n_components: int, rng: np.random.Generator) -> np.ndarray:
+    """Pick rows one after another, each with probability proportional to squared distance."""
+    centres = [X[rng.integers(X.shape[0])]]
+    nearest = np.full(X.shape[0], np.inf)
+    for _ in range(1, n_components):
+        nearest = np.minimum(nearest, np.sum((X - centres[-1]) ** 2, axis=1))
+        total = nearest.sum()
+        # All rows already are centres where there are fewer distinct rows than components.
+        probabilities = nearest / total if total > 0 else None
+        centres.append(X[rng.choice(X.shape[0], p=probabilities)])
+    return np.array(centres)
+
+
+def _kmeans(X: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    with warnings.catch_warnings():
+        # An empty cluster is no accident here: the M-step gives it what its prior says.
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")
+        _, labels = kmeans2(X, centres, iter=_KMEANS_ITERATIONS, minit="matrix")
+    return labels
+
+
+def _nearest(X: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    distances = np.sum((X[:, None, :] - centres[None, :, :]) ** 2, axis=2)
+    return np.argmin(distances, axis=1)

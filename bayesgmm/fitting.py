@@ -1,0 +1,215 @@
+"""The journey from a table to a posterior, on one screen. Read this file first."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from bayesgmm import __version__
+from bayesgmm.data.standardize import Scaling
+from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.em import EM
+from bayesgmm.estimation.point_estimate import PointEstimate, Status
+from bayesgmm.estimation.problem import Problem
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
+
+if TYPE_CHECKING:  # heavy: imported when first used
+    import pymc as pm
+    import xarray as xr
+
+    from bayesgmm.engines.catalogue import Engine
+
+
+def fit(
+    X: Any,
+    spec: MixtureSpec,
+    *,
+    engine: Engine | None = None,
+    random_seed: RandomSeed = None,
+    solver: EM | None = None,
+    standardize: bool = True,
+    order_by: str = "weights",
+    progress: bool = True,
+) -> xr.DataTree:
+    """Fit a Gaussian mixture and return its posterior.
+
+    The data are read and brought to the standard scale, EM finds the posterior mode, the engine
+    draws from the posterior starting there, and the draws come back in the units of the data,
+    relabelled so that ``component`` means the same in every draw.
+
+    Parameters
+    ----------
+    X : table of n rows and d features
+        Array, list of rows, pandas, polars or pyarrow table, or xarray object.
+    spec : MixtureSpec
+        Number of components and priors.
+    engine : engine, optional
+        ``NUTS()`` by default; ``ADVI()`` for a fast approximation.
+    random_seed : int, SeedSequence or Generator, optional
+        The same seed gives the same tree.
+    solver : EM, optional
+        How the starting mode is found; ``EM()`` by default.
+    standardize : bool, default True
+        Whether the engine works on the standard scale. The posterior is the same either way.
+    order_by : str, default "weights"
+        How components are numbered: by posterior mean weight, largest first, or by the mean of
+        the feature named here, smallest first.
+    progress : bool, default True
+        Whether to show progress bars.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior`` (``weights``, ``means``, ``scales``, ``covariances`` and
+        ``correlations``, in the units of the data), ``sample_stats``, ``log_likelihood``,
+        ``observed_data``, ``constant_data``, ``point_estimate``, ``chain_starts`` and
+        ``relabelling``. An interrupted run returns the draws that were finished.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be used; the message names columns, rows and the remedy.
+    SpecificationError
+        If the priors do not suit the number of features, or are too weak for a mode to exist.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("penguins")[["bill_length_mm", "body_mass_g"]].dropna()
+    >>> tree = bg.fit(
+    ...     X, bg.MixtureSpec(n_components=2), engine=bg.NUTS(draws=100, tune=200, chains=2),
+    ...     random_seed=1, progress=False,
+    ... )
+    >>> dict(tree["posterior"]["means"].sizes)
+    {'chain': 2, 'draw': 100, 'component': 2, 'feature': 2}
+    """
+    from bayesgmm.posterior.finish import finish
+    from bayesgmm.posterior.relabel.order import expect_order
+
+    engine, solver = _engine(engine), solver or EM()
+    seed = seed_sequence(random_seed)
+    start_seed, engine_seed = spawn(seed, 2)
+
+    problem = Problem.pose(X, spec)
+    expect_order(order_by, problem.data.feature_names)
+    start = solver.run(problem.scaled_spec, problem.scaled_data, seed=start_seed)
+    _expect_usable(start)
+    point = problem.restore(start, uses_prior=solver.uses_prior)
+
+    if standardize:
+        scaling, question = problem.scaling, (problem.scaled_spec, problem.scaled_data)
+    else:
+        scaling, question = Scaling.identity(problem.data.n_features), (problem.spec, problem.data)
+        start = point
+    raw = engine.run(*question, start=start, seed=engine_seed, progress=progress)
+    return finish(
+        raw, problem, point, scaling=scaling, order_by=order_by,
+        seed=str(seed.entropy), versions=_versions(),
+    )  # fmt: skip
+
+
+def estimate(
+    X: Any, spec: MixtureSpec, *, solver: EM | None = None, random_seed: RandomSeed = None
+) -> PointEstimate:
+    """Estimate a Gaussian mixture by EM: the posterior mode, or maximum likelihood.
+
+    Parameters
+    ----------
+    X : table of n rows and d features
+        Array, list of rows, pandas, polars or pyarrow table, or xarray object.
+    spec : MixtureSpec
+        Number of components, covariance structure and priors.
+    solver : EM, optional
+        ``EM()``, the posterior mode, by default; ``EM(objective="likelihood")`` for maximum
+        likelihood.
+    random_seed : int, SeedSequence or Generator, optional
+        Places the starting points.
+
+    Returns
+    -------
+    PointEstimate
+        In the units of the data, components ordered by weight, largest first.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be used.
+    SpecificationError
+        If the priors do not suit the number of features.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]].dropna()
+    >>> point = bg.estimate(X, bg.MixtureSpec(n_components=3), random_seed=1)
+    >>> point.weights.round(2)
+    array([0.42, 0.37, 0.21])
+    """
+    problem, solver = Problem.pose(X, spec), solver or EM()
+    point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
+    return problem.restore(point, uses_prior=solver.uses_prior)
+
+
+def build_model(X: Any, spec: MixtureSpec) -> pm.Model:
+    """Declare the mixture as a PyMC model, in the units of the data, to extend and sample by hand.
+
+    Parameters
+    ----------
+    X : table of n rows and d features
+        Array, list of rows, pandas, polars or pyarrow table, or xarray object.
+    spec : MixtureSpec
+        Number of components and priors.
+
+    Returns
+    -------
+    pymc.Model
+        With the named variables ``weights``, ``means``, ``scales``, ``correlations`` and
+        ``covariances``, and the rows observed as ``x``, allocations summed out. Its free
+        variables start at the posterior mode that EM finds (with seed 0). Sampling by hand, you
+        relabel by hand: components may switch between chains.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be used.
+    SpecificationError
+        If the priors do not suit the number of features.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]].dropna()
+    >>> model = bg.build_model(X, bg.MixtureSpec(n_components=2, covariances=bg.Diagonal()))
+    >>> [variable.name for variable in model.free_RVs]
+    ['weights', 'means', 'scales']
+    """
+    from bayesgmm.models.mixture import declare_model
+
+    problem = Problem.pose(X, spec)
+    return declare_model(
+        problem.data.values,
+        problem.spec,
+        feature_names=problem.data.feature_names,
+        row_names=problem.data.row_names,
+        initial=estimate(X, spec, random_seed=0).parameters,
+    )
+
+
+def _engine(engine: Engine | None) -> Engine:
+    from bayesgmm.engines.nuts import NUTS
+
+    engine = NUTS() if engine is None else engine
+    if isinstance(engine, type) or not hasattr(engine, "run"):
+        raise SpecificationError(f"engine must be an engine such as NUTS(), not {engine!r}.")
+    return engine
+
+
+def _expect_usable(start: PointEstimate) -> None:
+    if start.status is Status.COLLAPSED:
+        raise SpecificationError(f"EM found no mode to start from: {start.status.text}.")
+
+
+def _versions() -> dict[str, str]:
+    others = ("pymc", "nutpie", "numba", "numpy", "xarray")
+    return {"bayesgmm": __version__, **{name: version(name) for name in others}}

@@ -1,0 +1,172 @@
+"""Each covariance structure as PyMC variables.
+
+A structure declares its free scales and correlations in their natural shape, writes them out per
+component (``scales``, ``correlations``, ``covariances``), and says which distribution the rows
+have.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pytensor.tensor import TensorVariable
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.models.correlations import CorrelationCholesky
+from bayesgmm.models.observations import CorrelatedRow, UncorrelatedRow
+from bayesgmm.models.scales import declare_scale
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.correlations import LKJ
+from bayesgmm.priors.covariances import (
+    CorrelatedStructure,
+    CovarianceStructure,
+    DiagonalStructure,
+)
+from bayesgmm.schema import COMPONENT, FEATURE, FEATURE_BIS, PARAMETER_DIMS
+
+RowDistribution = type[CorrelatedRow] | type[UncorrelatedRow]
+
+SMALLEST_EIGENVALUE = 1e-8
+"""Of a correlation matrix to start from: its Cholesky factor exists, and so does its logarithm."""
+
+
+@singledispatch
+def declare_covariances(
+    structure: CovarianceStructure,
+    *,
+    shape: tuple[int, int],
+    initial: MixtureParameters | None = None,
+) -> tuple[RowDistribution, TensorVariable]:
+    """Declare the covariances of the components, in the model on the context stack.
+
+    Parameters
+    ----------
+    structure : CovarianceStructure
+        Resolved: none of its hyperparameters is ``None``.
+    shape : tuple of int
+        (k, d), the numbers of components and features.
+    initial : MixtureParameters, optional
+        Where samplers start.
+
+    Returns
+    -------
+    distribution : type
+        The distribution of the rows, from :mod:`bayesgmm.models.observations`.
+    factors : TensorVariable
+        Its last parameter: Cholesky factors, shape (k, d, d), or scales, shape (k, d).
+    """
+    raise SpecificationError(
+        f"{type(structure).__name__} has no PyMC model; "
+        "register one with bayesgmm.models.covariances.declare_covariances.register."
+    )
+
+
+@declare_covariances.register
+def _(
+    structure: DiagonalStructure,
+    *,
+    shape: tuple[int, int],
+    initial: MixtureParameters | None = None,
+) -> tuple[RowDistribution, TensorVariable]:
+    scales = _declare_scales(structure, shape, initial)
+    _record("covariances", scales[:, :, None] ** 2 * pt.eye(shape[1]))
+    return UncorrelatedRow, scales
+
+
+@declare_covariances.register
+def _(
+    structure: CorrelatedStructure,
+    *,
+    shape: tuple[int, int],
+    initial: MixtureParameters | None = None,
+) -> tuple[RowDistribution, TensorVariable]:
+    scales = _declare_scales(structure, shape, initial)
+    if shape[1] == 1:  # one feature has nothing to be correlated with
+        _record("correlations", pt.ones((*shape, 1)))
+        _record("covariances", scales[:, :, None] ** 2)
+        return UncorrelatedRow, scales
+    correlations, cholesky = _declare_correlations(structure, shape, initial)
+    _record("correlations", correlations)
+    _record("covariances", scales[:, :, None] * correlations * scales[:, None, :])
+    return CorrelatedRow, scales[:, :, None] * cholesky
+
+
+def _declare_scales(
+    structure: CovarianceStructure, shape: tuple[int, int], initial: MixtureParameters | None
+) -> TensorVariable:
+    """Declare the scales in their natural shape, and return them as (k, d)."""
+    dims = _natural_dims(structure)
+    free = declare_scale(
+        structure.scales,
+        "scales" if dims == PARAMETER_DIMS["scales"] else "scale",
+        size=structure.n_scales(shape[1]),
+        dims=dims,
+        initval=None if initial is None else _natural(structure, initial.scales),
+    )
+    if dims == PARAMETER_DIMS["scales"]:
+        return free
+    aligned = free[..., None] if structure.isotropic else free
+    return _record("scales", pt.broadcast_to(aligned, shape))
+
+
+def _natural_dims(structure: CovarianceStructure) -> tuple[str, ...]:
+    component = () if structure.tied else (COMPONENT,)
+    return component if structure.isotropic else (*component, FEATURE)
+
+
+def _natural(structure: CovarianceStructure, scales: np.ndarray) -> np.ndarray:
+    """Return scales that are written out, (k, d), without the axes along which they are equal."""
+    owned = scales[0] if structure.tied else scales
+    return owned[..., 0] if structure.isotropic else owned
+
+
+def _declare_correlations(
+    structure: CorrelatedStructure, shape: tuple[int, int], initial: MixtureParameters | None
+) -> tuple[TensorVariable, TensorVariable]:
+    """Return correlation matrices and their Cholesky factors, both (k, d, d)."""
+    prior, n_features = structure.correlations, shape[1]
+    component, size = ((), ()) if structure.tied else ((COMPONENT,), shape[:1])
+    given = None if initial is None else initial.correlations
+    free = CorrelationCholesky(
+        "correlation_cholesky",
+        n=n_features,
+        eta=prior.eta,
+        size=size,
+        dims=(*component, FEATURE, FEATURE_BIS),
+        initval=None if given is None else _start(prior, given[0] if structure.tied else given),
+    )
+    correlations, cholesky = _shrunk(free, prior.shrinkage, n_features)
+    written_out = (*shape, n_features)
+    return pt.broadcast_to(correlations, written_out), pt.broadcast_to(cholesky, written_out)
+
+
+def _shrunk(
+    cholesky: TensorVariable, shrinkage: float, n_features: int
+) -> tuple[TensorVariable, TensorVariable]:
+    """Return R = (1 - shrinkage) C + shrinkage I and its factor, given the factor of C."""
+    correlations = cholesky @ cholesky.mT
+    if shrinkage == 0:
+        return correlations, cholesky
+    shrunk = (1 - shrinkage) * correlations + shrinkage * pt.eye(n_features)
+    return shrunk, pt.linalg.cholesky(shrunk, lower=True)
+
+
+def _start(prior: LKJ, correlations: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factors of C that belong to correlation matrices R.
+
+    A mode may lie on the edge of the support, where C is singular and no sampler can start. It
+    is then drawn towards the identity until its smallest eigenvalue is ``SMALLEST_EIGENVALUE``.
+    """
+    identity = np.eye(correlations.shape[-1])
+    unshrunk = (correlations - prior.shrinkage * identity) / (1 - prior.shrinkage)
+    smallest = np.linalg.eigvalsh(unshrunk)[..., :1, None]
+    missing = np.maximum(0, SMALLEST_EIGENVALUE - smallest)
+    pull = missing / (1 - np.minimum(smallest, SMALLEST_EIGENVALUE))
+    return np.linalg.cholesky((1 - pull) * unshrunk + pull * identity)
+
+
+def _record(name: str, value: TensorVariable) -> TensorVariable:
+    return pm.Deterministic(name, value, dims=PARAMETER_DIMS[name])

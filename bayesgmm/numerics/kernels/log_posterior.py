@@ -1,0 +1,208 @@
+"""Log posterior density and gradient on the unconstrained space, in one pass over the rows.
+
+A position is one vector: k - 1 log-ratios of the weights, k d means, the log scales u of every
+free covariance matrix, then their correlation coordinates y (see ``covariances.py``). The
+density includes the Jacobians of these maps. The gradient follows from the sufficient
+statistics alone (Fisher's identity).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.compiling import compiled_exactly
+from bayesgmm.numerics.kernels.covariances import (
+    correlation_factor,
+    correlation_gradient,
+    likelihood_gradient,
+    log_determinant,
+    shrunk_factor,
+)
+from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
+from bayesgmm.numerics.kernels.scale_priors import scale_prior
+from bayesgmm.numerics.kernels.triangular import congruence, inverse
+
+_LOG_2_PI = math.log(2 * math.pi)
+
+
+@compiled_exactly
+def log_weights_of(ratios):
+    """Logarithms of the k weights from k - 1 log-ratios; the last ratio is minus their sum."""
+    n_components = ratios.shape[0] + 1
+    logits = np.empty(n_components)
+    last = 0.0
+    for component in range(n_components - 1):
+        logits[component] = ratios[component]
+        last -= ratios[component]
+    logits[n_components - 1] = last
+    largest = logits.max()
+    total = 0.0
+    for component in range(n_components):
+        total += math.exp(logits[component] - largest)
+    return logits - (largest + math.log(total))
+
+
+@compiled_exactly
+def _add_weights(log_weights, counts, concentration, gradient):
+    """Dirichlet prior with Jacobian, sum_k a_k log pi_k, and the gradient of the weights."""
+    n_components = log_weights.shape[0]
+    total = counts.sum() + concentration.sum()
+    last = n_components - 1
+    value = 0.0
+    slope_last = counts[last] + concentration[last] - total * math.exp(log_weights[last])
+    for component in range(n_components):
+        value += concentration[component] * log_weights[component]
+    for component in range(last):
+        slope = counts[component] + concentration[component]
+        slope -= total * math.exp(log_weights[component])
+        gradient[component] = slope - slope_last
+    return value
+
+
+@compiled_exactly
+def _add_means_prior(means, loc, precision, gradient):
+    value = 0.0
+    for component in range(means.shape[0]):
+        for feature in range(means.shape[1]):
+            distance = means[component, feature] - loc[feature]
+            pull = precision[feature] * distance
+            value -= 0.5 * pull * distance
+            gradient[component * means.shape[1] + feature] -= pull
+    return value
+
+
+@compiled_exactly
+def _add_scales_prior(log_scales, terms, gradient):
+    """Priors of the scales with the Jacobian of the logarithm."""
+    n_matrices, n_scales = log_scales.shape
+    value = 0.0
+    for matrix in range(n_matrices):
+        for i in range(n_scales):
+            prior, slope, _ = scale_prior(terms[i], log_scales[matrix, i])
+            value += prior + log_scales[matrix, i]
+            gradient[matrix * n_scales + i] += slope + 1.0
+    return value
+
+
+@compiled_exactly
+def full_log_posterior(
+    position, X, constant, concentration, loc, precision, terms, eta, shrinkage, n_matrices
+):
+    """Value and gradient for the structures with correlations (Full, Tied), d at least 2."""
+    n_components, n_features = concentration.shape[0], X.shape[1]
+    n_pairs = n_features * (n_features - 1) // 2
+    first_mean = n_components - 1
+    first_scale = first_mean + n_components * n_features
+    first_pair = first_scale + n_matrices * n_features
+    log_weights = log_weights_of(position[:first_mean])
+    means = position[first_mean:first_scale].copy().reshape(n_components, n_features)
+    log_scales = position[first_scale:first_pair].copy().reshape(n_matrices, n_features)
+    pairs = position[first_pair:].copy().reshape(n_matrices, n_pairs)
+
+    correlation = np.empty((n_matrices, n_features, n_features))
+    roots = np.empty((n_matrices, n_features, n_features))
+    root_inverses = np.empty((n_matrices, n_features, n_features))
+    factors = np.empty((n_components, n_features, n_features))
+    constants = np.empty(n_components)
+    for matrix in range(n_matrices):
+        correlation[matrix] = correlation_factor(pairs[matrix], n_features)
+        roots[matrix] = shrunk_factor(correlation[matrix], shrinkage)
+        root_inverses[matrix] = inverse(roots[matrix])
+    for component in range(n_components):
+        matrix = component % n_matrices
+        constants[component] = log_weights[component] - 0.5 * n_features * _LOG_2_PI
+        constants[component] -= log_determinant(roots[matrix]) + log_scales[matrix].sum()
+        for j in range(n_features):
+            unscale = math.exp(-log_scales[matrix, j])
+            for i in range(n_features):
+                factors[component, i, j] = root_inverses[matrix, i, j] * unscale
+
+    log_likelihood, counts, sums, scatter = full_statistics(X, constants, means, factors)
+
+    gradient = np.zeros(position.shape[0])
+    value = constant + log_likelihood
+    value += _add_weights(log_weights, counts, concentration, gradient[:first_mean])
+    value += _add_means_prior(means, loc, precision, gradient[first_mean:first_scale])
+    value += _add_scales_prior(log_scales, terms, gradient[first_scale:first_pair])
+    whitened = np.zeros((n_matrices, n_features, n_features))
+    total = np.zeros(n_matrices)
+    for component in range(n_components):
+        matrix = component % n_matrices
+        total[matrix] += counts[component]
+        whitened[matrix] += congruence(factors[component], scatter[component])
+        _add_precision_times_sum(
+            factors[component], sums[component], gradient, first_mean + component * n_features
+        )
+    exponent = 2.0 * eta - 1.0 + n_features
+    for matrix in range(n_matrices):
+        value += exponent * log_determinant(correlation[matrix])
+        u_gradient, factor_gradient = likelihood_gradient(
+            total[matrix],
+            whitened[matrix],
+            correlation[matrix],
+            roots[matrix],
+            root_inverses[matrix],
+            shrinkage,
+        )
+        for i in range(n_features):
+            gradient[first_scale + matrix * n_features + i] += u_gradient[i]
+        start = first_pair + matrix * n_pairs
+        correlation_gradient(
+            correlation[matrix], factor_gradient, exponent, gradient[start : start + n_pairs]
+        )
+    return value, gradient
+
+
+@compiled_exactly
+def _add_precision_times_sum(factor, total, gradient, start):
+    """Add factor' factor total, the gradient of the log-likelihood in one mean."""
+    size = factor.shape[0]
+    for i in range(size):
+        whitened = 0.0
+        for j in range(i + 1):
+            whitened += factor[i, j] * total[j]
+        for j in range(i + 1):
+            gradient[start + j] += factor[i, j] * whitened
+
+
+@compiled_exactly
+def diagonal_log_posterior(
+    position, X, constant, concentration, loc, precision, terms, n_matrices, n_scales
+):
+    """Value and gradient for the structures without correlations."""
+    n_components, n_features = concentration.shape[0], X.shape[1]
+    first_mean = n_components - 1
+    first_scale = first_mean + n_components * n_features
+    log_weights = log_weights_of(position[:first_mean])
+    means = position[first_mean:first_scale].copy().reshape(n_components, n_features)
+    log_scales = position[first_scale:].copy().reshape(n_matrices, n_scales)
+
+    factors = np.empty((n_components, n_features))
+    constants = np.empty(n_components)
+    for component in range(n_components):
+        constants[component] = log_weights[component] - 0.5 * n_features * _LOG_2_PI
+        for feature in range(n_features):
+            log_scale = log_scales[component % n_matrices, feature % n_scales]
+            constants[component] -= log_scale
+            factors[component, feature] = math.exp(-log_scale)
+
+    log_likelihood, counts, sums, scatter = diagonal_statistics(X, constants, means, factors)
+
+    gradient = np.zeros(position.shape[0])
+    value = constant + log_likelihood
+    value += _add_weights(log_weights, counts, concentration, gradient[:first_mean])
+    value += _add_means_prior(means, loc, precision, gradient[first_mean:first_scale])
+    value += _add_scales_prior(log_scales, terms, gradient[first_scale:])
+    for component in range(n_components):
+        for feature in range(n_features):
+            squared = factors[component, feature] ** 2
+            gradient[first_mean + component * n_features + feature] += (
+                squared * sums[component, feature]
+            )
+            scale = (component % n_matrices) * n_scales + feature % n_scales
+            gradient[first_scale + scale] += (
+                squared * scatter[component, feature] - counts[component]
+            )
+    return value, gradient

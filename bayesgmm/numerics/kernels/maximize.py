@@ -1,0 +1,131 @@
+"""M-steps that have no closed form, solved on the sufficient statistics of one matrix.
+
+Their cost depends on the number of features only, never on the number of rows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.compiling import compiled_exactly
+from bayesgmm.numerics.kernels.covariances import expected_log_posterior
+from bayesgmm.numerics.kernels.scale_priors import scale_prior
+
+_SUFFICIENT_INCREASE = 1e-4  # Armijo's constant, Nocedal & Wright (2006), section 3.1
+_LONGEST_STEP = 3.0  # in log scales and correlation coordinates: a factor of twenty in a scale
+_MOST_ITERATIONS = 40
+_MOST_HALVINGS = 40
+_GRADIENT_TOLERANCE = 1e-9  # relative to the number of rows behind the matrix
+
+
+@compiled_exactly
+def _expected_scale(log_scale, count, scatter, terms):
+    """Value and two derivatives of -count u - scatter exp(-2 u)/2 + log p(exp(u))."""
+    prior, slope, curvature = scale_prior(terms, log_scale)
+    spread = scatter * math.exp(-2.0 * log_scale)
+    return (
+        prior - count * log_scale - 0.5 * spread,
+        slope - count + spread,
+        curvature - 2.0 * spread,
+    )
+
+
+@compiled_exactly
+def best_log_scale(log_scale, count, scatter, terms, lowest):
+    """Newton's method on one log scale; the objective is concave, so halving always helps.
+
+    The result is never below ``lowest``, where a scale without rows or prior would go.
+    """
+    value, slope, curvature = _expected_scale(log_scale, count, scatter, terms)
+    for _ in range(_MOST_ITERATIONS):
+        if abs(slope) <= _GRADIENT_TOLERANCE * (1.0 + count):
+            break
+        step = -slope / curvature if curvature < 0 else math.copysign(_LONGEST_STEP, slope)
+        step = min(max(step, -_LONGEST_STEP), _LONGEST_STEP)
+        for _ in range(_MOST_HALVINGS):
+            proposal = max(log_scale + step, lowest)
+            new = _expected_scale(proposal, count, scatter, terms)
+            if new[0] >= value:
+                break
+            step *= 0.5
+        if new[0] < value or proposal == log_scale:
+            break
+        log_scale = proposal
+        value, slope, curvature = new
+    return log_scale
+
+
+@compiled_exactly
+def _evaluate(position, count, scatter, terms, eta, shrinkage):
+    size = scatter.shape[0]
+    value, u_gradient, y_gradient = expected_log_posterior(
+        position[:size], position[size:], count, scatter, terms, eta, shrinkage
+    )
+    gradient = np.empty(position.shape[0])
+    gradient[:size] = u_gradient
+    gradient[size:] = y_gradient
+    return value, gradient
+
+
+@compiled_exactly
+def _initial_metric(size, n_parameters, count):
+    """Inverse curvature to start from: a normal sample has 2 n in u and about n in y."""
+    metric = np.zeros((n_parameters, n_parameters))
+    for i in range(n_parameters):
+        metric[i, i] = 1.0 / (2.0 * count + 2.0) if i < size else 1.0 / (count + 2.0)
+    return metric
+
+
+@compiled_exactly
+def _update_metric(metric, step, change):
+    """BFGS update of the inverse curvature (Nocedal & Wright, 2006, equation 6.17)."""
+    along = -(step * change).sum()
+    if along <= 1e-12 * math.sqrt((step * step).sum() * (change * change).sum()):
+        return
+    projected = np.zeros(step.shape[0])
+    for i in range(step.shape[0]):
+        for j in range(step.shape[0]):
+            projected[i] -= metric[i, j] * change[j]
+    quadratic = -(change * projected).sum()
+    for i in range(step.shape[0]):
+        for j in range(step.shape[0]):
+            metric[i, j] += (1.0 + quadratic / along) * step[i] * step[j] / along
+            metric[i, j] -= (projected[i] * step[j] + step[i] * projected[j]) / along
+
+
+@compiled_exactly
+def best_covariance(log_scales, pairs, count, scatter, terms, eta, shrinkage, lowest):
+    """Maximise the expected log posterior of one covariance matrix from where it is now.
+
+    Returns log scales and correlation coordinates at least as good as the given ones.
+    """
+    size = log_scales.shape[0]
+    position = np.concatenate((log_scales, pairs))
+    value, gradient = _evaluate(position, count, scatter, terms, eta, shrinkage)
+    metric = _initial_metric(size, position.shape[0], count)
+    for _ in range(_MOST_ITERATIONS):
+        if np.abs(gradient).max() <= _GRADIENT_TOLERANCE * (1.0 + count):
+            break
+        direction = np.zeros(position.shape[0])
+        for i in range(position.shape[0]):
+            for j in range(position.shape[0]):
+                direction[i] += metric[i, j] * gradient[j]
+        direction *= min(1.0, _LONGEST_STEP / np.abs(direction).max())
+        slope = (direction * gradient).sum()
+        length, accepted = 1.0, False
+        for _ in range(_MOST_HALVINGS):
+            proposal = position + length * direction
+            for i in range(size):
+                proposal[i] = max(proposal[i], lowest)
+            new_value, new_gradient = _evaluate(proposal, count, scatter, terms, eta, shrinkage)
+            if new_value >= value + _SUFFICIENT_INCREASE * length * slope:
+                accepted = True
+                break
+            length *= 0.5
+        if not accepted:
+            break
+        _update_metric(metric, proposal - position, new_gradient - gradient)
+        position, value, gradient = proposal, new_value, new_gradient
+    return position[:size].copy(), position[size:].copy()

@@ -1,0 +1,81 @@
+"""Small lower-triangular algebra, for a few dozen features at most."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.compiling import compiled_exactly
+
+
+@compiled_exactly
+def cholesky(matrix):
+    """Lower Cholesky factor; its last computed pivot is NaN where the matrix is not positive."""
+    size = matrix.shape[0]
+    factor = np.zeros((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            total = matrix[i, j]
+            for m in range(j):
+                total -= factor[i, m] * factor[j, m]
+            if i > j:
+                factor[i, j] = total / factor[j, j]
+            else:
+                factor[i, i] = math.sqrt(total) if total > 0 else np.nan
+    return factor
+
+
+@compiled_exactly
+def inverse(factor):
+    """Inverse of a lower-triangular matrix by forward substitution on the identity."""
+    size = factor.shape[0]
+    result = np.zeros((size, size))
+    for j in range(size):
+        result[j, j] = 1.0 / factor[j, j]
+        for i in range(j + 1, size):
+            total = 0.0
+            for m in range(j, i):
+                total -= factor[i, m] * result[m, j]
+            result[i, j] = total / factor[i, i]
+    return result
+
+
+@compiled_exactly
+def congruence(factor, matrix):
+    """factor @ matrix @ factor.T for a lower-triangular factor and a symmetric matrix."""
+    size = factor.shape[0]
+    half = np.zeros((size, size))
+    for i in range(size):
+        for m in range(i + 1):
+            for j in range(size):
+                half[i, j] += factor[i, m] * matrix[m, j]
+    result = np.zeros((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            total = 0.0
+            for m in range(j + 1):
+                total += half[i, m] * factor[j, m]
+            result[i, j] = total
+            result[j, i] = total
+    return result
+
+
+@compiled_exactly
+def transposed_congruence(factor, matrix):
+    """factor.T @ matrix @ factor for a lower-triangular factor and a symmetric matrix."""
+    size = factor.shape[0]
+    half = np.zeros((size, size))
+    for i in range(size):
+        for m in range(i, size):
+            for j in range(size):
+                half[i, j] += factor[m, i] * matrix[m, j]
+    result = np.zeros((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            total = 0.0
+            for m in range(j, size):
+                total += half[i, m] * factor[m, j]
+            result[i, j] = total
+            result[j, i] = total
+    return result

@@ -1,0 +1,92 @@
+"""The parameters of one mixture, or of many along leading batch axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class MixtureParameters:
+    """Weights, means, standard deviations and correlations of a Gaussian mixture.
+
+    Structures that share or forbid parameters (tied, spherical, diagonal) are written out in
+    full here, so that whoever reads parameters never needs to know the structure.
+
+    Attributes
+    ----------
+    weights : array, shape (..., k)
+        Mixing weights, summing to one.
+    means : array, shape (..., k, d)
+        Component means, in the units of the features.
+    scales : array, shape (..., k, d)
+        Standard deviations of the features within each component.
+    correlations : array, shape (..., k, d, d), or None
+        Correlation matrices; ``None`` where the structure has none.
+    """
+
+    weights: Float[np.ndarray, "*batch k"]
+    means: Float[np.ndarray, "*batch k d"]
+    scales: Float[np.ndarray, "*batch k d"]
+    correlations: Float[np.ndarray, "*batch k d d"] | None = None
+
+    @property
+    def n_components(self) -> int:
+        """Number of components, k."""
+        return self.means.shape[-2]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, d."""
+        return self.means.shape[-1]
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """Shape of the leading axes, such as ``(chain, draw)``."""
+        return self.weights.shape[:-1]
+
+    @property
+    def covariances(self) -> Float[np.ndarray, "*batch k d d"]:
+        """Covariance matrices, D R D with D the diagonal matrix of the scales."""
+        if self.correlations is None:
+            return self.scales[..., :, None] ** 2 * np.eye(self.n_features)
+        return self.scales[..., :, None] * self.correlations * self.scales[..., None, :]
+
+    @property
+    def cholesky(self) -> Float[np.ndarray, "*batch k d d"]:
+        """Lower Cholesky factors of the covariance matrices.
+
+        The factor is taken of the correlation matrix and then scaled, which stays accurate when
+        the features have very different units.
+        """
+        if self.correlations is None:
+            return self.scales[..., :, None] * np.eye(self.n_features)
+        return self.scales[..., :, None] * np.linalg.cholesky(self.correlations)
+
+    def reordered(self, order: np.ndarray) -> MixtureParameters:
+        """Return one mixture (no batch axes) with its components in the given order."""
+        correlations = None if self.correlations is None else self.correlations[order]
+        return MixtureParameters(
+            self.weights[order], self.means[order], self.scales[order], correlations
+        )
+
+    def draw(self, index: tuple[int, ...]) -> MixtureParameters:
+        """Return the single mixture at one position of the batch axes."""
+        correlations = None if self.correlations is None else self.correlations[index]
+        return MixtureParameters(
+            self.weights[index], self.means[index], self.scales[index], correlations
+        )
+
+    @classmethod
+    def from_covariances(
+        cls,
+        weights: Float[np.ndarray, "*batch k"],
+        means: Float[np.ndarray, "*batch k d"],
+        covariances: Float[np.ndarray, "*batch k d d"],
+    ) -> MixtureParameters:
+        """Split covariance matrices into scales and correlations."""
+        scales = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
+        correlations = covariances / (scales[..., :, None] * scales[..., None, :])
+        return cls(weights, means, scales, correlations)

@@ -1,0 +1,101 @@
+"""From the raw draws of an engine to the tree that users get."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+from scipy.special import logsumexp
+
+from bayesgmm.data.standardize import Scaling
+from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.estimation.problem import Problem
+from bayesgmm.numerics.statistics import component_log_densities
+from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.relabel.ecr import ECR
+from bayesgmm.posterior.relabel.order import order_of, reorder
+from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
+from bayesgmm.posterior.rescale import rescale
+from bayesgmm.schema import CHAIN, DATA, DRAW, ROW, validate, with_record
+
+_MOST_LOG_LIKELIHOODS = 20_000_000  # numbers, 160 MB: beyond, the group is left out
+
+
+def finish(
+    raw: xr.DataTree,
+    problem: Problem,
+    point: PointEstimate,
+    *,
+    scaling: Scaling,
+    order_by: str,
+    **record: Any,
+) -> xr.DataTree:
+    """Relabel, add log-likelihoods, rescale, and write down how the tree was made.
+
+    Parameters
+    ----------
+    raw : xarray.DataTree
+        What an engine returned, on the scale that ``scaling`` leads back from.
+    problem : Problem
+        What was asked.
+    point : PointEstimate
+        The posterior mode in the units of the data.
+    scaling : Scaling
+    order_by : str
+        ``"weights"`` or a feature.
+    **record
+        Entries for the attribute in which the tree remembers its making.
+    """
+    data, tree = problem.data, raw
+    if problem.spec.weights.exchangeable:
+        tree = apply_permutations(raw, ECR().permutations(raw))
+        tree = reorder(tree, order_of(tree["posterior"].to_dataset(), order_by))
+    else:  # the prior tells the components apart: to move a label would change the posterior
+        tree = apply_permutations(raw, Permutations.identity(raw))
+    if tree["posterior"]["weights"][..., 0].size * data.n_rows <= _MOST_LOG_LIKELIHOODS:
+        tree["log_likelihood"] = log_likelihoods(tree, scaling)
+    tree = rescale(tree, scaling)
+    tree = with_record(
+        tree, spec=json.loads(problem.spec.to_json()), scaling=scaling.to_plain(), **record
+    )
+    tree["point_estimate"] = (
+        tree["point_estimate"]
+        .to_dataset()
+        .assign(log_likelihood=point.log_likelihood, objective=point.objective)
+    )
+    # The rows went to the standard scale and back; the originals have no rounding error.
+    tree["observed_data"] = (
+        tree["observed_data"]
+        .to_dataset()
+        .assign({DATA: tree["observed_data"][DATA].copy(data=np.array(data.values))})
+    )
+    validate(tree)
+    return tree
+
+
+def log_likelihoods(tree: xr.DataTree, scaling: Scaling) -> xr.Dataset:
+    """Return log p(x_i | parameters) for every draw and row, in the units of the data.
+
+    The parameters and rows of ``tree`` are on the standard scale.
+    """
+    rows = tree["observed_data"][DATA]
+    X = np.ascontiguousarray(rows.values)
+    values = row_log_densities(X, tree["posterior"]) - scaling.log_jacobian()
+    posterior = tree["posterior"]
+    coords = {name: posterior[name] for name in (CHAIN, DRAW)}
+    coords[ROW] = rows[ROW]
+    return xr.Dataset({DATA: ((CHAIN, DRAW, ROW), values)}, coords=coords)
+
+
+def row_log_densities(
+    X: Float[np.ndarray, "n d"], posterior: xr.DataTree | xr.Dataset
+) -> Float[np.ndarray, "chain draw n"]:
+    """Return log p(x_i | parameters) for every draw, allocations summed out."""
+    draws = read_parameters(posterior)
+    values = np.empty((*draws.batch_shape, X.shape[0]))
+    for index in np.ndindex(*draws.batch_shape):
+        values[index] = logsumexp(component_log_densities(X, draws.draw(index)), axis=1)
+    return values

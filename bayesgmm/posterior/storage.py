@@ -1,0 +1,90 @@
+"""Trees on disk: netCDF, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import xarray as xr
+
+from bayesgmm.errors import DataError
+from bayesgmm.schema import validate
+
+
+def save(tree: xr.DataTree, path: str | os.PathLike) -> Path:
+    """Write a fit to a netCDF file; an existing file is replaced only by a complete one.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    path : path
+        Usually ending in ``.nc``.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it was written.
+
+    Raises
+    ------
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = bg.save(bg.example_fit(), folder + "/fit.nc")
+    ...     bg.load(path).identical(bg.example_fit())
+    True
+    """
+    validate(tree)
+    path = Path(path)
+    handle, name = tempfile.mkstemp(suffix=".nc", dir=path.parent, prefix=f".{path.stem}-")
+    os.close(handle)
+    try:
+        tree.to_netcdf(name, engine="h5netcdf")
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def load(path: str | os.PathLike) -> xr.DataTree:
+    """Read a fit that :func:`save` wrote, into memory.
+
+    Parameters
+    ----------
+    path : path
+        Of the netCDF file.
+
+    Returns
+    -------
+    xarray.DataTree
+        As it was saved.
+
+    Raises
+    ------
+    DataError
+        If there is no such file.
+    SchemaError
+        If the file holds something else than a fit.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.load("nowhere.nc")
+    Traceback (most recent call last):
+    ...
+    bayesgmm.errors.DataError: There is no file nowhere.nc.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"There is no file {path}.")
+    with xr.open_datatree(path, engine="h5netcdf") as stored:
+        tree = stored.load()
+    validate(tree)
+    return tree

@@ -1,0 +1,230 @@
+"""The six covariance structures, each with its priors.
+
+A structure answers three questions, and code below the priors asks these, never its name: do all
+components share one covariance (``tied``), do all features share one scale (``isotropic``), are
+there correlations (``correlated``)?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.priors.correlations import LKJ
+from bayesgmm.priors.hyperparameters import expanded
+from bayesgmm.priors.scales import InverseGamma, ScalePrior
+
+
+@dataclass(frozen=True)
+class CovarianceStructure:
+    """What all covariance structures have in common; not to be used itself."""
+
+    tied: ClassVar[bool]
+    isotropic: ClassVar[bool]
+    correlated: ClassVar[bool]
+
+    scales: ScalePrior = field(default_factory=InverseGamma)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.scales, ScalePrior):
+            raise SpecificationError(
+                f"{type(self).__name__}: scales must be a scale prior such as "
+                f"InverseGamma() or HalfNormal(), not {self.scales!r}."
+            )
+        if self.isotropic:
+            self._expect_one_number_each()
+
+    def _expect_one_number_each(self) -> None:
+        for name in self.scales.unit_parameters:
+            if isinstance(getattr(self.scales, name), tuple):
+                raise SpecificationError(
+                    f"{type(self).__name__}: all features share one scale, so {name} of the "
+                    "scale prior must be one number, not one per feature."
+                )
+
+    def expect_features(self, n_features: int) -> None:
+        """Raise a ``SpecificationError`` if the hyperparameters are for another number."""
+        for name in self.scales.unit_parameters:
+            if getattr(self.scales, name) is not None:
+                owner = type(self.scales).__name__
+                expanded(owner, name, getattr(self.scales, name), self.n_scales(n_features))
+
+    def n_scales(self, n_features: int) -> int:
+        """Number of free scales in one covariance matrix."""
+        return 1 if self.isotropic else n_features
+
+    def n_matrices(self, n_components: int) -> int:
+        """Number of free covariance matrices."""
+        return 1 if self.tied else n_components
+
+    def resolved(self, spread: np.ndarray) -> Self:
+        """Fill the hyperparameters that are ``None`` from the spread of each column."""
+        if self.isotropic:
+            spread = np.sqrt(np.mean(spread**2, keepdims=True))
+        return replace(self, scales=self.scales.resolved(spread))
+
+    def standardized(self, factor: np.ndarray) -> Self:
+        """Return the structure for data divided by ``factor``, shape (d,)."""
+        if self.isotropic:
+            factor = factor[:1]
+        return replace(self, scales=self.scales.standardized(factor))
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}, scales ~ {self.scales}"
+
+
+@dataclass(frozen=True)
+class CorrelatedStructure(CovarianceStructure):
+    """A structure with free correlations; not to be used itself."""
+
+    isotropic: ClassVar[bool] = False
+    correlated: ClassVar[bool] = True
+
+    correlations: LKJ = field(default_factory=LKJ)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.correlations, LKJ):
+            raise SpecificationError(
+                f"{type(self).__name__}: correlations must be an LKJ prior, "
+                f"not {self.correlations!r}."
+            )
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, correlations ~ {self.correlations}"
+
+
+@dataclass(frozen=True)
+class Full(CorrelatedStructure):
+    """Every component has a covariance matrix of its own (mclust: VVV).
+
+    Parameters
+    ----------
+    scales : ScalePrior, default InverseGamma()
+        Prior of each standard deviation.
+    correlations : LKJ, default LKJ()
+        Prior of each correlation matrix.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.Full(scales=bg.HalfNormal(1.0), correlations=bg.LKJ(eta=1.0)).tied
+    False
+    """
+
+    tied: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Tied(CorrelatedStructure):
+    """All components share one covariance matrix (mclust: EEE).
+
+    Parameters
+    ----------
+    scales : ScalePrior, default InverseGamma()
+        Prior of each standard deviation.
+    correlations : LKJ, default LKJ()
+        Prior of the correlation matrix.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.Tied().tied
+    True
+    """
+
+    tied: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class DiagonalStructure(CovarianceStructure):
+    """A structure without correlations; not to be used itself."""
+
+    correlated: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Diagonal(DiagonalStructure):
+    """Every component has standard deviations of its own, and no correlations (mclust: VVI).
+
+    Parameters
+    ----------
+    scales : ScalePrior, default InverseGamma()
+        Prior of each standard deviation.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.Diagonal().correlated
+    False
+    """
+
+    tied: ClassVar[bool] = False
+    isotropic: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Spherical(DiagonalStructure):
+    """Every component is a ball with a radius of its own (mclust: VII).
+
+    The features should share one unit: rescaling one of them changes this model.
+
+    Parameters
+    ----------
+    scales : ScalePrior, default InverseGamma()
+        Prior of each component's standard deviation; its hyperparameters are single numbers.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.Spherical().isotropic
+    True
+    """
+
+    tied: ClassVar[bool] = False
+    isotropic: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class TiedDiagonal(DiagonalStructure):
+    """All components share the standard deviations, and there are no correlations (EEI).
+
+    Parameters
+    ----------
+    scales : ScalePrior, default InverseGamma()
+        Prior of each standard deviation.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.TiedDiagonal().tied
+    True
+    """
+
+    tied: ClassVar[bool] = True
+    isotropic: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class TiedSpherical(DiagonalStructure):
+    """All components are balls of one radius (mclust: EII).
+
+    The features should share one unit: rescaling one of them changes this model.
+
+    Parameters
+    ----------
+    scales : ScalePrior, default InverseGamma()
+        Prior of the one standard deviation; its hyperparameters are single numbers.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.TiedSpherical().isotropic
+    True
+    """
+
+    tied: ClassVar[bool] = True
+    isotropic: ClassVar[bool] = True

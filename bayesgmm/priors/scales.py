@@ -1,0 +1,313 @@
+"""The priors of the standard deviations, and the one form that compiled code sees of them.
+
+Written in u = log(sigma), the log density of every prior here is
+
+    log p(sigma) = constant + power * u - rate * exp(exponent * u) - precision / 2 * (u - centre)^2
+
+so that EM, NUTS and Gibbs need one small function for all of them, and a further prior of this
+form needs no compiled code at all. The density is with respect to sigma, not to u.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import gammaln
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.priors.hyperparameters import (
+    Given,
+    Hyperparameter,
+    checked,
+    collapsed,
+    expanded,
+    words,
+)
+
+
+@dataclass(frozen=True)
+class LogScaleTerms:
+    """The coefficients of log p(sigma) as a function of u = log(sigma), one row per scale.
+
+    Attributes
+    ----------
+    coefficients : array, shape (s, 6)
+        Columns: constant, power, rate, exponent, precision, centre.
+    """
+
+    coefficients: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        constant: np.ndarray,
+        power: np.ndarray | float = 0.0,
+        rate: np.ndarray | float = 0.0,
+        exponent: float = 1.0,
+        precision: np.ndarray | float = 0.0,
+        centre: np.ndarray | float = 0.0,
+    ) -> LogScaleTerms:
+        """Gather the six coefficients into columns."""
+        columns = np.broadcast_arrays(constant, power, rate, exponent, precision, centre)
+        return cls(np.stack([np.asarray(column, float) for column in columns], axis=-1))
+
+
+class ScalePrior(ABC):
+    """A prior on the standard deviations of the components.
+
+    Hyperparameters are one number for all features, one number per feature, or ``None``, which
+    is filled from the data. A spherical structure takes one number only.
+    """
+
+    unit_parameters: ClassVar[tuple[str, ...]]
+    """Hyperparameters that carry the units of the data (and may be one per feature)."""
+
+    @abstractmethod
+    def resolved(self, spread: np.ndarray) -> ScalePrior:
+        """Fill what is ``None`` from the typical spread of each column, shape (s,)."""
+
+    @abstractmethod
+    def standardized(self, factor: np.ndarray) -> ScalePrior:
+        """Return the prior of sigma / factor, with factor of shape (s,) or a number."""
+
+    @abstractmethod
+    def terms(self, size: int) -> LogScaleTerms:
+        """Return the coefficients of log p(sigma) in log(sigma), for ``size`` scales."""
+
+    def __str__(self) -> str:
+        values = ", ".join(
+            f"{item.name} {words(getattr(self, item.name))}" for item in fields(self)
+        )
+        return f"{type(self).__name__}({values})"
+
+    def _expanded(self, name: str, size: int) -> np.ndarray:
+        return expanded(type(self).__name__, name, getattr(self, name), size)
+
+
+@dataclass(frozen=True)
+class HalfNormal(ScalePrior):
+    """Half-normal prior: sigma ~ |Normal(0, scale^2)|.
+
+    It does not keep scales away from zero: where several rows coincide, the posterior density is
+    unbounded and EM may collapse onto them. Prefer the default, :class:`InverseGamma`, unless
+    you need this one.
+
+    Parameters
+    ----------
+    scale : float, sequence of d floats, or None
+        In the units of the features; ``None`` takes the typical spread of each column.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> print(bg.HalfNormal(scale=2.0))
+    HalfNormal(scale 2)
+    """
+
+    unit_parameters: ClassVar[tuple[str, ...]] = ("scale",)
+    scale: Hyperparameter = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", checked("HalfNormal", "scale", self.scale))
+
+    def resolved(self, spread: np.ndarray) -> HalfNormal:
+        """See :meth:`ScalePrior.resolved`."""
+        return HalfNormal(collapsed(spread)) if self.scale is None else self
+
+    def standardized(self, factor: np.ndarray) -> HalfNormal:
+        """See :meth:`ScalePrior.standardized`."""
+        return HalfNormal(collapsed(np.asarray(self.scale) / factor))
+
+    def terms(self, size: int) -> LogScaleTerms:
+        """See :meth:`ScalePrior.terms`."""
+        scale = self._expanded("scale", size)
+        constant = 0.5 * math.log(2 / math.pi) - np.log(scale)
+        return LogScaleTerms.of(constant=constant, rate=0.5 / scale**2, exponent=2.0)
+
+
+@dataclass(frozen=True)
+class LogNormal(ScalePrior):
+    """Log-normal prior: log(sigma) ~ Normal(loc, scale^2).
+
+    Parameters
+    ----------
+    loc : float, sequence of d floats, or None
+        Mean of log(sigma); ``None`` takes the logarithm of half the typical spread of each
+        column.
+    scale : float, default 1.0
+        Standard deviation of log(sigma), without units.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> print(bg.LogNormal(loc=0.0, scale=0.5))
+    LogNormal(loc 0, scale 0.5)
+    """
+
+    unit_parameters: ClassVar[tuple[str, ...]] = ("loc",)
+    loc: Hyperparameter = None
+    scale: Hyperparameter = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loc", checked("LogNormal", "loc", self.loc, positive=False))
+        object.__setattr__(self, "scale", _required("LogNormal", "scale", self.scale))
+
+    def resolved(self, spread: np.ndarray) -> LogNormal:
+        """See :meth:`ScalePrior.resolved`."""
+        return LogNormal(collapsed(np.log(0.5 * spread)), self.scale) if self.loc is None else self
+
+    def standardized(self, factor: np.ndarray) -> LogNormal:
+        """See :meth:`ScalePrior.standardized`."""
+        return LogNormal(collapsed(np.asarray(self.loc) - np.log(factor)), self.scale)
+
+    def terms(self, size: int) -> LogScaleTerms:
+        """See :meth:`ScalePrior.terms`."""
+        loc, scale = self._expanded("loc", size), self._expanded("scale", size)
+        constant = -0.5 * math.log(2 * math.pi) - np.log(scale)
+        return LogScaleTerms.of(constant=constant, power=-1.0, precision=scale**-2, centre=loc)
+
+
+@dataclass(frozen=True)
+class Exponential(ScalePrior):
+    """Exponential prior: p(sigma) = rate * exp(-rate * sigma).
+
+    Like :class:`HalfNormal`, it does not keep scales away from zero.
+
+    Parameters
+    ----------
+    rate : float, sequence of d floats, or None
+        In one over the units of the features; ``None`` takes one over the typical spread.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> print(bg.Exponential(rate=0.1))
+    Exponential(rate 0.1)
+    """
+
+    unit_parameters: ClassVar[tuple[str, ...]] = ("rate",)
+    rate: Hyperparameter = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", checked("Exponential", "rate", self.rate))
+
+    def resolved(self, spread: np.ndarray) -> Exponential:
+        """See :meth:`ScalePrior.resolved`."""
+        return Exponential(collapsed(1 / spread)) if self.rate is None else self
+
+    def standardized(self, factor: np.ndarray) -> Exponential:
+        """See :meth:`ScalePrior.standardized`."""
+        return Exponential(collapsed(np.asarray(self.rate) * factor))
+
+    def terms(self, size: int) -> LogScaleTerms:
+        """See :meth:`ScalePrior.terms`."""
+        rate = self._expanded("rate", size)
+        return LogScaleTerms.of(constant=np.log(rate), rate=rate, exponent=1.0)
+
+
+@dataclass(frozen=True)
+class Gamma(ScalePrior):
+    """Gamma prior: p(sigma) proportional to sigma^(shape - 1) * exp(-rate * sigma).
+
+    With a shape above 1 the density vanishes at zero, but only as a power of sigma: rows that
+    coincide can still outweigh it.
+
+    Parameters
+    ----------
+    shape : float, default 2.0
+        Without units.
+    rate : float, sequence of d floats, or None
+        In one over the units of the features; ``None`` puts the prior mean at half the typical
+        spread of each column.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> print(bg.Gamma(shape=2.0, rate=4.0))
+    Gamma(shape 2, rate 4)
+    """
+
+    unit_parameters: ClassVar[tuple[str, ...]] = ("rate",)
+    shape: Hyperparameter = 2.0
+    rate: Hyperparameter = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _required("Gamma", "shape", self.shape))
+        object.__setattr__(self, "rate", checked("Gamma", "rate", self.rate))
+
+    def resolved(self, spread: np.ndarray) -> Gamma:
+        """See :meth:`ScalePrior.resolved`."""
+        if self.rate is not None:
+            return self
+        return Gamma(self.shape, collapsed(np.asarray(self.shape) / (0.5 * spread)))
+
+    def standardized(self, factor: np.ndarray) -> Gamma:
+        """See :meth:`ScalePrior.standardized`."""
+        return Gamma(self.shape, collapsed(np.asarray(self.rate) * factor))
+
+    def terms(self, size: int) -> LogScaleTerms:
+        """See :meth:`ScalePrior.terms`."""
+        shape, rate = self._expanded("shape", size), self._expanded("rate", size)
+        constant = shape * np.log(rate) - gammaln(shape)
+        return LogScaleTerms.of(constant=constant, power=shape - 1, rate=rate, exponent=1.0)
+
+
+@dataclass(frozen=True)
+class InverseGamma(ScalePrior):
+    """Inverse-gamma prior: p(sigma) proportional to sigma^(-shape - 1) * exp(-scale / sigma).
+
+    The default. The density vanishes at zero faster than any power of sigma, so the posterior
+    stays bounded, and has a mode, even where many rows coincide in a feature: n equal rows pull
+    sigma down to about ``scale / n`` and no further. The upper tail is a power law, which lets a
+    component be wide when the data say so.
+
+    Parameters
+    ----------
+    shape : float, default 2.0
+        Without units. With 2, the prior mean of sigma equals ``scale``.
+    scale : float, sequence of d floats, or None
+        In the units of the features; ``None`` takes half the typical spread of each column:
+        98 % of the prior then lies between 0.075 and 3.4 times that spread, the median at 0.30.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> print(bg.InverseGamma(shape=2.0, scale=0.5))
+    InverseGamma(shape 2, scale 0.5)
+    """
+
+    unit_parameters: ClassVar[tuple[str, ...]] = ("scale",)
+    shape: Hyperparameter = 2.0
+    scale: Hyperparameter = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", _required("InverseGamma", "shape", self.shape))
+        object.__setattr__(self, "scale", checked("InverseGamma", "scale", self.scale))
+
+    def resolved(self, spread: np.ndarray) -> InverseGamma:
+        """See :meth:`ScalePrior.resolved`."""
+        if self.scale is not None:
+            return self
+        return InverseGamma(self.shape, collapsed(0.5 * spread))
+
+    def standardized(self, factor: np.ndarray) -> InverseGamma:
+        """See :meth:`ScalePrior.standardized`."""
+        return InverseGamma(self.shape, collapsed(np.asarray(self.scale) / factor))
+
+    def terms(self, size: int) -> LogScaleTerms:
+        """See :meth:`ScalePrior.terms`."""
+        shape, scale = self._expanded("shape", size), self._expanded("scale", size)
+        constant = shape * np.log(scale) - gammaln(shape)
+        return LogScaleTerms.of(constant=constant, power=-shape - 1, rate=scale, exponent=-1.0)
+
+
+def _required(owner: str, name: str, value: Given) -> Hyperparameter:
+    """Check a hyperparameter without units, which cannot be filled from the data."""
+    if value is None:
+        raise SpecificationError(f"{owner}: {name} must be a positive number, not None.")
+    return checked(owner, name, value)

@@ -1,0 +1,187 @@
+"""The whole model that a user believes in: number of components, and a prior for every part."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.priors.correlations import LKJ
+from bayesgmm.priors.covariances import (
+    CovarianceStructure,
+    Diagonal,
+    Full,
+    Spherical,
+    Tied,
+    TiedDiagonal,
+    TiedSpherical,
+)
+from bayesgmm.priors.means import NormalMeans
+from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
+from bayesgmm.priors.weights import Dirichlet
+
+
+@dataclass(frozen=True)
+class MixtureSpec:
+    """A Gaussian mixture and its priors, before any data are seen.
+
+    Hyperparameters left at ``None`` are scaled to the data when the model is fitted, so that the
+    defaults are weakly informative in any unit. They were chosen by three requirements: every
+    place where rows lie is a plausible mean (twice the standard deviation of a column); a
+    component may be anything from a fifteenth to several times as wide as the bulk of the data;
+    and the posterior density is bounded whatever the rows are, equal ones and outliers included,
+    so that a mode always exists (see :class:`InverseGamma` and :class:`LKJ`).
+
+    Parameters
+    ----------
+    n_components : int
+        Number of components, at least 1.
+    weights : Dirichlet, default Dirichlet(1.0)
+        Prior of the mixing weights.
+    means : NormalMeans, default NormalMeans()
+        Prior of the component means.
+    covariances : covariance structure, default Full()
+        One of ``Full``, ``Tied``, ``Diagonal``, ``Spherical``, ``TiedDiagonal`` and
+        ``TiedSpherical``, with its priors.
+
+    Raises
+    ------
+    SpecificationError
+        If ``n_components`` is not a positive integer, or a prior is not one of the above.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> spec = bg.MixtureSpec(n_components=2, covariances=bg.Diagonal())
+    >>> print(spec)
+    Gaussian mixture with 2 components
+      weights      ~ Dirichlet(concentration 1)
+      means        ~ Normal(loc scaled to the data, scale scaled to the data)
+      covariances  : Diagonal (own variances, no correlations)
+      scales       ~ InverseGamma(shape 2, scale scaled to the data)
+    >>> bg.MixtureSpec.from_json(spec.to_json()) == spec
+    True
+    """
+
+    n_components: int
+    weights: Dirichlet = field(default_factory=Dirichlet)
+    means: NormalMeans = field(default_factory=NormalMeans)
+    covariances: CovarianceStructure = field(default_factory=Full)
+
+    def __post_init__(self) -> None:
+        count = self.n_components
+        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
+            raise SpecificationError(
+                f"n_components must be a whole number of at least 1, not {count!r}."
+            )
+        object.__setattr__(self, "n_components", int(count))
+        for name, kind in (
+            ("weights", Dirichlet),
+            ("means", NormalMeans),
+            ("covariances", CovarianceStructure),
+        ):
+            if not isinstance(getattr(self, name), kind):
+                raise SpecificationError(
+                    f"{name} must be a {kind.__name__}, not {getattr(self, name)!r}."
+                )
+        self.weights.expanded(self.n_components)
+
+    def expect_features(self, n_features: int) -> None:
+        """Raise a ``SpecificationError`` if a prior has another number of features."""
+        self.means.expect_features(n_features)
+        self.covariances.expect_features(n_features)
+
+    def resolved(self, centre: np.ndarray, deviation: np.ndarray, spread: np.ndarray) -> Self:
+        """Fill every hyperparameter that is ``None`` from three summaries of the columns.
+
+        Parameters
+        ----------
+        centre, deviation, spread : arrays, shape (d,)
+            Mean, standard deviation and typical (outlier-resistant) spread of each column.
+        """
+        return replace(
+            self,
+            means=self.means.resolved(centre, deviation),
+            covariances=self.covariances.resolved(spread),
+        )
+
+    def standardized(self, shift: np.ndarray, factor: np.ndarray) -> Self:
+        """Return the same belief about (x - shift) / factor; every prior must be resolved."""
+        return replace(
+            self,
+            means=self.means.standardized(shift, factor),
+            covariances=self.covariances.standardized(factor),
+        )
+
+    def to_json(self) -> str:
+        """Write the spec as JSON; ``from_json`` reads it back unchanged."""
+        return json.dumps(_as_plain(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> MixtureSpec:
+        """Read a spec that ``to_json`` wrote.
+
+        Raises
+        ------
+        SpecificationError
+            If the text is not JSON, or does not describe a spec.
+        """
+        try:
+            value = _from_plain(json.loads(text))
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise SpecificationError(
+                f"This text does not describe a MixtureSpec: {error}"
+            ) from error
+        if not isinstance(value, cls):
+            raise SpecificationError(f"This JSON describes {value!r}, not a MixtureSpec.")
+        return value
+
+    def __str__(self) -> str:
+        structure = self.covariances
+        lines = [
+            f"Gaussian mixture with {self.n_components} "
+            f"component{'s' if self.n_components > 1 else ''}",
+            f"  weights      ~ {self.weights}",
+            f"  means        ~ {self.means}",
+            f"  covariances  : {type(structure).__name__} ({_in_words(structure)})",
+            f"  scales       ~ {structure.scales}",
+        ]
+        if structure.correlated:
+            lines.append(f"  correlations ~ {structure.correlations}")
+        return "\n".join(lines)
+
+
+_WRITABLE = {
+    kind.__name__: kind
+    for kind in (
+        MixtureSpec, Dirichlet, NormalMeans, LKJ,
+        HalfNormal, LogNormal, Exponential, Gamma, InverseGamma,
+        Full, Tied, Diagonal, Spherical, TiedDiagonal, TiedSpherical,
+    )
+}  # fmt: skip
+
+
+def _in_words(structure: CovarianceStructure) -> str:
+    owner = "shared" if structure.tied else "own"
+    if structure.isotropic:
+        return f"{owner} variance, the same for all features, no correlations"
+    return f"{owner} variances, {f'{owner}' if structure.correlated else 'no'} correlations"
+
+
+def _as_plain(value: Any) -> Any:
+    if not is_dataclass(value):
+        return value
+    parts = {item.name: _as_plain(getattr(value, item.name)) for item in fields(value)}
+    return {"class": type(value).__name__, **parts}
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    if not isinstance(value, dict):
+        return value
+    parts = {name: _from_plain(part) for name, part in value.items() if name != "class"}
+    return _WRITABLE[value["class"]](**parts)

@@ -1,0 +1,90 @@
+"""The names that a result is made of: groups, variables and dimensions of its ``DataTree``.
+
+Whoever adds a variable to the tree names it here first.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from bayesgmm.errors import SchemaError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+COMPONENT, FEATURE, FEATURE_BIS, ROW = "component", "feature", "feature_bis", "obs_id"
+CHAIN, DRAW = "chain", "draw"
+
+PARAMETER_DIMS: dict[str, tuple[str, ...]] = {
+    "weights": (COMPONENT,),
+    "means": (COMPONENT, FEATURE),
+    "scales": (COMPONENT, FEATURE),
+    "correlations": (COMPONENT, FEATURE, FEATURE_BIS),
+    "covariances": (COMPONENT, FEATURE, FEATURE_BIS),
+}
+"""Mixture parameters and their dims, after ``chain`` and ``draw`` where there are any."""
+
+DATA = "x"
+"""The name of the observed rows, dims ``obs_id, feature``."""
+
+REQUIRED_GROUPS = (
+    "posterior",
+    "sample_stats",
+    "observed_data",
+    "constant_data",
+    "point_estimate",
+    "relabelling",
+)
+
+ATTRIBUTE = "bayesgmm"
+"""The attribute of the root that holds spec, seed, scaling and versions as JSON."""
+
+
+def record(tree: xr.DataTree) -> dict[str, Any]:
+    """Return what the tree remembers of its own making (spec, seed, scaling, versions)."""
+    if ATTRIBUTE not in tree.attrs:
+        raise SchemaError(
+            f"This tree has no attribute {ATTRIBUTE!r}: it was not made by bayesgmm.fit. "
+            "Pass the tree that fit returned, or one loaded from the file it was saved to."
+        )
+    return json.loads(tree.attrs[ATTRIBUTE])
+
+
+def with_record(tree: xr.DataTree, **entries: Any) -> xr.DataTree:
+    """Return the tree with entries added to what it remembers of its making."""
+    known = json.loads(tree.attrs.get(ATTRIBUTE, "{}"))
+    tree = tree.copy()
+    tree.attrs[ATTRIBUTE] = json.dumps({**known, **entries})
+    return tree
+
+
+def validate(tree: xr.DataTree) -> None:
+    """Check that a tree has the groups, variables and dims that the analyses rely on.
+
+    Raises
+    ------
+    SchemaError
+        Naming the first thing that is missing or has the wrong dims.
+    """
+    for group in REQUIRED_GROUPS:
+        if group not in tree.children:
+            raise SchemaError(
+                f"The tree has no group {group!r}; it has {sorted(tree.children)}. "
+                "Pass the tree that bayesgmm.fit returned."
+            )
+    record(tree)
+    posterior = tree["posterior"]
+    for name in ("weights", "means", "scales", "covariances"):
+        _expect_dims(posterior, name, (CHAIN, DRAW, *PARAMETER_DIMS[name]))
+    _expect_dims(tree["observed_data"], DATA, (ROW, FEATURE))
+
+
+def _expect_dims(group: xr.DataTree, name: str, dims: tuple[str, ...]) -> None:
+    if name not in group.data_vars:
+        raise SchemaError(f"Group {group.name!r} of the tree lacks the variable {name!r}.")
+    if group[name].dims != dims:
+        raise SchemaError(
+            f"Variable {name!r} of group {group.name!r} has dims {group[name].dims}; "
+            f"expected {dims}."
+        )

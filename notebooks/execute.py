@@ -1,0 +1,56 @@
+"""Run every notebook from its first cell to its last, and fail if one of them fails.
+
+python notebooks/execute.py           run copies; the notebooks stay as they are
+python notebooks/execute.py --save    keep the new outputs in the notebooks
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+SECONDS_PER_CELL = 600
+
+
+def execute(path: Path, *, save: bool) -> bool:
+    """Run one notebook and report; return whether it ran through."""
+    notebook = nbformat.read(path, as_version=4)
+    started = time.monotonic()
+    # Files that a notebook writes belong to nobody: they go with the temporary folder.
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=SECONDS_PER_CELL,
+            kernel_name="python3",
+            resources={"metadata": {"path": folder}},
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            print(f"{path.name}: failed\n{error}", file=sys.stderr)
+            return False
+    if save:
+        nbformat.write(notebook, path)
+    print(f"{path.name}: ran in {time.monotonic() - started:.0f} s")
+    return True
+
+
+def main() -> int:
+    """Run all notebooks beside this file; return 1 if any of them failed."""
+    parser = argparse.ArgumentParser(description="Run every notebook beside this file.")
+    parser.add_argument("--save", action="store_true", help="keep the new outputs")
+    save = parser.parse_args().save
+    paths = sorted(Path(__file__).parent.glob("*.ipynb"))
+    results = [execute(path, save=save) for path in paths]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,312 @@
+"""Every kind of table in, one kind of table out; and what is refused, in words."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from bayesgmm.data.dataset import Dataset, expect_enough_rows, read_like, read_table
+from bayesgmm.errors import DataError
+
+VALUES = np.array([[1.0, 10.0], [2.0, 30.0], [4.0, 20.0]])
+COLUMNS = {"a": VALUES[:, 0].copy(), "b": VALUES[:, 1].copy()}
+LABELLED = xr.DataArray(
+    VALUES, dims=("bird", "measure"), coords={"bird": ["p", "q", "r"], "measure": ["a", "b"]}
+)
+
+NAMED_TABLES = {
+    "pandas": pd.DataFrame(COLUMNS),
+    "pandas integers": pd.DataFrame(COLUMNS).astype(int),
+    "pandas nullable": pd.DataFrame(COLUMNS).astype("Float64"),
+    "pandas arrow": pd.DataFrame(COLUMNS).astype("float64[pyarrow]"),
+    "pandas objects": pd.DataFrame(COLUMNS).astype(object),
+    "polars": pl.DataFrame(COLUMNS),
+    "polars integers": pl.DataFrame(COLUMNS).cast(pl.Int16),
+    "polars decimals": pl.DataFrame(COLUMNS).cast(pl.Decimal(10, 2)),
+    "pyarrow": pa.table(COLUMNS),
+    "xarray array": LABELLED,
+    "xarray dataset": LABELLED.to_dataset("measure"),
+}
+NAMELESS_TABLES = {
+    "float64": VALUES,
+    "float32": VALUES.astype(np.float32),
+    "int8": VALUES.astype(np.int8),
+    "big-endian": VALUES.astype(">f8"),
+    "columns first in memory": np.asfortranarray(VALUES),
+    "every second row": np.repeat(VALUES, 2, axis=0)[::2],
+    "objects": np.array([[1, Decimal(10)], [2.0, np.float32(30)], [4, 20]], dtype=object),
+    "list of lists": VALUES.tolist(),
+    "tuple of arrays": tuple(VALUES),
+    "masked array, nothing masked": np.ma.array(VALUES),
+    "xarray array without labels": xr.DataArray(VALUES),
+}
+
+
+def named(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
+@pytest.mark.parametrize("table", NAMED_TABLES.values(), ids=NAMED_TABLES)
+def test_tables_with_names_are_read_alike(table):
+    dataset = read_table(table)
+    np.testing.assert_array_equal(dataset.values, VALUES)
+    assert dataset.feature_names == ("a", "b")
+
+
+@pytest.mark.parametrize("table", NAMELESS_TABLES.values(), ids=NAMELESS_TABLES)
+def test_tables_without_names_are_read_alike(table):
+    dataset = read_table(table)
+    np.testing.assert_array_equal(dataset.values, VALUES)
+    assert dataset.feature_names == ("x0", "x1")
+    np.testing.assert_array_equal(dataset.row_names, [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        (VALUES[:, 0], "x0"),
+        (VALUES[:, 0].tolist(), "x0"),
+        (pd.Series(VALUES[:, 0]), "x0"),
+        (pd.Series(VALUES[:, 0], name="a"), "a"),
+        (pl.Series("a", VALUES[:, 0]), "a"),
+        (pl.Series(VALUES[:, 0]), "x0"),
+        (xr.DataArray(VALUES[:, 0], name="a"), "a"),
+        (LABELLED[:, 0], "x0"),
+    ],
+)
+def test_one_dimension_is_one_feature(column, name):
+    dataset = read_table(column)
+    np.testing.assert_array_equal(dataset.values, VALUES[:, :1])
+    assert dataset.feature_names == (name,)
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        (["p", "q", "r"], ["p", "q", "r"]),
+        ([7, 8, 8], [7, 8, 8]),
+        (pd.date_range("2020-01-01", periods=3), pd.date_range("2020-01-01", periods=3)),
+        (pd.MultiIndex.from_product([["s"], [1, 2, 3]]), ["s, 1", "s, 2", "s, 3"]),
+    ],
+)
+def test_the_index_of_a_data_frame_names_the_rows(index, expected):
+    row_names = read_table(pd.DataFrame(COLUMNS, index=index)).row_names
+    assert row_names.dtype != object
+    np.testing.assert_array_equal(row_names, np.asarray(expected))
+
+
+@pytest.mark.parametrize("table", [LABELLED, LABELLED.to_dataset("measure"), LABELLED[:, 0]])
+def test_the_coordinate_of_an_xarray_object_names_the_rows(table):
+    np.testing.assert_array_equal(read_table(table).row_names, ["p", "q", "r"])
+
+
+def test_values_are_a_read_only_copy():
+    X = VALUES.copy()
+    dataset = read_table(X)
+    assert dataset.values.dtype == np.float64
+    assert dataset.values.flags.c_contiguous
+    assert not np.shares_memory(dataset.values, X)
+    with pytest.raises(ValueError, match="read-only"):
+        dataset.values[0, 0] = 0.0
+    X[0, 0] = 99.0
+    assert dataset.values[0, 0] == 1.0
+
+
+def test_a_data_frame_is_not_modified():
+    frame = pd.DataFrame(COLUMNS, index=["p", "q", "r"])
+    before = frame.copy()
+    read_table(frame)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_reading_an_array_imports_no_data_frame_library():
+    code = (
+        "import sys, numpy; from bayesgmm.data.dataset import read_table; "
+        "read_table(numpy.eye(3)); read_table([[1, 2], [3, 4]]); "
+        "print(sorted({'pandas', 'polars', 'xarray', 'pymc', 'arviz'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+@given(
+    arrays(
+        float,
+        array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=20),
+        elements=st.floats(-1e6, 1e6, width=32),
+    )
+)
+def test_summaries_match_their_definitions(values):
+    dataset = Dataset(values, tuple(map(str, range(values.shape[1]))), np.arange(len(values)))
+    size = np.abs(values).max() + 1.0
+    np.testing.assert_allclose(dataset.centre, values.mean(axis=0), atol=1e-12 * size)
+    np.testing.assert_allclose(dataset.deviation, values.std(axis=0, ddof=1), atol=1e-10 * size)
+    assert np.all(dataset.spread <= dataset.deviation)
+    assert np.all((dataset.spread > 0) | (dataset.deviation == 0))
+
+
+def test_the_deviation_keeps_its_digits_far_from_zero():
+    small = np.random.default_rng(1).integers(0, 1000, size=(2000, 2)) / 1024
+    far = read_table(small + 1e8)
+    np.testing.assert_allclose(far.deviation, small.std(axis=0, ddof=1), rtol=1e-7)
+    np.testing.assert_allclose(far.centre - 1e8, small.mean(axis=0), atol=2e-8)
+
+
+def test_the_spread_of_normal_data_is_its_standard_deviation_and_ignores_outliers():
+    values = np.random.default_rng(2).normal(5.0, 3.0, size=(20_000, 1))
+    assert read_table(values).spread == pytest.approx(3.0, rel=0.03)
+    values[:20] = 1e6
+    assert read_table(values).spread == pytest.approx(3.0, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ([0.0] * 80 + [3.29] * 20, 1.0),  # no interquartile range: the central 90 %
+        ([0.0] * 99 + [10.0], 1.0),  # neither: the standard deviation
+        ([0.0, 1.0], np.sqrt(0.5) * 0.5242),  # the interquartile range is 0.5
+    ],
+)
+def test_the_spread_is_positive_where_most_values_are_equal(column, expected):
+    assert read_table(column).spread == pytest.approx(expected, rel=1e-3)
+
+
+REFUSED = {
+    "no rows": (np.empty((0, 2)), ["no rows", "dropna"]),
+    "no columns": (np.empty((3, 0)), ["no columns"]),
+    "empty list": ([], ["empty"]),
+    "empty frame": (pd.DataFrame({"a": []}), ["no rows"]),
+    "one row": ([[1.0, 2.0]], ["one row", "transposed"]),
+    "text": (
+        named(a=[1.0, 2.0, 3.0], species=["Adelie", "Gentoo", "Gentoo"]),
+        ["'species'", "String", "3 of 3", "'Adelie'", "Leave"],
+    ),
+    "text in polars": (pl.DataFrame({"s": ["u", "v"]}), ["'s'", "String", "'u'"]),
+    "text in a list": ([[1.0, "u"], [2.0, 3.0]], ["'x1'", "1 of 2", "'u'"]),
+    "text in an array": (np.array([["1", "2"]]), ["'x0'", "'x1'", "'1'"]),
+    "one cell of text": (
+        named(a=np.array([1, "u", 3], dtype=object)),
+        ["'a'", "Object", "1 of 3", "'u'"],
+    ),
+    "categories": (named(a=pd.Categorical([1, 2, 3])), ["'a'", "Categorical", "'1'"]),
+    "dates": (named(a=pd.date_range("2020-01-01", periods=3)), ["'a'", "Datetime", "2020-01-01"]),
+    "truth values": (named(a=[True, False]), ["'a'", "Boolean", "True", "astype(float)"]),
+    "an array of truth values": (np.array([True, False]), ["'x0'", "bool"]),
+    "complex": (np.array([1 + 2j, 3.0]), ["'x0'", "complex128"]),
+    "records": (np.array([(1.0, 2.0)], dtype=[("a", float), ("b", float)]), ["'x0'"]),
+    "nested": (pl.DataFrame({"a": [[1.0], [2.0]]}), ["'a'", "List"]),
+    "NaN": (
+        pd.DataFrame({"a": [1.0, np.nan, 3.0], "b": [4.0, 5.0, 7.0]}, index=["p", "q", "r"]),
+        ["1 of 3 rows", "NaN", "'a' (1)", "row q", "dropna"],
+    ),
+    "missing in polars": (pl.DataFrame({"a": [1, None, 3]}), ["1 of 3 rows", "'a' (1)", "row 1"]),
+    "missing in pandas": (
+        named(a=pd.array([1, None, 3], dtype="Int64")),
+        ["1 of 3 rows", "'a' (1)", "row 1"],
+    ),
+    "None in a list": ([[1.0], [None]], ["1 of 2 rows", "'x0' (1)"]),
+    "infinite": ([1.0, np.inf, np.nan], ["2 of 3 rows", "infinite", "rows 1, 2", "isfinite"]),
+    "many rows": (np.full(9, np.nan), ["9 of 9", "rows 0, 1, 2, 3, 4, ..."]),
+    "huge": ([1.0, 1e101], ["1 of 2 rows", "1e+100", "another unit"]),
+    "tiny": ([0.0, 1e-101], ["standard deviation", "another unit"]),
+    "masked": (np.ma.array(VALUES, mask=VALUES == 30.0), ["1 of 3 rows", "masked"]),
+    "constant": (named(a=[1.0, 2.0], b=[7.5, 7.5]), ["'b'", "constant", "7.5", "leave it out"]),
+    "duplicate names": (
+        pd.DataFrame(VALUES, columns=["a", "a"]),
+        ["more than once", "['a']", "Rename"],
+    ),
+    "duplicate names in pyarrow": (
+        pa.table([[1.0, 2.0], [3.0, 4.0]], names=["a", "a"]),
+        ["more than once", "['a']"],
+    ),
+    "names alike as text": (pd.DataFrame(VALUES, columns=[1, "1"]), ["more than once", "['1']"]),
+    "three dimensions": (np.zeros((2, 3, 4)), ["3 dimensions", "(2, 3, 4)", "reshape"]),
+    "no dimension": (np.array(1.0), ["0 dimensions"]),
+    "three dimensions in xarray": (xr.DataArray(np.zeros((2, 3, 4))), ["3 dimensions"]),
+    "two dimensions in a Dataset": (
+        xr.Dataset({"a": ("i", [1.0, 2.0]), "b": (("i", "j"), np.eye(2))}),
+        ["one and the same dimension"],
+    ),
+    "empty Dataset": (xr.Dataset(), ["no columns"]),
+    "ragged list": ([[1.0, 2.0], [3.0]], ["same length"]),
+    "a dictionary": ({"a": [1.0, 2.0]}, ["builtins.dict", "pandas.DataFrame(X)"]),
+    "a string": ("data.csv", ["builtins.str"]),
+    "a lazy frame": (pl.DataFrame(COLUMNS).lazy(), ["LazyFrame", "collect()"]),
+}
+
+
+@pytest.mark.parametrize(("table", "words"), REFUSED.values(), ids=REFUSED)
+def test_unusable_tables_are_refused_in_words(table, words):
+    with pytest.raises(DataError) as caught:
+        read_table(table)
+    message = str(caught.value)
+    assert [word for word in words if word not in message] == [], message
+
+
+def test_a_sparse_matrix_is_refused_with_its_remedy():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(DataError, match="toarray"):
+        read_table(sparse.eye_array(3))
+
+
+def test_fewer_rows_than_components_are_refused():
+    dataset = read_table(VALUES)
+    expect_enough_rows(dataset, 3)
+    with pytest.raises(DataError, match="4 components need at least 4 rows; the table has 3"):
+        expect_enough_rows(dataset, 4)
+
+
+class TestReadLike:
+    def test_columns_are_matched_by_name(self):
+        for table in (pd.DataFrame(COLUMNS)[["b", "a"]], LABELLED[:, ::-1]):
+            dataset = read_like(table, ("a", "b"))
+            np.testing.assert_array_equal(dataset.values, VALUES)
+            assert dataset.feature_names == ("a", "b")
+
+    def test_columns_without_names_are_matched_by_position(self):
+        assert read_like(VALUES, ("a", "b")).feature_names == ("a", "b")
+
+    def test_a_model_without_names_takes_named_columns_by_position(self):
+        dataset = read_like(pd.DataFrame(COLUMNS), ("x0", "x1"))
+        np.testing.assert_array_equal(dataset.values, VALUES)
+        assert dataset.feature_names == ("x0", "x1")
+
+    def test_one_row_and_constant_columns_are_fine(self):
+        assert read_like([[1.0, 2.0]], ("a", "b")).n_rows == 1
+        assert read_like(np.ones((3, 2)), ("a", "b")).n_rows == 3
+
+    def test_row_names_are_kept(self):
+        frame = pd.DataFrame(COLUMNS, index=["p", "q", "r"])
+        np.testing.assert_array_equal(read_like(frame, ("a", "b")).row_names, ["p", "q", "r"])
+
+    @pytest.mark.parametrize(
+        ("table", "words"),
+        [
+            (pd.DataFrame(COLUMNS)[["a"]], ["Missing: ['b']", "unknown: []"]),
+            (
+                pd.DataFrame(COLUMNS).rename(columns={"b": "c"}),
+                ["Missing: ['b']", "unknown: ['c']"],
+            ),
+            (named(a=[1.0], b=[2.0], species=["Adelie"]), ["unknown: ['species']"]),
+            (np.ones((2, 3)), ["2 features", "3 columns"]),
+            (np.ones(2), ["2 features", "1 column.", "X.reshape(1, -1)"]),
+            (np.ones((4, 1)), ["2 features", "1 column.", "['a', 'b']"]),
+            (np.array([[1.0, np.nan]]), ["'b' (1)"]),
+            (np.empty((0, 2)), ["no rows"]),
+        ],
+    )
+    def test_other_tables_are_refused_in_words(self, table, words):
+        with pytest.raises(DataError) as caught:
+            read_like(table, ("a", "b"))
+        assert [word for word in words if word not in str(caught.value)] == [], caught.value

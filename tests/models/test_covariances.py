@@ -1,0 +1,121 @@
+import numpy as np
+import pymc as pm
+import pytest
+from numpy.testing import assert_allclose
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.models.covariances import SMALLEST_EIGENVALUE, declare_covariances
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.correlations import LKJ
+from bayesgmm.priors.covariances import (
+    CovarianceStructure,
+    Diagonal,
+    Full,
+    Spherical,
+    Tied,
+    TiedDiagonal,
+    TiedSpherical,
+)
+from bayesgmm.priors.scales import HalfNormal
+from tests.models.reference import FAST
+
+SCALES = HalfNormal(1.0)
+K, D = 3, 2
+FREE = {
+    Full: {"scales": ("component", "feature"),
+           "correlation_cholesky": ("component", "feature", "feature_bis")},
+    Tied: {"scale": ("feature",), "correlation_cholesky": ("feature", "feature_bis")},
+    Diagonal: {"scales": ("component", "feature")},
+    Spherical: {"scale": ("component",)},
+    TiedDiagonal: {"scale": ("feature",)},
+    TiedSpherical: {"scale": ()},
+}  # fmt: skip
+
+
+def declared(structure, *, d=D, initial=None):
+    names = [f"feature {j}" for j in range(d)]
+    coords = {"component": range(K), "feature": names, "feature_bis": names}
+    with pm.Model(coords=coords) as model:
+        declare_covariances(structure, shape=(K, d), initial=initial)
+    return model
+
+
+def drawn(model, *names):
+    return pm.draw([model[name] for name in names], random_seed=1, mode=FAST)
+
+
+@pytest.mark.parametrize("kind", FREE)
+def test_free_variables_have_their_natural_dims(kind):
+    model = declared(kind(scales=SCALES))
+    free = {rv.name: model.named_vars_to_dims.get(rv.name, ()) for rv in model.free_RVs}
+    assert free == FREE[kind]
+
+
+@pytest.mark.parametrize("d", [1, D])
+@pytest.mark.parametrize("kind", FREE)
+def test_scales_and_covariances_are_written_out_per_component(kind, d):
+    scales, covariances = drawn(declared(kind(scales=SCALES), d=d), "scales", "covariances")
+    assert scales.shape == (K, d)
+    assert covariances.shape == (K, d, d)
+    assert_allclose(np.diagonal(covariances, axis1=1, axis2=2), scales**2)
+    assert (np.ptp(scales, axis=0).max() == 0) == kind.tied
+    if d > 1:
+        assert (np.ptp(scales, axis=1).max() == 0) == kind.isotropic
+        assert (covariances[0, 0, 1] != 0) == kind.correlated
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 0.3])
+@pytest.mark.parametrize("kind", [Full, Tied])
+def test_correlations_are_shrunk(kind, shrinkage):
+    structure = kind(scales=SCALES, correlations=LKJ(1.0, shrinkage))
+    factor, correlations = drawn(declared(structure), "correlation_cholesky", "correlations")
+    plain = factor @ factor.swapaxes(-1, -2)
+    expected = (1 - shrinkage) * plain + shrinkage * np.eye(D)
+    assert_allclose(correlations, np.broadcast_to(expected, (K, D, D)))
+
+
+@pytest.mark.parametrize("kind", [Full, Tied])
+def test_one_feature_has_no_correlations_to_sample(kind):
+    model = declared(kind(scales=SCALES), d=1)
+    assert [rv.name for rv in model.free_RVs] == ["scale" if kind.tied else "scales"]
+    assert np.array_equal(drawn(model, "correlations")[0], np.ones((K, 1, 1)))
+
+
+def parameters(correlation):
+    correlations = np.tile([[1.0, correlation], [correlation, 1.0]], (K, 1, 1))
+    scales = np.arange(1.0, 1 + K * D).reshape(K, D)
+    return MixtureParameters(np.full(K, 1 / K), np.zeros((K, D)), scales, correlations)
+
+
+def starts(model):
+    return {rv.name: value for rv, value in model.rvs_to_initial_values.items()}
+
+
+@pytest.mark.parametrize("kind", FREE)
+def test_samplers_start_where_they_are_told(kind):
+    start = starts(declared(kind(scales=SCALES), initial=parameters(0.4)))
+    scales = parameters(0.4).scales[0] if kind.tied else parameters(0.4).scales
+    natural = scales[..., 0] if kind.isotropic else scales
+    assert np.array_equal(start["scale" if "scale" in start else "scales"], natural)
+
+
+@pytest.mark.parametrize("kind", [Full, Tied])
+def test_the_start_of_the_correlations_undoes_the_shrinkage(kind):
+    structure = kind(scales=SCALES, correlations=LKJ(2.0, shrinkage=0.3))
+    factor = starts(declared(structure, initial=parameters(0.4)))["correlation_cholesky"]
+    assert_allclose((factor @ factor.swapaxes(-1, -2))[..., 0, 1], 0.4 / 0.7)
+
+
+def test_a_start_on_the_edge_of_the_support_is_moved_inside():
+    structure = Full(scales=SCALES, correlations=LKJ(1.0, shrinkage=0.3))
+    factor = starts(declared(structure, initial=parameters(0.7)))["correlation_cholesky"]
+    eigenvalues = np.linalg.eigvalsh(factor @ factor.mT)
+    assert_allclose(eigenvalues[:, 0], SMALLEST_EIGENVALUE, rtol=1e-6)
+
+
+def test_an_unknown_structure_is_refused():
+    class Unknown(CovarianceStructure):
+        isotropic = tied = correlated = False
+
+    with pytest.raises(SpecificationError, match="Unknown has no PyMC model"):
+        declare_covariances(Unknown(), shape=(K, D))

@@ -1,0 +1,207 @@
+import numpy as np
+import pymc as pm
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import approx_fprime
+
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.correlations import LKJ
+from bayesgmm.priors.covariances import (
+    Diagonal,
+    Full,
+    Spherical,
+    Tied,
+    TiedDiagonal,
+    TiedSpherical,
+)
+from bayesgmm.priors.means import NormalMeans
+from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.priors.weights import Dirichlet
+from tests.models.reference import (
+    FAST,
+    log_density,
+    model_of,
+    random_point,
+    resolved,
+    row_log_density,
+    rows_of,
+)
+
+# Every structure with one feature and with several, every scale prior at least twice, each
+# number of features from 1 to 6, one component and more, with and without shrinkage.
+CASES = {
+    "full-inverse-gamma-k3-d4": (Full(), 3, 4),
+    "full-half-normal-k2-d6": (Full(HalfNormal(), LKJ(1.5, 0.0)), 2, 6),
+    "full-gamma-k1-d2": (Full(Gamma(), LKJ(1.0, 0.1)), 1, 2),
+    "full-log-normal-k2-d1": (Full(LogNormal()), 2, 1),
+    "tied-exponential-k3-d3": (Tied(Exponential(), LKJ(0.7)), 3, 3),
+    "tied-inverse-gamma-k2-d5": (Tied(InverseGamma(), LKJ(4.0, 0.0)), 2, 5),
+    "tied-half-normal-k1-d1": (Tied(HalfNormal()), 1, 1),
+    "diagonal-log-normal-k3-d5": (Diagonal(LogNormal()), 3, 5),
+    "diagonal-gamma-k1-d1": (Diagonal(Gamma()), 1, 1),
+    "spherical-half-normal-k3-d2": (Spherical(HalfNormal()), 3, 2),
+    "spherical-inverse-gamma-k2-d1": (Spherical(InverseGamma()), 2, 1),
+    "tied-diagonal-exponential-k2-d6": (TiedDiagonal(Exponential()), 2, 6),
+    "tied-diagonal-log-normal-k2-d1": (TiedDiagonal(LogNormal()), 2, 1),
+    "tied-spherical-gamma-k3-d3": (TiedSpherical(Gamma()), 3, 3),
+    "tied-spherical-exponential-k2-d1": (TiedSpherical(Exponential()), 2, 1),
+}
+
+
+def case(name):
+    structure, k, d = CASES[name]
+    values = rows_of(d)
+    concentration = Dirichlet(np.arange(1, k + 1) / 2)
+    return values, resolved(MixtureSpec(k, weights=concentration, covariances=structure), values)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_log_density_is_that_of_scipy_and_gradient_that_of_finite_differences(name):
+    values, spec = case(name)
+    model = model_of(spec, values)
+    point = random_point(model, spec, values.shape[1])
+    outputs = [
+        model.logp(jacobian=False),
+        model.dlogp(jacobian=False),
+        *model.unobserved_value_vars,
+    ]
+    evaluate = model.compile_fn(outputs, inputs=model.value_vars, mode=FAST)
+    density, gradient, *constrained = evaluate(point)
+    names = [variable.name for variable in model.unobserved_value_vars]
+    expected = log_density(spec, values, dict(zip(names, constrained, strict=True)))
+    assert_allclose(density, expected, rtol=1e-10)
+
+    flat = np.concatenate([part.ravel() for part in point.values()])
+    numeric = approx_fprime(flat, lambda z: evaluate(_unflattened(z, point))[0], 1e-6)
+    assert_allclose(gradient, numeric, rtol=1e-4, atol=1e-4 * np.abs(numeric).max())
+
+
+def _unflattened(flat, like):
+    ends = np.cumsum([part.size for part in like.values()])
+    parts = np.split(flat, ends[:-1])
+    return {name: part.reshape(like[name].shape) for name, part in zip(like, parts, strict=True)}
+
+
+@pytest.mark.parametrize("name", ["full-inverse-gamma-k3-d4", "tied-half-normal-k1-d1",
+                                  "tied-spherical-gamma-k3-d3"])  # fmt: skip
+def test_prior_predictive_has_named_dims(name):
+    values, spec = case(name)
+    model = model_of(spec, values, row_names=[f"row {i}" for i in range(len(values))])
+    tree = _prior(model, draws=4)
+    assert tree.prior["weights"].dims == ("chain", "draw", "component")
+    assert tree.prior["means"].dims == ("chain", "draw", "component", "feature")
+    assert tree.prior["scales"].dims == ("chain", "draw", "component", "feature")
+    assert tree.prior["covariances"].dims[2:] == ("component", "feature", "feature_bis")
+    assert tree.prior["covariances"].sizes["component"] == spec.n_components
+    assert tree.prior_predictive["x"].dims == ("chain", "draw", "obs_id", "feature")
+    assert tree.prior_predictive["x"].shape == (1, 4, *values.shape)
+    assert tree.prior_predictive["obs_id"].values[1] == "row 1"
+    assert tree.prior_predictive["feature"].values[0] == "feature 0"
+
+
+def _prior(model, *, draws):
+    return pm.sample_prior_predictive(
+        draws, model=model, random_seed=1, compile_kwargs={"mode": FAST}
+    )
+
+
+def separated(structure):
+    """Return rows around (-50, -50) and (50, 50), and beliefs that leave little freedom."""
+    values = np.random.default_rng(0).normal(size=(40, 2)) + np.repeat([[-50.0], [50.0]], 20, 0)
+    means = NormalMeans(loc=0.0, scale=100.0)
+    return values, MixtureSpec(2, means=means, covariances=structure)
+
+
+@pytest.mark.parametrize("structure", [Full(HalfNormal(1.0)), Spherical(HalfNormal(1.0))])
+def test_a_posterior_draw_gives_rows_with_one_label_each(structure):
+    values, spec = separated(structure)
+    model = model_of(spec, values)
+    tree = _prior(model, draws=3)
+    posterior = tree.prior.to_dataset().copy()
+    posterior["means"][:] = np.array([[-50.0, -50.0], [50.0, 50.0]])
+    posterior["weights"][:] = 0.5
+    predictive = pm.sample_posterior_predictive(
+        posterior, model=model, random_seed=1, progressbar=False, compile_kwargs={"mode": FAST}
+    ).posterior_predictive["x"]
+    assert predictive.shape == (1, 3, 40, 2)
+    first = predictive.values < 0
+    assert np.array_equal(first[..., 0], first[..., 1])
+    assert 0.2 < first.mean() < 0.8
+
+
+@pytest.mark.parametrize("structure", [Full(HalfNormal(1.0)), TiedDiagonal(HalfNormal(1.0))])
+def test_log_likelihood_is_one_number_a_row(structure):
+    values, spec = separated(structure)
+    model = model_of(spec, values)
+    prior = _prior(model, draws=3).prior.to_dataset()
+    likelihood = pm.compute_log_likelihood(
+        _as_posterior(prior), model=model, progressbar=False, compile_kwargs={"mode": FAST}
+    ).log_likelihood["x"]
+    assert likelihood.dims == ("chain", "draw", "obs_id")
+    draw = prior.isel(chain=0, draw=2)
+    parts = (draw[name].values for name in ("weights", "means", "covariances"))
+    assert_allclose(likelihood.values[0, 2], row_log_density(values, *parts), rtol=1e-10)
+
+
+def _as_posterior(dataset):
+    import xarray as xr
+
+    return xr.DataTree.from_dict({"posterior": dataset})
+
+
+def test_find_map_finds_separated_components():
+    values, spec = separated(Full(InverseGamma(2.0, 1.0)))
+    correlations = np.tile(np.eye(2), (2, 1, 1))
+    means = np.array([[-40.0, -40.0], [40.0, 40.0]])
+    start = MixtureParameters(np.array([0.4, 0.6]), means, np.full((2, 2), 10.0), correlations)
+    model = model_of(spec, values, initial=start)
+    found = pm.find_MAP(
+        model=model,
+        progressbar=False,
+        jitter=False,
+        return_inferencedata=True,
+        compile_kwargs={"mode": FAST},
+    )
+    centres = np.array([values[:20].mean(axis=0), values[20:].mean(axis=0)])
+    assert_allclose(found.posterior["means"].values.squeeze(), centres, atol=0.01)
+    assert_allclose(found.posterior["weights"].values.squeeze(), 0.5, atol=0.01)
+
+
+def test_samplers_start_where_they_are_told():
+    values, spec = case("full-inverse-gamma-k3-d4")
+    weights, correlations = np.array([0.5, 0.5, 0.0]), np.tile(np.eye(4), (3, 1, 1))
+    start = MixtureParameters(weights, values[:3], np.abs(values[3:6]), correlations)
+    model = model_of(spec, values, initial=start)
+    starts = {rv.name: value for rv, value in model.rvs_to_initial_values.items()}
+    assert set(starts) == {"weights", "means", "scales", "correlation_cholesky"}
+    assert np.array_equal(starts["means"], start.means)
+    assert np.array_equal(starts["scales"], start.scales)
+    assert_allclose(starts["weights"], weights, atol=1e-11)
+    assert np.all(starts["weights"] > 0)
+    assert all(np.isfinite(value).all() for value in model.initial_point().values())
+
+
+def test_rows_can_be_replaced():
+    values, spec = case("diagonal-gamma-k1-d1")
+    model = model_of(spec, values)
+    with model:
+        pm.set_data({"rows": values[:7]}, coords={"obs_id": range(7)})
+    assert _prior(model, draws=2).prior_predictive["x"].shape == (1, 2, 7, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("structure", [Full(InverseGamma(2.0, 1.0)), Tied(Gamma(2.0, 1.0))])
+def test_everything_works_with_the_defaults_of_pymc(structure):
+    values, spec = separated(structure)
+    with model_of(spec, values):
+        prior = pm.sample_prior_predictive(3, random_seed=1)
+        tree = pm.sample(tune=50, draws=50, chains=2, cores=1, random_seed=1, progressbar=False)
+        pm.sample_posterior_predictive(
+            tree, random_seed=1, progressbar=False, extend_inferencedata=True
+        )
+        pm.compute_log_likelihood(tree, progressbar=False)
+    assert prior.prior_predictive["x"].shape == (1, 3, 40, 2)
+    assert tree.posterior["covariances"].shape == (2, 50, 2, 2, 2)
+    assert tree.posterior_predictive["x"].shape == (2, 50, 40, 2)
+    assert tree.log_likelihood["x"].dims == ("chain", "draw", "obs_id")
