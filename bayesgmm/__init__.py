@@ -33,6 +33,7 @@ _HOMES = {
     "analysis.predictive": ("posterior_predictive",),
     "analysis.summarize": ("summarize",),
     "analysis.diagnose": ("diagnose", "Diagnosis", "Finding"),
+    "plots.pairs": ("plot_clusters",),
     "errors": (
         "BayesGMMError", "DataError", "SpecificationError", "SchemaError", "NotFittedError",
         "MissingDependencyError", "BayesGMMWarning", "ConvergenceWarning", "LabelSwitchingWarning",

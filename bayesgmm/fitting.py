@@ -56,7 +56,7 @@ def fit(
         How components are numbered: by posterior mean weight, largest first, or by the mean of
         the feature named here, smallest first.
     progress : bool, default True
-        Whether to show progress bars.
+        Whether to show a line on the start and a progress bar for each chain.
 
     Returns
     -------
@@ -84,6 +84,7 @@ def fit(
     >>> dict(tree["posterior"]["means"].sizes)
     {'chain': 2, 'draw': 100, 'component': 2, 'feature': 2}
     """
+    from bayesgmm.engines.progress import announce_start
     from bayesgmm.posterior.finish import finish
     from bayesgmm.posterior.relabel.order import expect_order
 
@@ -102,6 +103,8 @@ def fit(
     else:
         scaling, question = Scaling.identity(problem.data.n_features), (problem.spec, problem.data)
         start = point
+    if progress:
+        announce_start(start)
     raw = engine.run(*question, start=start, seed=engine_seed, progress=progress)
     return finish(
         raw, problem, point, scaling=scaling, order_by=order_by,
@@ -151,7 +154,7 @@ def estimate(
     return problem.restore(point, uses_prior=solver.uses_prior)
 
 
-def build_model(X: Any, spec: MixtureSpec) -> pm.Model:
+def build_model(X: Any, spec: MixtureSpec, *, initial: PointEstimate | None = None) -> pm.Model:
     """Declare the mixture as a PyMC model, in the units of the data, to extend and sample by hand.
 
     Parameters
@@ -160,14 +163,18 @@ def build_model(X: Any, spec: MixtureSpec) -> pm.Model:
         Array, list of rows, pandas, polars or pyarrow table, or xarray object.
     spec : MixtureSpec
         Number of components and priors.
+    initial : PointEstimate, optional
+        Where samplers and optimisers start, usually what :func:`estimate` returned. Without it
+        PyMC starts all components at one place, a saddle point that ``pm.find_MAP`` cannot
+        leave. With it, functions of PyMC that convert the model, ``pm.compute_log_likelihood``
+        among them, refuse it.
 
     Returns
     -------
     pymc.Model
         With the named variables ``weights``, ``means``, ``scales``, ``correlations`` and
-        ``covariances``, and the rows observed as ``x``, allocations summed out. Its free
-        variables start at the posterior mode that EM finds (with seed 0). Sampling by hand, you
-        relabel by hand: components may switch between chains.
+        ``covariances``, and the rows observed as ``x``, allocations summed out. Sampling by
+        hand, you relabel by hand: components may switch between chains.
 
     Raises
     ------
@@ -192,7 +199,7 @@ def build_model(X: Any, spec: MixtureSpec) -> pm.Model:
         problem.spec,
         feature_names=problem.data.feature_names,
         row_names=problem.data.row_names,
-        initial=estimate(X, spec, random_seed=0).parameters,
+        initial=None if initial is None else initial.parameters,
     )
 
 

@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+from tests import shape_checks
+
 PACKAGE = "bayesgmm"
 COMPILED = f"{PACKAGE}.numerics.kernels"
 """The functions in here are compiled by numba, which cannot compile the check."""
+
+
+CHECKER = "bayesgmm_shape_checks"
+# The hook imports the checker by name, and pytest may load the package ``tests`` afresh.
+sys.modules[CHECKER] = shape_checks
 
 
 def _modules_to_check(name: str, folder: Path) -> list[str]:
@@ -39,7 +47,7 @@ def _switch_shape_checks_on() -> None:
     # installed is never checked.
     specification = importlib.util.find_spec(PACKAGE)
     folder = Path(specification.submodule_search_locations[0])
-    install_import_hook(_modules_to_check(PACKAGE, folder), "beartype.beartype")
+    install_import_hook(_modules_to_check(PACKAGE, folder), f"{CHECKER}.checked")
 
 
 if os.environ.get("BAYESGMM_SHAPE_CHECKS", "1") != "0":

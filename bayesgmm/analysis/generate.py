@@ -77,11 +77,8 @@ def draw_rows(
     uniform = rng.random(cumulative.shape[0])[:, None] * cumulative[:, -1:]
     components = (uniform > cumulative).sum(axis=-1)
     index = (np.arange(components.size), components)
-    chosen = MixtureParameters(
-        parameters.weights,
-        parameters.means[index][:, None, :],
-        parameters.scales[index][:, None, :],
-        None if parameters.correlations is None else parameters.correlations[index][:, None],
-    )
-    noise = rng.standard_normal((components.size, parameters.n_features, 1))
-    return chosen.means[:, 0] + (chosen.cholesky[:, 0] @ noise)[:, :, 0], components
+    noise = rng.standard_normal((components.size, parameters.n_features))
+    if parameters.correlations is not None:
+        roots = np.linalg.cholesky(parameters.correlations[index])
+        noise = np.einsum("nij,nj->ni", roots, noise)
+    return parameters.means[index] + parameters.scales[index] * noise, components

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import xarray as xr
 
@@ -15,6 +15,7 @@ from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed
 
 
+@runtime_checkable
 class Engine(Protocol):
     """What every engine is: immutable settings with one method."""
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from bayesgmm.engines.progress import ChainProgress
 _POLL_SECONDS = 0.02
 
 
+@runtime_checkable
 class Handle(Protocol):
     """A chain that runs in the background (nutpie's background sampler is one)."""
 

@@ -90,7 +90,7 @@ class NUTS:
             expect_whole(self, name)
         if self.cores is not None:
             expect_whole(self, "cores")
-        expect_between(self, "target_accept", 0, 1)
+        expect_between(self, "target_accept", 0.0, 1.0)
         expect_member(self, "backend", get_args(Backend))
 
     def run(
@@ -110,7 +110,7 @@ class NUTS:
         start_seed, chain_seed = spawn(seed, 2)
         positions = dispersed(target, start.parameters, spawn(start_seed, self.chains))
         if self.backend == "pymc":
-            sampler = _PyMCSampler.compile(target, target.layout.unpack(positions))
+            sampler = _PyMCSampler.compile(target, positions)
         else:
             sampler = _FusedSampler(target, positions)
         run = run_chains(
@@ -188,48 +188,34 @@ def _as_position(position: np.ndarray) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class _PyMCSampler:
-    """nutpie on the compiled PyMC model."""
+    """nutpie on the compiled PyMC model, whose unconstrained coordinates are the target's."""
 
     compiled: Any
-    initial_points: list[np.ndarray]
+    positions: np.ndarray
     names: tuple[str, ...]
 
     @classmethod
-    def compile(cls, target: Target, starts: MixtureParameters) -> _PyMCSampler:
+    def compile(cls, target: Target, positions: np.ndarray) -> _PyMCSampler:
         import nutpie
 
-        models = [_declare(target, starts.draw((chain,))) for chain in range(len(starts.weights))]
-        points = [_flat_initial_point(model) for model in models]
+        from bayesgmm.models.mixture import declare_model
+
+        data = target.data
+        model = declare_model(data.values, target.spec, feature_names=data.feature_names)
         names = ["weights", "means", "scales"]
         names += ["correlations"] if target.layout.correlated else []
-        compiled = nutpie.compile_pymc_model(models[0], jitter_rvs=set(), var_names=names)
-        return cls(compiled, points, tuple(names))
+        compiled = nutpie.compile_pymc_model(model, jitter_rvs=set(), var_names=names)
+        return cls(compiled, positions, tuple(names))
 
     def chain_model(self, chain: int) -> Any:
-        point = self.initial_points[chain]
-        return replace(self.compiled, initial_point_func=lambda _: point)
+        # nutpie adds jitter to every start and takes none per chain; this gives it one of ours.
+        return replace(self.compiled, initial_point_func=lambda _: self.positions[chain])
 
     def read(self, trace: xr.DataTree) -> ChainDraws:
         return _read_trace(trace, self.names)
 
     def parameters(self, posterior: Callable[[str], np.ndarray]) -> MixtureParameters:
         return MixtureParameters(**{name: posterior(name) for name in self.names})
-
-
-def _declare(target: Target, initial: MixtureParameters) -> Any:
-    from bayesgmm.models.mixture import declare_model
-
-    data = target.data
-    return declare_model(
-        data.values, target.spec, feature_names=data.feature_names, initial=initial
-    )
-
-
-def _flat_initial_point(model: Any) -> np.ndarray:
-    """Return a PyMC model's unconstrained initial point in the order that nutpie has."""
-    point = model.initial_point()
-    names = [model.rvs_to_values[variable].name for variable in model.free_RVs]
-    return np.concatenate([np.ravel(point[name]) for name in names])
 
 
 def _read_trace(trace: xr.DataTree, names: tuple[str, ...]) -> ChainDraws:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
@@ -23,14 +26,14 @@ class LogPosterior(Op):
     ) -> None:
         self._target, self._centre, self._widths = target, centre, widths
 
-    def perform(self, node: Apply, inputs: list, output_storage: list) -> None:
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
         """Evaluate value and gradient."""
         value, gradient = self._target(self._centre + self._widths * inputs[0])
         output_storage[0][0] = np.asarray(value)
         output_storage[1][0] = self._widths * gradient
 
     def pullback(
-        self, inputs: list[Variable], outputs: list[Variable], cotangents: list[Variable]
+        self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]
     ) -> list[Variable]:
         """Reuse the gradient that was computed with the value."""
         return [cotangents[0] * outputs[1]]

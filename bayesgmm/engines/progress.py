@@ -1,10 +1,12 @@
-"""What a person sees while chains run: one bar a chain."""
+"""What a person sees while a fit runs: a line on its start, and one bar a chain."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from bayesgmm.estimation.point_estimate import PointEstimate
 
 
 class ChainProgress:
@@ -35,7 +37,7 @@ class ChainProgress:
             for number in range(n_chains)
         ]
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> ChainProgress:
         self._bars.start()
         return self
 
@@ -64,3 +66,13 @@ class ChainProgress:
         """Show every bar as full; the last report of a chain may have come too early."""
         for task in self._tasks:
             self._bars.update(task, completed=self._total, phase="done")
+
+
+def announce_start(start: PointEstimate) -> None:
+    """Say in one line how the search for the starting point went."""
+    from rich import get_console
+
+    get_console().print(
+        f"EM {start.status.text} after {start.n_iterations} iterations; {start.starts}",
+        highlight=False,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -65,13 +65,14 @@ class Target:
 
     def position_of(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:
         """Return the position of some parameters, moved off the edge of the space if need be."""
-        if parameters.correlations is None or not self.layout.correlated:
-            return self.layout.pack(parameters)
-        # A mode may lie where a correlation matrix is almost singular, at the end of the space.
-        inner = 0.99 * parameters.correlations + 0.01 * np.eye(self.layout.n_features)
-        return self.layout.pack(
-            MixtureParameters(parameters.weights, parameters.means, parameters.scales, inner)
-        )
+        # A mode may have weights of zero, or correlation matrices that are almost singular.
+        least = 1 / (self.data.n_rows + parameters.n_components)  # what no row would leave it
+        weights = np.maximum(parameters.weights, least)
+        inner = replace(parameters, weights=weights / weights.sum())
+        if self.layout.correlated:
+            identity = np.eye(self.layout.n_features)
+            inner = replace(inner, correlations=0.99 * parameters.correlations + 0.01 * identity)
+        return self.layout.pack(inner)
 
 
 def _log_dirichlet_constant(concentration: np.ndarray) -> float:

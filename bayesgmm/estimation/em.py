@@ -68,7 +68,7 @@ class EM:
         expect_member(self, "start", get_args(StartMethod))
         expect_whole(self, "n_starts")
         expect_whole(self, "max_iterations")
-        expect_between(self, "tolerance", 0, 1)
+        expect_between(self, "tolerance", 0.0, 1.0)
 
     @property
     def uses_prior(self) -> bool:

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import xlogy
 
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
 from bayesgmm.numerics.lkj import lkj_log_normalizer
@@ -86,7 +87,8 @@ class Objective:
             return 0.0
         loc, precision = self.means_prior
         distance = parameters.means - loc
-        total = float(np.sum(self.weight_pseudo_counts * np.log(parameters.weights)))
+        # A weight may be zero where its pseudo-count is, and then contributes nothing.
+        total = float(np.sum(xlogy(self.weight_pseudo_counts, parameters.weights)))
         total += 0.5 * float(np.sum(np.log(precision / (2 * np.pi)) - precision * distance**2))
         layout = self.layout
         free_scales = parameters.scales[: layout.n_matrices, : layout.n_scales]

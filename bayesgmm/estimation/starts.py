@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -60,7 +61,9 @@ def from_labels(
         np.ones((n_components, size)),
         correlations,
     )
-    return maximize(statistics, neutral, objective)
+    # EM never revives a component of weight zero, so that one without rows is given one row's.
+    weights = (counts + 1) / (counts + 1).sum()
+    return replace(maximize(statistics, neutral, objective), weights=weights)
 
 
 def _spread_out_rows(X: np.ndarray, n_components: int, rng: np.random.Generator) -> np.ndarray:

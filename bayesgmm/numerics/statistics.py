@@ -41,7 +41,7 @@ class SufficientStatistics:
     log_likelihood: float
     counts: Float[np.ndarray, " k"]
     sums: Float[np.ndarray, "k d"]
-    scatter: Float[np.ndarray, "k d *d"]
+    scatter: Float[np.ndarray, "k d ..."]
 
     def about(self, shift: Float[np.ndarray, "k d"]) -> SufficientStatistics:
         """Return the same statistics about means moved by ``shift``."""
@@ -80,7 +80,7 @@ def component_log_densities(
 
 def precision_factors(
     parameters: MixtureParameters,
-) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k d *d"]]:
+) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k d ..."]]:
     """Return what kernels take: log normalising constants and precision factors.
 
     The factors are lower triangular with ``factor @ (x - mean)`` standard normal, (k, d, d), or
@@ -91,9 +91,12 @@ def precision_factors(
     constants = constants - np.log(parameters.scales).sum(axis=-1)
     if parameters.correlations is None:
         return constants, 1.0 / parameters.scales
-    roots = np.linalg.cholesky(parameters.correlations)
+    size = parameters.n_features
+    # No more than the rounding error of the matrix itself, which may leave it indefinite.
+    slack = 4 * size * np.finfo(float).eps * np.eye(size)
+    roots = np.linalg.cholesky(parameters.correlations + slack)
     constants -= np.log(np.diagonal(roots, axis1=-2, axis2=-1)).sum(axis=-1)
     # A triangular solve against the identity: the factors are needed entry by entry below.
-    identity = np.broadcast_to(np.eye(parameters.n_features), roots.shape)
+    identity = np.broadcast_to(np.eye(size), roots.shape)
     factors = np.tril(np.linalg.solve(roots, identity)) / parameters.scales[:, None, :]
     return constants, factors

@@ -8,7 +8,7 @@ there correlations (``correlated``)?
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
@@ -60,13 +60,13 @@ class CovarianceStructure:
         """Number of free covariance matrices."""
         return 1 if self.tied else n_components
 
-    def resolved(self, spread: np.ndarray) -> Self:
+    def resolved(self, spread: np.ndarray) -> CovarianceStructure:
         """Fill the hyperparameters that are ``None`` from the spread of each column."""
         if self.isotropic:
             spread = np.sqrt(np.mean(spread**2, keepdims=True))
         return replace(self, scales=self.scales.resolved(spread))
 
-    def standardized(self, factor: np.ndarray) -> Self:
+    def standardized(self, factor: np.ndarray) -> CovarianceStructure:
         """Return the structure for data divided by ``factor``, shape (d,)."""
         if self.isotropic:
             factor = factor[:1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +94,9 @@ class MixtureSpec:
         self.means.expect_features(n_features)
         self.covariances.expect_features(n_features)
 
-    def resolved(self, centre: np.ndarray, deviation: np.ndarray, spread: np.ndarray) -> Self:
+    def resolved(
+        self, centre: np.ndarray, deviation: np.ndarray, spread: np.ndarray
+    ) -> MixtureSpec:
         """Fill every hyperparameter that is ``None`` from three summaries of the columns.
 
         Parameters
@@ -108,7 +110,7 @@ class MixtureSpec:
             covariances=self.covariances.resolved(spread),
         )
 
-    def standardized(self, shift: np.ndarray, factor: np.ndarray) -> Self:
+    def standardized(self, shift: np.ndarray, factor: np.ndarray) -> MixtureSpec:
         """Return the same belief about (x - shift) / factor; every prior must be resolved."""
         return replace(
             self,

@@ -55,7 +55,7 @@ def test_transform_is_inverted_and_its_jacobian_that_of_finite_differences(n):
     assert_allclose(again, vector, rtol=1e-12)
     assert_allclose((matrix**2).sum(axis=-1), 1.0, rtol=1e-12)
     jacobian = approx_derivative(lambda z: evaluate(z)[0][below], vector)
-    assert_allclose(log_jacobian, np.linalg.slogdet(jacobian)[1], atol=1e-7)
+    assert_allclose(log_jacobian, np.linalg.slogdet(np.atleast_2d(jacobian))[1], atol=1e-7)
 
 
 def test_draws_are_lower_triangular_and_their_shape_is_known():

@@ -1,0 +1,83 @@
+"""The distribution of one feature, under everything that has been learnt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.analysis.thinning import thinned
+from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.schema import FEATURE, validate
+
+POINT = "point"
+
+
+def marginal_density(
+    tree: xr.DataTree, feature: str, grid: Any, *, draws: int = 400
+) -> xr.DataArray:
+    """Return what each component adds to the density of one feature, draw by draw.
+
+    pi_k N(x | mu_kj, sigma_kj^2) at every x of the grid. Summed over ``component`` it is the
+    density of feature j under one draw; the mean of that over draws is the posterior predictive
+    density, and its spread over draws shows how well the density is known.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    feature : str
+        Name of the feature.
+    grid : array, shape (m,)
+        Where to evaluate, in the units of the feature.
+    draws : int, default 400
+        About how many draws to use, spread evenly over all chains.
+
+    Returns
+    -------
+    xarray.DataArray
+        Densities in one over the unit of the feature, dims ``chain, draw, component, point``;
+        the coordinate ``point`` is the grid.
+
+    Raises
+    ------
+    DataError
+        If the fit has no such feature, or the grid is not a list of finite numbers.
+    SpecificationError
+        If ``draws`` is not a positive whole number.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> from bayesgmm.analysis.marginal import marginal_density
+    >>> density = marginal_density(bg.example_fit(), "bill_depth_mm", [13.0, 15.0, 17.0, 19.0])
+    >>> density.sum("component").mean(("chain", "draw")).values.round(2)
+    array([0.02, 0.16, 0.12, 0.19])
+    """
+    validate(tree)
+    _expect_feature(tree, feature)
+    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
+        raise SpecificationError(f"draws must be a whole number of at least 1, not {draws!r}.")
+    points = xr.DataArray(_checked(grid), dims=POINT, coords={POINT: _checked(grid)})
+    posterior = thinned(tree["posterior"], draws).sel({FEATURE: feature}, drop=True)
+    distances = (points - posterior["means"]) / posterior["scales"]
+    heights = posterior["weights"] / (posterior["scales"] * np.sqrt(2 * np.pi))
+    densities = heights * np.exp(-0.5 * distances**2)
+    return densities.transpose(..., POINT).rename("marginal_density")
+
+
+def _expect_feature(tree: xr.DataTree, feature: str) -> None:
+    names = [str(name) for name in tree["posterior"][FEATURE].values]
+    if feature not in names:
+        raise DataError(f"There is no feature {feature!r}; the fit has {names}.")
+
+
+def _checked(grid: Any) -> np.ndarray:
+    points = np.asarray(grid)
+    is_number = points.dtype.kind in "iuf"
+    if points.ndim != 1 or points.size == 0 or not is_number or not np.isfinite(points).all():
+        raise DataError(f"grid must be a list of finite numbers, not {grid!r}.")
+    return points.astype(float)

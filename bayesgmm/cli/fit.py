@@ -1,0 +1,94 @@
+"""One fit of one CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import bayesgmm as bg
+from bayesgmm.cli.csv_file import hints, read_csv
+from bayesgmm.cli.results import expect_writable, say, show, write
+from bayesgmm.engines.catalogue import ENGINES, engine_named
+from bayesgmm.errors import DataError, SpecificationError
+
+STRUCTURES = {
+    "full": bg.Full,
+    "tied": bg.Tied,
+    "diagonal": bg.Diagonal,
+    "spherical": bg.Spherical,
+    "tied-diagonal": bg.TiedDiagonal,
+    "tied-spherical": bg.TiedSpherical,
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes
+    ----------
+    data : pathlib.Path
+        The CSV file.
+    columns : sequence of names, or None for all
+    n_components : int
+    covariance, engine : str
+        Names of a covariance structure and of an engine.
+    options : mapping
+        Options of the engine; ``None`` leaves one at its default.
+    seed : int, or None for a new one
+    drop_missing : bool
+        Whether rows with missing cells are left out.
+    out, figure : pathlib.Path
+        Where the fit and its picture go; no picture where ``None``.
+    """
+
+    data: Path
+    columns: Sequence[str] | None
+    n_components: int
+    covariance: str
+    engine: str
+    options: Mapping[str, int | None]
+    seed: int | None
+    drop_missing: bool
+    out: Path
+    figure: Path | None
+
+
+def run_fit(request: Request) -> None:
+    """Fit, show the posterior, and write it and its picture."""
+    expect_writable(request.out)
+    if request.figure is not None:
+        expect_writable(request.figure, picture=True)
+    engine = _engine(request.engine, request.options)
+    structure = STRUCTURES[request.covariance]()
+    spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
+    table = read_csv(request.data, request.columns)
+    if request.drop_missing:
+        table = _without_missing(table)
+    try:
+        tree = bg.fit(table, spec, engine=engine, random_seed=request.seed)
+    except DataError as error:
+        for hint in hints(table):
+            error.add_note(hint)
+        raise
+    show(tree)
+    write(tree, request.out, request.figure)
+
+
+def _engine(name: str, options: Mapping[str, int | None]) -> Any:
+    given = {option: value for option, value in options.items() if value is not None}
+    known = {item.name for item in fields(ENGINES[name])}
+    for option in given:
+        if option not in known:
+            raise SpecificationError(f"The engine {name} has no --{option}; leave it out.")
+    return engine_named(name, **given)
+
+
+def _without_missing(table: Any) -> Any:
+    complete = table.dropna()
+    left_out = len(table) - len(complete)
+    if left_out:
+        say(f"{left_out} of {len(table)} rows have missing cells and are left out.")
+    return complete

@@ -1,0 +1,169 @@
+"""The clusters of a fit in every pair of features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.plots.figure import Drawing
+from bayesgmm.plots.legend import legend_entries
+from bayesgmm.plots.palette import component_style
+from bayesgmm.plots.panels import draw_pair, draw_single, ring
+from bayesgmm.plots.view import ClusterView
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_FEATURES = 8
+"""More panels than this many squared can neither be read nor drawn in reasonable time."""
+
+_MANY_TICKS, _FEW_TICKS = 8, 5
+
+
+def plot_clusters(
+    tree: xr.DataTree,
+    features: Sequence[str] | None = None,
+    *,
+    certainty: float = 0.9,
+    share: float = 0.9,
+    n_draws: int = 40,
+) -> Figure:
+    """Draw rows, components and how well both are known.
+
+    Rows have the colour of their most probable component; those that are assigned with less than
+    the given certainty wear a ring. Every component is drawn as the ellipse that holds ``share``
+    of it, at the posterior mean and, thinly, in some posterior draws. Two features make one
+    panel, more make a matrix with the marginal densities on its diagonal, and one feature makes
+    a histogram with densities.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    features : sequence of names, optional
+        Which features to show, in this order; all by default, at most eight.
+    certainty : float, default 0.9
+        Rows assigned with less than this probability are marked.
+    share : float, default 0.9
+        Probability that an ellipse holds.
+    n_draws : int, default 40
+        About how many posterior draws to show.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+
+    Raises
+    ------
+    DataError
+        If the fit has no such feature.
+    SpecificationError
+        If there are more than eight features, or an option is out of its range.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> figure = bg.plot_clusters(bg.example_fit(), ["bill_length_mm", "bill_depth_mm"])
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['bill_length_mm']
+    """
+    _expect_options(certainty, share, n_draws)
+    view = ClusterView.of(tree, features, certainty=certainty, share=share, n_draws=n_draws)
+    n_features = len(view.features)
+    if n_features > MOST_FEATURES:
+        raise SpecificationError(
+            f"{n_features} features are too many for one picture; name at most {MOST_FEATURES} "
+            f"of them, such as features={list(view.features[:4])}."
+        )
+    draw = _one_feature if n_features == 1 else _one_pair if n_features == 2 else _matrix
+    return draw(view, certainty)
+
+
+def _one_feature(view: ClusterView, certainty: float) -> Drawing:
+    figure = Drawing(figsize=(7.0, 4.9), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    (feature,) = view.features
+    draw_single(axes, view, feature, n_ticks=_MANY_TICKS)
+    _rug(axes, view, feature)
+    axes.set_xlabel(feature)
+    _legend_below(figure, view, certainty, ellipses=False)
+    return figure
+
+
+def _one_pair(view: ClusterView, certainty: float) -> Drawing:
+    figure = Drawing(figsize=(7.0, 6.2), dpi=110, layout="constrained")
+    axes = figure.add_subplot()
+    across, up = view.features
+    draw_pair(axes, view, across, up, n_ticks=_MANY_TICKS)
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    _legend_below(figure, view, certainty, ellipses=True)
+    return figure
+
+
+def _matrix(view: ClusterView, certainty: float) -> Drawing:
+    size = len(view.features)
+    side = max(7.0, 2.25 * size)
+    figure = Drawing(figsize=(side, side), dpi=110, layout="constrained")
+    grid = figure.add_gridspec(size, size)
+    for row, column in zip(*np.tril_indices(size), strict=True):
+        axes = figure.add_subplot(grid[row, column])
+        if row == column:
+            draw_single(axes, view, view.features[row], n_ticks=_FEW_TICKS)
+        else:
+            draw_pair(axes, view, view.features[column], view.features[row], n_ticks=_FEW_TICKS)
+        _label_outer(axes, view, row, column)
+    figure.align_labels()
+    figure.legend(
+        handles=legend_entries(view, certainty=certainty, ellipses=True, density=True),
+        loc="upper right", bbox_to_anchor=(0.99, 0.985), frameon=False, fontsize=9.5,
+    )  # fmt: skip
+    return figure
+
+
+def _label_outer(axes: Axes, view: ClusterView, row: int, column: int) -> None:
+    """Write names and numbers along the left and the bottom of the matrix only."""
+    if row == len(view.features) - 1:
+        axes.set_xlabel(view.features[column])
+    else:
+        axes.tick_params(labelbottom=False)
+    if column == 0 and row > 0:
+        axes.set_ylabel(view.features[row])
+    else:
+        axes.tick_params(labelleft=False)
+
+
+def _rug(axes: Axes, view: ClusterView, feature: str) -> None:
+    """Put every row on the axis below a density."""
+    values = view.rows(feature)[:, 0]
+    height = -0.04 * axes.get_ylim()[1]
+    for place in range(len(view.components)):
+        members = values[view.places == place]
+        colour = component_style(place).colour
+        axes.plot(members, np.full(members.size, height), "|", color=colour, markersize=9)
+    doubtful = values[view.uncertain]
+    ring(axes, np.column_stack([doubtful, np.full(doubtful.size, height)]))
+    axes.set_ylim(bottom=2.2 * height)
+
+
+def _legend_below(figure: Drawing, view: ClusterView, certainty: float, *, ellipses: bool) -> None:
+    entries = legend_entries(view, certainty=certainty, ellipses=ellipses, density=not ellipses)
+    figure.legend(
+        handles=entries, loc="outside lower center", ncols=2, frameon=False, fontsize=9.5
+    )  # fmt: skip
+
+
+def _expect_options(certainty: float, share: float, n_draws: int) -> None:
+    for name, value in (("certainty", certainty), ("share", share)):
+        if not isinstance(value, float) or not 0 < value < 1:
+            raise SpecificationError(f"{name} must lie between 0 and 1, not {value!r}.")
+    if not isinstance(n_draws, int | np.integer) or isinstance(n_draws, bool) or n_draws < 1:
+        raise SpecificationError(f"n_draws must be a whole number of at least 1, not {n_draws!r}.")

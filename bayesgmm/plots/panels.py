@@ -1,0 +1,105 @@
+"""The two kinds of panels: a pair of features, and a single one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+
+from bayesgmm.plots.palette import DASHES, INK, PALE, component_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bayesgmm.plots.view import ClusterView
+
+MARKER_AREA, RING_AREA = 13.0, 46.0  # square points
+_MEAN_DENSITY_DRAWS = 400
+_HALO = [withStroke(linewidth=3.2, foreground="white", alpha=0.8)]  # seen on dense points
+_MANY_ROWS = 2_000  # from here on, points fade and shrink
+_VECTOR_ROWS = 5_000  # with more rows, points are drawn as pixels even in vector files
+
+
+def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: int) -> None:
+    """Draw the rows, and the ellipse of every component with its posterior spread."""
+    rows = view.rows(across, up)
+    crowding = _crowding(len(rows))
+    drawn, mean = view.drawn_ellipses(across, up), view.mean_ellipses(across, up)
+    for place in range(len(view.components)):
+        style = component_style(place)
+        members = rows[view.places == place]
+        axes.scatter(
+            *members.T, s=MARKER_AREA * crowding, c=style.colour, marker=style.marker, linewidths=0,
+            alpha=0.85 * crowding, rasterized=len(rows) > _VECTOR_ROWS, zorder=2,
+        )  # fmt: skip
+        axes.add_collection(
+            LineCollection(drawn[place], colors=style.colour, linewidths=0.6, alpha=0.22, zorder=3),
+            autolim=False,
+        )
+        axes.plot(
+            *mean[place].T, color=style.colour, linewidth=1.8, path_effects=_HALO, zorder=4
+        )  # fmt: skip
+    ring(axes, rows[view.uncertain])
+    axes.set_xlim(view.limits(across))
+    axes.set_ylim(view.limits(up))
+    _finish(axes, n_ticks)
+
+
+def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) -> None:
+    """Draw the histogram of a feature, its predictive density, and what components add to it."""
+    values = view.rows(feature)[:, 0]
+    bars, *_ = axes.hist(values, bins=_bins(values), density=True, color=PALE, zorder=1)
+    drawn = view.densities(feature, view.n_draws)
+    mean = view.densities(feature, _MEAN_DENSITY_DRAWS).mean("sample")
+    grid = mean["point"].values
+    for place in range(len(view.components)):
+        colour = component_style(place).colour
+        lines = [np.column_stack([grid, density]) for density in drawn.values[:, place]]
+        axes.add_collection(
+            LineCollection(lines, colors=colour, linewidths=0.6, alpha=0.22, zorder=2),
+            autolim=False,
+        )
+        axes.plot(grid, mean.values[place], color=colour, linewidth=1.8, zorder=4)
+    predictive = mean.sum("component").values
+    axes.plot(grid, predictive, color=INK, linewidth=1.4, linestyle=DASHES, zorder=5)
+    axes.set_xlim(view.limits(feature))
+    axes.set_ylim(0, 1.04 * max(bars.max(), predictive.max(), drawn.values.max()))
+    axes.yaxis.set_visible(False)
+    _finish(axes, n_ticks)
+    axes.spines["left"].set_visible(False)
+
+
+def ring(axes: Axes, rows: np.ndarray) -> None:
+    """Put a dark ring around rows."""
+    axes.scatter(
+        *rows.T, s=RING_AREA, facecolors="none", edgecolors=INK, linewidths=0.9, zorder=5
+    )  # fmt: skip
+
+
+def _bins(values: np.ndarray) -> np.ndarray:
+    """Edges by the rule of Freedman and Diaconis, at least 18 and at most 60 bins.
+
+    The width is a multiple of the steps in which the feature was recorded, lest some bins catch
+    one value more than their neighbours.
+    """
+    n_bins = np.clip(np.histogram_bin_edges(values, bins="fd").size - 1, 18, 60)
+    width = np.ptp(values) / n_bins
+    step = np.diff(np.unique(values)).min()
+    width = step * max(1, np.round(width / step))
+    first = values.min() - step / 2
+    return first + width * np.arange(np.ceil((values.max() - first) / width) + 1)
+
+
+def _crowding(n_rows: int) -> float:
+    """Return a factor, 1 down to 0.1, so that dense and sparse regions differ among many rows."""
+    return float(np.clip((_MANY_ROWS / n_rows) ** 0.5, 0.1, 1.0))
+
+
+def _finish(axes: Axes, n_ticks: int) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(n_ticks - 1, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(n_ticks, steps=[1, 2, 5, 10]))
+    axes.tick_params(labelsize=8.5, length=3, color=INK)

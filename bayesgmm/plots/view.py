@@ -1,0 +1,137 @@
+"""Everything that the panels of a picture of clusters show, asked of the tree once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float, Int
+
+from bayesgmm.analysis.cluster import cluster
+from bayesgmm.analysis.marginal import POINT, marginal_density
+from bayesgmm.analysis.thinning import thinned
+from bayesgmm.errors import DataError
+from bayesgmm.plots.ellipses import ellipse_outlines
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, validate
+
+_DENSITY_POINTS = 241
+_MARGIN, _MOST_BEYOND = 0.04, 0.25  # of the range of the rows
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterView:
+    """Rows, their labels and the posterior, ready to be drawn.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+    features : tuple of d strings
+    components : array, shape (k,)
+        Their names.
+    places : array, shape (n,)
+        For every row, the place of its component.
+    uncertain : array, shape (n,)
+        Whether the row is assigned with less certainty than asked.
+    share : float
+        Probability that an ellipse holds.
+    draws : xarray.Dataset
+        The draws that show the spread, stacked along ``sample``.
+    """
+
+    tree: xr.DataTree
+    features: tuple[str, ...]
+    components: np.ndarray
+    places: Int[np.ndarray, " n"]
+    uncertain: Bool[np.ndarray, " n"]
+    share: float
+    draws: xr.Dataset
+
+    @classmethod
+    def of(
+        cls,
+        tree: xr.DataTree,
+        features: Sequence[str] | None,
+        *,
+        certainty: float,
+        share: float,
+        n_draws: int,
+    ) -> ClusterView:
+        """Ask the tree."""
+        validate(tree)
+        chosen = _chosen(tree, features)
+        clusters = cluster(tree)
+        return cls(
+            tree,
+            chosen,
+            clusters[COMPONENT].values,
+            clusters["responsibilities"].values.argmax(axis=1),
+            clusters["certainty"].values < certainty,
+            share,
+            thinned(tree["posterior"], n_draws).stack(sample=(CHAIN, DRAW)),
+        )
+
+    @property
+    def n_draws(self) -> int:
+        """How many draws show the spread."""
+        return self.draws.sizes["sample"]
+
+    @cached_property
+    def mean(self) -> xr.Dataset:
+        """Posterior means of weights, means and covariances."""
+        posterior = self.tree["posterior"].to_dataset()
+        return posterior[["weights", "means", "covariances"]].mean((CHAIN, DRAW))
+
+    def rows(self, *features: str) -> Float[np.ndarray, "n f"]:
+        """Return the rows, these features only."""
+        return self.tree["observed_data"][DATA].sel({FEATURE: list(features)}).values
+
+    def limits(self, feature: str) -> tuple[float, float]:
+        """Return the ends of an axis that shows all rows, and ellipses unless they are huge."""
+        values = self.rows(feature)
+        least, most = values.min(), values.max()
+        length = most - least
+        component = self.mean.sel({FEATURE: feature, FEATURE_BIS: feature})
+        reach = np.sqrt(-2.0 * np.log1p(-self.share) * component["covariances"])
+        low = float((component["means"] - reach).min())
+        high = float((component["means"] + reach).max())
+        low = min(least, max(low, least - _MOST_BEYOND * length))
+        high = max(most, min(high, most + _MOST_BEYOND * length))
+        return low - _MARGIN * length, high + _MARGIN * length
+
+    def mean_ellipses(self, across: str, up: str) -> Float[np.ndarray, "k points 2"]:
+        """Return the ellipse of every component at the posterior mean."""
+        return self._ellipses(self.mean, across, up)
+
+    def drawn_ellipses(self, across: str, up: str) -> Float[np.ndarray, "k draws points 2"]:
+        """Return the ellipses of every component in draws spread over the posterior."""
+        return self._ellipses(self.draws.transpose(COMPONENT, "sample", ...), across, up)
+
+    def densities(self, feature: str, draws: int) -> xr.DataArray:
+        """Return what every component adds to a marginal: dims sample, component, point."""
+        grid = np.linspace(*self.limits(feature), _DENSITY_POINTS)
+        density = marginal_density(self.tree, feature, grid, draws=draws)
+        return density.stack(sample=(CHAIN, DRAW)).transpose("sample", COMPONENT, POINT)
+
+    def _ellipses(self, parameters: xr.Dataset, across: str, up: str) -> np.ndarray:
+        pair = [across, up]
+        means = parameters["means"].sel({FEATURE: pair}).transpose(..., FEATURE)
+        covariances = parameters["covariances"].sel({FEATURE: pair, FEATURE_BIS: pair})
+        covariances = covariances.transpose(..., FEATURE, FEATURE_BIS)
+        return ellipse_outlines(means.values, covariances.values, share=self.share)
+
+
+def _chosen(tree: xr.DataTree, features: Sequence[str] | None) -> tuple[str, ...]:
+    names = [str(name) for name in tree["posterior"][FEATURE].values]
+    if features is None:
+        return tuple(names)
+    chosen = (features,) if isinstance(features, str) else tuple(features)
+    unknown = [name for name in chosen if name not in names]
+    if unknown or not chosen or len(set(chosen)) < len(chosen):
+        raise DataError(
+            f"features must be different features of the fit, which has {names}; "
+            f"not {list(chosen)}."
+        )
+    return chosen

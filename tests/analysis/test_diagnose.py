@@ -1,0 +1,81 @@
+"""Each finding is produced by a case built to deserve it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import bayesgmm as bg
+from bayesgmm.schema import with_record
+
+
+@pytest.fixture
+def tree() -> xr.DataTree:
+    return bg.example_fit()
+
+
+def test_a_good_fit_passes(tree):
+    diagnosis = bg.diagnose(tree)
+    assert diagnosis.passed
+    assert diagnosis.findings == ()
+    assert diagnosis.verdict.startswith("Converged: 4 chains of 1000 draws agree")
+    assert "R-hat" in str(diagnosis)
+
+
+def test_chains_that_disagree(tree):
+    posterior = tree["posterior"].to_dataset()
+    moved = posterior["means"] + xr.DataArray([0.0, 0.0, 0.0, 30.0], dims="chain")
+    tree["posterior"] = posterior.assign(means=moved)
+    diagnosis = bg.diagnose(tree)
+    assert not diagnosis.passed
+    assert "R-hat of means" in str(diagnosis.findings[0])
+
+
+def test_too_few_draws(tree):
+    diagnosis = bg.diagnose(tree.isel(draw=slice(0, 40)))
+    assert any("Too few effective draws" in str(finding) for finding in diagnosis.findings)
+
+
+def test_divergences(tree):
+    statistics = tree["sample_stats"].to_dataset()
+    diverging = statistics["diverging"].copy(data=np.zeros((4, 1000), dtype=bool))
+    diverging[1, 5] = diverging[2, 7] = True
+    tree["sample_stats"] = statistics.assign(diverging=diverging)
+    (finding,) = bg.diagnose(tree).findings
+    assert finding.problem.startswith("2 transitions diverged")
+    assert "target_accept" in finding.remedy
+
+
+def test_one_chain_only(tree):
+    findings = bg.diagnose(tree.isel(chain=[0])).findings
+    assert any("one chain" in finding.problem for finding in findings)
+
+
+def test_interrupted(tree):
+    findings = bg.diagnose(with_record(tree, partial=True)).findings
+    assert len(findings) == 1
+    assert "interrupted" in findings[0].problem
+
+
+def test_an_approximation_is_called_one():
+    rows = np.random.default_rng(0).normal(size=(40, 1))
+    engine = bg.ADVI(iterations=200, draws=50)
+    tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
+    diagnosis = bg.diagnose(tree)
+    assert not diagnosis.passed
+    assert "approximation" in diagnosis.verdict
+    assert "NUTS" in diagnosis.findings[0].remedy
+
+
+def test_figures_are_those_of_arviz(tree):
+    import arviz_stats
+
+    figures = bg.diagnose(tree).figures
+    expected = arviz_stats.rhat(tree["posterior"].to_dataset()[["means"]])["means"].max()
+    assert float(figures["rhat"].sel(variable="means")) == float(expected)
+
+
+def test_refuses_other_trees():
+    with pytest.raises(bg.SchemaError, match="no group"):
+        bg.diagnose(xr.DataTree())

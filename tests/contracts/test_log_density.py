@@ -1,0 +1,102 @@
+"""The compiled log posterior and the PyMC model are one density, for every prior and structure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pytensor.compile.mode import Mode
+
+from bayesgmm.data.dataset import Dataset, default_names, read_table
+from bayesgmm.data.standardize import Scaling
+from bayesgmm.engines.target import Target
+from bayesgmm.models.mixture import declare_model
+from tests.cases import (
+    SCALE_PRIORS,
+    STRUCTURES,
+    example_rows,
+    example_spec,
+    random_parameters,
+)
+
+PYTHON_MODE = Mode(linker="py", optimizer="fast_compile")
+"""Compiles nothing: slow to run, which a few evaluations do not notice."""
+
+EVERY_STRUCTURE = [(name, "inverse-gamma", d) for name in STRUCTURES for d in (1, 2, 4)]
+EVERY_PRIOR = [("full", prior, 3) for prior in SCALE_PRIORS if prior != "inverse-gamma"]
+
+
+def dataset_of(rows: np.ndarray) -> Dataset:
+    return Dataset(rows, default_names(rows.shape[1]), np.arange(len(rows)))
+
+
+@pytest.mark.parametrize(("structure", "prior", "n_features"), EVERY_STRUCTURE + EVERY_PRIOR)
+@pytest.mark.parametrize("n_components", [3])
+def test_compiled_equals_pymc(structure, prior, n_features, n_components):
+    spec = example_spec(structure, prior, n_components=n_components)
+    rows = example_rows(30, n_features)
+    parameters = random_parameters(spec, n_features, seed=5)
+    expect_equal_densities(spec, rows, parameters)
+
+
+@pytest.mark.parametrize("structure", ["full", "spherical"])
+def test_compiled_equals_pymc_for_one_component(structure):
+    spec = example_spec(structure, "gamma", n_components=1)
+    expect_equal_densities(spec, example_rows(20, 2), random_parameters(spec, 2, seed=6))
+
+
+def test_compiled_equals_pymc_without_shrinkage():
+    spec = example_spec("tied", "half-normal", shrinkage=0.0)
+    expect_equal_densities(spec, example_rows(20, 3), random_parameters(spec, 3, seed=7))
+
+
+def expect_equal_densities(spec, rows, parameters):
+    target = Target(spec, dataset_of(rows))
+    value, gradient = target(target.layout.pack(parameters))
+    model = declare_model(
+        rows, spec, feature_names=default_names(rows.shape[1]), initial=parameters
+    )
+    point = model.initial_point()
+    names = [model.rvs_to_values[variable].name for variable in model.free_RVs]
+    theirs = np.concatenate([np.ravel(point[name]) for name in names])
+    np.testing.assert_allclose(theirs, target.layout.pack(parameters), rtol=1e-9, atol=1e-9)
+    logp = model.compile_logp(mode=PYTHON_MODE)(point)
+    dlogp = model.compile_dlogp(mode=PYTHON_MODE)(point)
+    np.testing.assert_allclose(value, logp, rtol=1e-11)
+    np.testing.assert_allclose(gradient, dlogp, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("prior", SCALE_PRIORS)
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_standardising_changes_the_log_density_by_a_constant(structure, prior, n_features):
+    spec = example_spec(structure, prior)
+    units = np.array([0.01, 30.0, 5.0])[:n_features]
+    rows = 1000.0 + units * example_rows(40, n_features)
+    data = read_table(rows)
+    scaling = Scaling.of(data, isotropic=spec.covariances.isotropic)
+    here = Target(spec, data)
+    there = Target(spec.standardized(scaling.shift, scaling.factor), scaling.standardize(data))
+    differences, sizes = [], []
+    for seed in range(4):
+        parameters = random_parameters(spec, n_features, seed=seed)
+        scaled = scaling.standardize_parameters(scaling.restore(parameters))
+        restored = scaling.restore(scaled)
+        value = here(here.layout.pack(restored))[0]
+        differences.append(value - there(there.layout.pack(scaled))[0])
+        sizes.append(abs(value))
+    np.testing.assert_allclose(differences, differences[0], atol=1e-10 * max(sizes))
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_the_constant_is_the_jacobian(structure):
+    spec = example_spec(structure, "log-normal")
+    data = read_table(5.0 + 3.0 * example_rows(25, 2))
+    scaling = Scaling.of(data, isotropic=spec.covariances.isotropic)
+    here = Target(spec, data)
+    there = Target(spec.standardized(scaling.shift, scaling.factor), scaling.standardize(data))
+    parameters = random_parameters(spec, 2, seed=1)
+    value = here(here.layout.pack(scaling.restore(parameters)))[0]
+    scaled_value = there(there.layout.pack(parameters))[0]
+    # Rows, and means (which are not transformed), change their unit; log scales only shift.
+    expected = -scaling.log_jacobian(25) - spec.n_components * scaling.log_jacobian()
+    np.testing.assert_allclose(value - scaled_value, expected, atol=1e-9)

@@ -1,0 +1,125 @@
+"""The picture of clusters: what is in it, for one, two and more features."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection, PathCollection
+
+import bayesgmm as bg
+from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.plots.palette import component_style
+
+PAIR = ["bill_length_mm", "body_mass_g"]
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return bg.example_fit()
+
+
+@pytest.fixture(scope="module")
+def pair(tree):
+    return bg.plot_clusters(tree, PAIR)
+
+
+def scatters(axes):
+    return [artist for artist in axes.collections if isinstance(artist, PathCollection)]
+
+
+def test_two_features_make_one_panel_with_their_names(pair):
+    (axes,) = pair.axes
+    assert [axes.get_xlabel(), axes.get_ylabel()] == PAIR
+
+
+def test_every_row_is_drawn_in_the_colour_of_its_label(tree, pair):
+    clusters = bg.cluster(tree)
+    rows = tree["observed_data"]["x"].sel(feature=PAIR)
+    *by_component, _ = scatters(pair.axes[0])
+    assert len(by_component) == 3
+    for place, name in enumerate(clusters["component"].values):
+        points = by_component[place]
+        np.testing.assert_array_equal(points.get_offsets(), rows[clusters["label"].values == name])
+        expected = tuple(
+            int(component_style(place).colour[at : at + 2], 16) / 255 for at in (1, 3, 5)
+        )
+        np.testing.assert_allclose(points.get_facecolor()[0, :3], expected)
+
+
+def test_uncertain_rows_wear_a_ring(tree, pair):
+    certainty = bg.cluster(tree)["certainty"].values
+    rows = tree["observed_data"]["x"].sel(feature=PAIR).values[certainty < 0.9]
+    rings = scatters(pair.axes[0])[-1]
+    np.testing.assert_array_equal(rings.get_offsets(), rows)
+    assert len(rings.get_facecolor()) == 0
+
+
+def test_every_component_has_its_mean_ellipse_and_its_spread(pair):
+    spreads = [a for a in pair.axes[0].collections if isinstance(a, LineCollection)]
+    assert [len(spread.get_segments()) for spread in spreads] == [40, 40, 40]
+    assert len(pair.axes[0].lines) == 3
+
+
+def test_the_legend_says_what_is_what(tree, pair):
+    texts = [text.get_text() for text in pair.legends[0].get_texts()]
+    count = int((bg.cluster(tree)["certainty"] < 0.9).sum())
+    assert texts[0].startswith("component 0, weight 0.4")
+    assert texts[-1] == f"assigned with less than 90% certainty ({count})"
+    assert any("posterior draws" in text for text in texts)
+
+
+def test_no_label_lies_on_another_and_the_legend_on_no_panel(tree):
+    figure = bg.plot_clusters(tree)
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert not any(legend.overlaps(axes.get_window_extent()) for axes in figure.axes)
+    for axes in figure.axes:
+        ticks = [t.label1 for t in axes.xaxis.get_major_ticks() if t.label1.get_visible()]
+        boxes = [label.get_window_extent() for label in ticks if label.get_text()]
+        assert not any(a.overlaps(b) for a, b in pairwise(boxes))
+
+
+def test_more_features_make_a_lower_triangle(tree):
+    figure = bg.plot_clusters(tree, n_draws=4)
+    names = list(tree["posterior"]["feature"].values)
+    assert len(figure.axes) == 10
+    assert [axes.get_xlabel() for axes in figure.axes[-4:]] == names
+    assert [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()] == names[1:]
+
+
+def test_one_feature_makes_a_histogram_with_densities(tree):
+    figure = bg.plot_clusters(tree, ["body_mass_g"])
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "body_mass_g"
+    bars = sum(bar.get_height() * bar.get_width() for bar in axes.patches)
+    assert bars == pytest.approx(1.0)
+
+
+def test_notebooks_can_show_it_and_pyplot_does_not_know_it(pair):
+    assert pair._repr_png_().startswith(b"\x89PNG")
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert pyplot is None or not pyplot.get_fignums()
+
+
+def test_unknown_features_are_refused(tree):
+    with pytest.raises(DataError, match=r"different features of the fit.*not \['wing'\]"):
+        bg.plot_clusters(tree, ["wing"])
+    with pytest.raises(DataError, match="different features"):
+        bg.plot_clusters(tree, [PAIR[0], PAIR[0]])
+
+
+@pytest.mark.parametrize(
+    "options", [{"certainty": 1.5}, {"share": 0.0}, {"n_draws": 0}, {"n_draws": 2.5}]
+)
+def test_options_out_of_their_range_are_refused(tree, options):
+    (name,) = options
+    with pytest.raises(SpecificationError, match=name):
+        bg.plot_clusters(tree, PAIR, **options)
+
+
+def test_more_components_than_colours_differ_by_symbol():
+    styles = [component_style(place) for place in range(20)]
+    assert len(set(styles)) == 20

@@ -1,0 +1,178 @@
+"""The log posterior density written with SciPy, from the definitions and nothing of the package.
+
+Densities are with respect to the natural parameters: k - 1 weights, means, standard deviations,
+and the entries below the diagonal of the LKJ distributed matrices C, before any shrinkage. The
+map to them from an unconstrained vector is written here once more, for complex arguments too, so
+that its Jacobian follows from the complex step (Squire & Trapp, 1998), exact to rounding.
+
+References
+----------
+Squire, W. and Trapp, G. (1998). Using complex variables to estimate derivatives of real
+functions. SIAM Review 40, 110-112.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import singledispatch
+
+import numpy as np
+from scipy import special, stats
+
+from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
+from bayesgmm.priors.spec import MixtureSpec
+
+_STEP = 1e-30
+
+
+@dataclass(frozen=True)
+class Natural:
+    """The free natural parameters: of m covariance matrices, each with s scales."""
+
+    weights: np.ndarray  # (k,)
+    means: np.ndarray  # (k, d)
+    scales: np.ndarray  # (m, s)
+    correlations: np.ndarray | None  # (m, d, d), without shrinkage
+
+    def flat(self) -> np.ndarray:
+        """Return what the density is a density of, as one vector."""
+        parts = [self.weights[:-1], self.means.ravel(), self.scales.ravel()]
+        if self.correlations is not None:
+            rows, columns = np.tril_indices(self.means.shape[1], -1)
+            parts.append(self.correlations[:, rows, columns].ravel())
+        return np.concatenate(parts)
+
+    def covariances(self, shrinkage: float) -> np.ndarray:
+        """Return the covariance matrix of every component, shape (k, d, d)."""
+        k, d = self.means.shape
+        scales = np.broadcast_to(self.scales, (k, d))
+        matrices = np.broadcast_to(np.eye(d), (k, d, d))
+        if self.correlations is not None:
+            shrunk = (1 - shrinkage) * self.correlations + shrinkage * np.eye(d)
+            matrices = np.broadcast_to(shrunk, (k, d, d))
+        return scales[:, :, None] * matrices * scales[:, None, :]
+
+
+def natural(spec: MixtureSpec, n_features: int, position: np.ndarray) -> Natural:
+    """Read an unconstrained vector: log-ratios, means, log scales, rows of Cholesky factors."""
+    k, d, structure = spec.n_components, n_features, spec.covariances
+    m, s = (1 if structure.tied else k), (1 if structure.isotropic else d)
+    pairs = d * (d - 1) // 2 if structure.correlated else 0
+    ratios, means, log_scales, y = np.split(position, np.cumsum([k - 1, k * d, m * s]))
+    exponentials = np.exp(np.append(ratios, -ratios.sum()))
+    return Natural(
+        exponentials / exponentials.sum(),
+        means.reshape(k, d),
+        np.exp(log_scales).reshape(m, s),
+        np.array([_correlation(row, d) for row in y.reshape(m, pairs)]) if pairs else None,
+    )
+
+
+def _correlation(y: np.ndarray, size: int) -> np.ndarray:
+    """Row i of the Cholesky factor is (y_i, 1) / sqrt(1 + |y_i|^2)."""
+    factor = np.eye(size, dtype=y.dtype)
+    factor[np.tril_indices(size, -1)] = y
+    factor /= np.sqrt((factor**2).sum(axis=1, keepdims=True))
+    return factor @ factor.T
+
+
+def log_posterior(spec: MixtureSpec, X: np.ndarray, position: np.ndarray) -> float:
+    """Return the log density on the unconstrained space: likelihood, priors, Jacobian."""
+    parameters = natural(spec, X.shape[1], position)
+    return (
+        log_likelihood(spec, X, parameters)
+        + log_prior(spec, parameters)
+        + log_jacobian(spec, X.shape[1], position)
+    )
+
+
+def log_jacobian(spec: MixtureSpec, n_features: int, position: np.ndarray) -> float:
+    """Return log |det d natural / d position|."""
+    steps = 1j * _STEP * np.eye(position.size)
+    columns = [natural(spec, n_features, position + step).flat().imag for step in steps]
+    return np.linalg.slogdet(np.array(columns).T / _STEP)[1]
+
+
+def log_likelihood(spec: MixtureSpec, X: np.ndarray, parameters: Natural) -> float:
+    """Return the sum over rows of log sum_k pi_k N(x | mu_k, Sigma_k)."""
+    covariances = parameters.covariances(shrinkage_of(spec))
+    joint = joint_log_densities(X, parameters.weights, parameters.means, covariances)
+    return float(special.logsumexp(joint, axis=1).sum())
+
+
+def joint_log_densities(
+    X: np.ndarray, weights: np.ndarray, means: np.ndarray, covariances: np.ndarray
+) -> np.ndarray:
+    """Return log(pi_k N(x_i | mu_k, Sigma_k)), shape (n, k)."""
+    columns = [
+        np.log(weight) + np.atleast_1d(stats.multivariate_normal(mean, covariance).logpdf(X))
+        for weight, mean, covariance in zip(weights, means, covariances, strict=True)
+    ]
+    return np.stack(columns, axis=1)
+
+
+def log_prior(spec: MixtureSpec, parameters: Natural) -> float:
+    """Return the log prior density of the natural parameters."""
+    total = stats.norm(spec.means.loc, spec.means.scale).logpdf(parameters.means).sum()
+    total += log_prior_of_weights(spec, parameters.weights)
+    total += scale_distribution(spec.covariances.scales).logpdf(parameters.scales).sum()
+    if parameters.correlations is not None:
+        eta = spec.covariances.correlations.eta
+        total += sum(lkj_log_density(matrix, eta) for matrix in parameters.correlations)
+    return float(total)
+
+
+def log_prior_of_weights(spec: MixtureSpec, weights: np.ndarray) -> float:
+    """Return the Dirichlet log density; one component has no free weight."""
+    if spec.n_components == 1:
+        return 0.0
+    concentration = np.broadcast_to(spec.weights.concentration, spec.n_components)
+    return float(stats.dirichlet(concentration).logpdf(weights))
+
+
+def shrinkage_of(spec: MixtureSpec) -> float:
+    """Return the shrinkage of the correlations, zero where there are none."""
+    return spec.covariances.correlations.shrinkage if spec.covariances.correlated else 0.0
+
+
+def lkj_log_density(correlation: np.ndarray, eta: float) -> float:
+    """Return the LKJ log density, normalised by Lewandowski, Kurowicka & Joe (2009), eq. 16."""
+    d = correlation.shape[-1]
+    log_normalizer = 0.0
+    for k in range(1, d):
+        half = eta + (d - k - 1) / 2
+        log_normalizer += (2 * eta - 2 + d - k) * (d - k) * math.log(2)
+        log_normalizer += (d - k) * special.betaln(half, half)
+    return (eta - 1) * np.linalg.slogdet(correlation)[1] - log_normalizer
+
+
+@singledispatch
+def scale_distribution(prior):
+    """Return the distribution of SciPy that a scale prior stands for."""
+    raise NotImplementedError
+
+
+@scale_distribution.register
+def _(prior: HalfNormal):
+    return stats.halfnorm(scale=prior.scale)
+
+
+@scale_distribution.register
+def _(prior: LogNormal):
+    return stats.lognorm(s=prior.scale, scale=np.exp(prior.loc))
+
+
+@scale_distribution.register
+def _(prior: Exponential):
+    return stats.expon(scale=1 / np.asarray(prior.rate))
+
+
+@scale_distribution.register
+def _(prior: Gamma):
+    return stats.gamma(prior.shape, scale=1 / np.asarray(prior.rate))
+
+
+@scale_distribution.register
+def _(prior: InverseGamma):
+    return stats.invgamma(prior.shape, scale=prior.scale)

@@ -1,0 +1,86 @@
+"""One feature and two components, against the reference draws of posteriordb.
+
+    mu[k]    ~ Normal(0, 2), ordered
+    sigma[k] ~ HalfNormal(2)
+    theta    ~ Beta(5, 5), the weight of the component with the smaller mean
+
+Ordering the means is a choice of label: the prior treats components alike, so the posterior of
+(weights, means, scales) sorted by mean is the same. Means, standard deviations and three
+quantiles of the five quantities must lie within four combined Monte Carlo errors; were both
+right, one of the 25 would be further away with probability 25 * 6.3e-5 = 0.16 % at most.
+
+References
+----------
+Magnusson, M. et al. (2024). posteriordb: testing, benchmarking and developing Bayesian inference
+algorithms. arXiv:2407.04967.
+"""
+
+from __future__ import annotations
+
+import arviz_stats
+import numpy as np
+import pytest
+from scipy import stats
+
+import bayesgmm as bg
+from tests.references.tables import records_of, rows_of
+
+REFERENCE_DRAWS = 10_000  # 10 chains of 1000, thinned until they are nearly independent
+QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        pytest.param(bg.Full(bg.HalfNormal(2.0)), id="full"),
+        pytest.param(bg.Diagonal(bg.HalfNormal(2.0)), id="diagonal", marks=pytest.mark.slow),
+    ],
+)
+def test_posterior_is_that_of_the_reference_draws(structure):
+    spec = bg.MixtureSpec(2, bg.Dirichlet(5.0), bg.NormalMeans(0.0, 2.0), structure)
+    tree = bg.fit(
+        rows_of("low_dim_gauss_mix"),
+        spec,
+        engine=bg.NUTS(draws=2500, tune=500, chains=4),
+        random_seed=1,
+        progress=False,
+    )
+    draws = draws_sorted_by_mean(tree)
+    scores = {
+        record["parameter"]: z_scores(draws[record["parameter"]], record)
+        for record in records_of("posteriordb_low_dim_gauss_mix")
+    }
+    far = {name: z.round(1) for name, z in scores.items() if np.abs(z).max() >= 4}
+    assert not far, f"z-scores of mean, standard deviation and quantiles: {far}"
+
+
+def draws_sorted_by_mean(tree) -> dict[str, np.ndarray]:
+    posterior = tree["posterior"]
+    means = posterior["means"].values[..., 0]
+    order = np.argsort(means, axis=-1)
+    scales = np.take_along_axis(posterior["scales"].values[..., 0], order, axis=-1)
+    weights = np.take_along_axis(posterior["weights"].values, order, axis=-1)
+    means = np.take_along_axis(means, order, axis=-1)
+    return {
+        "mu[1]": means[..., 0], "mu[2]": means[..., 1],
+        "sigma[1]": scales[..., 0], "sigma[2]": scales[..., 1],
+        "theta": weights[..., 0],
+    }  # fmt: skip
+
+
+def z_scores(draws: np.ndarray, record: dict[str, str]) -> np.ndarray:
+    """Compare mean, standard deviation and quantiles; the marginals are nearly normal."""
+    sd = float(record["sd"])
+    rows = [
+        (draws.mean(), arviz_stats.mcse(draws, method="mean"), "mean", sd),
+        (draws.std(ddof=1), arviz_stats.mcse(draws, method="sd"), "sd", sd / np.sqrt(2)),
+    ]
+    for name, p in QUANTILES.items():
+        ours = arviz_stats.mcse(draws, method="quantile", prob=p)
+        # A sample quantile has the standard error sqrt(p (1 - p) / n) / density there.
+        theirs = sd * np.sqrt(p * (1 - p)) / stats.norm.pdf(stats.norm.ppf(p))
+        rows.append((np.quantile(draws, p), ours, name, theirs))
+    return np.array([
+        (value - float(record[name])) / np.hypot(float(error), theirs / np.sqrt(REFERENCE_DRAWS))
+        for value, error, name, theirs in rows
+    ])  # fmt: skip

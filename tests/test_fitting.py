@@ -1,0 +1,199 @@
+"""The journey as a user takes it: what is refused, what is kept, what may not matter."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayesgmm as bg
+
+QUICK = bg.NUTS(draws=40, tune=80, chains=2)
+
+
+def quick_fit(X: object, n_components: int = 2, **options: object) -> xr.DataTree:
+    spec = bg.MixtureSpec(n_components)
+    return bg.fit(X, spec, engine=QUICK, random_seed=1, progress=False, **options)
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    numbers = np.concatenate([rng.normal(0, 1, (20, 2)), rng.normal(5, 1, (20, 2))])
+    return pd.DataFrame(numbers, columns=["length", "width"])
+
+
+def with_text(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(species=["x"] * len(table))
+
+
+def with_missing(table: pd.DataFrame) -> pd.DataFrame:
+    changed = table.copy()
+    changed.loc[[3, 7], "width"] = np.nan
+    return changed
+
+
+def with_infinity(table: pd.DataFrame) -> pd.DataFrame:
+    changed = table.copy()
+    changed.loc[5, "length"] = np.inf
+    return changed
+
+
+BAD_TABLES = {
+    "empty": (lambda table: table.iloc[:0], r"empty.*no rows"),
+    "no columns": (lambda table: table[[]], r"empty.*no columns"),
+    "text": (with_text, "species"),
+    "missing": (with_missing, r"(?s)width.*2.*dropna"),
+    "infinite": (with_infinity, r"(?s)length.*1"),
+    "constant": (lambda table: table.assign(one=3.0), "one"),
+    "too few rows": (lambda table: table.iloc[[0, 30]], "at least 3 rows.*has 2"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+@pytest.mark.parametrize("ask", [bg.fit, bg.estimate, bg.build_model])
+def test_bad_tables_are_refused_in_words(table, case, ask):
+    spoil, message = BAD_TABLES[case]
+    with pytest.raises(bg.DataError, match=message):
+        ask(spoil(table), bg.MixtureSpec(3))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: bg.MixtureSpec(0), "n_components.*0"),
+        (lambda: bg.MixtureSpec(2.5), r"n_components.*2\.5"),
+        (lambda: bg.MixtureSpec("3"), "n_components"),
+        (lambda: bg.MixtureSpec(True), "n_components"),
+        (lambda: bg.HalfNormal(-1.0), "scale must be a positive number"),
+        (lambda: bg.InverseGamma(scale=(1.0, -2.0)), "scale must be a positive number"),
+        (lambda: bg.Gamma(shape=None), "shape"),
+        (lambda: bg.LKJ(eta=0), "eta"),
+        (lambda: bg.LKJ(shrinkage=1.0), "shrinkage"),
+        (lambda: bg.Dirichlet(0), "concentration"),
+        (lambda: bg.MixtureSpec(3, weights=bg.Dirichlet((1.0, 2.0))), "2 entries for 3"),
+        (lambda: bg.NormalMeans(scale=0.0), "scale"),
+        (lambda: bg.NormalMeans(loc="middle"), "loc"),
+        (lambda: bg.MixtureSpec(2, covariances="full"), "covariances"),
+        (lambda: bg.Full(scales=bg.LKJ()), "scales"),
+        (lambda: bg.Spherical(scales=bg.HalfNormal((1.0, 2.0))), "one number"),
+        (lambda: bg.NUTS(draws=0), "draws"),
+        (lambda: bg.NUTS(target_accept=1.2), "target_accept"),
+        (lambda: bg.NUTS(backend="jax"), "backend"),
+        (lambda: bg.ADVI("halfrank"), "approximation"),
+        (lambda: bg.EM(n_starts=0), "n_starts"),
+        (lambda: bg.EM(objective="map"), "objective"),
+        (lambda: bg.EM(tolerance=0.0), "tolerance"),
+    ],
+)
+def test_senseless_settings_are_refused_in_words(make, message):
+    with pytest.raises(bg.SpecificationError, match=message):
+        make()
+
+
+def test_hyperparameters_for_another_number_of_features(table):
+    spec = bg.MixtureSpec(2, means=bg.NormalMeans(loc=(0.0, 1.0, 2.0)))
+    with pytest.raises(bg.SpecificationError, match="3 entries but 2 are needed"):
+        bg.fit(table, spec)
+    spec = bg.MixtureSpec(2, covariances=bg.Full(scales=bg.HalfNormal((1.0, 1.0, 1.0))))
+    with pytest.raises(bg.SpecificationError, match="3 entries but 2 are needed"):
+        bg.estimate(table, spec)
+
+
+def test_spec_and_engine_must_be_what_they_are_called(table):
+    with pytest.raises(bg.SpecificationError, match="spec must be a MixtureSpec"):
+        bg.fit(table, 3)
+    with pytest.raises(bg.SpecificationError, match="engine must be an engine"):
+        bg.fit(table, bg.MixtureSpec(2), engine="nuts")
+    with pytest.raises(bg.SpecificationError, match="engine must be an engine"):
+        bg.fit(table, bg.MixtureSpec(2), engine=bg.NUTS)
+
+
+def test_priors_too_weak_for_a_mode_are_refused():
+    """Rows on a line, and nothing that keeps correlations from 1: the density is unbounded."""
+    position = np.random.default_rng(0).normal(size=(40, 1))
+    rows = np.concatenate([position, 2.0 * position], axis=1)
+    covariances = bg.Full(scales=bg.HalfNormal(), correlations=bg.LKJ(shrinkage=0.0))
+    with pytest.raises(bg.SpecificationError, match="no mode to start from"):
+        bg.fit(rows, bg.MixtureSpec(1, covariances=covariances), random_seed=1)
+    # The default priors have a mode here too.
+    assert np.isfinite(quick_fit(rows, n_components=1)["posterior"]["covariances"]).all()
+
+
+def test_every_kind_of_table_gives_the_same_posterior(table):
+    import polars as pl
+    import pyarrow as pa
+
+    expected = quick_fit(table)
+    for other in (pl.from_pandas(table), pa.Table.from_pandas(table), table.to_xarray()):
+        tree = quick_fit(other)
+        xr.testing.assert_equal(tree["posterior"].to_dataset(), expected["posterior"].to_dataset())
+    unnamed = quick_fit(table.to_numpy())
+    np.testing.assert_array_equal(unnamed["posterior"]["means"], expected["posterior"]["means"])
+    assert unnamed["posterior"]["feature"].values.tolist() == ["x0", "x1"]
+
+
+def test_names_of_rows_and_features_are_kept(table):
+    table.index = [f"bird {number}" for number in range(len(table))]
+    tree = quick_fit(table)
+    assert tree["posterior"]["feature"].values.tolist() == ["length", "width"]
+    assert bg.cluster(tree)["obs_id"].values[3] == "bird 3"
+
+
+def test_no_warning_on_good_input(table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tree = quick_fit(table)
+        bg.diagnose(tree), bg.cluster(tree), bg.summarize(tree)
+
+
+def test_nothing_is_printed_without_progress(table, capfd):
+    quick_fit(table)
+    bg.fit(
+        table, bg.MixtureSpec(2), engine=bg.ADVI(iterations=50, draws=10),
+        random_seed=1, progress=False,
+    )  # fmt: skip
+    assert capfd.readouterr() == ("", "")
+
+
+def test_progress_is_shown_when_asked(table, capfd):
+    bg.fit(table, bg.MixtureSpec(2), engine=QUICK, random_seed=1)
+    shown = capfd.readouterr()
+    assert "chain 1" in shown.out
+    assert "120/120" in shown.out
+
+
+def test_one_component_is_a_normal_model(table):
+    tree = quick_fit(table, n_components=1)
+    assert np.all(tree["posterior"]["weights"] == 1.0)
+    assert bg.diagnose(tree).figures.sizes["variable"] > 0
+
+
+def test_prior_does_not_matter_where_data_are_many():
+    """With 4000 rows of one normal, posterior means sit at the sample moments."""
+    rows = np.random.default_rng(4).normal([3.0, -1.0], [2.0, 0.5], (4000, 2))
+    tree = quick_fit(rows, n_components=1)
+    posterior = tree["posterior"]
+    errors = rows.std(axis=0) / np.sqrt(4000)
+    means = posterior["means"].mean(("chain", "draw")).values[0]
+    assert np.all(np.abs(means - rows.mean(axis=0)) < errors)
+    scales = posterior["scales"].mean(("chain", "draw")).values[0]
+    np.testing.assert_allclose(scales, rows.std(axis=0), rtol=0.02)
+
+
+def test_build_model_is_in_the_units_of_the_data(table):
+    model = bg.build_model(table, bg.MixtureSpec(2))
+    assert [variable.name for variable in model.free_RVs] == [
+        "weights", "means", "scales", "correlation_cholesky",
+    ]  # fmt: skip
+    assert {"correlations", "covariances"} <= {item.name for item in model.deterministics}
+    assert model.coords["feature"] == ("length", "width")
+
+
+def test_build_model_starts_where_it_is_told(table):
+    point = bg.estimate(table, bg.MixtureSpec(2), random_seed=0)
+    model = bg.build_model(table, bg.MixtureSpec(2), initial=point)
+    np.testing.assert_allclose(model.initial_point()["means"], point.means)

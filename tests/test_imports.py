@@ -1,0 +1,60 @@
+"""What an import costs: nothing until a name is used, and no sampler for a point estimate."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import bayesgmm as bg
+
+HEAVY = ("pymc", "pytensor", "arviz", "arviz_base", "nutpie", "matplotlib", "sklearn", "xarray")
+
+
+def loaded_after(code: str) -> set[str]:
+    """Return the top-level modules that a fresh interpreter has loaded after some code."""
+    report = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", f"{code}\n{report}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stderr == ""
+    return set(result.stdout.split())
+
+
+def test_the_package_alone_loads_nothing():
+    assert not loaded_after("import bayesgmm") & {*HEAVY, "numpy", "scipy", "numba", "pandas"}
+
+
+def test_a_point_estimate_needs_no_sampler():
+    code = """
+import numpy as np, bayesgmm as bg
+bg.estimate(np.random.default_rng(0).normal(size=(30, 2)), bg.MixtureSpec(2), random_seed=1)
+"""
+    assert not loaded_after(code) & set(HEAVY)
+
+
+def test_a_fit_needs_no_pymc():
+    code = """
+import numpy as np, bayesgmm as bg
+rows = np.random.default_rng(0).normal(size=(30, 1))
+engine = bg.NUTS(draws=10, tune=20, chains=1)
+tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
+"""
+    assert not loaded_after(code) & {"pymc", "pytensor", "sklearn"}
+
+
+def test_every_public_name_exists_and_is_documented():
+    for name in bg.__all__:
+        value = getattr(bg, name)
+        assert value.__doc__, name
+
+
+def test_public_names_are_listed():
+    assert set(bg.__all__) <= set(dir(bg))
+
+
+def test_unknown_names_are_refused():
+    try:
+        bg.no_such_name  # noqa: B018
+    except AttributeError as error:
+        assert "no_such_name" in str(error)
+    else:
+        raise AssertionError("an unknown name was found")
