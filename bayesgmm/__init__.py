@@ -31,6 +31,7 @@ _HOMES = {
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),
     "analysis.predictive": ("posterior_predictive",),
+    "analysis.prior": ("prior_predictive",),
     "analysis.summarize": ("summarize",),
     "analysis.diagnose": ("diagnose", "Diagnosis", "Finding"),
     "plots.pairs": ("plot_clusters",),

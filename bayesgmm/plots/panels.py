@@ -9,39 +9,29 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from bayesgmm.plots.palette import DASHES, INK, PALE, component_style
+from bayesgmm.plots.palette import DASHES, INK, PALE, ComponentStyle, component_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayesgmm.plots.view import ClusterView
 
-MARKER_AREA, RING_AREA = 13.0, 46.0  # square points
+_MARKER_AREA, _RING_AREA = 13.0, 46.0  # square points
 _MEAN_DENSITY_DRAWS = 400
-_HALO = [withStroke(linewidth=3.2, foreground="white", alpha=0.8)]  # seen on dense points
-_MANY_ROWS = 2_000  # from here on, points fade and shrink
-_VECTOR_ROWS = 5_000  # with more rows, points are drawn as pixels even in vector files
+_MANY_ROWS = 2_000  # with more, points fade and shrink, and lines get an edge that stands out
+_VECTOR_ROWS = 5_000  # with more, points are drawn as pixels even in vector files
 
 
 def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: int) -> None:
     """Draw the rows, and the ellipse of every component with its posterior spread."""
     rows = view.rows(across, up)
-    crowding = _crowding(len(rows))
     drawn, mean = view.drawn_ellipses(across, up), view.mean_ellipses(across, up)
+    edge = withStroke(linewidth=3.0 if len(rows) > _MANY_ROWS else 0.0, foreground="white")
     for place in range(len(view.components)):
         style = component_style(place)
-        members = rows[view.places == place]
-        axes.scatter(
-            *members.T, s=MARKER_AREA * crowding, c=style.colour, marker=style.marker, linewidths=0,
-            alpha=0.85 * crowding, rasterized=len(rows) > _VECTOR_ROWS, zorder=2,
-        )  # fmt: skip
-        axes.add_collection(
-            LineCollection(drawn[place], colors=style.colour, linewidths=0.6, alpha=0.22, zorder=3),
-            autolim=False,
-        )
-        axes.plot(
-            *mean[place].T, color=style.colour, linewidth=1.8, path_effects=_HALO, zorder=4
-        )  # fmt: skip
+        _scatter(axes, rows[view.places == place], style, crowding=_crowding(len(rows)))
+        _spread(axes, drawn[place], style)
+        axes.plot(*mean[place].T, color=style.colour, linewidth=1.8, path_effects=[edge], zorder=4)
     ring(axes, rows[view.uncertain])
     axes.set_xlim(view.limits(across))
     axes.set_ylim(view.limits(up))
@@ -54,29 +44,37 @@ def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) ->
     bars, *_ = axes.hist(values, bins=_bins(values), density=True, color=PALE, zorder=1)
     drawn = view.densities(feature, view.n_draws)
     mean = view.densities(feature, _MEAN_DENSITY_DRAWS).mean("sample")
-    grid = mean["point"].values
+    grid, predictive = mean["point"].values, mean.sum("component").values
     for place in range(len(view.components)):
-        colour = component_style(place).colour
-        lines = [np.column_stack([grid, density]) for density in drawn.values[:, place]]
-        axes.add_collection(
-            LineCollection(lines, colors=colour, linewidths=0.6, alpha=0.22, zorder=2),
-            autolim=False,
-        )
-        axes.plot(grid, mean.values[place], color=colour, linewidth=1.8, zorder=4)
-    predictive = mean.sum("component").values
+        style, densities = component_style(place), drawn.values[:, place]
+        _spread(axes, np.stack([np.broadcast_to(grid, densities.shape), densities], -1), style)
+        axes.plot(grid, mean.values[place], color=style.colour, linewidth=1.8, zorder=4)
     axes.plot(grid, predictive, color=INK, linewidth=1.4, linestyle=DASHES, zorder=5)
     axes.set_xlim(view.limits(feature))
     axes.set_ylim(0, 1.04 * max(bars.max(), predictive.max(), drawn.values.max()))
-    axes.yaxis.set_visible(False)
     _finish(axes, n_ticks)
+    axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)
 
 
 def ring(axes: Axes, rows: np.ndarray) -> None:
     """Put a dark ring around rows."""
     axes.scatter(
-        *rows.T, s=RING_AREA, facecolors="none", edgecolors=INK, linewidths=0.9, zorder=5
+        *rows.T, s=_RING_AREA, facecolors="none", edgecolors=INK, linewidths=0.9, zorder=5
     )  # fmt: skip
+
+
+def _scatter(axes: Axes, rows: np.ndarray, style: ComponentStyle, *, crowding: float) -> None:
+    axes.scatter(
+        *rows.T, s=_MARKER_AREA * crowding, c=style.colour, marker=style.marker, linewidths=0,
+        alpha=0.85 * crowding, rasterized=len(rows) > _VECTOR_ROWS, zorder=2,
+    )  # fmt: skip
+
+
+def _spread(axes: Axes, lines: np.ndarray, style: ComponentStyle) -> None:
+    """Draw many thin lines that leave the limits of the axes alone."""
+    thin = LineCollection(lines, colors=style.colour, linewidths=0.6, alpha=0.22, zorder=3)
+    axes.add_collection(thin, autolim=False)
 
 
 def _bins(values: np.ndarray) -> np.ndarray:

@@ -79,6 +79,10 @@ class ScalePrior(ABC):
     def terms(self, size: int) -> LogScaleTerms:
         """Return the coefficients of log p(sigma) in log(sigma), for ``size`` scales."""
 
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Draw scales from the prior, which must be resolved; the last axis is the features."""
+
     def __str__(self) -> str:
         values = ", ".join(
             f"{item.name} {words(getattr(self, item.name))}" for item in fields(self)
@@ -129,6 +133,10 @@ class HalfNormal(ScalePrior):
         constant = 0.5 * math.log(2 / math.pi) - np.log(scale)
         return LogScaleTerms.of(constant=constant, rate=0.5 / scale**2, exponent=2.0)
 
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """See :meth:`ScalePrior.draw`."""
+        return np.abs(rng.standard_normal(shape)) * self._expanded("scale", shape[-1])
+
 
 @dataclass(frozen=True)
 class LogNormal(ScalePrior):
@@ -171,6 +179,11 @@ class LogNormal(ScalePrior):
         constant = -0.5 * math.log(2 * math.pi) - np.log(scale)
         return LogScaleTerms.of(constant=constant, power=-1.0, precision=scale**-2, centre=loc)
 
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """See :meth:`ScalePrior.draw`."""
+        loc, scale = self._expanded("loc", shape[-1]), self._expanded("scale", shape[-1])
+        return np.exp(loc + scale * rng.standard_normal(shape))
+
 
 @dataclass(frozen=True)
 class Exponential(ScalePrior):
@@ -208,6 +221,10 @@ class Exponential(ScalePrior):
         """See :meth:`ScalePrior.terms`."""
         rate = self._expanded("rate", size)
         return LogScaleTerms.of(constant=np.log(rate), rate=rate, exponent=1.0)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """See :meth:`ScalePrior.draw`."""
+        return rng.standard_exponential(shape) / self._expanded("rate", shape[-1])
 
 
 @dataclass(frozen=True)
@@ -255,6 +272,11 @@ class Gamma(ScalePrior):
         shape, rate = self._expanded("shape", size), self._expanded("rate", size)
         constant = shape * np.log(rate) - gammaln(shape)
         return LogScaleTerms.of(constant=constant, power=shape - 1, rate=rate, exponent=1.0)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """See :meth:`ScalePrior.draw`."""
+        order, rate = self._expanded("shape", shape[-1]), self._expanded("rate", shape[-1])
+        return rng.standard_gamma(order, shape) / rate
 
 
 @dataclass(frozen=True)
@@ -304,6 +326,11 @@ class InverseGamma(ScalePrior):
         shape, scale = self._expanded("shape", size), self._expanded("scale", size)
         constant = shape * np.log(scale) - gammaln(shape)
         return LogScaleTerms.of(constant=constant, power=-shape - 1, rate=scale, exponent=-1.0)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """See :meth:`ScalePrior.draw`."""
+        order, scale = self._expanded("shape", shape[-1]), self._expanded("scale", shape[-1])
+        return scale / rng.standard_gamma(order, shape)
 
 
 def _required(owner: str, name: str, value: Given) -> Hyperparameter:

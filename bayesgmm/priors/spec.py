@@ -33,7 +33,10 @@ class MixtureSpec:
     place where rows lie is a plausible mean (twice the standard deviation of a column); a
     component may be anything from a fifteenth to several times as wide as the bulk of the data;
     and the posterior density is bounded whatever the rows are, equal ones and outliers included,
-    so that a mode always exists (see :class:`InverseGamma` and :class:`LKJ`).
+    so that a mode always exists (see :class:`InverseGamma` and :class:`LKJ`). Rows drawn from
+    the default prior of three components lie within 1, 2, 3 and 5 standard deviations of the
+    column mean with probabilities of 37, 66, 85 and 98 %; :func:`bayesgmm.prior_predictive`
+    shows this for any spec and table.
 
     Parameters
     ----------

@@ -1,0 +1,60 @@
+"""The sampler's two backends target one posterior."""
+
+from __future__ import annotations
+
+import arviz_stats
+import numpy as np
+import pytest
+
+import bayesgmm as bg
+from bayesgmm.engines.catalogue import ENGINES, engine_named
+
+VARIABLES = ("weights", "means", "scales", "correlations")
+
+
+@pytest.mark.slow
+def test_the_pymc_backend_has_the_same_posterior():
+    """Means within 4.5 Monte Carlo errors: 28 of them, error rate below 2e-4 in all."""
+    X = bg.datasets.load("penguins")[["bill_length_mm", "body_mass_g"]].dropna()
+    spec = bg.MixtureSpec(2)
+    trees = [
+        bg.fit(X, spec, engine=bg.NUTS(backend=backend), random_seed=1, progress=False)
+        for backend in ("fused", "pymc")
+    ]
+    for name in VARIABLES:
+        fused, pymc = (tree["posterior"].to_dataset()[[name]] for tree in trees)
+        difference = fused.mean(("chain", "draw")) - pymc.mean(("chain", "draw"))
+        errors = np.hypot(*(arviz_stats.mcse(one)[name].values for one in (fused, pymc)))
+        # The diagonal of a correlation matrix is certain.
+        scores = np.abs(difference[name].values[errors > 0]) / errors[errors > 0]
+        assert scores.max() < 4.5
+    assert all(bg.diagnose(tree).passed for tree in trees)
+
+
+def test_draws_do_not_depend_on_the_cores():
+    rows = np.random.default_rng(0).normal(size=(30, 1))
+    trees = [
+        bg.fit(
+            rows, bg.MixtureSpec(1), engine=bg.NUTS(draws=20, tune=30, chains=3, cores=cores),
+            random_seed=1, progress=False,
+        )
+        for cores in (1, 3)
+    ]  # fmt: skip
+    assert trees[0]["posterior"].equals(trees[1]["posterior"])
+
+
+def test_sampling_statistics_have_their_names_and_types():
+    statistics = bg.example_fit()["sample_stats"]
+    assert statistics["diverging"].dtype == bool
+    assert set(statistics.data_vars) == {
+        "diverging", "energy", "lp", "tree_depth", "n_steps", "step_size", "acceptance_rate",
+    }  # fmt: skip
+    # The adapted acceptance rate is near its target.
+    assert abs(float(statistics["acceptance_rate"].mean()) - 0.8) < 0.1
+
+
+def test_the_catalogue_knows_every_engine():
+    assert engine_named("nuts", draws=7) == bg.NUTS(draws=7)
+    assert set(ENGINES) == {"nuts", "advi"}
+    with pytest.raises(bg.SpecificationError, match=r"\['advi', 'nuts'\]"):
+        engine_named("hmc")

@@ -1,0 +1,89 @@
+"""Tables and specs that EM is tested on, and its objective written with SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import bayesgmm as bg
+from bayesgmm.data.dataset import Dataset, read_table
+from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.priors.layout import layout_of
+from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows
+from tests.references.density import (
+    log_likelihood,
+    log_prior,
+    log_prior_of_weights,
+    natural,
+)
+
+
+def separated_rows() -> np.ndarray:
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(90, 2)) @ np.array([[0.6, 0.3], [0.0, 0.5]])
+    return rows + np.repeat([[-3.0, 0.0], [3.0, 1.0], [0.0, 4.0]], 30, axis=0)
+
+
+TABLES = {
+    "one-feature": example_rows(80, 1),
+    "separated": separated_rows(),
+    "overlapping": example_rows(120, 3),
+    "one-normal": np.random.default_rng(2).normal(size=(100, 2)),
+    "heavy-tails": np.random.default_rng(3).standard_t(2, size=(150, 2)),
+}
+
+
+def scaled(values: np.ndarray) -> Dataset:
+    """Return a table with columns of mean zero and unit variance."""
+    return read_table((values - values.mean(axis=0)) / values.std(axis=0, ddof=1))
+
+
+def spec_of(
+    structure: str, prior: str = "inverse-gamma", *, n_components: int = 2
+) -> bg.MixtureSpec:
+    """Return a spec whose every hyperparameter matters, on the standard scale."""
+    kind = STRUCTURES[structure]
+    options = {"correlations": bg.LKJ(1.7, 0.01)} if kind.correlated else {}
+    return bg.MixtureSpec(
+        n_components,
+        bg.Dirichlet(1.4),
+        bg.NormalMeans(0.3, 1.1),
+        kind(SCALE_PRIORS[prior], **options),
+    )
+
+
+def without_shrinkage(spec: bg.MixtureSpec) -> bg.MixtureSpec:
+    """Return the spec whose likelihood is the plain one: any correlation matrix is allowed."""
+    if not spec.covariances.correlated:
+        return spec
+    covariances = type(spec.covariances)(spec.covariances.scales, bg.LKJ(2.0, 0.0))
+    return bg.MixtureSpec(spec.n_components, spec.weights, spec.means, covariances)
+
+
+def layout_for(spec: bg.MixtureSpec, dataset: Dataset) -> Layout:
+    return layout_of(spec, dataset.n_features)
+
+
+def plain_objective(
+    spec: bg.MixtureSpec, X: np.ndarray, position: np.ndarray, *, uses_prior: bool
+) -> float:
+    """Return what EM maximises, at an unconstrained vector, by SciPy.
+
+    The log-likelihood plus the log prior density of the natural parameters, without the constant
+    of the Dirichlet density and without the Jacobian of the vector.
+    """
+    parameters = natural(spec, X.shape[1], position)
+    value = log_likelihood(spec, X, parameters)
+    if not uses_prior:
+        return value
+    even = np.full(spec.n_components, 1 / spec.n_components)
+    pseudo_counts = np.broadcast_to(spec.weights.concentration, spec.n_components) - 1
+    constant = log_prior_of_weights(spec, even) - float(pseudo_counts @ np.log(even))
+    return value + log_prior(spec, parameters) - constant
+
+
+def numeric_gradient(function, position: np.ndarray, width: float = 1e-4) -> np.ndarray:
+    """Return central differences."""
+    steps = width * np.eye(position.size)
+    return np.array([
+        (function(position + step) - function(position - step)) / (2 * width) for step in steps
+    ])  # fmt: skip

@@ -1,0 +1,239 @@
+"""EM: it never goes down, it ends at a mode, and it says how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize
+
+import bayesgmm as bg
+from bayesgmm.errors import SpecificationError
+from tests.cases import SCALE_PRIORS, STRUCTURES
+from tests.estimation.problems import (
+    TABLES,
+    layout_for,
+    numeric_gradient,
+    plain_objective,
+    scaled,
+    spec_of,
+    without_shrinkage,
+)
+
+GOALS = ("posterior", "likelihood")
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_the_objective_never_decreases(structure, goal, table):
+    dataset = scaled(TABLES[table])
+    for n_components, start in [(1, "k-means++"), (2, "random"), (4, "k-means++")]:
+        solver = bg.EM(goal, n_starts=2, start=start, max_iterations=300)
+        estimate = solver.run(
+            spec_of(structure, n_components=n_components), dataset, seed=n_components
+        )
+        # Sums of about a hundred terms are equal up to a few thousand roundings.
+        slack = 1e-12 * np.abs(estimate.trace).max()
+        assert np.all(np.diff(estimate.trace) >= -slack)
+        assert estimate.objective == estimate.trace[-1]
+        assert estimate.starts.objectives.size == 2
+
+
+def mode_of(structure: str, prior: str, table: str, goal: str, *, n_components: int = 2):
+    """Return a mode to many digits, and the objective by SciPy around it."""
+    dataset, spec = scaled(TABLES[table]), spec_of(structure, prior, n_components=n_components)
+    solver = bg.EM(goal, n_starts=10, tolerance=1e-14, max_iterations=20_000)
+    estimate = solver.run(spec, dataset, seed=1)
+    if goal == "likelihood":
+        spec = without_shrinkage(spec)
+
+    def objective(position: np.ndarray) -> float:
+        return plain_objective(spec, dataset.values, position, uses_prior=goal == "posterior")
+
+    return estimate, objective, layout_for(spec, dataset).pack(estimate.parameters)
+
+
+MODES = [
+    *((structure, "inverse-gamma", "overlapping", goal) for structure in STRUCTURES
+      for goal in GOALS),
+    *(("full", prior, "separated", "posterior") for prior in SCALE_PRIORS),
+    *(("tied-spherical", prior, "one-feature", "posterior") for prior in SCALE_PRIORS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("structure", "prior", "table", "goal"), MODES)
+def test_the_end_is_a_local_maximum_of_the_objective(structure, prior, table, goal):
+    estimate, objective, position = mode_of(structure, prior, table, goal)
+    assert estimate.converged
+    assert objective(position) == pytest.approx(estimate.objective, rel=1e-10)
+    # Near a mode the objective is flat: an ascent that stops at a gain of 1e-14 relative, here
+    # 3e-12, leaves a gradient of the order of the square root of that times the curvature n.
+    gradient = numeric_gradient(objective, position)
+    assert np.abs(gradient).max() < 1e-3 * np.sqrt(len(TABLES[table]))
+    rng = np.random.default_rng(0)
+    for size in (1e-3, 1e-2, 1e-1):
+        for _ in range(10):
+            assert objective(position + size * rng.normal(size=position.size)) < estimate.objective
+
+
+@pytest.mark.parametrize(
+    ("structure", "prior", "table"),
+    [
+        ("full", "inverse-gamma", "separated"),
+        ("full", "log-normal", "one-feature"),
+        ("tied", "gamma", "separated"),
+        ("diagonal", "half-normal", "overlapping"),
+        ("spherical", "exponential", "separated"),
+        ("tied-diagonal", "inverse-gamma", "overlapping"),
+    ],
+)
+def test_an_independent_optimiser_finds_the_same_mode_and_none_better(structure, prior, table):
+    estimate, objective, position = mode_of(structure, prior, table, "posterior")
+    rng = np.random.default_rng(0)
+
+    def climb(start: np.ndarray) -> tuple[float, np.ndarray]:
+        result = minimize(lambda vector: -objective(vector), start, method="BFGS")
+        return -result.fun, result.x
+
+    value, end = climb(position + 0.1 * rng.normal(size=position.size))
+    assert value == pytest.approx(estimate.objective, abs=1e-5)
+    assert_allclose(end, position, atol=5e-3)
+    for _ in range(3):
+        value, _ = climb(0.7 * rng.normal(size=position.size))
+        assert value <= estimate.objective + 1e-5
+
+
+def test_the_same_seed_gives_the_same_estimate_bit_for_bit():
+    X = TABLES["overlapping"]
+    before = X.copy()
+    first, second = (bg.estimate(X, bg.MixtureSpec(3), random_seed=5) for _ in range(2))
+    for name in ("weights", "means", "covariances", "trace"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+    assert np.array_equal(first.starts.objectives, second.starts.objectives)
+    assert np.array_equal(X, before)
+
+
+def test_another_seed_starts_elsewhere():
+    first, second = (
+        bg.estimate(TABLES["one-normal"], bg.MixtureSpec(3), random_seed=seed) for seed in (5, 6)
+    )
+    assert not np.array_equal(first.starts.objectives, second.starts.objectives)
+
+
+def test_components_are_ordered_by_weight_unless_the_prior_tells_them_apart():
+    dataset = scaled(TABLES["separated"])
+    exchangeable = bg.EM().run(spec_of("full", n_components=3), dataset, seed=1)
+    assert np.all(np.diff(exchangeable.weights) <= 0)
+    prior = bg.Dirichlet((2.0, 40.0, 90.0))
+    spec = replace(spec_of("full", n_components=3), weights=prior)
+    assert np.all(np.diff(bg.EM().run(spec, dataset, seed=1).weights) > 0)
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_the_estimate_follows_a_change_of_units(structure, goal):
+    X = TABLES["overlapping"]
+    factor, shift = np.array([0.25, 8.0, 64.0]), np.array([3.0, -40.0, 500.0])
+    if STRUCTURES[structure].isotropic:  # one factor for all: another would change the model
+        factor = np.full(3, 8.0)
+    spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
+    here, there = (
+        bg.estimate(rows, spec, solver=bg.EM(goal), random_seed=1)
+        for rows in (X, X * factor + shift)
+    )
+    assert_allclose(there.weights, here.weights, rtol=1e-7)
+    assert_allclose(there.means, here.means * factor + shift, rtol=1e-7, atol=1e-7)
+    assert_allclose(there.covariances, here.covariances * factor[:, None] * factor, rtol=1e-6,
+                    atol=1e-9)  # fmt: skip
+    # Densities change by the Jacobian of the rows and, with a prior, that of the parameters.
+    jacobian = len(X) * np.log(factor).sum()
+    assert there.log_likelihood == pytest.approx(here.log_likelihood - jacobian, abs=1e-6)
+    if goal == "posterior":
+        structure = spec.covariances
+        n_means, n_matrices = 2, structure.n_matrices(2)
+        free_scales = factor[: structure.n_scales(3)]
+        jacobian += n_means * np.log(factor).sum() + n_matrices * np.log(free_scales).sum()
+    assert there.objective == pytest.approx(here.objective - jacobian, abs=1e-6)
+    assert there.trace[-1] == pytest.approx(there.objective)
+
+
+def test_the_iteration_limit_is_told():
+    estimate = bg.estimate(
+        TABLES["one-normal"], bg.MixtureSpec(3), solver=bg.EM(max_iterations=2), random_seed=1
+    )
+    assert estimate.status is bg.Status.ITERATION_LIMIT
+    assert estimate.n_iterations == 2
+    assert not estimate.converged
+    assert "max_iterations" in str(estimate)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_maximum_likelihood_collapses_onto_equal_rows_and_says_so(structure):
+    X = np.repeat([[0.0, 1.0], [3.0, 0.0], [1.0, 5.0]], 10, axis=0)
+    spec = bg.MixtureSpec(3, covariances=STRUCTURES[structure]())
+    estimate = bg.estimate(X, spec, solver=bg.EM("likelihood"), random_seed=1)
+    assert estimate.status is bg.Status.COLLAPSED
+    assert "posterior" in estimate.status.text
+    assert np.isneginf(estimate.starts.objectives[0])
+
+
+def test_a_proper_optimum_is_preferred_to_a_collapse():
+    X = np.concatenate([np.random.default_rng(0).normal(size=(60, 1)), np.full((8, 1), 0.3)])
+    spec = bg.MixtureSpec(2, covariances=bg.Diagonal())
+    estimate = bg.estimate(X, spec, solver=bg.EM("likelihood", n_starts=40), random_seed=1)
+    assert estimate.converged
+    assert np.isneginf(estimate.starts.objectives[-1])
+
+
+def _degenerate_tables() -> dict[str, tuple[np.ndarray, int]]:
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    equal, plane, outlier = rows.copy(), rows.copy(), rows.copy()
+    equal[:30] = equal[0]
+    plane[:, 2] = plane[:, 0] + plane[:, 1]
+    outlier[0] = 1e6
+    return {
+        "half of the rows equal": (equal, 3),
+        "rows in a plane": (plane, 2),
+        "an outlier at a million standard deviations": (outlier, 2),
+        "an outlier, and components to spare": (outlier, 4),
+        "as many components as rows": (rows[:6], 6),
+        "more components than distinct rows": (np.repeat(rows[:2], 5, axis=0), 4),
+        "all rows but one equal": (np.append(np.zeros((20, 3)), np.ones((1, 3)), axis=0), 3),
+        "fewer rows than features": (np.random.default_rng(1).normal(size=(4, 6)), 2),
+        "two rows": (rows[:2], 2),
+    }
+
+
+@pytest.mark.parametrize("table", _degenerate_tables())
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_under_the_default_priors_nothing_collapses(structure, table):
+    X, n_components = _degenerate_tables()[table]
+    spec = bg.MixtureSpec(n_components, covariances=STRUCTURES[structure]())
+    estimate = bg.estimate(X, spec, random_seed=1)
+    assert estimate.status in (bg.Status.CONVERGED, bg.Status.ITERATION_LIMIT)
+    for values in (estimate.weights, estimate.means, estimate.covariances, estimate.trace,
+                   estimate.starts.objectives, estimate.log_likelihood):  # fmt: skip
+        assert np.all(np.isfinite(values))
+    assert np.all(np.linalg.eigvalsh(estimate.covariances) > 0)
+    assert estimate.weights.sum() == pytest.approx(1.0)
+    assert np.all(np.diff(estimate.trace) >= -1e-12 * np.abs(estimate.trace).max())
+
+
+def test_a_sparse_dirichlet_prior_has_an_estimate_too():
+    spec = bg.MixtureSpec(4, weights=bg.Dirichlet(0.1))
+    estimate = bg.estimate(TABLES["separated"], spec, random_seed=1)
+    assert estimate.converged
+    assert np.all(estimate.weights > 0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("objective", "map"), ("start", "kmeans"), ("n_starts", 0), ("max_iterations", 1.5),
+     ("tolerance", 0.0), ("tolerance", 1.0)],
+)  # fmt: skip
+def test_options_are_checked(option, value):
+    with pytest.raises(SpecificationError, match=f"EM: {option} must"):
+        replace(bg.EM(), **{option: value})

@@ -1,0 +1,83 @@
+"""Draws from the prior against SciPy's distributions and exact marginals of the LKJ."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import bayesgmm as bg
+from bayesgmm.priors.sampling import draw_parameters
+from tests.cases import SCALE_PRIORS, STRUCTURES, example_spec
+
+N_DRAWS = 4000
+SMALLEST_P = 1e-4
+"""Of each Kolmogorov-Smirnov test below, with fixed seeds: about 40 of them, error rate 0.4 %."""
+
+SCIPY = {
+    "half-normal": stats.halfnorm(scale=1.3),
+    "log-normal": stats.lognorm(0.8, scale=np.exp(-0.4)),
+    "exponential": stats.expon(scale=1 / 0.7),
+    "gamma": stats.gamma(2.5, scale=1 / 1.9),
+    "inverse-gamma": stats.invgamma(2.2, scale=0.6),
+}
+
+
+def drawn(spec, n_features, seed=0):
+    return draw_parameters(spec, n_features, N_DRAWS, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("prior", SCALE_PRIORS)
+def test_scales(prior):
+    scales = drawn(example_spec("diagonal", prior), 2).scales
+    for component, feature in np.ndindex(3, 2):
+        assert stats.kstest(scales[:, component, feature], SCIPY[prior].cdf).pvalue > SMALLEST_P
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_structures_share_what_they_should(structure):
+    kind, parameters = STRUCTURES[structure], drawn(example_spec(structure, "gamma"), 3)
+    same_components = np.all(parameters.scales == parameters.scales[:, :1])
+    same_features = np.all(parameters.scales == parameters.scales[:, :, :1])
+    assert same_components == kind.tied
+    assert same_features == kind.isotropic
+    assert (parameters.correlations is not None) == kind.correlated
+
+
+def test_weights_and_means():
+    parameters = drawn(example_spec("full", "gamma"), 2)
+    for component in range(3):
+        beta = stats.beta(1.4, 2.8)
+        assert stats.kstest(parameters.weights[:, component], beta.cdf).pvalue > SMALLEST_P
+        normal = stats.norm(0.3, 2.1)
+        assert stats.kstest(parameters.means[:, component, 1], normal.cdf).pvalue > SMALLEST_P
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_correlations_have_their_beta_marginals(size):
+    """(r + 1)/2 ~ Beta(b, b), b = eta - 1 + size/2 (Lewandowski et al., 2009, section 3)."""
+    spec = example_spec("tied", "gamma", shrinkage=0.0)
+    correlations = drawn(spec, size).correlations[:, 0]
+    shape = 1.7 - 1 + size / 2
+    for row, column in zip(*np.tril_indices(size, -1), strict=True):
+        halves = (correlations[:, row, column] + 1) / 2
+        assert stats.kstest(halves, stats.beta(shape, shape).cdf).pvalue > SMALLEST_P
+
+
+def test_shrinkage_bounds_the_smallest_eigenvalue():
+    parameters = drawn(example_spec("full", "gamma", shrinkage=0.2), 4)
+    assert np.linalg.eigvalsh(parameters.correlations).min() > 0.2 - 1e-12
+
+
+def test_defaults_cover_the_data_without_straying():
+    """The default prior predictive of the penguins: as the docstring of MixtureSpec tells it."""
+    X = bg.datasets.load("penguins")[["bill_length_mm", "body_mass_g"]].dropna()
+    tree = bg.prior_predictive(X, bg.MixtureSpec(3), draws=4000, rows=5, random_seed=3)
+    rows = tree["prior_predictive"]["x"]
+    z = (rows - X.mean().to_numpy()) / X.std().to_numpy()
+    inside = float((abs(z) < 3).mean())
+    assert 0.75 < inside < 0.95
+    for feature in X.columns:
+        low, high = rows.sel(feature=feature).quantile([0.05, 0.95]).values
+        assert low < X[feature].min()
+        assert high > X[feature].max()
