@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from bayesgmm.data.dataset import Dataset, expect_enough_rows, read_table
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.errors import SpecificationError
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
 
 
@@ -67,7 +69,12 @@ class Problem:
     def restore(self, point: PointEstimate, *, uses_prior: bool) -> PointEstimate:
         """Return an estimate from the standard scale in the units of the data."""
         parameters = self.scaling.restore(point.parameters)
-        objective = Objective(self.spec, self.data.n_features, uses_prior)
-        change_of_likelihood = -self.scaling.log_jacobian(self.data.n_rows)
-        total = point.log_likelihood + change_of_likelihood + objective.log_prior(parameters)
-        return point.shifted(parameters, change_of_likelihood, total - point.objective)
+        of_likelihood = -self.scaling.log_jacobian(self.data.n_rows)
+        of_prior = -self._log_jacobian_of_parameters() if uses_prior else 0.0
+        return point.shifted(parameters, of_likelihood, of_likelihood + of_prior)
+
+    def _log_jacobian_of_parameters(self) -> float:
+        """Return the sum of log(factor) over the parameters that have units: means and scales."""
+        layout = layout_of(self.spec, self.data.n_features)
+        of_scales = layout.n_matrices * np.log(self.scaling.factor[: layout.n_scales]).sum()
+        return self.scaling.log_jacobian(layout.n_components) + float(of_scales)

@@ -181,11 +181,16 @@ def test_maximum_likelihood_collapses_onto_equal_rows_and_says_so(structure):
 
 
 def test_a_proper_optimum_is_preferred_to_a_collapse():
-    X = np.concatenate([np.random.default_rng(0).normal(size=(60, 1)), np.full((8, 1), 0.3)])
-    spec = bg.MixtureSpec(2, covariances=bg.Diagonal())
-    estimate = bg.estimate(X, spec, solver=bg.EM("likelihood", n_starts=40), random_seed=1)
+    rng = np.random.default_rng(0)
+    clouds = rng.normal(-5, 1, size=(40, 2)), rng.normal(5, 1, size=(40, 2))
+    X = np.concatenate([*clouds, np.full((6, 2), 0.3)])
+    spec = bg.MixtureSpec(3, covariances=bg.Diagonal())
+    solver = bg.EM("likelihood", n_starts=30, start="random")
+    estimate = bg.estimate(X, spec, solver=solver, random_seed=1)
     assert estimate.converged
+    assert estimate.log_likelihood == pytest.approx(estimate.starts.objectives[0])
     assert np.isneginf(estimate.starts.objectives[-1])
+    assert "collapsed" in str(estimate.starts)
 
 
 def _degenerate_tables() -> dict[str, tuple[np.ndarray, int]]:
