@@ -47,7 +47,7 @@ def generate(tree: xr.DataTree, n_rows: int, *, random_seed: RandomSeed = None) 
     >>> import bayesgmm as bg
     >>> new = bg.generate(bg.example_fit(), 500, random_seed=2)
     >>> dict(new["x"].sizes)
-    {'obs_id': 500, 'feature': 2}
+    {'obs_id': 500, 'feature': 4}
     """
     if not isinstance(n_rows, int | np.integer) or isinstance(n_rows, bool) or n_rows < 1:
         raise SpecificationError(f"n_rows must be a whole number of at least 1, not {n_rows!r}.")

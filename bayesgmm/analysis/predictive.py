@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.generate import draw_rows
+from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import SpecificationError
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters
@@ -57,20 +58,19 @@ def posterior_predictive(
     ):
         raise SpecificationError(f"draws must lie between 1 and {available}, not {draws!r}.")
     rng = generator(random_seed)
-    chosen = np.linspace(0, available - 1, draws).round().astype(int)
-    parameters = read_parameters(posterior)
-    n_rows, n_chains = tree["observed_data"].sizes[ROW], posterior.sizes[CHAIN]
-    tables = np.empty((n_chains, draws, n_rows, parameters.n_features))
-    for chain, place in np.ndindex(n_chains, draws):
-        one = parameters.draw((chain, chosen[place]))
-        tables[chain, place] = draw_rows(_repeated(one, n_rows), rng)[0]
+    chosen = thinned(posterior, draws * posterior.sizes[CHAIN])
+    parameters = read_parameters(chosen)
+    observed = tree["observed_data"]
+    tables = np.empty((*parameters.batch_shape, *observed[DATA].shape))
+    for index in np.ndindex(*parameters.batch_shape):
+        tables[index] = draw_rows(_repeated(parameters.draw(index), observed.sizes[ROW]), rng)[0]
     replicated = xr.Dataset(
         {DATA: ((CHAIN, DRAW, ROW, FEATURE), tables)},
         coords={
-            CHAIN: posterior[CHAIN].values,
-            DRAW: posterior[DRAW].values[chosen],
-            ROW: tree["observed_data"][ROW].values,
-            FEATURE: posterior[FEATURE].values,
+            CHAIN: chosen[CHAIN].values,
+            DRAW: chosen[DRAW].values,
+            ROW: observed[ROW].values,
+            FEATURE: observed[FEATURE].values,
         },
     )
     result = tree.copy()

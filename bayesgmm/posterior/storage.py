@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 import xarray as xr
 
@@ -42,14 +42,13 @@ def save(tree: xr.DataTree, path: str | os.PathLike) -> Path:
     """
     validate(tree)
     path = Path(path)
-    handle, name = tempfile.mkstemp(suffix=".nc", dir=path.parent, prefix=f".{path.stem}-")
-    os.close(handle)
+    # In the same folder, so that the last step is a rename, which happens whole or not at all.
+    unfinished = path.with_name(f".{path.stem}-{uuid4().hex}.nc")
     try:
-        tree.to_netcdf(name, engine="h5netcdf")
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        tree.to_netcdf(unfinished, engine="h5netcdf")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return path
 
 

@@ -1,0 +1,133 @@
+"""Sufficient statistics: they add over rows and move with the means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from bayesgmm.numerics.kernels.rows import TILE
+from bayesgmm.numerics.statistics import (
+    component_log_densities,
+    precision_factors,
+    sufficient_statistics,
+)
+from bayesgmm.parameters import MixtureParameters
+from tests.cases import STRUCTURES, example_rows, example_spec, random_parameters
+from tests.references.density import joint_log_densities
+from tests.references.test_scipy import expected_statistics
+
+
+def parameters_of(structure: str, k: int, d: int, seed: int = 0) -> MixtureParameters:
+    return random_parameters(example_spec(structure, "gamma", n_components=k), d, seed=seed)
+
+
+@pytest.mark.parametrize("n_rows", [1, TILE - 1, TILE, TILE + 1, 2 * TILE, 300])
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_the_ends_of_tiles_lose_no_row(structure, n_rows):
+    X, parameters = example_rows(n_rows, 3), parameters_of(structure, 2, 3)
+    ours = sufficient_statistics(X, parameters)
+    theirs = expected_statistics(X, parameters)
+    for mine, expected in zip(
+        (ours.log_likelihood, ours.counts, ours.sums, ours.scatter), theirs, strict=True
+    ):
+        assert_allclose(mine, expected, rtol=1e-10, atol=1e-10)
+    densities = component_log_densities(X, parameters)
+    expected = joint_log_densities(X, parameters.weights, parameters.means, parameters.covariances)
+    assert_allclose(densities, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_statistics_of_blocks_of_rows_add(structure):
+    X, parameters = example_rows(301, 3), parameters_of(structure, 3, 3)
+    whole = sufficient_statistics(X, parameters)
+    parts = [sufficient_statistics(block, parameters) for block in np.split(X, [17, 140])]
+    for name in ("log_likelihood", "counts", "sums", "scatter"):
+        total = sum(getattr(part, name) for part in parts)
+        assert_allclose(getattr(whole, name), total, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_moving_the_means_moves_the_statistics(structure):
+    X, parameters = example_rows(60, 3), parameters_of(structure, 2, 3)
+    shift = np.random.default_rng(0).normal(size=(2, 3))
+    moved = sufficient_statistics(X, parameters).about(shift)
+    responsibilities = _responsibilities(X, parameters)
+    centred = X[:, None, :] - parameters.means - shift
+    scatter = np.einsum("nk,nki,nkj->kij", responsibilities, centred, centred)
+    if structure == "diagonal":
+        scatter = np.diagonal(scatter, axis1=1, axis2=2)
+    assert_allclose(moved.sums, np.einsum("nk,nki->ki", responsibilities, centred), atol=1e-10)
+    assert_allclose(moved.scatter, scatter, atol=1e-10)
+
+
+def _responsibilities(X: np.ndarray, parameters: MixtureParameters) -> np.ndarray:
+    joint = joint_log_densities(X, parameters.weights, parameters.means, parameters.covariances)
+    shares = np.exp(joint - joint.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_a_component_of_weight_zero_takes_no_rows(structure):
+    X, parameters = example_rows(50, 2), parameters_of(structure, 3, 2)
+    empty = replace(parameters, weights=np.array([0.4, 0.0, 0.6]))
+    statistics = sufficient_statistics(X, empty)
+    assert statistics.counts[1] == 0
+    assert np.all(statistics.scatter[1] == 0)
+    assert np.all(np.isneginf(component_log_densities(X, empty)[:, 1]))
+    others = MixtureParameters(
+        np.array([0.4, 0.6]), parameters.means[[0, 2]], parameters.scales[[0, 2]],
+        None if structure == "diagonal" else parameters.correlations[[0, 2]],
+    )  # fmt: skip
+    alone = sufficient_statistics(X, others)
+    assert statistics.log_likelihood == pytest.approx(alone.log_likelihood, rel=1e-12)
+    assert_allclose(statistics.counts[[0, 2]], alone.counts)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_rows_very_far_away_have_finite_densities(structure):
+    X, parameters = example_rows(200, 2), parameters_of(structure, 3, 2)
+    X[3] = 1e9  # exp(-1e18) is zero: without the log-sum-exp the density would be too
+    statistics = sufficient_statistics(X, parameters)
+    assert np.isfinite(statistics.log_likelihood)
+    assert statistics.counts.sum() == pytest.approx(200)
+    joint = component_log_densities(X[3:4], parameters)
+    # Far away the quadratic form is everything, and one component takes the row.
+    expected = joint_log_densities(
+        X[3:4], parameters.weights, parameters.means, parameters.covariances
+    )
+    assert_allclose(joint, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_one_component_is_one_normal(structure):
+    X, parameters = example_rows(130, 4), parameters_of(structure, 1, 4)
+    statistics = sufficient_statistics(X, parameters)
+    centred = X - parameters.means[0]
+    assert statistics.counts == pytest.approx(130)
+    assert_allclose(statistics.sums[0], centred.sum(axis=0), rtol=1e-10)
+    expected = centred.T @ centred
+    if structure == "diagonal":
+        expected = np.diagonal(expected)
+    assert_allclose(statistics.scatter[0], expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_factors_whiten_and_constants_normalise(structure):
+    parameters = parameters_of(structure, 2, 3)
+    constants, factors = precision_factors(parameters)
+    if structure == "diagonal":
+        factors = factors[:, :, None] * np.eye(3)
+    whitened = factors @ parameters.covariances @ np.swapaxes(factors, 1, 2)
+    assert_allclose(whitened, np.broadcast_to(np.eye(3), (2, 3, 3)), atol=1e-12)
+    log_determinants = np.linalg.slogdet(2 * np.pi * parameters.covariances)[1]
+    assert_allclose(constants, np.log(parameters.weights) - 0.5 * log_determinants, rtol=1e-12)
+
+
+def test_the_order_of_the_rows_changes_rounding_only():
+    X, parameters = example_rows(500, 3), parameters_of("full", 3, 3)
+    first, second = sufficient_statistics(X, parameters), sufficient_statistics(X[::-1], parameters)
+    assert first.log_likelihood == pytest.approx(second.log_likelihood, rel=1e-12)
+    assert_allclose(first.scatter, second.scatter, rtol=1e-10, atol=1e-10)

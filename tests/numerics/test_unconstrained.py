@@ -1,0 +1,145 @@
+"""The map between parameters and unconstrained vectors: a bijection with PyMC's Jacobian."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import bayesgmm as bg
+from bayesgmm.data.dataset import read_table
+from bayesgmm.engines.target import Target
+from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.priors.layout import layout_of
+from tests.cases import STRUCTURES, example_rows, example_spec
+from tests.references.density import Natural, log_likelihood, log_prior, natural
+
+SIZES = [(1, 1), (1, 3), (2, 1), (2, 2), (3, 4), (5, 6)]
+BATCHES = [(), (7,), (2, 3)]
+
+
+def layout_for(structure: str, k: int, d: int, shrinkage: float = 0.0) -> Layout:
+    spec = example_spec(structure, "inverse-gamma", n_components=k, shrinkage=shrinkage)
+    return layout_of(spec, d)
+
+
+def position_of(layout: Layout, batch: tuple[int, ...] = ()) -> np.ndarray:
+    return np.random.default_rng(0).normal(0, 0.8, (*batch, layout.size))
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 0.05])
+@pytest.mark.parametrize(("k", "d"), SIZES)
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_packing_undoes_unpacking(structure, k, d, shrinkage):
+    layout = layout_for(structure, k, d, shrinkage)
+    for batch in BATCHES:
+        vectors = position_of(layout, batch)
+        parameters = layout.unpack(vectors)
+        assert parameters.weights.shape == (*batch, k)
+        assert parameters.means.shape == parameters.scales.shape == (*batch, k, d)
+        assert_allclose(layout.pack(parameters), vectors, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_no_vectors_are_no_parameters(structure):
+    layout = layout_for(structure, 2, 3)
+    parameters = layout.unpack(np.empty((4, 0, layout.size)))
+    assert parameters.batch_shape == (4, 0)
+    assert parameters.covariances.shape == (4, 0, 2, 3, 3)
+
+
+@pytest.mark.parametrize(("k", "d"), SIZES)
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_a_batch_is_its_members_one_by_one(structure, k, d):
+    layout = layout_for(structure, k, d, shrinkage=0.05)
+    vectors = position_of(layout, (2, 3))
+    whole = layout.unpack(vectors)
+    for index in np.ndindex(2, 3):
+        one = layout.unpack(vectors[index])
+        for name in ("weights", "means", "scales"):
+            assert_allclose(getattr(whole, name)[index], getattr(one, name), rtol=1e-12)
+        if layout.correlated:
+            assert_allclose(whole.correlations[index], one.correlations, rtol=1e-12)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_parameters_obey_their_structure(structure):
+    kind, layout = STRUCTURES[structure], layout_for(structure, 3, 4, shrinkage=0.05)
+    parameters = layout.unpack(position_of(layout))
+    assert parameters.weights.sum() == pytest.approx(1.0)
+    assert np.all(parameters.scales > 0)
+    assert (parameters.correlations is not None) == kind.correlated
+    assert kind.tied == np.array_equal(parameters.covariances[0], parameters.covariances[1])
+    assert kind.isotropic == np.array_equal(parameters.scales[:, 0], parameters.scales[:, 1])
+    if kind.correlated:
+        assert_allclose(np.diagonal(parameters.correlations, axis1=1, axis2=2), 1.0)
+        # The smallest eigenvalue of (1 - s) C + s I is at least s.
+        assert np.all(np.linalg.eigvalsh(parameters.correlations) >= 0.05)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_the_map_is_the_one_that_is_written_in_the_references(structure):
+    spec = example_spec(structure, "inverse-gamma", shrinkage=0.05)
+    layout = layout_of(spec, 4)
+    ours, plain = layout.unpack(position_of(layout)), natural(spec, 4, position_of(layout))
+    shrinkage = 0.05 if STRUCTURES[structure].correlated else 0.0
+    assert_allclose(ours.weights, plain.weights)
+    assert_allclose(ours.means, plain.means)
+    assert_allclose(ours.covariances, plain.covariances(shrinkage), atol=1e-14)
+
+
+@pytest.mark.parametrize(("k", "d"), [(1, 1), (2, 1), (2, 2), (3, 3)])
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_the_target_holds_the_jacobian_of_unpack(structure, k, d):
+    """What the target adds to likelihood and priors is log |det d natural / d vector|."""
+    spec = example_spec(structure, "log-normal", n_components=k, shrinkage=0.05)
+    target = Target(spec, read_table(example_rows(20, d)))
+    layout, position = target.layout, position_of(target.layout)
+    plain = read_back(layout, position)
+    density = log_likelihood(spec, target.data.values, plain) + log_prior(spec, plain)
+    width = 1e-5
+    columns = [
+        (read_back(layout, position + step).flat() - read_back(layout, position - step).flat())
+        / (2 * width)
+        for step in width * np.eye(layout.size)
+    ]
+    log_jacobian = np.linalg.slogdet(np.array(columns).T)[1]
+    assert target(position)[0] - density == pytest.approx(log_jacobian, abs=1e-6)
+
+
+def read_back(layout: Layout, position: np.ndarray) -> Natural:
+    """Return the free natural parameters that ``unpack`` gives, shrinkage undone."""
+    parameters = layout.unpack(position)
+    m, s, correlations = layout.n_matrices, layout.n_scales, None
+    if layout.correlated:
+        off_diagonal = parameters.correlations[:m] - np.eye(layout.n_features)
+        correlations = np.eye(layout.n_features) + off_diagonal / (1 - layout.shrinkage)
+    return Natural(parameters.weights, parameters.means, parameters.scales[:m, :s], correlations)
+
+
+def test_sizes_add_up():
+    layout = Layout(3, 4, n_matrices=3, n_scales=4, correlated=True)
+    assert layout.n_pairs == 6
+    assert layout.boundaries == (2, 14, 26, 44)
+    assert layout.size == 44
+    tied = Layout(3, 4, n_matrices=1, n_scales=1, correlated=False)
+    assert tied.boundaries == (2, 14, 15, 15)
+
+
+def test_shrinkage_can_be_left_out():
+    layout = layout_for("full", 2, 3, shrinkage=0.05)
+    assert layout.without_shrinkage() == replace(layout, shrinkage=0.0)
+    assert bg.LKJ().shrinkage == pytest.approx(1e-4)
+
+
+def test_what_unpack_returns_may_be_written_to():
+    layout = layout_for("tied", 2, 2)
+    vectors = position_of(layout)
+    before = vectors.copy()
+    parameters = layout.unpack(vectors)
+    for values in (parameters.weights, parameters.means, parameters.scales,
+                   parameters.correlations):  # fmt: skip
+        values += 1.0
+    assert np.array_equal(vectors, before)
