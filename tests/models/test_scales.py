@@ -42,7 +42,7 @@ def test_the_number_of_hyperparameters_is_checked():
 
 def test_an_unknown_prior_is_refused():
     class Unknown(HalfNormal.__base__):
-        resolved = standardized = terms = None
+        resolved = standardized = terms = draw = None
 
     with pytest.raises(SpecificationError, match="Unknown has no PyMC distribution"):
         declare_scale(Unknown(), "scale", size=1)

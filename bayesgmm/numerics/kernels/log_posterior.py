@@ -87,55 +87,87 @@ def _add_scales_prior(log_scales, terms, gradient):
 
 
 @compiled_exactly
+def _correlation_roots(pairs, size, shrinkage):
+    """Factors C, roots K of the shrunk correlation matrices, and their inverses."""
+    n_matrices = pairs.shape[0]
+    factors = np.empty((n_matrices, size, size))
+    roots = np.empty((n_matrices, size, size))
+    inverses = np.empty((n_matrices, size, size))
+    for matrix in range(n_matrices):
+        factors[matrix] = correlation_factor(pairs[matrix], size)
+        roots[matrix] = shrunk_factor(factors[matrix], shrinkage)
+        inverses[matrix] = inverse(roots[matrix])
+    return factors, roots, inverses
+
+
+@compiled_exactly
+def _precision_factors(log_weights, log_scales, roots, inverses):
+    """What the pass over the rows takes: constants (k,) and precision factors (k, d, d)."""
+    n_components, (n_matrices, size) = log_weights.shape[0], log_scales.shape
+    constants = log_weights - 0.5 * size * _LOG_2_PI
+    factors = np.empty((n_components, size, size))
+    for component in range(n_components):
+        matrix = component % n_matrices
+        constants[component] -= log_determinant(roots[matrix]) + log_scales[matrix].sum()
+        for j in range(size):
+            unscale = math.exp(-log_scales[matrix, j])
+            for i in range(size):
+                factors[component, i, j] = inverses[matrix, i, j] * unscale
+    return constants, factors
+
+
+@compiled_exactly
+def _add_precision_times_sum(factor, total, gradient):
+    """Add factor' factor total, the gradient of the log-likelihood in one mean."""
+    for i in range(factor.shape[0]):
+        whitened = 0.0
+        for j in range(i + 1):
+            whitened += factor[i, j] * total[j]
+        for j in range(i + 1):
+            gradient[j] += factor[i, j] * whitened
+
+
+@compiled_exactly
+def _pooled_whitened(counts, scatter, factors, n_matrices):
+    """Counts and whitened scatter of all components that share a covariance matrix."""
+    size = scatter.shape[1]
+    total = np.zeros(n_matrices)
+    whitened = np.zeros((n_matrices, size, size))
+    for component in range(counts.shape[0]):
+        matrix = component % n_matrices
+        total[matrix] += counts[component]
+        whitened[matrix] += congruence(factors[component], scatter[component])
+    return total, whitened
+
+
+@compiled_exactly
 def full_log_posterior(
     position, X, constant, concentration, loc, precision, terms, eta, shrinkage, n_matrices
 ):
     """Value and gradient for the structures with correlations (Full, Tied), d at least 2."""
-    n_components, n_features = concentration.shape[0], X.shape[1]
-    n_pairs = n_features * (n_features - 1) // 2
-    first_mean = n_components - 1
-    first_scale = first_mean + n_components * n_features
-    first_pair = first_scale + n_matrices * n_features
+    k, d = concentration.shape[0], X.shape[1]
+    n_pairs = d * (d - 1) // 2
+    first_mean, first_scale = k - 1, k - 1 + k * d
+    first_pair = first_scale + n_matrices * d
     log_weights = log_weights_of(position[:first_mean])
-    means = position[first_mean:first_scale].copy().reshape(n_components, n_features)
-    log_scales = position[first_scale:first_pair].copy().reshape(n_matrices, n_features)
+    means = position[first_mean:first_scale].copy().reshape(k, d)
+    log_scales = position[first_scale:first_pair].copy().reshape(n_matrices, d)
     pairs = position[first_pair:].copy().reshape(n_matrices, n_pairs)
 
-    correlation = np.empty((n_matrices, n_features, n_features))
-    roots = np.empty((n_matrices, n_features, n_features))
-    root_inverses = np.empty((n_matrices, n_features, n_features))
-    factors = np.empty((n_components, n_features, n_features))
-    constants = np.empty(n_components)
-    for matrix in range(n_matrices):
-        correlation[matrix] = correlation_factor(pairs[matrix], n_features)
-        roots[matrix] = shrunk_factor(correlation[matrix], shrinkage)
-        root_inverses[matrix] = inverse(roots[matrix])
-    for component in range(n_components):
-        matrix = component % n_matrices
-        constants[component] = log_weights[component] - 0.5 * n_features * _LOG_2_PI
-        constants[component] -= log_determinant(roots[matrix]) + log_scales[matrix].sum()
-        for j in range(n_features):
-            unscale = math.exp(-log_scales[matrix, j])
-            for i in range(n_features):
-                factors[component, i, j] = root_inverses[matrix, i, j] * unscale
-
+    correlation, roots, inverses = _correlation_roots(pairs, d, shrinkage)
+    constants, factors = _precision_factors(log_weights, log_scales, roots, inverses)
     log_likelihood, counts, sums, scatter = full_statistics(X, constants, means, factors)
+    total, whitened = _pooled_whitened(counts, scatter, factors, n_matrices)
 
     gradient = np.zeros(position.shape[0])
     value = constant + log_likelihood
     value += _add_weights(log_weights, counts, concentration, gradient[:first_mean])
     value += _add_means_prior(means, loc, precision, gradient[first_mean:first_scale])
     value += _add_scales_prior(log_scales, terms, gradient[first_scale:first_pair])
-    whitened = np.zeros((n_matrices, n_features, n_features))
-    total = np.zeros(n_matrices)
-    for component in range(n_components):
-        matrix = component % n_matrices
-        total[matrix] += counts[component]
-        whitened[matrix] += congruence(factors[component], scatter[component])
-        _add_precision_times_sum(
-            factors[component], sums[component], gradient, first_mean + component * n_features
-        )
-    exponent = 2.0 * eta - 1.0 + n_features
+    for component in range(k):
+        start = first_mean + component * d
+        _add_precision_times_sum(factors[component], sums[component], gradient[start : start + d])
+    exponent = 2.0 * eta - 1.0 + d
     for matrix in range(n_matrices):
         value += exponent * log_determinant(correlation[matrix])
         u_gradient, factor_gradient = likelihood_gradient(
@@ -143,28 +175,16 @@ def full_log_posterior(
             whitened[matrix],
             correlation[matrix],
             roots[matrix],
-            root_inverses[matrix],
+            inverses[matrix],
             shrinkage,
         )
-        for i in range(n_features):
-            gradient[first_scale + matrix * n_features + i] += u_gradient[i]
+        start = first_scale + matrix * d
+        gradient[start : start + d] += u_gradient
         start = first_pair + matrix * n_pairs
         correlation_gradient(
             correlation[matrix], factor_gradient, exponent, gradient[start : start + n_pairs]
         )
     return value, gradient
-
-
-@compiled_exactly
-def _add_precision_times_sum(factor, total, gradient, start):
-    """Add factor' factor total, the gradient of the log-likelihood in one mean."""
-    size = factor.shape[0]
-    for i in range(size):
-        whitened = 0.0
-        for j in range(i + 1):
-            whitened += factor[i, j] * total[j]
-        for j in range(i + 1):
-            gradient[start + j] += factor[i, j] * whitened
 
 
 @compiled_exactly
