@@ -25,6 +25,7 @@ _HOMES = {
     "parameters": ("MixtureParameters",),
     "engines.nuts": ("NUTS",),
     "engines.advi": ("ADVI",),
+    "engines.gibbs": ("Gibbs",),
     "posterior.relabel.ecr": ("ECR",),
     "posterior.storage": ("save", "load"),
     "analysis.cluster": ("cluster",),

@@ -10,8 +10,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -56,3 +59,12 @@ if os.environ.get("BAYESGMM_SHAPE_CHECKS", "1") != "0":
 # Examples are the same in every run, and a busy machine fails no test.
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 settings.load_profile("fixed")
+
+
+@pytest.fixture
+def without_shape_checks() -> Iterator[None]:
+    """Switch the shape checks off for long chains, where a check takes longer than the call."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)

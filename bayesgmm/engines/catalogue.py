@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.advi import ADVI
+from bayesgmm.engines.gibbs import Gibbs
 from bayesgmm.engines.nuts import NUTS
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -31,7 +32,7 @@ class Engine(Protocol):
         """Return draws from the posterior of ``spec`` given ``data``."""
 
 
-ENGINES: dict[str, type[Engine]] = {"nuts": NUTS, "advi": ADVI}
+ENGINES: dict[str, type[Engine]] = {"nuts": NUTS, "gibbs": Gibbs, "advi": ADVI}
 
 
 def engine_named(name: str, **options: object) -> Engine:

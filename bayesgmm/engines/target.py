@@ -58,6 +58,12 @@ class Target:
         shared = (self.data.values, constant, *shared[2:])
         return (*shared, eta, layout.shrinkage, layout.n_matrices)
 
+    @property
+    def conditional_arguments(self) -> tuple:
+        """Everything between the position and the random numbers that a Gibbs sweep takes."""
+        rows, _, *others = self._arguments
+        return (rows, *others)
+
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""
         kernel = full_log_posterior if self.layout.correlated else diagonal_log_posterior

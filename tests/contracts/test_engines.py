@@ -89,7 +89,7 @@ def test_settings_are_frozen(engine):
 
 
 # The others see a structure through the same compiled density only; one each will do.
-EVERY_STRUCTURE = [("nuts", name, d) for name in STRUCTURES for d in (1, 2)]
+EVERY_STRUCTURE = [(e, name, d) for e in ("nuts", "gibbs") for name in STRUCTURES for d in (1, 2)]
 ONE_EACH = [("advi", "tied", 2), ("advi-fullrank", "spherical", 1)]
 
 

@@ -55,6 +55,6 @@ def test_sampling_statistics_have_their_names_and_types():
 
 def test_the_catalogue_knows_every_engine():
     assert engine_named("nuts", draws=7) == bg.NUTS(draws=7)
-    assert set(ENGINES) == {"nuts", "advi"}
-    with pytest.raises(bg.SpecificationError, match=r"\['advi', 'nuts'\]"):
+    assert set(ENGINES) == {"nuts", "gibbs", "advi"}
+    with pytest.raises(bg.SpecificationError, match=r"\['advi', 'gibbs', 'nuts'\]"):
         engine_named("hmc")

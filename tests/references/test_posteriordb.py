@@ -36,12 +36,15 @@ QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
         pytest.param(bg.Diagonal(bg.HalfNormal(2.0)), id="diagonal", marks=pytest.mark.slow),
     ],
 )
-def test_posterior_is_that_of_the_reference_draws(structure):
+@pytest.mark.parametrize(
+    "engine", [bg.NUTS(draws=2500), bg.Gibbs(draws=5000)], ids=["nuts", "gibbs"]
+)
+def test_posterior_is_that_of_the_reference_draws(structure, engine):
     spec = bg.MixtureSpec(2, bg.Dirichlet(5.0), bg.NormalMeans(0.0, 2.0), structure)
     tree = bg.fit(
         rows_of("low_dim_gauss_mix"),
         spec,
-        engine=bg.NUTS(draws=2500, tune=500, chains=4),
+        engine=engine,
         random_seed=1,
         progress=False,
     )

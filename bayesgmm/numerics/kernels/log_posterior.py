@@ -87,7 +87,7 @@ def _add_scales_prior(log_scales, terms, gradient):
 
 
 @compiled_exactly
-def _correlation_roots(pairs, size, shrinkage):
+def correlation_roots(pairs, size, shrinkage):
     """Factors C, roots K of the shrunk correlation matrices, and their inverses."""
     n_matrices = pairs.shape[0]
     factors = np.empty((n_matrices, size, size))
@@ -101,7 +101,7 @@ def _correlation_roots(pairs, size, shrinkage):
 
 
 @compiled_exactly
-def _precision_factors(log_weights, log_scales, roots, inverses):
+def precision_factors(log_weights, log_scales, roots, inverses):
     """What the pass over the rows takes: constants (k,) and precision factors (k, d, d)."""
     n_components, (n_matrices, size) = log_weights.shape[0], log_scales.shape
     constants = log_weights - 0.5 * size * _LOG_2_PI
@@ -154,8 +154,8 @@ def full_log_posterior(
     log_scales = position[first_scale:first_pair].copy().reshape(n_matrices, d)
     pairs = position[first_pair:].copy().reshape(n_matrices, n_pairs)
 
-    correlation, roots, inverses = _correlation_roots(pairs, d, shrinkage)
-    constants, factors = _precision_factors(log_weights, log_scales, roots, inverses)
+    correlation, roots, inverses = correlation_roots(pairs, d, shrinkage)
+    constants, factors = precision_factors(log_weights, log_scales, roots, inverses)
     log_likelihood, counts, sums, scatter = full_statistics(X, constants, means, factors)
     total, whitened = _pooled_whitened(counts, scatter, factors, n_matrices)
 

@@ -22,7 +22,8 @@ TILE = 128
 
 
 @compiled
-def _load_tile(X, start, rows, tile):
+def load_tile(X, start, rows, tile):
+    """Copy some rows into a tile, transposed."""
     for row in range(rows):
         for feature in range(X.shape[1]):
             tile[feature, row] = X[start + row, feature]
@@ -36,7 +37,8 @@ def _centre(tile, mean, rows, centred):
 
 
 @compiled
-def _full_log_densities(tile, rows, constants, means, factors, centred, whitened, log_densities):
+def full_log_densities(tile, rows, constants, means, factors, centred, whitened, log_densities):
+    """Write log(pi_k N(x_i | mu_k, Sigma_k)) of a tile into a table (k, rows)."""
     n_features = tile.shape[0]
     for component in range(means.shape[0]):
         _centre(tile, means[component], rows, centred)
@@ -54,7 +56,8 @@ def _full_log_densities(tile, rows, constants, means, factors, centred, whitened
 
 
 @compiled
-def _diagonal_log_densities(tile, rows, constants, means, factors, log_densities):
+def diagonal_log_densities(tile, rows, constants, means, factors, log_densities):
+    """Write log(pi_k N(x_i | mu_k, Sigma_k)) of a tile into a table (k, rows)."""
     for component in range(means.shape[0]):
         for row in range(rows):
             log_densities[component, row] = constants[component]
@@ -108,9 +111,10 @@ def _inner_product(left, right, rows):
 
 
 @compiled
-def _add_full_statistics(
+def add_full_statistics(
     tile, rows, responsibilities, means, centred, weighted, counts, sums, scatter
 ):
+    """Add what a tile contributes to counts, sums and (lower) scatter."""
     n_features = tile.shape[0]
     for component in range(means.shape[0]):
         responsibility = responsibilities[component]
@@ -124,9 +128,10 @@ def _add_full_statistics(
 
 
 @compiled
-def _add_diagonal_statistics(
+def add_diagonal_statistics(
     tile, rows, responsibilities, means, centred, weighted, counts, sums, scatter
 ):
+    """Add what a tile contributes to counts, sums and scatter."""
     for component in range(means.shape[0]):
         responsibility = responsibilities[component]
         for row in range(rows):
@@ -148,10 +153,10 @@ def full_statistics(X, constants, means, factors):
     log_likelihood = 0.0
     for start in range(0, n_rows, TILE):
         rows = min(TILE, n_rows - start)
-        _load_tile(X, start, rows, tile)
-        _full_log_densities(tile, rows, constants, means, factors, centred, work, table)
+        load_tile(X, start, rows, tile)
+        full_log_densities(tile, rows, constants, means, factors, centred, work, table)
         log_likelihood += _normalize(table, rows, work, more)
-        _add_full_statistics(tile, rows, table, means, centred, work, counts, sums, scatter)
+        add_full_statistics(tile, rows, table, means, centred, work, counts, sums, scatter)
     for component in range(n_components):
         for i in range(n_features):
             for j in range(i):
@@ -170,10 +175,10 @@ def diagonal_statistics(X, constants, means, factors):
     log_likelihood = 0.0
     for start in range(0, n_rows, TILE):
         rows = min(TILE, n_rows - start)
-        _load_tile(X, start, rows, tile)
-        _diagonal_log_densities(tile, rows, constants, means, factors, table)
+        load_tile(X, start, rows, tile)
+        diagonal_log_densities(tile, rows, constants, means, factors, table)
         log_likelihood += _normalize(table, rows, work, more)
-        _add_diagonal_statistics(tile, rows, table, means, centred, work, counts, sums, scatter)
+        add_diagonal_statistics(tile, rows, table, means, centred, work, counts, sums, scatter)
     return log_likelihood, counts, sums, scatter
 
 
@@ -185,8 +190,8 @@ def full_component_log_densities(X, constants, means, factors, output):
     table, work = np.empty((n_components, TILE)), np.empty(TILE)
     for start in range(0, n_rows, TILE):
         rows = min(TILE, n_rows - start)
-        _load_tile(X, start, rows, tile)
-        _full_log_densities(tile, rows, constants, means, factors, centred, work, table)
+        load_tile(X, start, rows, tile)
+        full_log_densities(tile, rows, constants, means, factors, centred, work, table)
         for row in range(rows):
             for component in range(n_components):
                 output[start + row, component] = table[component, row]
@@ -199,8 +204,8 @@ def diagonal_component_log_densities(X, constants, means, factors, output):
     tile, table = np.empty((n_features, TILE)), np.empty((n_components, TILE))
     for start in range(0, n_rows, TILE):
         rows = min(TILE, n_rows - start)
-        _load_tile(X, start, rows, tile)
-        _diagonal_log_densities(tile, rows, constants, means, factors, table)
+        load_tile(X, start, rows, tile)
+        diagonal_log_densities(tile, rows, constants, means, factors, table)
         for row in range(rows):
             for component in range(n_components):
                 output[start + row, component] = table[component, row]

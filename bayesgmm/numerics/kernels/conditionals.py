@@ -1,0 +1,260 @@
+"""Draws from the full conditionals of a mixture, given allocations: the steps of a Gibbs sweep.
+
+Weights and means have conjugate conditionals. A covariance matrix with free scales and LKJ
+correlations has none: it is proposed from the inverse-Wishart (without correlations: scaled
+inverse chi-square) distribution that the likelihood alone would give, and accepted by
+Metropolis-Hastings, in which the likelihood cancels and a bounded ratio of priors remains
+(Hastings, 1970; Tierney, 1994, on independence chains). Where too few rows make that
+distribution improper, every coordinate is drawn by slice sampling instead (Neal, 2003).
+
+References
+----------
+Neal, R. M. (2003). Slice sampling. Annals of Statistics 31, 705-767.
+Tierney, L. (1994). Markov chains for exploring posterior distributions. Annals of Statistics 22,
+1701-1728.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.compiling import compiled_exactly
+from bayesgmm.numerics.kernels.covariances import (
+    correlation_factor,
+    expected_log_posterior,
+    log_determinant,
+)
+from bayesgmm.numerics.kernels.scale_priors import scale_prior
+from bayesgmm.numerics.kernels.triangular import cholesky, inverse
+
+_SLICE_WIDTH = 1.0  # in log scales and correlation coordinates; stepping out does the rest
+_MOST_STEPS = 50
+
+
+@compiled_exactly
+def draw_log_weights(counts, concentration, rng, log_weights):
+    """Dirichlet(concentration + counts), on the log scale."""
+    total = 0.0
+    for component in range(counts.shape[0]):
+        shape = concentration[component] + counts[component]
+        # log Gamma(a) = log Gamma(a + 1) + log(U) / a does not underflow for small shapes.
+        value = math.log(rng.standard_gamma(shape + 1.0)) - rng.standard_exponential() / shape
+        log_weights[component] = value
+    largest = log_weights.max()
+    for component in range(counts.shape[0]):
+        total += math.exp(log_weights[component] - largest)
+    log_weights -= largest + math.log(total)
+
+
+@compiled_exactly
+def full_mean_shift(count, total, mean, factor, loc, precision, rng):
+    """Draw mu - mean: precision N Sigma^-1 + T, with Sigma^-1 = factor' factor."""
+    size = mean.shape[0]
+    matrix, target = np.zeros((size, size)), np.zeros(size)
+    for i in range(size):
+        whitened = 0.0
+        for j in range(i + 1):
+            whitened += factor[i, j] * total[j]
+        for j in range(i + 1):
+            target[j] += factor[i, j] * whitened
+            for m in range(i + 1):
+                matrix[j, m] += count * factor[i, j] * factor[i, m]
+    for i in range(size):
+        matrix[i, i] += precision[i]
+        target[i] += precision[i] * (loc[i] - mean[i])
+    root = cholesky(matrix)
+    # Forward substitution, noise in between, then backward substitution.
+    for i in range(size):
+        for j in range(i):
+            target[i] -= root[i, j] * target[j]
+        target[i] /= root[i, i]
+    for i in range(size):
+        target[i] += rng.standard_normal()
+    for i in range(size - 1, -1, -1):
+        for j in range(i + 1, size):
+            target[i] -= root[j, i] * target[j]
+        target[i] /= root[i, i]
+    return target
+
+
+@compiled_exactly
+def diagonal_mean_shift(count, total, mean, factor, loc, precision, rng):
+    """Draw mu - mean where features are independent; factor is one over the scales."""
+    shift = np.empty(mean.shape[0])
+    for i in range(mean.shape[0]):
+        squared = factor[i] * factor[i]
+        together = count * squared + precision[i]
+        centre = (squared * total[i] + precision[i] * (loc[i] - mean[i])) / together
+        shift[i] = centre + rng.standard_normal() / math.sqrt(together)
+    return shift
+
+
+@compiled_exactly
+def _inverse_wishart(freedom, root, rng):
+    """Draw from the inverse-Wishart distribution with scale root root' (Bartlett, 1933)."""
+    size = root.shape[0]
+    triangle = np.zeros((size, size))
+    for i in range(size):
+        for j in range(i):
+            triangle[i, j] = rng.standard_normal()
+        triangle[i, i] = math.sqrt(rng.chisquare(freedom - i))
+    back = inverse(triangle)
+    product = np.zeros((size, size))
+    for i in range(size):
+        for j in range(size):
+            for m in range(min(i + 1, size)):
+                product[i, j] += root[i, m] * back[j, m] if m <= j else 0.0
+    matrix = np.zeros((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            for m in range(size):
+                matrix[i, j] += product[i, m] * product[j, m]
+            matrix[j, i] = matrix[i, j]
+    return matrix
+
+
+@compiled_exactly
+def _split(matrix, shrinkage, log_scales, pairs):
+    """Write log scales and coordinates of a covariance matrix; False if the prior excludes it."""
+    size = matrix.shape[0]
+    unshrunk = np.empty((size, size))
+    for i in range(size):
+        log_scales[i] = 0.5 * math.log(matrix[i, i])
+    for i in range(size):
+        for j in range(size):
+            correlation = matrix[i, j] * math.exp(-log_scales[i] - log_scales[j])
+            unshrunk[i, j] = correlation / (1.0 - shrinkage)
+        unshrunk[i, i] = 1.0
+    factor = cholesky(unshrunk)
+    position = 0
+    for i in range(1, size):
+        if not factor[i, i] > 0.0:
+            return False
+        for j in range(i):
+            pairs[position + j] = factor[i, j] / factor[i, i]
+        position += i
+    return True
+
+
+@compiled_exactly
+def _log_prior_ratio_term(log_scales, pairs, terms, eta, shrinkage):
+    """log p(scales) + (eta - 1) log|C C'| + d/2 log|R|: prior over the proposal's own measure."""
+    size = log_scales.shape[0]
+    factor = correlation_factor(pairs, size)
+    value = 2.0 * (eta - 1.0) * log_determinant(factor)
+    matrix = np.zeros((size, size))
+    for i in range(size):
+        value += scale_prior(terms[i], log_scales[i])[0]
+        for j in range(i + 1):
+            for m in range(j + 1):
+                matrix[i, j] += factor[i, m] * factor[j, m]
+            matrix[i, j] *= 1.0 - shrinkage
+        matrix[i, i] = 1.0
+    return value + size * log_determinant(cholesky(matrix))
+
+
+@compiled_exactly
+def draw_covariance(count, scatter, terms, eta, shrinkage, rng, log_scales, pairs):
+    """Draw one covariance matrix in place; return the acceptance, or NaN for slice sampling."""
+    size = scatter.shape[0]
+    root = cholesky(scatter)
+    if count <= size + 1.0 or not np.isfinite(root).all():
+        _slice_covariance(count, scatter, terms, eta, shrinkage, rng, log_scales, pairs)
+        return np.nan
+    proposal, coordinates = np.empty(size), np.empty(pairs.shape[0])
+    matrix = _inverse_wishart(count - 1.0, root, rng)
+    threshold = math.log(rng.random())
+    if not _split(matrix, shrinkage, proposal, coordinates):
+        return 0.0
+    ratio = _log_prior_ratio_term(proposal, coordinates, terms, eta, shrinkage)
+    ratio -= _log_prior_ratio_term(log_scales, pairs, terms, eta, shrinkage)
+    if not threshold < ratio:
+        return 0.0
+    log_scales[:] = proposal
+    pairs[:] = coordinates
+    return 1.0
+
+
+@compiled_exactly
+def _log_conditional(position, count, scatter, terms, eta, shrinkage):
+    """Log density of u and y together, with the Jacobians of scales and correlations."""
+    size = scatter.shape[0]
+    u, y = position[:size], position[size:]
+    value = expected_log_posterior(u, y, count, scatter, terms, eta, shrinkage)[0]
+    return value + u.sum() + (size + 1.0) * log_determinant(correlation_factor(y, size))
+
+
+@compiled_exactly
+def _slice_covariance(count, scatter, terms, eta, shrinkage, rng, log_scales, pairs):
+    """One slice-sampling update of every log scale and every correlation coordinate."""
+    size = log_scales.shape[0]
+    position = np.concatenate((log_scales, pairs))
+    for place in range(position.shape[0]):
+        here = position[place]
+        level = _log_conditional(position, count, scatter, terms, eta, shrinkage)
+        level -= rng.standard_exponential()
+        low = here - _SLICE_WIDTH * rng.random()
+        high = low + _SLICE_WIDTH
+        for end in range(2):
+            for _ in range(_MOST_STEPS):
+                position[place] = low if end == 0 else high
+                if not _log_conditional(position, count, scatter, terms, eta, shrinkage) > level:
+                    break
+                if end == 0:
+                    low -= _SLICE_WIDTH
+                else:
+                    high += _SLICE_WIDTH
+        while True:
+            position[place] = low + (high - low) * rng.random()
+            if _log_conditional(position, count, scatter, terms, eta, shrinkage) >= level:
+                break
+            if position[place] < here:
+                low = position[place]
+            else:
+                high = position[place]
+    log_scales[:] = position[:size]
+    pairs[:] = position[size:]
+
+
+@compiled_exactly
+def _log_scale_conditional(log_scale, count, scatter, terms):
+    """Log density of u = log(sigma), with its Jacobian."""
+    prior = scale_prior(terms, log_scale)[0]
+    return prior + (1.0 - count) * log_scale - 0.5 * scatter * math.exp(-2.0 * log_scale)
+
+
+@compiled_exactly
+def draw_log_scale(log_scale, count, scatter, terms, rng):
+    """Draw one log scale; return it with the acceptance, or NaN for slice sampling."""
+    if count <= 2.0 or not scatter > 0.0:
+        return _slice_log_scale(log_scale, count, scatter, terms, rng), np.nan
+    proposal = 0.5 * math.log(scatter / rng.chisquare(count - 1.0))
+    ratio = scale_prior(terms, proposal)[0] - scale_prior(terms, log_scale)[0]
+    if math.log(rng.random()) < ratio:
+        return proposal, 1.0
+    return log_scale, 0.0
+
+
+@compiled_exactly
+def _slice_log_scale(here, count, scatter, terms, rng):
+    level = _log_scale_conditional(here, count, scatter, terms) - rng.standard_exponential()
+    low = here - _SLICE_WIDTH * rng.random()
+    high = low + _SLICE_WIDTH
+    for _ in range(_MOST_STEPS):
+        if not _log_scale_conditional(low, count, scatter, terms) > level:
+            break
+        low -= _SLICE_WIDTH
+    for _ in range(_MOST_STEPS):
+        if not _log_scale_conditional(high, count, scatter, terms) > level:
+            break
+        high += _SLICE_WIDTH
+    while True:
+        proposal = low + (high - low) * rng.random()
+        if _log_scale_conditional(proposal, count, scatter, terms) >= level:
+            return proposal
+        if proposal < here:
+            low = proposal
+        else:
+            high = proposal

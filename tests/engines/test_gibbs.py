@@ -1,0 +1,141 @@
+"""Gibbs sampling: Geweke's joint test for every structure, and what threads may not change.
+
+Geweke, J. (2004). Getting it right: joint distribution tests of posterior simulators. Journal of
+the American Statistical Association 99, 799-804.
+"""
+
+from __future__ import annotations
+
+import arviz_stats
+import numpy as np
+import pytest
+
+import bayesgmm as bg
+from bayesgmm.analysis.generate import draw_rows
+from bayesgmm.data.dataset import Dataset, default_names
+from bayesgmm.engines.target import Target
+from bayesgmm.numerics.kernels.sweeps import diagonal_sweep, full_sweep
+from bayesgmm.priors.sampling import draw_parameters
+from tests.cases import SCALE_PRIORS, STRUCTURES, example_spec
+
+N_SWEEPS = 12_000
+N_ROWS = 12
+LIMIT = 4.5
+"""Standard errors; each case compares at most 16 averages: error rate 16 * 6.8e-6 = 1e-4."""
+
+CASES = [(name, "inverse-gamma", d) for name in STRUCTURES for d in (1, 2)]
+CASES += [("full", prior, 2) for prior in SCALE_PRIORS if prior != "inverse-gamma"]
+CASES += [("full", "log-normal", 3)]
+QUICK = [("full", "inverse-gamma", 2), ("tied-spherical", "inverse-gamma", 1)]
+
+
+@pytest.mark.parametrize(
+    ("structure", "prior", "n_features"),
+    [pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow) for case in CASES],
+)
+def test_joint_distribution(structure, prior, n_features, without_shape_checks):
+    """Data drawn given parameters, parameters given data, in turn: the prior must come back."""
+    spec = example_spec(structure, prior, n_components=2, shrinkage=0.1)
+    rng = np.random.default_rng(7)
+    successive = label_free(successive_draws(spec, n_features, rng))
+    independent = label_free(draw_parameters(spec, n_features, 40_000, rng))
+    for name, values in successive.items():
+        error = float(arviz_stats.mcse(values[None], method="mean"))
+        other = independent[name].std() / np.sqrt(independent[name].size)
+        z = (values.mean() - independent[name].mean()) / np.hypot(error, other)
+        assert abs(z) < LIMIT, (name, z)
+
+
+def successive_draws(spec, n_features, rng):
+    names = default_names(n_features)
+    parameters = draw_parameters(spec, n_features, 1, rng).draw((0,))
+    positions = []
+    for _ in range(N_SWEEPS):
+        repeated = draw_parameters_repeated(parameters)
+        rows, _ = draw_rows(repeated, rng)
+        target = Target(spec, Dataset(rows, names, np.arange(N_ROWS)))
+        position = target.layout.pack(parameters)
+        sweep = full_sweep if target.layout.correlated else diagonal_sweep
+        seed = rng.integers(2**64, dtype=np.uint64)
+        sweep(position, *target.conditional_arguments, rng, seed)
+        positions.append(position)
+        parameters = target.layout.unpack(position)
+    return target.layout.unpack(np.array(positions))
+
+
+def draw_parameters_repeated(parameters):
+    """The same mixture for every row."""
+    index = (np.zeros(N_ROWS, dtype=int),)
+    correlations = parameters.correlations
+    return type(parameters)(
+        parameters.weights[None][index],
+        parameters.means[None][index],
+        parameters.scales[None][index],
+        None if correlations is None else correlations[None][index],
+    )
+
+
+def label_free(parameters):
+    """Functions of the parameters with finite variance under every prior, symmetric in labels."""
+    values = {
+        "largest weight": parameters.weights.max(axis=-1),
+        "squared weight": (parameters.weights**2).sum(axis=-1),
+    }
+    for feature in range(parameters.n_features):
+        means = parameters.means[..., feature]
+        log_scales = np.log(parameters.scales[..., feature])
+        values[f"mean {feature}"] = means.mean(axis=-1)
+        values[f"squared mean {feature}"] = (means**2).mean(axis=-1)
+        values[f"log scale {feature}"] = log_scales.mean(axis=-1)
+        values[f"squared log scale {feature}"] = (log_scales**2).mean(axis=-1)
+    if parameters.correlations is not None:
+        first = parameters.correlations[..., 0, 1]
+        values["correlation"] = first.mean(axis=-1)
+        values["squared correlation"] = (first**2).mean(axis=-1)
+    return values
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    return np.concatenate([rng.normal(0, 1, (200, 2)), rng.normal(4, 1, (100, 2))])
+
+
+def test_draws_do_not_depend_on_the_threads(rows):
+    trees = [
+        bg.fit(
+            rows, bg.MixtureSpec(2), engine=bg.Gibbs(draws=50, tune=20, chains=3, cores=cores),
+            random_seed=1, progress=False,
+        )
+        for cores in (1, 3)
+    ]  # fmt: skip
+    assert trees[0]["posterior"].equals(trees[1]["posterior"])
+
+
+def test_thinning_keeps_every_second_draw(rows):
+    from bayesgmm.estimation.em import EM
+    from bayesgmm.estimation.problem import Problem
+
+    problem = Problem.pose(rows, bg.MixtureSpec(2))
+    start = EM().run(problem.scaled_spec, problem.scaled_data, seed=1)
+    question = problem.scaled_spec, problem.scaled_data
+    every = bg.Gibbs(draws=40, tune=10, chains=1).run(*question, start=start, seed=5)
+    second = bg.Gibbs(draws=20, tune=10, chains=1, thin=2).run(*question, start=start, seed=5)
+    np.testing.assert_array_equal(
+        second["posterior"]["means"].values, every["posterior"]["means"].values[:, 1::2]
+    )
+
+
+def test_acceptance_is_kept_and_high(rows):
+    tree = bg.fit(rows, bg.MixtureSpec(2), engine=bg.Gibbs(), random_seed=1, progress=False)
+    assert float(tree["sample_stats"]["acceptance_rate"].mean()) > 0.6
+    assert bg.diagnose(tree).passed
+
+
+def test_components_without_rows_follow_their_prior():
+    """Four components on one cloud of eight rows: nothing breaks, and weights may be tiny."""
+    rows = np.random.default_rng(0).normal(size=(8, 3))
+    engine = bg.Gibbs(draws=500, chains=2)
+    tree = bg.fit(rows, bg.MixtureSpec(4), engine=engine, random_seed=1, progress=False)
+    for name in tree["posterior"].data_vars:
+        assert np.isfinite(tree["posterior"][name]).all()
