@@ -88,7 +88,7 @@ def fit(
     from bayesgmm.posterior.finish import finish
     from bayesgmm.posterior.relabel.order import expect_order
 
-    engine, solver = _engine(engine), solver or EM()
+    engine, solver = _engine(engine), _solver(solver)
     seed = seed_sequence(random_seed)
     start_seed, engine_seed = spawn(seed, 2)
 
@@ -149,7 +149,7 @@ def estimate(
     >>> point.weights.round(2)
     array([0.46, 0.36, 0.18])
     """
-    problem, solver = Problem.pose(X, spec), solver or EM()
+    problem, solver = Problem.pose(X, spec), _solver(solver)
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
     return problem.restore(point, uses_prior=solver.uses_prior)
 
@@ -194,6 +194,7 @@ def build_model(X: Any, spec: MixtureSpec, *, initial: PointEstimate | None = No
     from bayesgmm.models.mixture import declare_model
 
     problem = Problem.pose(X, spec)
+    _expect_suitable(initial, problem)
     return declare_model(
         problem.data.values,
         problem.spec,
@@ -207,9 +208,32 @@ def _engine(engine: Engine | None) -> Engine:
     from bayesgmm.engines.nuts import NUTS
 
     engine = NUTS() if engine is None else engine
-    if isinstance(engine, type) or not hasattr(engine, "run"):
+    if isinstance(engine, type | EM) or not hasattr(engine, "run"):
         raise SpecificationError(f"engine must be an engine such as NUTS(), not {engine!r}.")
     return engine
+
+
+def _solver(solver: EM | None) -> EM:
+    solver = EM() if solver is None else solver
+    if not isinstance(solver, EM):
+        raise SpecificationError(f"solver must be an EM(), not {solver!r}.")
+    return solver
+
+
+def _expect_suitable(initial: PointEstimate | None, problem: Problem) -> None:
+    if initial is None:
+        return
+    if not isinstance(initial, PointEstimate):
+        raise SpecificationError(
+            f"initial must be what bayesgmm.estimate returned, not {initial!r}."
+        )
+    here = (problem.spec.n_components, problem.data.n_features, problem.layout.correlated)
+    there = initial.parameters
+    if here != (there.n_components, there.n_features, there.correlations is not None):
+        raise SpecificationError(
+            "initial is an estimate of another model: its number of components or features, or "
+            "its covariance structure, differs. Estimate it with the same spec and data."
+        )
 
 
 def _expect_usable(start: PointEstimate) -> None:

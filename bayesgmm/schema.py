@@ -37,6 +37,9 @@ REQUIRED_GROUPS = (
     "relabelling",
 )
 
+RIVAL = "rival_mode"
+"""The group of the best other optimum that EM found; absent where all starts agreed."""
+
 ATTRIBUTE = "bayesgmm"
 """The attribute of the root that holds spec, seed, scaling and versions as JSON."""
 
@@ -67,6 +70,10 @@ def validate(tree: xr.DataTree) -> None:
     SchemaError
         Naming the first thing that is missing or has the wrong dims.
     """
+    if not hasattr(tree, "children") or not hasattr(tree, "attrs"):
+        raise SchemaError(
+            f"Expected the tree that bayesgmm.fit returned, not {type(tree).__name__!r}."
+        )
     for group in REQUIRED_GROUPS:
         if group not in tree.children:
             raise SchemaError(

@@ -112,6 +112,26 @@ def test_spec_and_engine_must_be_what_they_are_called(table):
         bg.fit(table, bg.MixtureSpec(2), engine=bg.NUTS)
 
 
+def test_solver_and_engine_are_not_to_be_confused(table):
+    spec = bg.MixtureSpec(2)
+    with pytest.raises(bg.SpecificationError, match="engine must be an engine"):
+        bg.fit(table, spec, engine=bg.EM())
+    with pytest.raises(bg.SpecificationError, match="solver must be an EM"):
+        bg.fit(table, spec, solver="em")
+    with pytest.raises(bg.SpecificationError, match="solver must be an EM"):
+        bg.estimate(table, spec, solver=bg.NUTS())
+
+
+def test_initial_must_suit_the_model(table):
+    spec = bg.MixtureSpec(2)
+    with pytest.raises(bg.SpecificationError, match=r"what bayesgmm\.estimate returned"):
+        bg.build_model(table, spec, initial=3)
+    for other in (bg.MixtureSpec(3), bg.MixtureSpec(2, covariances=bg.Diagonal())):
+        point = bg.estimate(table, other, random_seed=1)
+        with pytest.raises(bg.SpecificationError, match="another model"):
+            bg.build_model(table, spec, initial=point)
+
+
 def test_priors_too_weak_for_a_mode_are_refused():
     """Rows on a line, and nothing that keeps correlations from 1: the density is unbounded."""
     position = np.random.default_rng(0).normal(size=(40, 1))
@@ -197,3 +217,24 @@ def test_build_model_starts_where_it_is_told(table):
     point = bg.estimate(table, bg.MixtureSpec(2), random_seed=0)
     model = bg.build_model(table, bg.MixtureSpec(2), initial=point)
     np.testing.assert_allclose(model.initial_point()["means"], point.means)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: bg.LKJ(eta=-1.0), r"LKJ: eta must be a positive number, not -1.0\."),
+        (lambda: bg.LKJ(eta=(1.0, 2.0)), r"eta must be a positive number, not \(1.0, 2.0\)\."),
+        (lambda: bg.Dirichlet(-1.0), "positive number, or one per component, not -1.0"),
+        (lambda: bg.HalfNormal(-1.0), "positive number, or one per feature, not -1.0"),
+        (lambda: bg.MixtureSpec(2, weights="even"), r"such as Dirichlet\(1.0\), not 'even'"),
+        (lambda: bg.MixtureSpec(2, means="zero"), r"such as NormalMeans\(\), not 'zero'"),
+        (
+            lambda: bg.MixtureSpec(2, covariances="full"),
+            r"such as Full\(\) or Tied\(\), not 'full'",
+        ),
+        (lambda: bg.NUTS(target_accept=1.0), "must lie strictly between 0.0 and 1.0, not 1.0"),
+    ],
+)
+def test_messages_say_what_would_do(make, message):
+    with pytest.raises(bg.SpecificationError, match=message):
+        make()

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from bayesgmm.schema import CHAIN, DATA, DRAW, record, validate
+from bayesgmm.analysis.thinning import thinned
+from bayesgmm.estimation.point_estimate import distance
+from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.schema import CHAIN, DATA, DRAW, RIVAL, record, validate
 
 RHAT_LIMIT = 1.01
 """Vehtari et al. (2021), section 4.4."""
 
 ESS_LIMIT = 400
 """Effective draws, bulk and tail, below which R-hat itself is too noisy (same source)."""
+
+RIVAL_LIMIT = 3.0
+"""Another mode counts if its log density is lower by less: a twentieth of the height."""
+
+_FEWEST_DRAWS = 4  # for halves of a chain to have a variance
+_DRAWS_LOOKED_AT = 400
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,10 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
 
     Looks at the rank-normalised split R-hat and the bulk and tail effective sample sizes of the
     relabelled parameters and of the log-likelihood, which no labelling can change, and at
-    divergent transitions (Vehtari et al., 2021).
+    divergent transitions (Vehtari et al., 2021). All chains start at one mode, so their agreement
+    alone would not show that others are missing; therefore it also asks whether EM, from all its
+    starting points, found another mode of similar height that no chain visited, and whether the
+    draws are more likely than the mode they started from.
 
     Parameters
     ----------
@@ -132,16 +144,17 @@ def _judged(tree: xr.DataTree) -> xr.Dataset:
 def _figures(quantities: xr.Dataset) -> xr.Dataset:
     import arviz_stats
 
-    several_chains = quantities.sizes[CHAIN] > 1 and quantities.sizes[DRAW] >= 4
+    enough = quantities.sizes[CHAIN] > 1 and quantities.sizes[DRAW] >= _FEWEST_DRAWS
     names = list(quantities.data_vars)
     rhat = np.full(len(names), np.nan)
     bulk, tail = np.empty(len(names)), np.empty(len(names))
-    for place, name in enumerate(names):
-        one = quantities[[name]]
-        bulk[place] = arviz_stats.ess(one, method="bulk")[name].min()
-        tail[place] = arviz_stats.ess(one, method="tail")[name].min()
-        if several_chains:
-            rhat[place] = arviz_stats.rhat(one)[name].max()
+    with np.errstate(all="ignore"):  # chains that never moved have no variance to divide by
+        for place, name in enumerate(names):
+            one = quantities[[name]]
+            bulk[place] = arviz_stats.ess(one, method="bulk")[name].min()
+            tail[place] = arviz_stats.ess(one, method="tail")[name].min()
+            if enough:
+                rhat[place] = arviz_stats.rhat(one)[name].max()
     return xr.Dataset(
         {
             "rhat": ("variable", rhat),
@@ -159,7 +172,7 @@ def _findings(tree: xr.DataTree, figures: xr.Dataset, divergent: int) -> list[Fi
             "The run was interrupted and holds only the draws that were finished.",
             "Run it again to the end before you rely on it.",
         ))  # fmt: skip
-    if figures["rhat"].isnull().any():
+    if tree["posterior"].sizes[CHAIN] == 1:
         findings.append(Finding(
             "There is one chain only, so convergence cannot be judged.",
             "Run at least four, with NUTS(chains=4).",
@@ -172,7 +185,7 @@ def _findings(tree: xr.DataTree, figures: xr.Dataset, divergent: int) -> list[Fi
             "Sample longer (draws and tune); if that does not help the posterior has several "
             "modes: use fewer components or stronger priors.",
         ))  # fmt: skip
-    smallest = np.minimum(figures["ess_bulk"], figures["ess_tail"])
+    smallest = np.minimum(figures["ess_bulk"], figures["ess_tail"]).fillna(0.0)
     few = figures.where(smallest < ESS_LIMIT, drop=True)
     if few.sizes["variable"]:
         findings.append(Finding(
@@ -182,10 +195,43 @@ def _findings(tree: xr.DataTree, figures: xr.Dataset, divergent: int) -> list[Fi
         ))  # fmt: skip
     if divergent:
         findings.append(Finding(
-            f"{divergent} transitions diverged: parts of the posterior may be missing.",
+            f"{divergent} transition{'s' if divergent > 1 else ''} diverged: parts of the "
+            "posterior may be missing.",
             "Raise target_accept to 0.95, or keep scales further from zero by their prior.",
         ))  # fmt: skip
+    return findings + _findings_about_modes(tree)
+
+
+def _findings_about_modes(tree: xr.DataTree) -> list[Finding]:
+    """Findings about what EM saw, which chains that all start at one mode cannot see."""
+    findings = []
+    estimate = tree["point_estimate"]
+    if "log_likelihood" in tree.children:
+        typical = float(tree["log_likelihood"][DATA].sum("obs_id").mean())
+        if typical > float(estimate["log_likelihood"]):
+            findings.append(Finding(
+                "Typical draws are more likely than the mode that EM found, so it was not the "
+                "mode, and labels were matched to the wrong one.",
+                "Give EM more starts, with fit(..., solver=EM(n_starts=50)).",
+            ))  # fmt: skip
+    if RIVAL in tree.children and float(tree[RIVAL]["gap"]) < RIVAL_LIMIT and not _visited(tree):
+        findings.append(Finding(
+            f"EM found another mode that is only {float(tree[RIVAL]['gap']):.1f} lower in log "
+            "density, and no chain went there: the draws may be half of the story.",
+            "Look at tree['rival_mode']; use fewer components or stronger priors if both modes "
+            "are not wanted.",
+        ))  # fmt: skip
     return findings
+
+
+def _visited(tree: xr.DataTree) -> bool:
+    """Whether some draws are nearer to the rival mode than to the one where chains started."""
+    here, there = (read_parameters(tree[name]) for name in ("point_estimate", RIVAL))
+    draws = read_parameters(thinned(tree["posterior"], _DRAWS_LOOKED_AT))
+    return any(
+        distance(there, draws.draw(index)) < distance(here, draws.draw(index))
+        for index in np.ndindex(*draws.batch_shape)
+    )
 
 
 def _named(figures: xr.Dataset) -> str:

@@ -21,6 +21,7 @@ from bayesgmm.schema import (
     FEATURE,
     FEATURE_BIS,
     PARAMETER_DIMS,
+    RIVAL,
     ROW,
 )
 
@@ -69,6 +70,10 @@ def draws_tree(
         "chain_starts": parameters_dataset(chain_starts, (CHAIN,), coords),
         "observed_data": rows_dataset(data),
     }
+    if start.rival is not None:
+        groups[RIVAL] = parameters_dataset(start.rival, (), coords).assign(
+            gap=start.starts.rival_gap
+        )
     tree = xr.DataTree.from_dict(groups)
     tree.attrs[ATTRIBUTE] = json.dumps({"spec": json.loads(spec.to_json()), **record})
     return tree

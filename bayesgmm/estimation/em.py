@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.maximization import SMALLEST_SCALE, maximize
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
+from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.starts import start
 from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.options import expect_between, expect_member, expect_whole
@@ -19,7 +19,7 @@ from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed, spawn
 
 Goal = Literal["posterior", "likelihood"]
-StartMethod = Literal["k-means++", "random"]
+StartMethod = Literal["mixed", "k-means++", "random"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,10 @@ class EM:
         The mode of the posterior (MAP), or maximum likelihood without any prior.
     n_starts : int, default 10
         Number of starting points.
-    start : {"k-means++", "random"}, default "k-means++"
-        How starting points are found.
+    start : {"mixed", "k-means++", "random"}, default "mixed"
+        How starting points are found: from clusters of k-means, from rows picked at random, or
+        from either in turn. k-means finds compact clusters and little else; where components
+        overlap, or are long and thin, better optima are often reached from random rows.
     tolerance : float, default 1e-9
         EM stops when an iteration raises the objective by less than this, relative to
         1 + its absolute value.
@@ -59,7 +61,7 @@ class EM:
 
     objective: Goal = "posterior"
     n_starts: int = 10
-    start: StartMethod = "k-means++"
+    start: StartMethod = "mixed"
     tolerance: float = 1e-9
     max_iterations: int = 2000
 
@@ -82,12 +84,20 @@ class EM:
         """
         objective = Objective(spec, data.n_features, self.uses_prior)
         results = []
-        for child in spawn(seed, self.n_starts):
-            first = start(data.values, objective, self.start, np.random.default_rng(child))
+        for number, child in enumerate(spawn(seed, self.n_starts)):
+            rng = np.random.default_rng(child)
+            first = start(data.values, objective, self._method(number), rng)
             results.append(self.climb(data.values, first, objective))
         results.sort(key=lambda result: -result.starts.objectives[0])
-        objectives = np.concatenate([result.starts.objectives for result in results])
-        return _in_canonical_order(results[0], spec, Starts(objectives))
+        starts = _compared(results)
+        rival = None if starts.rival is None else results[starts.rival].parameters
+        return _in_canonical_order(replace(results[0], starts=starts, rival=rival), spec)
+
+    def _method(self, number: int) -> str:
+        """Return how the starting point of this number is found."""
+        if self.start != "mixed":
+            return self.start
+        return "random" if number % 2 else "k-means++"
 
     def climb(
         self, X: np.ndarray, parameters: MixtureParameters, objective: Objective
@@ -109,7 +119,19 @@ class EM:
         if not trace:
             best, trace = (parameters, -np.inf), [-np.inf]
         final = -np.inf if status is Status.COLLAPSED else trace[-1]
-        return PointEstimate(*best, trace[-1], np.array(trace), status, Starts(np.array([final])))
+        alone = Starts(np.array([final]), np.zeros(1))
+        return PointEstimate(*best, trace[-1], np.array(trace), status, alone)
+
+
+def _compared(results: list[PointEstimate]) -> Starts:
+    """Compare the optima of all starts, best first, with the best of them."""
+    objectives = np.concatenate([result.starts.objectives for result in results])
+    best = results[0].parameters
+    distances = [
+        distance(best, result.parameters) if np.isfinite(objective) else np.inf
+        for result, objective in zip(results, objectives, strict=True)
+    ]
+    return Starts(objectives, np.array(distances))
 
 
 def _has_collapsed(parameters: MixtureParameters) -> bool:
@@ -122,18 +144,10 @@ def _has_collapsed(parameters: MixtureParameters) -> bool:
     return not bool(np.all(smallest > SMALLEST_SCALE))
 
 
-def _in_canonical_order(
-    estimate: PointEstimate, spec: MixtureSpec, starts: Starts
-) -> PointEstimate:
+def _in_canonical_order(estimate: PointEstimate, spec: MixtureSpec) -> PointEstimate:
     """Sort components by weight, largest first, unless the prior gives them an identity."""
+    if not spec.weights.exchangeable:
+        return estimate
     parameters = estimate.parameters
-    if spec.weights.exchangeable:
-        parameters = parameters.reordered(np.argsort(-parameters.weights, kind="stable"))
-    return PointEstimate(
-        parameters,
-        estimate.log_likelihood,
-        estimate.objective,
-        estimate.trace,
-        estimate.status,
-        starts,
-    )
+    order = np.argsort(-parameters.weights, kind="stable")
+    return replace(estimate, parameters=parameters.reordered(order))

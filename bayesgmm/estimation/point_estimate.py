@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.parameters import MixtureParameters
 
@@ -39,22 +41,62 @@ class Starts:
     ----------
     objectives : array, shape (n_starts,)
         Final objective of every start, best first; -inf where a component collapsed.
+    distances : array, shape (n_starts,)
+        How far the optimum of every start is from the best one, as :func:`distance` says.
     """
 
     objectives: Float[np.ndarray, " n_starts"]
+    distances: Float[np.ndarray, " n_starts"]
 
     tolerance = 0.1
-    """Starts whose final log densities differ by less than this count as the same optimum."""
+    """Starts count as the same optimum if log densities differ by less than this,"""
+
+    reach = 0.3
+    """and if no component lies further away than this many of its standard deviations."""
+
+    @property
+    def _agrees(self) -> Bool[np.ndarray, " n_starts"]:
+        close = self.objectives >= self.objectives[0] - self.tolerance
+        return close & (self.distances < self.reach)
 
     @property
     def agreeing(self) -> int:
         """Number of starts that reached the best optimum."""
-        return int(np.sum(self.objectives >= self.objectives[0] - self.tolerance))
+        return int(np.sum(self._agrees))
+
+    @property
+    def rival(self) -> int | None:
+        """Which start reached the best of the other optima; ``None`` where there is none."""
+        others = np.flatnonzero(~self._agrees & np.isfinite(self.objectives))
+        return int(others[0]) if others.size else None
+
+    @property
+    def rival_gap(self) -> float:
+        """By how much the best of the other optima is lower; infinite where there is none."""
+        if self.rival is None:
+            return np.inf
+        return float(self.objectives[0] - self.objectives[self.rival])
 
     def __str__(self) -> str:
-        collapsed = int(np.sum(np.isneginf(self.objectives)))
         text = f"{self.agreeing} of {self.objectives.size} starts reached this optimum"
+        if self.rival is not None:
+            text += f", the next best is {self.rival_gap:.1f} lower"
+        collapsed = int(np.sum(np.isneginf(self.objectives)))
         return text + (f", {collapsed} collapsed" if collapsed else "")
+
+
+def distance(one: MixtureParameters, other: MixtureParameters) -> float:
+    """Return how far two mixtures are apart, whatever the order of their components.
+
+    Components are matched so that means are near; the distance is that of the worst match: the
+    root mean square over features of the difference of means in standard deviations, or the
+    largest absolute log-ratio of standard deviations.
+    """
+    steps = (one.means[:, None] - other.means[None]) / one.scales[:, None]
+    apart = np.sqrt(np.mean(steps**2, axis=-1))
+    places, order = linear_sum_assignment(apart)
+    ratios = np.abs(np.log(one.scales) - np.log(other.scales[order]))
+    return float(max(apart[places, order].max(), ratios.max()))
 
 
 @dataclass(frozen=True)
@@ -76,6 +118,8 @@ class PointEstimate:
         How EM ended, with the remedy in ``status.text``.
     starts : Starts
         The objectives that the other starts reached.
+    rival : MixtureParameters or None
+        The best of the other optima that they reached, if any.
     """
 
     parameters: MixtureParameters
@@ -84,6 +128,7 @@ class PointEstimate:
     trace: Float[np.ndarray, " n"]
     status: Status
     starts: Starts
+    rival: MixtureParameters | None = None
 
     @property
     def weights(self) -> Float[np.ndarray, " k"]:
@@ -110,21 +155,26 @@ class PointEstimate:
         """Number of EM iterations from the winning start."""
         return self.trace.size - 1
 
-    def shifted(
-        self, parameters: MixtureParameters, density: float, objective: float
+    def moved(
+        self,
+        move: Callable[[MixtureParameters], MixtureParameters],
+        *,
+        density: float,
+        objective: float,
     ) -> PointEstimate:
         """Return the estimate in other units.
 
-        ``density`` and ``objective`` are the constants that the change of units adds to the
-        log-likelihood and to the objective.
+        ``move`` changes the units of parameters; ``density`` and ``objective`` are the constants
+        that this adds to the log-likelihood and to the objective.
         """
         return replace(
             self,
-            parameters=parameters,
+            parameters=move(self.parameters),
+            rival=None if self.rival is None else move(self.rival),
             log_likelihood=self.log_likelihood + density,
             objective=self.objective + objective,
             trace=self.trace + objective,
-            starts=Starts(self.starts.objectives + objective),
+            starts=replace(self.starts, objectives=self.starts.objectives + objective),
         )
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from bayesgmm.data.dataset import Dataset, expect_enough_rows, read_table
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
 
@@ -66,15 +67,21 @@ class Problem:
         """The same beliefs about the scaled data."""
         return self.spec.standardized(self.scaling.shift, self.scaling.factor)
 
+    @property
+    def layout(self) -> Layout:
+        """Sizes of the free parameters."""
+        return layout_of(self.spec, self.data.n_features)
+
     def restore(self, point: PointEstimate, *, uses_prior: bool) -> PointEstimate:
         """Return an estimate from the standard scale in the units of the data."""
-        parameters = self.scaling.restore(point.parameters)
         of_likelihood = -self.scaling.log_jacobian(self.data.n_rows)
         of_prior = -self._log_jacobian_of_parameters() if uses_prior else 0.0
-        return point.shifted(parameters, of_likelihood, of_likelihood + of_prior)
+        return point.moved(
+            self.scaling.restore, density=of_likelihood, objective=of_likelihood + of_prior
+        )
 
     def _log_jacobian_of_parameters(self) -> float:
         """Return the sum of log(factor) over the parameters that have units: means and scales."""
-        layout = layout_of(self.spec, self.data.n_features)
+        layout = self.layout
         of_scales = layout.n_matrices * np.log(self.scaling.factor[: layout.n_scales]).sum()
         return self.scaling.log_jacobian(layout.n_components) + float(of_scales)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.schema import DATA, FEATURE, FEATURE_BIS
+from bayesgmm.schema import DATA, FEATURE, FEATURE_BIS, RIVAL
 
-_PARAMETER_GROUPS = ("posterior", "point_estimate", "chain_starts")
+_PARAMETER_GROUPS = ("posterior", "point_estimate", RIVAL, "chain_starts")
 
 
 def rescale(tree: xr.DataTree, scaling: Scaling) -> xr.DataTree:
@@ -21,7 +20,7 @@ def rescale(tree: xr.DataTree, scaling: Scaling) -> xr.DataTree:
     shift = xr.DataArray(scaling.shift, coords={FEATURE: features}, dims=FEATURE)
     factor = xr.DataArray(scaling.factor, coords={FEATURE: features}, dims=FEATURE)
     groups = {name: node.to_dataset() for name, node in tree.children.items()}
-    for name in _PARAMETER_GROUPS:
+    for name in groups.keys() & set(_PARAMETER_GROUPS):
         groups[name] = _rescale_parameters(groups[name], shift, factor)
     rows = groups["observed_data"]
     groups["observed_data"] = rows.assign({DATA: rows[DATA] * factor + shift})
@@ -38,8 +37,3 @@ def _rescale_parameters(group: xr.Dataset, shift: xr.DataArray, factor: xr.DataA
         scales=group["scales"] * factor,
         covariances=group["covariances"] * factor * factor_bis,
     )
-
-
-def row_log_jacobian(tree: xr.DataTree) -> float:
-    """Return the log of the factor by which densities shrink in the units of the data."""
-    return float(np.log(tree["constant_data"]["factor"].values).sum())

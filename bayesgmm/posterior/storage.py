@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import xarray as xr
 
-from bayesgmm.errors import DataError
+from bayesgmm.errors import DataError, SchemaError
 from bayesgmm.schema import validate
 
 
@@ -31,6 +31,8 @@ def save(tree: xr.DataTree, path: str | os.PathLike) -> Path:
     ------
     SchemaError
         If ``tree`` is not a result of ``fit``.
+    DataError
+        If there is no such folder, or the path is one.
 
     Examples
     --------
@@ -41,7 +43,11 @@ def save(tree: xr.DataTree, path: str | os.PathLike) -> Path:
     True
     """
     validate(tree)
-    path = Path(path)
+    path = _path(path)
+    if not path.parent.is_dir():
+        raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give the name of a file in it, such as fit.nc.")
     # In the same folder, so that the last step is a rename, which happens whole or not at all.
     unfinished = path.with_name(f".{path.stem}-{uuid4().hex}.nc")
     try:
@@ -80,10 +86,19 @@ def load(path: str | os.PathLike) -> xr.DataTree:
     ...
     bayesgmm.errors.DataError: There is no file nowhere.nc.
     """
-    path = Path(path)
+    path = _path(path)
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
-    with xr.open_datatree(path, engine="h5netcdf") as stored:
-        tree = stored.load()
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as stored:
+            tree = stored.load()
+    except OSError as error:
+        raise SchemaError(f"{path} is not a netCDF file that bayesgmm.save wrote.") from error
     validate(tree)
     return tree
+
+
+def _path(path: str | os.PathLike) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(f"Expected the path of a file, not {path!r}.")
+    return Path(path)

@@ -79,3 +79,53 @@ def test_figures_are_those_of_arviz(tree):
 def test_refuses_other_trees():
     with pytest.raises(bg.SchemaError, match="no group"):
         bg.diagnose(xr.DataTree())
+
+
+def test_too_few_draws_to_split_are_not_one_chain(tree):
+    findings = bg.diagnose(tree.isel(draw=slice(0, 3))).findings
+    assert not any("one chain" in finding.problem for finding in findings)
+    assert any("Too few effective draws" in finding.problem for finding in findings)
+
+
+def test_a_mode_of_equal_height_that_no_chain_visited():
+    """Four clouds, the same after swapping the features: two splits in two are equally good."""
+    rng = np.random.default_rng(0)
+    corners = [(-5, -5), (-5, 5), (5, -5), (5, 5)]
+    rows = np.concatenate([rng.normal(size=(30, 2)) + corner for corner in corners])
+    rows = np.concatenate([rows, rows[:, ::-1]])
+    tree = bg.fit(rows, bg.MixtureSpec(2), random_seed=1, progress=False)
+    diagnosis = bg.diagnose(tree)
+    assert not diagnosis.passed
+    (finding,) = diagnosis.findings
+    assert "another mode that is only 0.0 lower" in finding.problem
+    # The rival is the mode with its features swapped, in the units of the data.
+    here, there = tree["point_estimate"]["means"], tree["rival_mode"]["means"]
+    np.testing.assert_allclose(
+        np.sort(here.values[:, ::-1], axis=0), np.sort(there.values, axis=0), atol=0.2
+    )
+
+
+def test_draws_that_are_better_than_the_mode(tree):
+    """As if EM had been stuck: the estimate is the worst of the draws."""
+    worst = tree["log_likelihood"]["x"].sum("obs_id").min()
+    estimate = tree["point_estimate"].to_dataset()
+    tree["point_estimate"] = estimate.assign(log_likelihood=float(worst))
+    findings = bg.diagnose(tree).findings
+    assert any("was not the mode" in finding.problem for finding in findings)
+
+
+def test_chains_that_never_moved_give_no_warning(tree):
+    posterior = tree["posterior"].to_dataset()
+    frozen = posterior.isel(draw=[0] * posterior.sizes["draw"]).assign_coords(
+        draw=posterior["draw"]
+    )
+    tree["posterior"] = frozen
+    assert not bg.diagnose(tree).passed
+
+
+@pytest.mark.parametrize("tree", [3, None, "tree", np.zeros(3), xr.Dataset()])
+def test_refuses_what_is_no_tree_in_words(tree):
+    with pytest.raises(bg.SchemaError, match=r"fit returned|no group"):
+        bg.diagnose(tree)
+    with pytest.raises(bg.SchemaError, match=r"fit returned|no group"):
+        bg.cluster(tree)

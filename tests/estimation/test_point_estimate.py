@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import bayesgmm as bg
-from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
+from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.parameters import MixtureParameters
 
 
@@ -22,7 +22,7 @@ def estimate_of(status: Status = Status.CONVERGED) -> PointEstimate:
         correlations,
     )
     trace = np.array([-20.0, -12.0, -10.0])
-    starts = Starts(np.array([-10.0, -10.05, -10.2, -np.inf]))
+    starts = Starts(np.array([-10.0, -10.05, -10.2, -np.inf]), np.array([0.0, 0.1, 0.2, np.inf]))
     return PointEstimate(parameters, -9.0, -10.0, trace, status, starts)
 
 
@@ -37,8 +37,10 @@ def test_parameters_are_at_hand():
 def test_starts_within_a_tenth_count_as_the_same_optimum():
     starts = estimate_of().starts
     assert starts.agreeing == 2
-    assert str(starts) == "2 of 4 starts reached this optimum, 1 collapsed"
-    assert str(Starts(np.array([-3.0]))) == "1 of 1 starts reached this optimum"
+    assert (
+        str(starts) == "2 of 4 starts reached this optimum, the next best is 0.2 lower, 1 collapsed"
+    )
+    assert str(Starts(np.array([-3.0]), np.zeros(1))) == "1 of 1 starts reached this optimum"
 
 
 @pytest.mark.parametrize("status", Status)
@@ -52,7 +54,7 @@ def test_the_status_is_said_in_words(status):
 def test_a_change_of_units_shifts_densities_and_nothing_else():
     estimate = estimate_of()
     parameters = dataclasses.replace(estimate.parameters, means=estimate.means * 2)
-    there = estimate.shifted(parameters, density=3.0, objective=5.0)
+    there = estimate.moved(lambda _: parameters, density=3.0, objective=5.0)
     assert there.log_likelihood == -6.0
     assert there.objective == -5.0
     assert np.array_equal(there.trace, estimate.trace + 5.0)
@@ -70,3 +72,23 @@ def test_an_estimate_cannot_be_changed():
 def test_the_names_are_public():
     assert bg.PointEstimate is PointEstimate
     assert bg.Status is Status
+
+
+def test_distance_does_not_see_labels_but_everything_else():
+    one = estimate_of().parameters
+    assert distance(one, one.reordered(np.array([1, 0]))) == 0.0
+    # One mean moved by two of its standard deviations in one of two features.
+    moved = dataclasses.replace(one, means=one.means + np.array([[2.0, 0.0], [0.0, 0.0]]))
+    assert distance(one, moved) == pytest.approx(np.sqrt(2.0))
+    wider = dataclasses.replace(one, scales=one.scales * np.e)
+    assert distance(one, wider) == pytest.approx(1.0)
+
+
+def test_equal_heights_at_different_places_are_rivals():
+    starts = Starts(np.array([-10.0, -10.0, -10.0, -np.inf]), np.array([0.0, 0.1, 3.0, np.inf]))
+    assert starts.agreeing == 2
+    assert starts.rival == 2
+    assert starts.rival_gap == 0.0
+    alone = Starts(np.array([-10.0, -10.05]), np.array([0.0, 0.2]))
+    assert alone.rival is None
+    assert alone.rival_gap == np.inf

@@ -57,3 +57,18 @@ def test_refuses_what_is_no_fit(tmp_path):
         bg.save(xr.DataTree(), tmp_path / "fit.nc")
     with pytest.raises(bg.DataError, match="no file"):
         bg.load(tmp_path / "missing.nc")
+
+
+def test_paths_that_cannot_be_written_or_read(tree, tmp_path):
+    with pytest.raises(bg.DataError, match="no folder"):
+        bg.save(tree, tmp_path / "nowhere" / "fit.nc")
+    with pytest.raises(bg.DataError, match="is a folder"):
+        bg.save(tree, tmp_path)
+    text = tmp_path / "table.csv"
+    text.write_text("a,b")
+    with pytest.raises(bg.SchemaError, match="not a netCDF file"):
+        bg.load(text)
+    for path in (None, 3):
+        with pytest.raises(bg.DataError, match="path of a file"):
+            bg.load(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["table.csv"]

@@ -7,7 +7,7 @@ import xarray as xr
 from jaxtyping import Int
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, RIVAL
 
 BY_WEIGHT = "weights"
 
@@ -36,7 +36,7 @@ def reorder(tree: xr.DataTree, order: Int[np.ndarray, " k"]) -> xr.DataTree:
     """
     groups = {
         name: node.to_dataset().isel({COMPONENT: order}).assign_coords({COMPONENT: node[COMPONENT]})
-        if COMPONENT in node.dims
+        if COMPONENT in node.dims and name != RIVAL
         else node.to_dataset()
         for name, node in tree.children.items()
     }
