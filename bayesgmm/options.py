@@ -24,7 +24,8 @@ def expect_between(owner: Any, name: str, low: float, high: float) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not low < value < high:
         raise SpecificationError(
-            f"{type(owner).__name__}: {name} must lie between {low} and {high}, not {value!r}."
+            f"{type(owner).__name__}: {name} must lie strictly between {low} and {high}, "
+            f"not {value!r}."
         )
 
 

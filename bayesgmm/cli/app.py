@@ -27,6 +27,7 @@ class EngineName(StrEnum):
     """The engines that can be asked for."""
 
     NUTS = "nuts"
+    GIBBS = "gibbs"
     ADVI = "advi"
 
 
@@ -89,11 +90,11 @@ def fit(
         CovarianceName, typer.Option(help="Structure of the covariance matrices.")
     ] = CovarianceName.FULL,
     engine: Annotated[
-        EngineName, typer.Option(help="nuts: the posterior; advi: a rough approximation.")
+        EngineName, typer.Option(help="nuts, gibbs: the posterior; advi: a rough approximation.")
     ] = EngineName.NUTS,
     draws: Annotated[int | None, typer.Option(help="Draws kept, from each chain.")] = None,
-    tune: Annotated[int | None, typer.Option(help="Warm-up of each chain (nuts).")] = None,
-    chains: Annotated[int | None, typer.Option(help="Number of chains (nuts).")] = None,
+    tune: Annotated[int | None, typer.Option(help="Warm-up of each chain (nuts, gibbs).")] = None,
+    chains: Annotated[int | None, typer.Option(help="Number of chains (nuts, gibbs).")] = None,
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same result.", min=0)
     ] = None,
@@ -128,4 +129,11 @@ def fit(
 
 
 def _names(listed: str) -> list[str]:
-    return [name.strip() for name in listed.split(",")]
+    from bayesgmm.errors import SpecificationError
+
+    names = [name.strip() for name in listed.split(",")]
+    if not all(names):
+        raise SpecificationError(
+            f"--columns takes names separated by commas, such as a,b; one is empty in {listed!r}."
+        )
+    return names

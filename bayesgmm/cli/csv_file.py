@@ -1,7 +1,9 @@
-"""From a CSV file and the names of columns to a data frame."""
+"""From a CSV file and the names of columns to a data frame, with remedies for a shell."""
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,26 +12,35 @@ import pandas as pd
 from bayesgmm.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 def read_csv(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     """Read these columns of a CSV file, or all of them.
 
+    Semicolons or tabs may stand for the commas.
+
     Raises
     ------
     DataError
-        If there is no such file or column, or the file is not CSV.
+        If there is no such file or column, the file is not CSV, or its first line does not give
+        every column a name of its own.
     """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; the name of a CSV file is needed.")
     if not path.is_file():
         raise DataError(f"There is no file {path}.")
     try:
-        table = pd.read_csv(path)
+        table = _read(path)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path} cannot be read as CSV: {error}. A line of names and then lines of numbers "
             "are expected, separated by commas."
         ) from error
+    if table.empty:
+        raise DataError(f"{path} has no rows below the names of its columns.")
     if columns is None:
         return table
     unknown = [name for name in columns if name not in table.columns]
@@ -40,16 +51,88 @@ def read_csv(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     return table[list(columns)]
 
 
-def hints(table: pd.DataFrame) -> list[str]:
-    """Say which options help where a table cannot be used as it is."""
-    found = []
+def expect_numbers(table: pd.DataFrame) -> None:
+    """Raise a ``DataError`` that names the columns with cells that are not numbers."""
     numeric = table.select_dtypes("number").columns
-    if 0 < len(numeric) < table.shape[1]:
-        found.append(f"Choose columns with --columns {','.join(map(str, numeric))}.")
-    if table.isna().any(axis=None):
-        found.append("Leave rows with missing cells out with --drop-missing.")
-    return found
+    others = [name for name in table.columns if name not in numeric]
+    if not others:
+        return
+    examples = ", ".join(f"{name!r} (for example {_odd_cell(table[name])!r})" for name in others)
+    remedy = f" Choose columns with --columns {','.join(numeric)}." if len(numeric) else ""
+    raise DataError(f"Numbers are needed in every column; not so in {examples}.{remedy}")
 
 
-def _listed(names: Sequence[str]) -> str:
+def expect_complete(table: pd.DataFrame) -> None:
+    """Raise a ``DataError`` that counts the rows with missing cells, by column."""
+    missing = table.isna()
+    count = int(missing.any(axis=1).sum())
+    if count == 0:
+        return
+    columns = ", ".join(f"{name!r} ({n})" for name, n in missing.sum().items() if n)
+    raise DataError(
+        f"{count} of {len(table)} rows {'has' if count == 1 else 'have'} missing cells, "
+        f"by column: {columns}. Leave such rows out with --drop-missing."
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    separator = _separator(path)
+    (header,) = _first_line(path, separator).to_numpy()
+    names = [name.strip() for name in header]
+    _expect_names(path, names)
+    table = pd.read_csv(path, sep=separator, skipinitialspace=True)
+    return table.rename(columns=str.strip)
+
+
+def _separator(path: Path) -> str:
+    """Return the comma, unless the first line has none and one of the others."""
+    # Quotes are kept, so that a separator inside of them does not count.
+    (line,) = _first_line(path, ",", quoting=csv.QUOTE_NONE).to_numpy()
+    if len(line) > 1:
+        return ","
+    found = [mark for mark in _OTHER_SEPARATORS if len(next(csv.reader(line, delimiter=mark))) > 1]
+    if len(found) > 1:
+        raise DataError(
+            f"The first line of {path} has {' and '.join(_OTHER_SEPARATORS.values())}; which of "
+            "them separate the columns? Write commas instead."
+        )
+    return found[0] if found else ","
+
+
+def _first_line(path: Path, separator: str, **options: int) -> pd.DataFrame:
+    return pd.read_csv(
+        path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False,
+        skipinitialspace=True, **options,
+    )  # fmt: skip
+
+
+def _expect_names(path: Path, names: Sequence[str]) -> None:
+    if all(_is_number(name) for name in names):
+        raise DataError(
+            f"The first line of {path} should name the columns; it holds numbers: "
+            f"{_listed(names[:3])}{', ...' if len(names) > 3 else ''}"
+        )
+    repeated = [name for name, count in Counter(names).items() if name and count > 1]
+    if repeated:
+        raise DataError(
+            f"Every column of {path} needs a name of its own; used more than once: "
+            f"{_listed(repeated)}."
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _odd_cell(column: pd.Series) -> str:
+    """Return the first cell that is not a number, or of truth values the first one."""
+    odd = column[column.notna() & pd.to_numeric(column, errors="coerce").isna()]
+    return str((odd if len(odd) else column).iloc[0])
+
+
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(repr(str(name)) for name in names)

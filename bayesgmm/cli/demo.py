@@ -10,8 +10,7 @@ from bayesgmm.examples import PENGUIN_MEASUREMENTS
 
 
 def run_demo(folder: Path, seed: int) -> None:
-    """Fit the penguins, show the posterior, and write it and its picture to a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Fit the penguins, show the posterior, and leave it and its picture in a folder."""
     out, picture = folder / "penguins.nc", folder / "penguins.png"
     expect_writable(out)
     expect_writable(picture, picture=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import bayesgmm as bg
-from bayesgmm.cli.csv_file import hints, read_csv
-from bayesgmm.cli.results import expect_writable, say, show, write
+from bayesgmm.cli.csv_file import expect_complete, expect_numbers, read_csv
+from bayesgmm.cli.results import expect_other_files, expect_writable, say, show, write
 from bayesgmm.engines.catalogue import ENGINES, engine_named
 from bayesgmm.errors import DataError, SpecificationError
 
@@ -61,18 +61,16 @@ def run_fit(request: Request) -> None:
     expect_writable(request.out)
     if request.figure is not None:
         expect_writable(request.figure, picture=True)
+    expect_other_files(request.data, request.out, request.figure)
     engine = _engine(request.engine, request.options)
     structure = STRUCTURES[request.covariance]()
     spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
     table = read_csv(request.data, request.columns)
+    expect_numbers(table)
     if request.drop_missing:
         table = _without_missing(table)
-    try:
-        tree = bg.fit(table, spec, engine=engine, random_seed=request.seed)
-    except DataError as error:
-        for hint in hints(table):
-            error.add_note(hint)
-        raise
+    expect_complete(table)
+    tree = bg.fit(table, spec, engine=engine, random_seed=request.seed)
     show(tree)
     write(tree, request.out, request.figure)
 
@@ -89,6 +87,9 @@ def _engine(name: str, options: Mapping[str, int | None]) -> Any:
 def _without_missing(table: Any) -> Any:
     complete = table.dropna()
     left_out = len(table) - len(complete)
+    if left_out and complete.empty:
+        raise DataError("Every row has missing cells; choose other columns with --columns.")
     if left_out:
-        say(f"{left_out} of {len(table)} rows have missing cells and are left out.")
+        verbs = ("has", "is") if left_out == 1 else ("have", "are")
+        say(f"{left_out} of {len(table)} rows {verbs[0]} missing cells and {verbs[1]} left out.")
     return complete

@@ -38,6 +38,19 @@ def expect_writable(path: Path, *, picture: bool = False) -> None:
         )
 
 
+def expect_other_files(data: Path, out: Path, picture: Path | None) -> None:
+    """Raise if writing would replace the data, or the picture the fit."""
+    for option, path in (("--out", out), ("--figure", picture)):
+        if path is not None and path.exists() and data.exists() and path.samefile(data):
+            raise SpecificationError(
+                f"{path} holds the data and would be overwritten; name another file with {option}."
+            )
+    if picture is not None and picture.resolve() == out.resolve():
+        raise SpecificationError(
+            f"The fit and its picture cannot both be {out}; name another file with --out."
+        )
+
+
 def show(tree: xr.DataTree, *, rows: str = "rows") -> None:
     """Print the table, the verdict on convergence, and how many rows are uncertain."""
     screen = console()

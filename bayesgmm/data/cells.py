@@ -29,11 +29,13 @@ def as_numbers(source: Source, feature_names: tuple[str, ...]) -> Float[np.ndarr
         if (complaint := _complaint(name, column)) is not None
     ]
     if complaints:
-        raise DataError(
-            f"Numbers are needed in every column. {' '.join(complaints)} "
-            "Leave such columns out, or convert those that do measure something, for example "
+        remedy = (
+            "Use the real and imaginary parts, or the magnitude, as features."
+            if any(np.iscomplexobj(column.cells) for column in source.columns)
+            else "Leave such columns out, or convert those that do measure something, for example "
             "with X.astype(float)."
         )
+        raise DataError(f"Numbers are needed in every column. {' '.join(complaints)} {remedy}")
     return np.stack([column.cells.astype(np.float64) for column in source.columns], axis=1)
 
 
@@ -43,8 +45,9 @@ def _complaint(name: str, column: Column) -> str | None:
     if not others:
         return None
     return (
-        f"Column {name!r} has type {column.kind}: {len(others)} of {len(column.cells)} cells are "
-        f"not numbers, for example {_shown(others[0])}."
+        f"Column {name!r} has type {column.kind}: {len(others)} of {len(column.cells)} cells "
+        f"{'is' if len(others) == 1 else 'are'} not {'a number' if len(others) == 1 else 'numbers'}"
+        f", for example {_shown(others[0])}."
     )
 
 
@@ -81,7 +84,8 @@ def expect_finite(
     columns = ", ".join(f"{name!r} ({count})" for name, count in counts if count)
     trouble, remedy = _trouble_and_remedy(values[unusable])
     raise DataError(
-        f"{rows.size} of {len(values)} rows have {trouble}, in the columns {columns}; "
+        f"{rows.size} of {len(values)} rows {'has' if rows.size == 1 else 'have'} {trouble}, "
+        f"by column: {columns}; "
         f"{_first_labels(row_names[rows])}. Every cell must be a finite number. {remedy}"
     )
 
@@ -102,7 +106,8 @@ def _trouble_and_remedy(cells: np.ndarray) -> tuple[str, str]:
 
 def _first_labels(labels: np.ndarray, limit: int = 5) -> str:
     shown = ", ".join(str(label) for label in labels[:limit])
-    return f"row{'s' if len(labels) > 1 else ''} {shown}{', ...' if len(labels) > limit else ''}"
+    more = f" and {len(labels) - limit} more" if len(labels) > limit else ""
+    return f"row{'s' if len(labels) > 1 else ''} {shown}{more}"
 
 
 def expect_variation(

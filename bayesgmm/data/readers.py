@@ -7,9 +7,10 @@ reading a numpy array imports no data frame library.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,8 +97,9 @@ def _unmasked(X: np.ma.MaskedArray) -> np.ndarray:
     if mask.any():
         n_masked = int(mask.reshape(len(X), -1).any(axis=1).sum())
         raise DataError(
-            f"{n_masked} of {len(X)} rows have masked cells; every cell must be a number. "
-            "Drop these rows, for example with numpy.ma.compress_rows(X)."
+            f"{n_masked} of {len(X)} rows {'has' if n_masked == 1 else 'have'} masked cells; "
+            "every cell must be a number. Drop these rows, for example with "
+            "numpy.ma.compress_rows(X)."
         )
     return X.data
 
@@ -190,7 +192,13 @@ def _duplicates(names: Iterable[Any]) -> DataError:
 
 
 def _unknown_kind(X: Any) -> DataError:
-    if hasattr(X, "collect"):
+    if X is None:
+        remedy = "Did a function that should return the table return nothing?"
+    elif isinstance(X, str | os.PathLike):
+        remedy = "If it names a file, read it first, for example with pandas.read_csv(X)."
+    elif isinstance(X, Mapping):
+        remedy = "Convert it first with pandas.DataFrame(X)."
+    elif hasattr(X, "collect"):
         remedy = "It is not computed yet: call X.collect() first."
     elif hasattr(X, "toarray"):
         remedy = "It is sparse: call X.toarray() first."
@@ -198,8 +206,12 @@ def _unknown_kind(X: Any) -> DataError:
         remedy = "Convert it first, for example with numpy.asarray(X) or pandas.DataFrame(X)."
     return DataError(
         "Expected a numpy array, a list of rows, a pandas, polars or pyarrow table, or an xarray "
-        f"object; got {type(X).__module__}.{type(X).__qualname__}. {remedy}"
+        f"object; got {_kind_of(X)}. {remedy}"
     )
+
+
+def _kind_of(X: Any) -> str:
+    return "None" if X is None else f"{type(X).__module__}.{type(X).__qualname__}"
 
 
 def expect_distinct(names: Sequence[str]) -> None:

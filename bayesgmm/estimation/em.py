@@ -30,7 +30,7 @@ class EM:
     ----------
     objective : {"posterior", "likelihood"}, default "posterior"
         The mode of the posterior (MAP), or maximum likelihood without any prior.
-    n_starts : int, default 10
+    n_starts : int, default 20
         Number of starting points.
     start : {"mixed", "k-means++", "random"}, default "mixed"
         How starting points are found: from clusters of k-means, from rows picked at random, or
@@ -55,12 +55,12 @@ class EM:
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> bg.EM(objective="likelihood", n_starts=20).n_starts
-    20
+    >>> bg.EM(objective="likelihood", n_starts=50).n_starts
+    50
     """
 
     objective: Goal = "posterior"
-    n_starts: int = 10
+    n_starts: int = 20
     start: StartMethod = "mixed"
     tolerance: float = 1e-9
     max_iterations: int = 2000

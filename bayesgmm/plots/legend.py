@@ -22,7 +22,8 @@ def legend_entries(
         look = {"linewidth": 1.4, "linestyle": DASHES, "color": INK}
         kinds.append(_line("posterior predictive density", **look))
     count = int(view.uncertain.sum())
-    kinds.append(_ring(f"assigned with less than {certainty:.0%} certainty ({count})"))
+    doubt = f"assigned with less than {certainty:.0%} certainty ({count})"
+    kinds.append(_ring(doubt) if ellipses else _tick(doubt))
     return [*_components(view), *kinds]
 
 
@@ -55,3 +56,7 @@ def _ring(label: str) -> Line2D:
         [], [], linestyle="none", marker="o", markersize=6.8, markerfacecolor="none",
         markeredgecolor=INK, markeredgewidth=0.9, label=label,
     )  # fmt: skip
+
+
+def _tick(label: str) -> Line2D:
+    return Line2D([], [], linestyle="none", marker="|", markersize=9, color=INK, label=label)

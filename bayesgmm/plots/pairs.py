@@ -10,8 +10,8 @@ import numpy as np
 from bayesgmm.errors import SpecificationError
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import legend_entries
-from bayesgmm.plots.palette import component_style
-from bayesgmm.plots.panels import draw_pair, draw_single, ring
+from bayesgmm.plots.palette import INK, component_style
+from bayesgmm.plots.panels import draw_pair, draw_single
 from bayesgmm.plots.view import ClusterView
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def plot_clusters(
     the given certainty wear a ring. Every component is drawn as the ellipse that holds ``share``
     of it, at the posterior mean and, thinly, in some posterior draws. Two features make one
     panel, more make a matrix with the marginal densities on its diagonal, and one feature makes
-    a histogram with densities.
+    a histogram with densities, where dark ticks below the axis take the place of rings.
 
     Parameters
     ----------
@@ -93,7 +93,10 @@ def _one_feature(view: ClusterView, certainty: float) -> Drawing:
     (feature,) = view.features
     draw_single(axes, view, feature, n_ticks=_MANY_TICKS)
     _rug(axes, view, feature)
-    axes.set_xlabel(feature)
+    axes.set_xlabel(feature, parse_math=False)
+    axes.yaxis.set_visible(True)
+    axes.set_yticks([])
+    axes.set_ylabel("density")
     _legend_below(figure, view, certainty, ellipses=False)
     return figure
 
@@ -103,8 +106,8 @@ def _one_pair(view: ClusterView, certainty: float) -> Drawing:
     axes = figure.add_subplot()
     across, up = view.features
     draw_pair(axes, view, across, up, n_ticks=_MANY_TICKS)
-    axes.set_xlabel(across)
-    axes.set_ylabel(up)
+    axes.set_xlabel(across, parse_math=False)
+    axes.set_ylabel(up, parse_math=False)
     _legend_below(figure, view, certainty, ellipses=True)
     return figure
 
@@ -132,17 +135,17 @@ def _matrix(view: ClusterView, certainty: float) -> Drawing:
 def _label_outer(axes: Axes, view: ClusterView, row: int, column: int) -> None:
     """Write names and numbers along the left and the bottom of the matrix only."""
     if row == len(view.features) - 1:
-        axes.set_xlabel(view.features[column])
+        axes.set_xlabel(view.features[column], parse_math=False)
     else:
         axes.tick_params(labelbottom=False)
     if column == 0 and row > 0:
-        axes.set_ylabel(view.features[row])
+        axes.set_ylabel(view.features[row], parse_math=False)
     else:
         axes.tick_params(labelleft=False)
 
 
 def _rug(axes: Axes, view: ClusterView, feature: str) -> None:
-    """Put every row on the axis below a density."""
+    """Put every row on the axis below a density, and doubtful ones once more, dark, below that."""
     values = view.rows(feature)[:, 0]
     height = -0.04 * axes.get_ylim()[1]
     for place in range(len(view.components)):
@@ -150,8 +153,9 @@ def _rug(axes: Axes, view: ClusterView, feature: str) -> None:
         colour = component_style(place).colour
         axes.plot(members, np.full(members.size, height), "|", color=colour, markersize=9)
     doubtful = values[view.uncertain]
-    ring(axes, np.column_stack([doubtful, np.full(doubtful.size, height)]))
-    axes.set_ylim(bottom=2.2 * height)
+    # Rings, as around points, would run into each other along a line.
+    axes.plot(doubtful, np.full(doubtful.size, 2.2 * height), "|", color=INK, markersize=9)
+    axes.set_ylim(bottom=3.4 * height)
 
 
 def _legend_below(figure: Drawing, view: ClusterView, certainty: float, *, ellipses: bool) -> None:
@@ -164,6 +168,6 @@ def _legend_below(figure: Drawing, view: ClusterView, certainty: float, *, ellip
 def _expect_options(certainty: float, share: float, n_draws: int) -> None:
     for name, value in (("certainty", certainty), ("share", share)):
         if not isinstance(value, float) or not 0 < value < 1:
-            raise SpecificationError(f"{name} must lie between 0 and 1, not {value!r}.")
+            raise SpecificationError(f"{name} must lie strictly between 0 and 1, not {value!r}.")
     if not isinstance(n_draws, int | np.integer) or isinstance(n_draws, bool) or n_draws < 1:
         raise SpecificationError(f"n_draws must be a whole number of at least 1, not {n_draws!r}.")

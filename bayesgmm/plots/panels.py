@@ -32,7 +32,7 @@ def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: i
         _scatter(axes, rows[view.places == place], style, crowding=_crowding(len(rows)))
         _spread(axes, drawn[place], style)
         axes.plot(*mean[place].T, color=style.colour, linewidth=1.8, path_effects=[edge], zorder=4)
-    ring(axes, rows[view.uncertain])
+    _ring(axes, rows[view.uncertain])
     axes.set_xlim(view.limits(across))
     axes.set_ylim(view.limits(up))
     _finish(axes, n_ticks)
@@ -57,7 +57,7 @@ def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) ->
     axes.spines["left"].set_visible(False)
 
 
-def ring(axes: Axes, rows: np.ndarray) -> None:
+def _ring(axes: Axes, rows: np.ndarray) -> None:
     """Put a dark ring around rows."""
     axes.scatter(
         *rows.T, s=_RING_AREA, facecolors="none", edgecolors=INK, linewidths=0.9, zorder=5

@@ -15,8 +15,12 @@ Hyperparameter = float | tuple[float, ...] | None
 Given = float | Sequence[float] | np.ndarray | None
 
 
-def checked(owner: str, name: str, value: Given, *, positive: bool = True) -> Hyperparameter:
+def checked(
+    owner: str, name: str, value: Given, *, positive: bool = True, each: str | None = "feature"
+) -> Hyperparameter:
     """Return a hyperparameter as a float, a tuple of floats or ``None``.
+
+    ``each`` is what there may be one number for; with ``None`` there must be a single number.
 
     Raises
     ------
@@ -26,7 +30,8 @@ def checked(owner: str, name: str, value: Given, *, positive: bool = True) -> Hy
     if value is None:
         return None
     wanted = "a positive number" if positive else "a finite number"
-    message = f"{owner}: {name} must be {wanted}, or one per feature, not {value!r}."
+    choice = f", or one per {each}" if each else ""
+    message = f"{owner}: {name} must be {wanted}{choice}, not {value!r}."
     if isinstance(value, bool | str):
         raise SpecificationError(message)
     try:
@@ -34,17 +39,16 @@ def checked(owner: str, name: str, value: Given, *, positive: bool = True) -> Hy
     except (TypeError, ValueError) as error:
         raise SpecificationError(message) from error
     valid = np.isfinite(numbers) & ((numbers > 0) | (not positive))
-    if numbers.ndim > 1 or numbers.size == 0 or not valid.all():
+    if numbers.ndim > (1 if each else 0) or numbers.size == 0 or not valid.all():
         raise SpecificationError(message)
     return float(numbers) if numbers.ndim == 0 else tuple(numbers.tolist())
 
 
 def checked_number(owner: str, name: str, value: float) -> float:
     """Return a hyperparameter that must be one positive number."""
-    number = checked(owner, name, value)
-    if not isinstance(number, float):
-        raise SpecificationError(f"{owner}: {name} must be one positive number, not {value!r}.")
-    return number
+    if value is None:
+        raise SpecificationError(f"{owner}: {name} must be a positive number, not None.")
+    return checked(owner, name, value, each=None)
 
 
 def expanded(owner: str, name: str, value: Hyperparameter, size: int) -> np.ndarray:

@@ -81,14 +81,15 @@ class MixtureSpec:
                 f"n_components must be a whole number of at least 1, not {count!r}."
             )
         object.__setattr__(self, "n_components", int(count))
-        for name, kind in (
-            ("weights", Dirichlet),
-            ("means", NormalMeans),
-            ("covariances", CovarianceStructure),
+        for name, kind, example in (
+            ("weights", Dirichlet, "Dirichlet(1.0)"),
+            ("means", NormalMeans, "NormalMeans()"),
+            ("covariances", CovarianceStructure, "Full() or Tied()"),
         ):
             if not isinstance(getattr(self, name), kind):
                 raise SpecificationError(
-                    f"{name} must be a {kind.__name__}, not {getattr(self, name)!r}."
+                    f"{name} must be a {kind.__name__} such as {example}, "
+                    f"not {getattr(self, name)!r}."
                 )
         self.weights.expanded(self.n_components)
 

@@ -45,9 +45,13 @@ class Dirichlet:
 
     def __post_init__(self) -> None:
         if self.concentration is None:
-            raise SpecificationError("Dirichlet: concentration must be a positive number.")
+            raise SpecificationError(
+                "Dirichlet: concentration must be a positive number, not None."
+            )
         object.__setattr__(
-            self, "concentration", checked("Dirichlet", "concentration", self.concentration)
+            self,
+            "concentration",
+            checked("Dirichlet", "concentration", self.concentration, each="component"),
         )
 
     def __str__(self) -> str:

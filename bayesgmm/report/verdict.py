@@ -47,6 +47,6 @@ def uncertainty_line(tree: xr.DataTree, *, rows: str = "rows", certainty: float 
     certainties = cluster(tree)["certainty"]
     count = int((certainties < certainty).sum())
     return (
-        f"{count} of {certainties.size} {rows} are assigned with less than "
-        f"{certainty:.0%} certainty."
+        f"{count} of {certainties.size} {rows} {'is' if count == 1 else 'are'} assigned with less "
+        f"than {certainty:.0%} certainty."
     )

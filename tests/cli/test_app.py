@@ -59,6 +59,7 @@ def test_version():
 
 
 def test_demo_fits_the_penguins_and_leaves_two_files(tmp_path):
+    (tmp_path / "new").mkdir()
     result = run("demo", "--out-dir", tmp_path / "new")
     assert result.exit_code == 0, result.output
     assert result.stdout.count("standard deviation") == 1
@@ -70,6 +71,13 @@ def test_demo_fits_the_penguins_and_leaves_two_files(tmp_path):
     tree = bg.load(tmp_path / "new" / "penguins.nc")
     assert tuple(tree["posterior"]["feature"].values) == PENGUIN_MEASUREMENTS
     assert tree.identical(bg.example_fit())  # seed 1 is the default of both
+
+
+def test_demo_makes_no_folders(tmp_path):
+    result = run("demo", "--out-dir", tmp_path / "no" / "such")
+    assert result.exit_code == 2
+    assert "There is no folder" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_fit_shows_and_keeps_a_fit(here):
@@ -96,6 +104,33 @@ def test_fit_is_what_python_gives(here):
     assert bg.load("cli.nc").identical(tree)
 
 
+def test_gibbs_takes_the_options_of_chains(here):
+    result = run("fit", "bills.csv", *QUICK, "--engine", "gibbs")
+    assert result.exit_code == 0, result.output
+    posterior = bg.load("bills.nc")["posterior"]
+    assert (posterior.sizes["chain"], posterior.sizes["draw"]) == (2, 60)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("bills.csv", ["--out", "bills.csv"], "name another file with --out"),
+        ("bills.csv", ["--out", "link.csv"], "name another file with --out"),
+        ("bills.png", ["--figure", "./bills.png"], "name another file with --figure"),
+        ("bills.nc", [], "name another file with --out"),
+        ("bills.csv", ["--out", "x.png", "--figure", "x.png"], "cannot both be x.png"),
+    ],
+)
+def test_no_file_is_written_over_the_data_or_another(here, source, options, message):
+    content = (here / "bills.csv").read_bytes()
+    (here / source).write_bytes(content)
+    (here / "link.csv").symlink_to(here / "bills.csv")
+    result = run("fit", source, *QUICK, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert (here / source).read_bytes() == content
+
+
 def test_rows_with_missing_cells_are_left_out_when_asked(here):
     wanted = ["fit", "penguins.csv", *QUICK, "--columns", "bill_length_mm, body_mass_g"]
     refused = run(*wanted)
@@ -113,6 +148,9 @@ def test_rows_with_missing_cells_are_left_out_when_asked(here):
         (["nowhere.csv", "-k", "2"], "There is no file nowhere.csv"),
         (["bills.csv", "-k", "2", "--columns", "wing"], "has no column 'wing'. It has 'bill_len"),
         (["penguins.csv", "-k", "2"], "--columns bill_length_mm,bill_depth_mm,flipper_length_mm"),
+        ([".", "-k", "2"], ". is a folder"),
+        (["bills.csv", "-k", "2", "--columns", ""], "one is empty in ''"),
+        (["bills.csv", "-k", "2", "--columns", "a,"], "one is empty in 'a,'"),
         (["bills.csv", "-k", "0"], "n_components must be a whole number of at least 1, not 0"),
         (["bills.csv", "-k", "2", "--draws", "0"], "draws must be a whole number"),
         (["bills.csv", "-k", "2", "--engine", "advi", "--chains", "2"], "advi has no --chains"),

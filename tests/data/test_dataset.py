@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -193,7 +194,7 @@ REFUSED = {
         ["'species'", "String", "3 of 3", "'Adelie'", "Leave"],
     ),
     "text in polars": (pl.DataFrame({"s": ["u", "v"]}), ["'s'", "String", "'u'"]),
-    "text in a list": ([[1.0, "u"], [2.0, 3.0]], ["'x1'", "1 of 2", "'u'"]),
+    "text in a list": ([[1.0, "u"], [2.0, 3.0]], ["'x1'", "1 of 2 cells is not a number", "'u'"]),
     "text in an array": (np.array([["1", "2"]]), ["'x0'", "'x1'", "'1'"]),
     "one cell of text": (
         named(a=np.array([1, "u", 3], dtype=object)),
@@ -203,12 +204,12 @@ REFUSED = {
     "dates": (named(a=pd.date_range("2020-01-01", periods=3)), ["'a'", "Datetime", "2020-01-01"]),
     "truth values": (named(a=[True, False]), ["'a'", "Boolean", "True", "astype(float)"]),
     "an array of truth values": (np.array([True, False]), ["'x0'", "bool"]),
-    "complex": (np.array([1 + 2j, 3.0]), ["'x0'", "complex128"]),
+    "complex": (np.array([1 + 2j, 3.0]), ["'x0'", "complex128", "imaginary parts"]),
     "records": (np.array([(1.0, 2.0)], dtype=[("a", float), ("b", float)]), ["'x0'"]),
     "nested": (pl.DataFrame({"a": [[1.0], [2.0]]}), ["'a'", "List"]),
     "NaN": (
         pd.DataFrame({"a": [1.0, np.nan, 3.0], "b": [4.0, 5.0, 7.0]}, index=["p", "q", "r"]),
-        ["1 of 3 rows", "NaN", "'a' (1)", "row q", "dropna"],
+        ["1 of 3 rows has", "NaN", "'a' (1)", "row q", "dropna"],
     ),
     "missing in polars": (pl.DataFrame({"a": [1, None, 3]}), ["1 of 3 rows", "'a' (1)", "row 1"]),
     "missing in pandas": (
@@ -217,10 +218,10 @@ REFUSED = {
     ),
     "None in a list": ([[1.0], [None]], ["1 of 2 rows", "'x0' (1)"]),
     "infinite": ([1.0, np.inf, np.nan], ["2 of 3 rows", "infinite", "rows 1, 2", "isfinite"]),
-    "many rows": (np.full(9, np.nan), ["9 of 9", "rows 0, 1, 2, 3, 4, ..."]),
+    "many rows": (np.full(9, np.nan), ["9 of 9", "rows 0, 1, 2, 3, 4 and 4 more. Every"]),
     "huge": ([1.0, 1e101], ["1 of 2 rows", "1e+100", "another unit"]),
     "tiny": ([0.0, 1e-101], ["standard deviation", "another unit"]),
-    "masked": (np.ma.array(VALUES, mask=VALUES == 30.0), ["1 of 3 rows", "masked"]),
+    "masked": (np.ma.array(VALUES, mask=VALUES == 30.0), ["1 of 3 rows has", "masked"]),
     "constant": (named(a=[1.0, 2.0], b=[7.5, 7.5]), ["'b'", "constant", "7.5", "leave it out"]),
     "duplicate names": (
         pd.DataFrame(VALUES, columns=["a", "a"]),
@@ -241,7 +242,9 @@ REFUSED = {
     "empty Dataset": (xr.Dataset(), ["no columns"]),
     "ragged list": ([[1.0, 2.0], [3.0]], ["same length"]),
     "a dictionary": ({"a": [1.0, 2.0]}, ["builtins.dict", "pandas.DataFrame(X)"]),
-    "a string": ("data.csv", ["builtins.str"]),
+    "a string": ("data.csv", ["builtins.str", "pandas.read_csv"]),
+    "a path": (Path("data.csv"), ["Path", "pandas.read_csv"]),
+    "None": (None, ["got None", "return nothing"]),
     "a lazy frame": (pl.DataFrame(COLUMNS).lazy(), ["LazyFrame", "collect()"]),
 }
 

@@ -45,7 +45,7 @@ def test_the_objective_never_decreases(structure, goal, table):
 def mode_of(structure: str, prior: str, table: str, goal: str, *, n_components: int = 2):
     """Return a mode to many digits, and the objective by SciPy around it."""
     dataset, spec = scaled(TABLES[table]), spec_of(structure, prior, n_components=n_components)
-    solver = bg.EM(goal, n_starts=10, tolerance=1e-14, max_iterations=20_000)
+    solver = bg.EM(goal, n_starts=20, tolerance=1e-14, max_iterations=20_000)
     estimate = solver.run(spec, dataset, seed=1)
     if goal == "likelihood":
         spec = without_shrinkage(spec)

@@ -98,6 +98,32 @@ def test_one_feature_makes_a_histogram_with_densities(tree):
     assert bars == pytest.approx(1.0)
 
 
+def test_one_feature_has_a_named_density_and_dark_ticks_for_doubtful_rows(tree):
+    figure = bg.plot_clusters(tree, ["body_mass_g"])
+    (axes,) = figure.axes
+    assert axes.get_ylabel() == "density"
+    assert axes.yaxis.get_visible()
+    assert scatters(axes) == []
+    doubtful = bg.cluster(tree)["certainty"].values < 0.9
+    expected = tree["observed_data"]["x"].sel(feature="body_mass_g").values[doubtful]
+    np.testing.assert_array_equal(axes.lines[-1].get_xdata(), expected)
+    mark = figure.legends[0].get_lines()[-1]
+    assert mark.get_marker() == "|"
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 3])
+def test_names_of_features_are_not_read_as_mathematics(tree, n_features):
+    names = list(tree["posterior"]["feature"].values[:n_features])
+    odd = [rf"$\foo{place}$" for place in range(n_features)]
+    renamed = dict(zip(names, odd, strict=True))
+    table = tree["observed_data"]["x"].sel(feature=names).to_pandas().rename(columns=renamed)
+    quick = bg.NUTS(draws=20, tune=50, chains=2)
+    named = bg.fit(table, bg.MixtureSpec(2), engine=quick, random_seed=1, progress=False)
+    figure = bg.plot_clusters(named)
+    figure.draw_without_rendering()
+    assert figure.axes[-1].get_xlabel() == odd[n_features - 1 if n_features != 2 else 0]
+
+
 def test_notebooks_can_show_it_and_pyplot_does_not_know_it(pair):
     assert pair._repr_png_().startswith(b"\x89PNG")
     pyplot = sys.modules.get("matplotlib.pyplot")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 import bayesgmm as bg
 from bayesgmm.report.verdict import convergence_lines, uncertainty_line
 
@@ -25,3 +27,9 @@ def test_counts_rows_below_the_certainty():
         count = int((certainty < limit).sum())
         line = uncertainty_line(tree, rows="birds", certainty=limit)
         assert line == f"{count} of 342 birds are assigned with less than {limit:.0%} certainty."
+
+
+def test_one_row_is_assigned():
+    tree = bg.example_fit()
+    limit = float(np.sort(bg.cluster(tree)["certainty"].values)[:2].mean())
+    assert uncertainty_line(tree, certainty=limit).startswith("1 of 342 rows is assigned")

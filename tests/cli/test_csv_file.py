@@ -1,0 +1,68 @@
+"""Which CSV files are read, and what is said of the others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesgmm.cli.csv_file import expect_complete, expect_numbers, read_csv
+from bayesgmm.errors import DataError
+
+READ = {
+    "commas": "a,b\n1,2\n3,4\n",
+    "semicolons": "a;b\n1;2\n3;4\n",
+    "tabs": "a\tb\n1\t2\n3\t4\n",
+    "blanks": " a , b \n1 , 2\n3, 4\n",
+    "quotes after blanks": '"a", "b"\n1, 2\n3, 4\n',
+    "quotes and semicolons": '"a";"b"\n1;2\n3;4\n',
+    "byte order mark": "\ufeffa,b\n1,2\n3,4\n",
+}
+REFUSED = {
+    "a,a\n1,2\n": "more than once: 'a'",
+    "a,b, a\n1,2,3\n": "more than once: 'a'",
+    "1.5,2\n3,4\n": "The first line of .* should name the columns; it holds numbers: '1.5', '2'",
+    "a;b\tc\n1;2\t3\n": "has semicolons and tabs; which",
+    "a,b\n": "no rows below the names",
+}
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "table.csv"
+
+
+@pytest.mark.parametrize("text", READ.values(), ids=READ)
+def test_files_are_read_alike(file, text):
+    file.write_text(text, encoding="utf-8")
+    table = read_csv(file, ["b", "a"])
+    assert list(table.columns) == ["b", "a"]
+    np.testing.assert_array_equal(table, [[2, 1], [4, 3]])
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED.items())
+def test_files_without_proper_names_are_refused(file, text, message):
+    file.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_csv(file, None)
+
+
+def test_a_separator_within_quotes_is_part_of_a_name(file):
+    file.write_text('"a;b"\n1\n2\n')
+    assert list(read_csv(file, None).columns) == ["a;b"]
+
+
+def test_a_name_that_is_a_number_beside_one_that_is_not_is_a_name(file):
+    file.write_text("bird,2007\n1,2\n3,4\n")
+    assert list(read_csv(file, None).columns) == ["bird", "2007"]
+
+
+def test_remedies_are_those_of_the_shell():
+    table = pd.DataFrame({"a": [1.0, np.nan], "s": ["1", "?"], "t": [True, False], "b": [1, 2]})
+    message = r"'s' \(for example '\?'\), 't' \(.*'True'\).*--columns a,b\."
+    with pytest.raises(DataError, match=message):
+        expect_numbers(table)
+    with pytest.raises(DataError, match=r"1 of 2 rows has .*'a' \(1\).*--drop-missing"):
+        expect_complete(table)
+    expect_numbers(table[["a", "b"]])
+    expect_complete(table[["b"]])
