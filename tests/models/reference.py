@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from functools import singledispatch
-
 import numpy as np
 import pymc as pm
 from pytensor.compile.mode import Mode
 from scipy import special, stats
 
 from bayesgmm.models.mixture import declare_model
-from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
 from bayesgmm.priors.spec import MixtureSpec
+from tests.references.density import joint_log_densities, scale_distribution
+from tests.references.density import lkj_log_density as lkj_log_density_of_matrix
 
 FAST = Mode(linker="py", optimizer="fast_compile")
 """Compiles in a second what numba compiles in a minute."""
@@ -70,55 +68,16 @@ def log_density(spec: MixtureSpec, values: np.ndarray, point: dict[str, np.ndarr
 def row_log_density(
     values: np.ndarray, weights: np.ndarray, means: np.ndarray, covariances: np.ndarray
 ) -> np.ndarray:
-    joint = [
-        np.log(weight) + stats.multivariate_normal(mean, covariance).logpdf(values)
-        for weight, mean, covariance in zip(weights, means, covariances, strict=True)
-    ]
-    return special.logsumexp(joint, axis=0)
-
-
-@singledispatch
-def scale_distribution(prior):
-    raise NotImplementedError
-
-
-@scale_distribution.register
-def _(prior: HalfNormal):
-    return stats.halfnorm(scale=prior.scale)
-
-
-@scale_distribution.register
-def _(prior: LogNormal):
-    return stats.lognorm(s=prior.scale, scale=np.exp(prior.loc))
-
-
-@scale_distribution.register
-def _(prior: Exponential):
-    return stats.expon(scale=1 / np.asarray(prior.rate))
-
-
-@scale_distribution.register
-def _(prior: Gamma):
-    return stats.gamma(prior.shape, scale=1 / np.asarray(prior.rate))
-
-
-@scale_distribution.register
-def _(prior: InverseGamma):
-    return stats.invgamma(prior.shape, scale=prior.scale)
+    return special.logsumexp(joint_log_densities(values, weights, means, covariances), axis=1)
 
 
 def lkj_log_density(cholesky: np.ndarray, eta: float) -> np.ndarray:
     """Return the LKJ log density with respect to the entries of the factor below its diagonal.
 
-    The normaliser of p(C) is equation 16 of Lewandowski, Kurowicka & Joe (2009); the Jacobian of
-    the map from factor to matrix is the product of L_jj^(d - j), j counted from one.
+    The Jacobian of the map from factor to matrix is the product of L_jj^(d - j), j counted from
+    one; the density at the identity is the normaliser.
     """
     d = cholesky.shape[-1]
-    log_normaliser = 0.0
-    for k in range(1, d):
-        half = eta + (d - k - 1) / 2
-        log_normaliser += (2 * eta - 2 + d - k) * (d - k) * math.log(2)
-        log_normaliser += (d - k) * special.betaln(half, half)
     log_diagonal = np.log(np.diagonal(cholesky, axis1=-2, axis2=-1))
-    jacobian = (d - np.arange(1, d + 1)) * log_diagonal
-    return (jacobian + 2 * (eta - 1) * log_diagonal).sum(axis=-1) - log_normaliser
+    exponents = d - np.arange(1, d + 1) + 2 * (eta - 1)
+    return (exponents * log_diagonal).sum(axis=-1) + lkj_log_density_of_matrix(np.eye(d), eta)

@@ -6,7 +6,8 @@ from numpy.testing import assert_allclose
 from bayesgmm.errors import SpecificationError
 from bayesgmm.models.scales import declare_scale
 from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
-from tests.models.reference import FAST, scale_distribution
+from tests.models.reference import FAST
+from tests.references.density import scale_distribution
 
 PRIORS = [
     HalfNormal(2.0),

@@ -16,6 +16,7 @@ from bayesgmm.numerics.kernels.rows import (
     add_diagonal_statistics,
     add_full_statistics,
     diagonal_log_densities,
+    find_largest,
     full_log_densities,
     load_tile,
 )
@@ -38,12 +39,7 @@ def uniform(seed, counter):
 def _allocate(log_densities, rows, seed, start, total, largest):
     """Replace log densities by zeros and a one, drawn with their probabilities."""
     n_components = log_densities.shape[0]
-    for row in range(rows):
-        largest[row] = log_densities[0, row]
-        total[row] = 0.0
-    for component in range(1, n_components):
-        for row in range(rows):
-            largest[row] = max(largest[row], log_densities[component, row])
+    find_largest(log_densities, rows, largest, total)
     for component in range(n_components):
         for row in range(rows):
             value = math.exp(log_densities[component, row] - largest[row])

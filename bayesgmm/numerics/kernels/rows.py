@@ -69,15 +69,21 @@ def diagonal_log_densities(tile, rows, constants, means, factors, log_densities)
 
 
 @compiled
-def _normalize(log_densities, rows, largest, total):
-    """Turn log densities into responsibilities in place; return the sum of their log-sum-exp."""
-    n_components = log_densities.shape[0]
+def find_largest(log_densities, rows, largest, total):
+    """Write the largest log density of every row, and a total of zero to begin with."""
     for row in range(rows):
         largest[row] = log_densities[0, row]
         total[row] = 0.0
-    for component in range(1, n_components):
+    for component in range(1, log_densities.shape[0]):
         for row in range(rows):
             largest[row] = max(largest[row], log_densities[component, row])
+
+
+@compiled
+def _normalize(log_densities, rows, largest, total):
+    """Turn log densities into responsibilities in place; return the sum of their log-sum-exp."""
+    n_components = log_densities.shape[0]
+    find_largest(log_densities, rows, largest, total)
     for component in range(n_components):
         for row in range(rows):
             value = math.exp(log_densities[component, row] - largest[row])
