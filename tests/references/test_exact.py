@@ -40,7 +40,9 @@ ENGINES = {
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("prior", SCALE_PRIORS)
+@pytest.mark.parametrize(
+    "prior", ["inverse-gamma", pytest.param("log-normal", marks=pytest.mark.slow)]
+)
 def test_label_free_quantities_are_the_exact_ones(prior, engine):
     ours, distribution = SCALE_PRIORS[prior]
     spec = bg.MixtureSpec(

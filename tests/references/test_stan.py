@@ -39,7 +39,7 @@ ENGINES = {
 }
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["nuts", pytest.param("gibbs", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("run", "data", "n_components"), RUNS)
 def test_posterior_moments_are_those_of_stan(run, data, n_components, engine):
     stan = stan_moments(run)
