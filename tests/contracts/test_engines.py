@@ -26,7 +26,14 @@ def fitted(rows: np.ndarray, engine: object, **options: object) -> xr.DataTree:
     return bg.fit(rows, spec, engine=engine, random_seed=11, progress=False, **options)
 
 
-@pytest.fixture(scope="module", params=ENGINES, ids=list(ENGINES))
+# Full-rank ADVI differs from mean-field in one class of PyMC, and compiles for long.
+EVERY_ENGINE = [
+    pytest.param(name, marks=pytest.mark.slow if name == "advi-fullrank" else ())
+    for name in ENGINES
+]
+
+
+@pytest.fixture(scope="module", params=EVERY_ENGINE)
 def engine(request):
     return ENGINES[request.param]
 

@@ -26,7 +26,7 @@ LIMIT = 4.5
 CASES = [(name, "inverse-gamma", d) for name in STRUCTURES for d in (1, 2)]
 CASES += [("full", prior, 2) for prior in SCALE_PRIORS if prior != "inverse-gamma"]
 CASES += [("full", "log-normal", 3)]
-QUICK = [("full", "inverse-gamma", 2), ("tied-spherical", "inverse-gamma", 1)]
+QUICK = [("full", "inverse-gamma", 2)]
 
 
 @pytest.mark.parametrize(
