@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import softmax
 
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
-from bayesgmm.numerics.statistics import component_log_densities
+from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.schema import COMPONENT, ROW
 
 
@@ -50,15 +49,15 @@ def cluster(tree: xr.DataTree, X: Any | None = None) -> xr.Dataset:
     rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
     total = np.zeros((data.n_rows, draws.n_components))
     for index in np.ndindex(*draws.batch_shape):
-        total += softmax(component_log_densities(rows.values, draws.draw(index)), axis=1)
-    responsibilities = total / np.prod(draws.batch_shape)
-    labels = responsibilities.argmax(axis=1)
+        total += responsibilities(rows.values, draws.draw(index))
+    probabilities = total / np.prod(draws.batch_shape)
+    labels = probabilities.argmax(axis=1)
     names = component_names(tree)
     return xr.Dataset(
         {
-            "responsibilities": ((ROW, COMPONENT), responsibilities),
+            "responsibilities": ((ROW, COMPONENT), probabilities),
             "label": (ROW, names[labels]),
-            "certainty": (ROW, responsibilities.max(axis=1)),
+            "certainty": (ROW, probabilities.max(axis=1)),
         },
         coords={ROW: data.row_names, COMPONENT: names},
     )

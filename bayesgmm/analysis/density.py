@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import logsumexp
 
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
-from bayesgmm.numerics.statistics import component_log_densities
+from bayesgmm.numerics.statistics import log_densities
 from bayesgmm.schema import ROW
 
 
@@ -48,7 +47,6 @@ def log_density(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
     rows, draws, log_jacobian = on_standard_scale(tree, data := asked_rows(tree, X))
     total = np.full(data.n_rows, -np.inf)
     for index in np.ndindex(*draws.batch_shape):
-        densities = logsumexp(component_log_densities(rows.values, draws.draw(index)), axis=1)
-        total = np.logaddexp(total, densities)
+        total = np.logaddexp(total, log_densities(rows.values, draws.draw(index)))
     values = total - np.log(np.prod(draws.batch_shape)) - log_jacobian
     return xr.DataArray(values, coords={ROW: data.row_names}, dims=ROW, name="log_density")

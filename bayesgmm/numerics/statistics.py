@@ -12,10 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
 from bayesgmm.numerics.kernels.rows import (
-    diagonal_component_log_densities,
+    diagonal_component_table,
+    diagonal_mixture_log_densities,
     diagonal_statistics,
-    full_component_log_densities,
+    full_component_table,
+    full_mixture_log_densities,
     full_statistics,
 )
 from bayesgmm.parameters import MixtureParameters
@@ -57,24 +60,62 @@ class SufficientStatistics:
 
 
 def sufficient_statistics(
-    X: Float[np.ndarray, "n d"], parameters: MixtureParameters
+    X: Float[np.ndarray, "n d"],
+    parameters: MixtureParameters,
+    row_weights: Float[np.ndarray, " n"] | None = None,
 ) -> SufficientStatistics:
-    """Return log-likelihood, N_k, S1_k and S2_k of the rows."""
+    """Return log-likelihood, N_k, S1_k and S2_k of the rows, each counted ``row_weights`` times."""
     constants, factors = precision_factors(parameters)
     kernel = diagonal_statistics if factors.ndim == 2 else full_statistics
-    return SufficientStatistics(*kernel(X, constants, parameters.means, factors))
+    weights = np.empty(0) if row_weights is None else row_weights
+
+    def of_block(start: int, stop: int) -> tuple:
+        return kernel(X[start:stop], weights[start:stop], constants, parameters.means, factors)
+
+    return SufficientStatistics(*sum_over_blocks(X.shape[0], of_block))
+
+
+def log_densities(
+    X: Float[np.ndarray, "n d"], parameters: MixtureParameters
+) -> Float[np.ndarray, " n"]:
+    """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row."""
+    constants, factors = precision_factors(parameters)
+    output = np.empty(X.shape[0])
+    kernel = diagonal_mixture_log_densities if factors.ndim == 2 else full_mixture_log_densities
+
+    def write_block(start: int, stop: int) -> None:
+        kernel(X[start:stop], constants, parameters.means, factors, output[start:stop])
+
+    for_each_block(X.shape[0], write_block)
+    return output
 
 
 def component_log_densities(
     X: Float[np.ndarray, "n d"], parameters: MixtureParameters
 ) -> Float[np.ndarray, "n k"]:
     """Return log(pi_k N(x_i | mu_k, Sigma_k)) for every row and component."""
+    return _component_table(X, parameters, normalized=False)
+
+
+def responsibilities(
+    X: Float[np.ndarray, "n d"], parameters: MixtureParameters
+) -> Float[np.ndarray, "n k"]:
+    """Return the probability of every component for every row, r_ik."""
+    return _component_table(X, parameters, normalized=True)
+
+
+def _component_table(
+    X: np.ndarray, parameters: MixtureParameters, *, normalized: bool
+) -> np.ndarray:
     constants, factors = precision_factors(parameters)
     output = np.empty((X.shape[0], parameters.n_components))
-    if factors.ndim == 2:
-        diagonal_component_log_densities(X, constants, parameters.means, factors, output)
-    else:
-        full_component_log_densities(X, constants, parameters.means, factors, output)
+    kernel = diagonal_component_table if factors.ndim == 2 else full_component_table
+
+    def write_block(start: int, stop: int) -> None:
+        rows = X[start:stop]
+        kernel(rows, constants, parameters.means, factors, normalized, output[start:stop])
+
+    for_each_block(X.shape[0], write_block)
     return output
 
 

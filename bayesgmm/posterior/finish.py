@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
-from scipy.special import logsumexp
 
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.estimation.problem import Problem
-from bayesgmm.numerics.statistics import component_log_densities
+from bayesgmm.numerics.statistics import log_densities
 from bayesgmm.posterior.parameters import read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import order_of, reorder
@@ -97,5 +96,5 @@ def row_log_densities(
     draws = read_parameters(posterior)
     values = np.empty((*draws.batch_shape, X.shape[0]))
     for index in np.ndindex(*draws.batch_shape):
-        values[index] = logsumexp(component_log_densities(X, draws.draw(index)), axis=1)
+        values[index] = log_densities(X, draws.draw(index))
     return values

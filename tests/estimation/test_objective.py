@@ -43,8 +43,9 @@ def test_an_estimate_tells_the_objective_in_the_units_of_the_data(structure, goa
     position = layout_of(spec, 3).pack(estimate.parameters)
     likelihood = plain_objective(spec, X, position, uses_prior=False)
     objective = plain_objective(spec, X, position, uses_prior=goal == "posterior")
-    assert estimate.log_likelihood == pytest.approx(likelihood, rel=1e-10)
-    assert estimate.objective == pytest.approx(objective, rel=1e-10)
+    # SciPy takes eigenvalues of covariances whose units lie far apart, which costs it digits.
+    assert estimate.log_likelihood == pytest.approx(likelihood, rel=1e-9)
+    assert estimate.objective == pytest.approx(objective, rel=1e-9)
 
 
 def test_a_weight_of_zero_counts_nothing_under_a_flat_prior():

@@ -6,12 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.stats
 from numpy.testing import assert_allclose
+from scipy.special import logsumexp, softmax
 
-from bayesgmm.numerics.kernels.rows import TILE
+from bayesgmm.numerics.blocks import BLOCK_ROWS
+from bayesgmm.numerics.kernels.tiles import TILE
 from bayesgmm.numerics.statistics import (
     component_log_densities,
+    log_densities,
     precision_factors,
+    responsibilities,
     sufficient_statistics,
 )
 from bayesgmm.parameters import MixtureParameters
@@ -54,19 +59,53 @@ def test_moving_the_means_moves_the_statistics(structure):
     X, parameters = example_rows(60, 3), parameters_of(structure, 2, 3)
     shift = np.random.default_rng(0).normal(size=(2, 3))
     moved = sufficient_statistics(X, parameters).about(shift)
-    responsibilities = _responsibilities(X, parameters)
+    shares = responsibilities(X, parameters)
     centred = X[:, None, :] - parameters.means - shift
-    scatter = np.einsum("nk,nki,nkj->kij", responsibilities, centred, centred)
+    scatter = np.einsum("nk,nki,nkj->kij", shares, centred, centred)
     if structure == "diagonal":
         scatter = np.diagonal(scatter, axis1=1, axis2=2)
-    assert_allclose(moved.sums, np.einsum("nk,nki->ki", responsibilities, centred), atol=1e-10)
+    assert_allclose(moved.sums, np.einsum("nk,nki->ki", shares, centred), atol=1e-10)
     assert_allclose(moved.scatter, scatter, atol=1e-10)
 
 
-def _responsibilities(X: np.ndarray, parameters: MixtureParameters) -> np.ndarray:
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_every_form_of_the_pass_agrees_with_scipy(structure, d):
+    X, parameters = example_rows(70, d), parameters_of(structure, 3, d)
     joint = joint_log_densities(X, parameters.weights, parameters.means, parameters.covariances)
-    shares = np.exp(joint - joint.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    assert_allclose(log_densities(X, parameters), logsumexp(joint, axis=1), rtol=1e-12)
+    assert_allclose(responsibilities(X, parameters), softmax(joint, axis=1), rtol=1e-10, atol=1e-14)
+    ours, theirs = sufficient_statistics(X, parameters), expected_statistics(X, parameters)
+    assert_allclose(ours.scatter, theirs[3], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_whole_row_weights_are_repeated_rows_and_zero_is_absence(structure):
+    X, parameters = example_rows(301, 3), parameters_of(structure, 2, 3)
+    times = np.random.default_rng(1).integers(0, 4, 301)
+    weighted = sufficient_statistics(X, parameters, times.astype(float))
+    repeated = sufficient_statistics(np.repeat(X, times, axis=0), parameters)
+    for name in ("log_likelihood", "counts", "sums", "scatter"):
+        assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-11, atol=1e-10)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_long_tables_are_passed_over_in_blocks(structure):
+    X, parameters = example_rows(2 * BLOCK_ROWS + 5, 2), parameters_of(structure, 2, 2)
+    ours, theirs = sufficient_statistics(X, parameters), expected_statistics(X, parameters)
+    assert_allclose(ours.log_likelihood, theirs[0], rtol=1e-12)
+    assert_allclose(ours.scatter, theirs[3], rtol=1e-10)
+    joint = joint_log_densities(X, parameters.weights, parameters.means, parameters.covariances)
+    assert_allclose(log_densities(X, parameters), logsumexp(joint, axis=1), rtol=1e-10)
+    assert_allclose(responsibilities(X, parameters), softmax(joint, axis=1), atol=1e-12)
+
+
+def test_more_components_than_a_product_of_totals_could_hold():
+    # Equal components: every total is k, and a product over a whole tile would overflow.
+    k, X = 300, example_rows(256, 1)
+    parameters = MixtureParameters(np.full(k, 1 / k), np.zeros((k, 1)), np.ones((k, 1)), None)
+    expected = scipy.stats.norm.logpdf(X).sum()
+    assert_allclose(sufficient_statistics(X, parameters).log_likelihood, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("structure", ["full", "diagonal"])

@@ -6,19 +6,18 @@ counter: row i always gets the i-th number of its sweep, whatever the order of t
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled
-from bayesgmm.numerics.kernels.rows import (
+from bayesgmm.numerics.kernels.tiles import (
     TILE,
     add_diagonal_statistics,
     add_full_statistics,
     diagonal_log_densities,
-    find_largest,
+    exponentials,
     full_log_densities,
-    load_tile,
+    load,
+    mirror,
 )
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
@@ -36,58 +35,54 @@ def uniform(seed, counter):
 
 
 @compiled
-def _allocate(log_densities, rows, seed, start, total, largest):
-    """Replace log densities by zeros and a one, drawn with their probabilities."""
-    n_components = log_densities.shape[0]
-    find_largest(log_densities, rows, largest, total)
-    for component in range(n_components):
+def _allocate(table, rows, seed, first, below, level):
+    """Replace log densities by zeros and a one for each row, drawn with their probabilities."""
+    exponentials(table, rows, below, level)
+    for row in range(rows):
+        level[row] *= uniform(seed, first + row)
+        below[row] = 0.0
+    for component in range(table.shape[0]):
+        values = table[component]
         for row in range(rows):
-            value = math.exp(log_densities[component, row] - largest[row])
-            total[row] += value
-            log_densities[component, row] = total[row]
-    for row in range(rows):
-        total[row] *= uniform(seed, start + row)
-    for row in range(rows):
-        chosen = 0
-        for component in range(n_components - 1):
-            chosen += log_densities[component, row] <= total[row]
-        for component in range(n_components):
-            log_densities[component, row] = 1.0 if component == chosen else 0.0
+            above = below[row] + values[row]
+            values[row] = 1.0 if below[row] <= level[row] < above else 0.0
+            below[row] = above
 
 
 @compiled
-def full_allocations(X, constants, means, factors, seed):
-    """Counts (k,), sums (k, d) and scatter (k, d, d) about the means, of drawn allocations."""
-    (n_rows, n_features), n_components = X.shape, means.shape[0]
-    tile, centred = np.empty((n_features, TILE)), np.empty((n_features, TILE))
-    table, work, more = np.empty((n_components, TILE)), np.empty(TILE), np.empty(TILE)
-    counts, sums = np.zeros(n_components), np.zeros((n_components, n_features))
-    scatter = np.zeros((n_components, n_features, n_features))
-    for start in range(0, n_rows, TILE):
-        rows = min(TILE, n_rows - start)
-        load_tile(X, start, rows, tile)
+def full_allocations(X, first, constants, means, factors, seed):
+    """Counts (k,), sums (k, d) and scatter (k, d, d) about the means, of drawn allocations.
+
+    ``first`` is the number of the first row of X within the whole table.
+    """
+    (n, d), k = X.shape, means.shape[0]
+    tile, centred, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
+    table, work = np.empty((k, TILE)), np.empty((4, TILE))
+    counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+    for start in range(0, n, TILE):
+        rows = min(TILE, n - start)
+        load(X, start, rows, tile)
         full_log_densities(tile, rows, constants, means, factors, centred, work, table)
-        _allocate(table, rows, seed, start, work, more)
-        add_full_statistics(tile, rows, table, means, centred, work, counts, sums, scatter)
-    for component in range(n_components):
-        for i in range(n_features):
-            for j in range(i):
-                scatter[component, j, i] = scatter[component, i, j]
+        _allocate(table, rows, seed, first + start, work[0], work[1])
+        add_full_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
+    mirror(scatter)
     return counts, sums, scatter
 
 
 @compiled
-def diagonal_allocations(X, constants, means, factors, seed):
-    """Counts (k,), sums (k, d) and scatter (k, d) about the means, of drawn allocations."""
-    (n_rows, n_features), n_components = X.shape, means.shape[0]
-    tile, centred = np.empty((n_features, TILE)), np.empty((n_features, TILE))
-    table, work, more = np.empty((n_components, TILE)), np.empty(TILE), np.empty(TILE)
-    counts, sums = np.zeros(n_components), np.zeros((n_components, n_features))
-    scatter = np.zeros((n_components, n_features))
-    for start in range(0, n_rows, TILE):
-        rows = min(TILE, n_rows - start)
-        load_tile(X, start, rows, tile)
+def diagonal_allocations(X, first, constants, means, factors, seed):
+    """Counts (k,), sums (k, d) and squares (k, d) about the means, of drawn allocations.
+
+    ``first`` is the number of the first row of X within the whole table.
+    """
+    (n, d), k = X.shape, means.shape[0]
+    tile, centred, weighted = np.empty((d, TILE)), np.empty((1, TILE)), np.empty((1, TILE))
+    table, work = np.empty((k, TILE)), np.empty((2, TILE))
+    counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d))
+    for start in range(0, n, TILE):
+        rows = min(TILE, n - start)
+        load(X, start, rows, tile)
         diagonal_log_densities(tile, rows, constants, means, factors, table)
-        _allocate(table, rows, seed, start, work, more)
-        add_diagonal_statistics(tile, rows, table, means, centred, work, counts, sums, scatter)
+        _allocate(table, rows, seed, first + start, work[0], work[1])
+        add_diagonal_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     return counts, sums, scatter

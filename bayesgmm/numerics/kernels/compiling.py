@@ -13,5 +13,8 @@ _SAFE_FASTMATH = {"arcp", "contract", "afn", "reassoc", "nsz"}
 compiled: Callable = numba.njit(cache=True, nogil=True, fastmath=_SAFE_FASTMATH)
 """For loops over rows, where speed is."""
 
+compiled_in_order: Callable = numba.njit(cache=True, nogil=True, fastmath={"contract"})
+"""For arithmetic within such loops whose order matters."""
+
 compiled_exactly: Callable = numba.njit(cache=True, nogil=True)
 """For small algebra, in strict IEEE arithmetic."""

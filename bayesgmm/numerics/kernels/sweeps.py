@@ -61,7 +61,7 @@ def full_sweep(
 
     _, roots, inverses = correlation_roots(pairs, d, shrinkage)
     constants, factors = precision_factors(log_weights, log_scales, roots, inverses)
-    counts, sums, scatter = full_allocations(X, constants, means, factors, seed)
+    counts, sums, scatter = full_allocations(X, 0, constants, means, factors, seed)
     draw_log_weights(counts, concentration, rng, log_weights)
     total, pooled = np.zeros(n_matrices), np.zeros((n_matrices, d, d))
     for component in range(k):
@@ -106,7 +106,7 @@ def diagonal_sweep(
             log_scale = log_scales[component % n_matrices, feature % n_scales]
             constants[component] -= log_scale
             factors[component, feature] = math.exp(-log_scale)
-    counts, sums, scatter = diagonal_allocations(X, constants, means, factors, seed)
+    counts, sums, scatter = diagonal_allocations(X, 0, constants, means, factors, seed)
     draw_log_weights(counts, concentration, rng, log_weights)
     total, pooled = np.zeros((n_matrices, n_scales)), np.zeros((n_matrices, n_scales))
     for component in range(k):

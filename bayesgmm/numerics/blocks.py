@@ -1,0 +1,109 @@
+"""Passing over blocks of rows side by side, on every core that this process may use.
+
+How rows are cut into blocks, and the order in which results are added, depend on the number of
+rows alone: sums are the same to the last bit whatever the number of cores. Compiled kernels hold
+no interpreter lock, so ordinary threads do, and nothing breaks when the caller is a thread itself.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+BLOCK_ROWS = 8192  # a tenth of a millisecond of work at least, so that handing it out pays
+_MOST_BLOCKS = 128
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on every operating system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def row_blocks(n_rows: int) -> list[tuple[int, int]]:
+    """Return (start, stop) of every block: at most 128, none but the last below 8192 rows."""
+    size = max(BLOCK_ROWS, -(-n_rows // _MOST_BLOCKS))
+    return [(start, min(start + size, n_rows)) for start in range(0, max(n_rows, 1), size)]
+
+
+def for_each_block(
+    n_rows: int, work: Callable[[int, int], object], *, cores: int | None = None
+) -> None:
+    """Call ``work(start, stop)`` for every block of rows, in any order."""
+    _share(_Turns(n_rows, lambda _, *block: work(*block)), cores)
+
+
+def sum_over_blocks(
+    n_rows: int, work: Callable[[int, int], tuple], *, cores: int | None = None
+) -> tuple:
+    """Return the sum, entry by entry, of the tuples ``work(start, stop)`` of all blocks."""
+    total = _OrderedSum()
+    _share(_Turns(n_rows, lambda number, *block: total.add(number, work(*block))), cores)
+    return total.value
+
+
+class _Turns:
+    """Blocks that are still to be done, which any number of threads take one after another."""
+
+    def __init__(self, n_rows: int, work: Callable[[int, int, int], object]) -> None:
+        self.blocks = row_blocks(n_rows)
+        self._work, self._next, self._lock = work, 0, threading.Lock()
+
+    def take(self) -> None:
+        while (number := self._take_number()) < len(self.blocks):
+            self._work(number, *self.blocks[number])
+
+    def stop(self) -> None:
+        with self._lock:
+            self._next = len(self.blocks)
+
+    def _take_number(self) -> int:
+        with self._lock:
+            number = self._next
+            self._next += 1
+            return number
+
+
+class _OrderedSum:
+    """A sum whose terms come in any order and are added in the order of their numbers."""
+
+    def __init__(self) -> None:
+        self.value: tuple = ()
+        self._waiting: dict[int, tuple] = {}
+        self._next, self._lock = 0, threading.Lock()
+
+    def add(self, number: int, term: tuple) -> None:
+        with self._lock:
+            self._waiting[number] = term
+            while self._next in self._waiting:
+                term = self._waiting.pop(self._next)
+                if self._next:
+                    term = tuple(a + b for a, b in zip(self.value, term, strict=True))
+                self.value = term
+                self._next += 1
+
+
+def _share(turns: _Turns, cores: int | None) -> None:
+    """Let this thread and helpers take turns until all blocks are done."""
+    n_helpers = min(cores or available_cores(), len(turns.blocks)) - 1
+    helpers = [_helpers().submit(turns.take) for _ in range(n_helpers)]
+    try:
+        turns.take()
+    finally:  # nothing is left to do, unless this thread was interrupted
+        turns.stop()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, available_cores() - 1), "bayesgmm-rows")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork; the child makes its own
+    os.register_at_fork(after_in_child=_helpers.cache_clear)

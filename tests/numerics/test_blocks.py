@@ -1,0 +1,80 @@
+"""Blocks of rows: every row once, the same sums whatever the number of cores, errors that arrive."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from bayesgmm.numerics.blocks import BLOCK_ROWS, for_each_block, row_blocks, sum_over_blocks
+
+LONG = 5 * BLOCK_ROWS + 17
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, BLOCK_ROWS, BLOCK_ROWS + 1, LONG, 10**7 + 3])
+def test_blocks_cover_all_rows_in_order(n_rows):
+    blocks = row_blocks(n_rows)
+    assert blocks[0][0] == 0
+    assert blocks[-1][1] == n_rows
+    assert all(left[1] == right[0] for left, right in zip(blocks, blocks[1:], strict=False))
+    assert len(blocks) <= 128
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 8])
+def test_every_row_is_visited_once(cores):
+    visits = np.zeros(LONG, dtype=int)
+
+    def visit(start: int, stop: int) -> None:
+        visits[start:stop] += 1
+
+    for_each_block(LONG, visit, cores=cores)
+    assert np.all(visits == 1)
+
+
+def test_sums_do_not_depend_on_the_number_of_cores():
+    values = np.random.default_rng(0).normal(size=LONG)
+
+    def of_block(start: int, stop: int) -> tuple[float, np.ndarray]:
+        return values[start:stop].sum(), np.cumsum(values[start : start + 10])
+
+    alone = sum_over_blocks(LONG, of_block, cores=1)
+    for cores in (2, 3, 8):
+        together = sum_over_blocks(LONG, of_block, cores=cores)
+        assert together[0] == alone[0]
+        assert np.array_equal(together[1], alone[1])
+
+
+def test_terms_are_added_in_order_even_if_the_first_comes_last():
+    others_done = threading.Barrier(2)
+
+    def of_block(start: int, stop: int) -> tuple[str]:
+        if start == 0 or stop == LONG:
+            others_done.wait(timeout=30)  # the first block ends only when the last has begun
+        return (str(start // BLOCK_ROWS),)
+
+    assert sum_over_blocks(LONG, of_block, cores=2) == ("012345",)
+
+
+@pytest.mark.parametrize("bad", [0, LONG - 1])
+def test_an_error_in_any_block_reaches_the_caller(bad):
+    def fail(start: int, stop: int) -> None:
+        if start <= bad < stop:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        for_each_block(LONG, fail, cores=2)
+    for_each_block(LONG, lambda *_: None, cores=2)  # and the next one is none the worse
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_makes_threads_of_its_own():
+    for_each_block(LONG, lambda *_: None, cores=2)
+    child = os.fork()
+    if child == 0:
+        for_each_block(LONG, lambda *_: None, cores=2)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
