@@ -1,9 +1,10 @@
-"""Blocks of rows: every row once, the same sums whatever the number of cores, errors that arrive."""
+"""Blocks of rows: each row once, the same sums on any number of cores, errors that arrive."""
 
 from __future__ import annotations
 
 import os
 import threading
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def test_blocks_cover_all_rows_in_order(n_rows):
     blocks = row_blocks(n_rows)
     assert blocks[0][0] == 0
     assert blocks[-1][1] == n_rows
-    assert all(left[1] == right[0] for left, right in zip(blocks, blocks[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in pairwise(blocks))
     assert len(blocks) <= 128
 
 

@@ -156,7 +156,8 @@ def full_log_posterior(
 
     correlation, roots, inverses = correlation_roots(pairs, d, shrinkage)
     constants, factors = precision_factors(log_weights, log_scales, roots, inverses)
-    log_likelihood, counts, sums, scatter = full_statistics(X, np.empty(0), constants, means, factors)
+    all_once = np.empty(0)
+    log_likelihood, counts, sums, scatter = full_statistics(X, all_once, constants, means, factors)
     total, whitened = _pooled_whitened(counts, scatter, factors, n_matrices)
 
     gradient = np.zeros(position.shape[0])
@@ -208,7 +209,10 @@ def diagonal_log_posterior(
             constants[component] -= log_scale
             factors[component, feature] = math.exp(-log_scale)
 
-    log_likelihood, counts, sums, scatter = diagonal_statistics(X, np.empty(0), constants, means, factors)
+    all_once = np.empty(0)
+    log_likelihood, counts, sums, scatter = diagonal_statistics(
+        X, all_once, constants, means, factors
+    )
 
     gradient = np.zeros(position.shape[0])
     value = constant + log_likelihood

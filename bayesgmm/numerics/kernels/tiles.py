@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
-from bayesgmm.numerics.kernels.products import add_products, inner_product, subtract_half_squares
 from bayesgmm.numerics.kernels.compiling import compiled
 from bayesgmm.numerics.kernels.exponential import exponential
+from bayesgmm.numerics.kernels.products import add_products, inner_product, subtract_half_squares
 
 # Rows in a tile: wide enough to fill the vector units, small enough that a tile with its
 # temporaries stays in the first caches.
