@@ -8,6 +8,7 @@ leave the weights where maximum likelihood has them.)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import xlogy
 
+from bayesgmm.numerics.kernels.log_posterior import diagonal_log_posterior, full_log_posterior
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
 from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.unconstrained import Layout
@@ -80,6 +82,24 @@ class Objective:
         if self.uses_prior and self.layout.correlated:
             return self.spec.covariances.correlations.eta
         return 1.0
+
+    def function_of(self, X: Float[np.ndarray, "n d"]) -> Callable:
+        """Return value (up to a constant) and gradient as a function of an unconstrained vector.
+
+        It is the log posterior density with the Jacobians taken out: of the log-ratios, one in
+        every concentration; of the logarithms, one in the power of every scale; of the
+        correlation coordinates, (d + 1) / 2 in the shape of the LKJ prior.
+        """
+        layout = self.layout
+        terms = self.scale_terms.copy()
+        terms[:, 1] -= 1.0
+        shared = (X, 0.0, self.weight_pseudo_counts, *self.means_prior, terms)
+        if not layout.correlated:
+            arguments = (*shared, layout.n_matrices, layout.n_scales)
+            return lambda position: diagonal_log_posterior(position, *arguments)
+        eta = self.eta - 0.5 * (layout.n_features + 1)
+        arguments = (*shared, eta, layout.shrinkage, layout.n_matrices)
+        return lambda position: full_log_posterior(position, *arguments)
 
     def log_prior(self, parameters: MixtureParameters) -> float:
         """Log prior density of the parameters, up to the constant of the Dirichlet."""

@@ -120,6 +120,8 @@ class PointEstimate:
         The objectives that the other starts reached.
     rival : MixtureParameters or None
         The best of the other optima that they reached, if any.
+    n_passes : int
+        Passes over all rows from the winning start.
     """
 
     parameters: MixtureParameters
@@ -129,6 +131,7 @@ class PointEstimate:
     status: Status
     starts: Starts
     rival: MixtureParameters | None = None
+    n_passes: int = 0
 
     @property
     def weights(self) -> Float[np.ndarray, " k"]:
@@ -152,7 +155,7 @@ class PointEstimate:
 
     @property
     def n_iterations(self) -> int:
-        """Number of EM iterations from the winning start."""
+        """Number of iterations from the winning start."""
         return self.trace.size - 1
 
     def moved(

@@ -94,6 +94,24 @@ class Layout:
             parts.append(self.coordinates(parameters.correlations).reshape(*batch, -1))
         return np.concatenate(parts, axis=-1)
 
+    def rough_deviations(
+        self, parameters: MixtureParameters, n_rows: int
+    ) -> Float[np.ndarray, " p"]:
+        """Posterior standard deviations of a vector if every row knew its component.
+
+        With N rows a mean has sigma / sqrt(N), a log scale 1 / sqrt(2 N), a correlation
+        coordinate and a log-ratio of weights about 1 / sqrt(N).
+        """
+        counts = 1.0 + n_rows * parameters.weights
+        shared = counts if self.n_matrices > 1 else counts.sum(keepdims=True)
+        parts = [
+            1 / np.sqrt(counts[:-1]),
+            (parameters.scales / np.sqrt(counts)[:, None]).ravel(),
+            np.repeat(1 / np.sqrt(2 * shared), self.n_scales),
+            np.repeat(1 / np.sqrt(shared), self.n_pairs),
+        ]
+        return np.concatenate(parts)
+
     def correlations(self, coordinates: np.ndarray) -> np.ndarray | None:
         """Return correlation matrices for every component from their coordinates."""
         if not self.correlated:

@@ -1,0 +1,211 @@
+"""One ascent from one starting point: EM steps, quasi-Newton steps, and EM steps to confirm.
+
+EM climbs safely from anywhere, and slowly where components overlap: it forgets the curvature that
+it has seen. A limited-memory BFGS method (Byrd, Lu, Nocedal & Zhu, 1995) remembers it, in units
+of the rough widths of the posterior; where EM needs a thousand passes over the rows, it needs
+fifty. Jamshidian & Jennrich (1997) accelerate EM in this way.
+
+References
+----------
+Byrd, R. H., Lu, P., Nocedal, J. and Zhu, C. (1995). A limited memory algorithm for bound
+constrained optimization. SIAM Journal on Scientific Computing 16, 1190-1208.
+
+Jamshidian, M. and Jennrich, R. I. (1997). Acceleration of the EM algorithm by using quasi-Newton
+methods. Journal of the Royal Statistical Society B 59, 569-587.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import Bounds, OptimizeResult, minimize
+
+from bayesgmm.estimation.maximization import SMALLEST_SCALE, maximize
+from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
+from bayesgmm.numerics.statistics import sufficient_statistics
+from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.parameters import MixtureParameters
+
+_FIRST_STEPS = 5  # of EM, which leave the start for the basin that plain EM would end in
+_MEMORY = 20  # corrections that stand for the curvature
+# Quasi-Newton steps vary in length: one that gains little may come before one that gains much.
+_FINER = 1e-3
+_GRADIENT = 1e-6  # in units of the objective per rough width
+_SMALLEST_WEIGHT = 1e-100  # a position takes its logarithm
+_UNUSABLE = 1e30  # stands for an objective that is no number, so that the line search turns back
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where some steps led.
+
+    Attributes
+    ----------
+    parameters : MixtureParameters
+        The last that were evaluated.
+    log_likelihood : float
+        Of these.
+    trace : list of float
+        The objective at every step, the last included.
+    status : Status
+    n_passes : int
+        Passes over all rows.
+    """
+
+    parameters: MixtureParameters
+    log_likelihood: float
+    trace: list[float]
+    status: Status
+    n_passes: int
+
+    def followed_by(self, later: Path) -> Path:
+        """Return both paths as one."""
+        return Path(
+            later.parameters,
+            later.log_likelihood,
+            self.trace + later.trace,
+            later.status,
+            self.n_passes + later.n_passes,
+        )
+
+    def as_estimate(self) -> PointEstimate:
+        """Return the end of the path as an estimate from a single start."""
+        trace = self.trace or [-np.inf]
+        final = -np.inf if self.status is Status.COLLAPSED else trace[-1]
+        return PointEstimate(
+            parameters=self.parameters,
+            log_likelihood=self.log_likelihood,
+            objective=trace[-1],
+            trace=np.array(trace),
+            status=self.status,
+            starts=Starts(np.array([final]), np.zeros(1)),
+            n_passes=self.n_passes,
+        )
+
+
+def climb(
+    X: Float[np.ndarray, "n d"],
+    parameters: MixtureParameters,
+    objective: Objective,
+    *,
+    tolerance: float,
+    max_iterations: int,
+    accelerated: bool,
+) -> Path:
+    """Climb from one starting point until convergence, collapse or the limit."""
+    if not accelerated or max_iterations <= _FIRST_STEPS:
+        return em_steps(X, parameters, objective, tolerance=tolerance, limit=max_iterations)
+    path = em_steps(X, parameters, objective, tolerance=tolerance, limit=_FIRST_STEPS)
+    if path.status is not Status.ITERATION_LIMIT:
+        return path
+    left = max_iterations - _FIRST_STEPS
+    faster = quasi_newton_steps(X, path, objective, tolerance=tolerance, limit=left)
+    left = max(1, left - len(faster.trace))
+    last = em_steps(X, faster.parameters, objective, tolerance=tolerance, limit=left)
+    return path.followed_by(faster).followed_by(last)
+
+
+def em_steps(
+    X: Float[np.ndarray, "n d"],
+    parameters: MixtureParameters,
+    objective: Objective,
+    *,
+    tolerance: float,
+    limit: int,
+) -> Path:
+    """Take EM steps until one gains less than the tolerance, a collapse, or the limit."""
+    trace: list[float] = []
+    status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
+    for _ in range(limit + 1):
+        if _has_collapsed(parameters):
+            status = Status.COLLAPSED
+            break
+        statistics = sufficient_statistics(X, parameters)
+        trace.append(statistics.log_likelihood + objective.log_prior(parameters))
+        best = parameters, statistics.log_likelihood
+        if len(trace) > 1 and trace[-1] - trace[-2] < tolerance * (1 + abs(trace[-1])):
+            status = Status.CONVERGED
+            break
+        parameters = maximize(statistics, parameters, objective)
+    return Path(*best, trace, status, len(trace))
+
+
+def quasi_newton_steps(
+    X: Float[np.ndarray, "n d"],
+    path: Path,
+    objective: Objective,
+    *,
+    tolerance: float,
+    limit: int,
+) -> Path:
+    """Take quasi-Newton steps from the end of a path; they never lead down."""
+    layout = objective.layout
+    centre = _position_of(path.parameters, layout)
+    widths = layout.rough_deviations(path.parameters, X.shape[0])
+    if centre is None:
+        return replace(path, trace=[], n_passes=0)
+    fall = _Fall(objective.function_of(X), centre, widths)
+    heights: list[float] = []
+
+    def note(intermediate_result: OptimizeResult) -> None:
+        heights.append(path.trace[-1] - intermediate_result.fun)
+
+    result = minimize(
+        fall, np.zeros(centre.size), jac=True, method="L-BFGS-B", callback=note,
+        bounds=Bounds(_lowest_steps(layout, centre, widths), np.inf),
+        options={
+            "maxcor": _MEMORY, "ftol": _FINER * tolerance, "gtol": _GRADIENT,
+            "maxiter": limit, "maxfun": limit,
+        },
+    )  # fmt: skip
+    end = layout.unpack(centre + widths * result.x)
+    return replace(path, parameters=end, trace=heights, n_passes=fall.calls)
+
+
+class _Fall:
+    """How far the objective falls, with gradient, over steps measured in rough widths."""
+
+    def __init__(self, function: Callable, centre: np.ndarray, widths: np.ndarray) -> None:
+        self._function, self._centre, self._widths = function, centre, widths
+        self._height, self.calls = math.nan, 0
+
+    def __call__(self, steps: np.ndarray) -> tuple[float, np.ndarray]:
+        self.calls += 1
+        value, gradient = self._function(self._centre + self._widths * steps)
+        if not (math.isfinite(value) and np.all(np.isfinite(gradient))):
+            return _UNUSABLE, np.zeros(steps.size)
+        if math.isnan(self._height):  # the first call is at the centre
+            self._height = value
+        return self._height - value, -self._widths * gradient
+
+
+def _position_of(parameters: MixtureParameters, layout: Layout) -> np.ndarray | None:
+    """Return where steps begin; ``None`` at the edge of the space, where there are no steps."""
+    weights = np.maximum(parameters.weights, _SMALLEST_WEIGHT)
+    try:
+        return layout.pack(replace(parameters, weights=weights))
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _lowest_steps(layout: Layout, centre: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """Return the bounds that keep scales from leaving the numbers when a component collapses."""
+    _, first, last, _ = layout.boundaries
+    lowest = np.full(centre.size, -np.inf)
+    lowest[first:last] = (math.log(SMALLEST_SCALE) - centre[first:last]) / widths[first:last]
+    return lowest
+
+
+def _has_collapsed(parameters: MixtureParameters) -> bool:
+    """Whether a component is (nearly) a point, a line or a plane, on the standard scale."""
+    if not np.all(parameters.scales > 1.001 * SMALLEST_SCALE):  # also where a scale is NaN
+        return True
+    if parameters.correlations is None:
+        return False
+    smallest = np.linalg.eigvalsh(parameters.correlations)[:, 0]
+    return not bool(np.all(smallest > SMALLEST_SCALE))
