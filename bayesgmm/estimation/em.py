@@ -11,7 +11,7 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.ascent import climb
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, distance
-from bayesgmm.estimation.starts import start
+from bayesgmm.estimation.starts import rows_to_start_on, start
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
@@ -22,10 +22,15 @@ Goal = Literal["posterior", "likelihood"]
 StartMethod = Literal["mixed", "k-means++", "random"]
 Acceleration = Literal["quasi-newton", "none"]
 
+_FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them
+
 
 @dataclass(frozen=True)
 class EM:
     """Expectation-maximisation from several starts; the best result is kept.
+
+    Where there are more than 20 000 rows (more for models with many parameters), the starts climb
+    on a sample of so many, and the best optima on all rows.
 
     Parameters
     ----------
@@ -93,16 +98,46 @@ class EM:
         ``data`` should be on the standard scale, and every prior of ``spec`` resolved.
         """
         objective = Objective(spec, data.n_features, self.uses_prior)
-        results = []
+        *seeds, sample_seed = spawn(seed, self.n_starts + 1)
+        sample = rows_to_start_on(data.values, objective, np.random.default_rng(sample_seed))
         with one_thread_for_small_algebra():
-            for number, child in enumerate(spawn(seed, self.n_starts)):
-                rng = np.random.default_rng(child)
-                first = start(data.values, objective, self._method(number), rng)
-                results.append(self.climb(data.values, first, objective))
+            results = [
+                self._from_start(number, sample, objective, np.random.default_rng(child))
+                for number, child in enumerate(seeds)
+            ]
+            if sample.shape[0] < data.n_rows:
+                results = self._on_all_rows(data.values, results, objective)
         results.sort(key=lambda result: -result.starts.objectives[0])
         starts = _compared(results)
         rival = None if starts.rival is None else results[starts.rival].parameters
         return _in_canonical_order(replace(results[0], starts=starts, rival=rival), spec)
+
+    def _from_start(
+        self, number: int, rows: np.ndarray, objective: Objective, rng: np.random.Generator
+    ) -> PointEstimate:
+        return self.climb(rows, start(rows, objective, self._method(number), rng), objective)
+
+    def _on_all_rows(
+        self, X: np.ndarray, results: list[PointEstimate], objective: Objective
+    ) -> list[PointEstimate]:
+        """Climb on from the best optima that were found on a sample of the rows.
+
+        Starts that met in one optimum of the sample share one ascent. Optima that are not among
+        the best get the objective that they have on all rows, and no ascent.
+        """
+        finite = [result for result in results if np.isfinite(result.starts.objectives[0])]
+        followers = [result for result in results if not np.isfinite(result.starts.objectives[0])]
+        leaders: list[PointEstimate] = []
+        climbed: list[PointEstimate] = []
+        for result in sorted(finite, key=lambda result: -result.starts.objectives[0]):
+            met = [distance(leader.parameters, result.parameters) for leader in leaders]
+            if met and min(met) < Starts.reach:
+                followers.append(climbed[int(np.argmin(met))])
+                continue
+            limit = self if len(leaders) < _FINALISTS else replace(self, max_iterations=1)
+            leaders.append(result)
+            climbed.append(limit.climb(X, result.parameters, objective))
+        return climbed + followers
 
     def _method(self, number: int) -> str:
         """Return how the starting point of this number is found."""

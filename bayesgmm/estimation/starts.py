@@ -14,8 +14,19 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.statistics import SufficientStatistics
 from bayesgmm.parameters import MixtureParameters
 
-_MOST_ROWS = 20_000  # enough to place the centres; k-means on more would cost more than EM
+# Enough to tell good starts from bad ones; on more, the starts would cost more than the rest.
+_MOST_ROWS, _ROWS_PER_PARAMETER = 20_000, 5
 _KMEANS_ITERATIONS = 15
+
+
+def rows_to_start_on(
+    X: Float[np.ndarray, "n d"], objective: Objective, rng: np.random.Generator
+) -> Float[np.ndarray, "m d"]:
+    """Return all rows, or a random sample where there are very many."""
+    most = max(_MOST_ROWS, _ROWS_PER_PARAMETER * objective.layout.size)
+    if X.shape[0] <= most:
+        return X
+    return X[np.sort(rng.choice(X.shape[0], most, replace=False))]
 
 
 def start(
@@ -32,8 +43,6 @@ def start(
     Proceedings of the 18th ACM-SIAM symposium on discrete algorithms, 1027-1035.
     """
     n_components = objective.spec.n_components
-    if X.shape[0] > _MOST_ROWS:
-        X = X[rng.choice(X.shape[0], _MOST_ROWS, replace=False)]
     if method == "random":
         labels = _nearest(X, X[rng.choice(X.shape[0], n_components, replace=False)])
     else:

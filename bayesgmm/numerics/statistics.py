@@ -67,10 +67,10 @@ def sufficient_statistics(
     """Return log-likelihood, N_k, S1_k and S2_k of the rows, each counted ``row_weights`` times."""
     constants, factors = precision_factors(parameters)
     kernel = diagonal_statistics if factors.ndim == 2 else full_statistics
-    weights = np.empty(0) if row_weights is None else row_weights
+    rows, weights = read_only(X), read_only(np.empty(0) if row_weights is None else row_weights)
 
     def of_block(start: int, stop: int) -> tuple:
-        return kernel(X[start:stop], weights[start:stop], constants, parameters.means, factors)
+        return kernel(rows[start:stop], weights[start:stop], constants, parameters.means, factors)
 
     return SufficientStatistics(*sum_over_blocks(X.shape[0], of_block))
 
@@ -80,11 +80,11 @@ def log_densities(
 ) -> Float[np.ndarray, " n"]:
     """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row."""
     constants, factors = precision_factors(parameters)
-    output = np.empty(X.shape[0])
+    rows, output = read_only(X), np.empty(X.shape[0])
     kernel = diagonal_mixture_log_densities if factors.ndim == 2 else full_mixture_log_densities
 
     def write_block(start: int, stop: int) -> None:
-        kernel(X[start:stop], constants, parameters.means, factors, output[start:stop])
+        kernel(rows[start:stop], constants, parameters.means, factors, output[start:stop])
 
     for_each_block(X.shape[0], write_block)
     return output
@@ -108,15 +108,22 @@ def _component_table(
     X: np.ndarray, parameters: MixtureParameters, *, normalized: bool
 ) -> np.ndarray:
     constants, factors = precision_factors(parameters)
-    output = np.empty((X.shape[0], parameters.n_components))
+    rows, output = read_only(X), np.empty((X.shape[0], parameters.n_components))
     kernel = diagonal_component_table if factors.ndim == 2 else full_component_table
 
     def write_block(start: int, stop: int) -> None:
-        rows = X[start:stop]
-        kernel(rows, constants, parameters.means, factors, normalized, output[start:stop])
+        block = rows[start:stop], constants, parameters.means, factors
+        kernel(*block, normalized, output[start:stop])
 
     for_each_block(X.shape[0], write_block)
     return output
+
+
+def read_only(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:
+    """Return the one kind of array that kernels are compiled for: contiguous and read-only."""
+    view = np.ascontiguousarray(X, dtype=np.float64).view()
+    view.flags.writeable = False
+    return view
 
 
 def precision_factors(

@@ -10,7 +10,12 @@ from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 
 import bayesgmm as bg
+from bayesgmm.data.dataset import read_table
 from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.point_estimate import distance
+from bayesgmm.estimation.problem import Problem
+from bayesgmm.parameters import MixtureParameters
 from tests.cases import SCALE_PRIORS, STRUCTURES
 from tests.estimation.problems import (
     TABLES,
@@ -244,3 +249,31 @@ def test_a_sparse_dirichlet_prior_has_an_estimate_too():
 def test_options_are_checked(option, value):
     with pytest.raises(SpecificationError, match=f"EM: {option} must"):
         replace(bg.EM(), **{option: value})
+
+
+def test_many_rows_end_in_the_same_optimum_as_an_ascent_on_all_of_them():
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
+    X = rng.normal(size=(45_000, 2)) + centres[rng.integers(3, size=45_000)]
+    problem = Problem.pose(X, bg.MixtureSpec(3))
+    spec, rows = problem.scaled_spec, problem.scaled_data
+    found = bg.EM(n_starts=6).run(spec, rows, seed=1)
+    assert found.converged
+    assert found.starts.objectives.size == 6
+    assert found.starts.agreeing >= 2
+    assert found.objective == found.starts.objectives[0]
+    # EM from the truth, on all rows, cannot do better.
+    truth = MixtureParameters(
+        np.full(3, 1 / 3), problem.scaling.standardize(read_table(centres)).values,
+        np.tile(1 / problem.scaling.factor, (3, 1)), np.tile(np.eye(2), (3, 1, 1)),
+    )  # fmt: skip
+    best = bg.EM(tolerance=1e-12).climb(rows.values, truth, Objective(spec, 2, uses_prior=True))
+    assert found.objective == pytest.approx(best.objective, abs=1e-3)
+    assert distance(found.parameters, best.parameters) < 0.01
+
+
+def test_a_collapse_on_a_sample_of_many_rows_is_a_collapse():
+    X = np.append(np.random.default_rng(0).normal(size=(30_000, 1)), np.zeros((9_000, 1)), axis=0)
+    solver = bg.EM("likelihood", n_starts=2, start="random")
+    estimate = bg.estimate(X, bg.MixtureSpec(2), solver=solver, random_seed=1)
+    assert estimate.status is bg.Status.COLLAPSED

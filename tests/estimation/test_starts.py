@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import bayesgmm as bg
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.estimation.starts import from_labels, start
+from bayesgmm.estimation.starts import from_labels, rows_to_start_on, start
 from tests.cases import STRUCTURES, example_rows
 from tests.estimation.problems import spec_of, without_shrinkage
 
@@ -82,3 +82,13 @@ def test_rows_are_left_alone():
 def test_an_unknown_word_never_gets_this_far():
     with pytest.raises(bg.SpecificationError, match="start must be one of"):
         bg.EM(start="best")
+
+
+def test_starts_are_sought_on_all_rows_unless_there_are_very_many():
+    objective, rng = objective_of("full", 2, 2), np.random.default_rng(0)
+    few = np.zeros((20_000, 2))
+    assert rows_to_start_on(few, objective, rng) is few
+    many = np.arange(100_002.0).reshape(-1, 2)
+    sample = rows_to_start_on(many, objective, rng)
+    assert sample.shape == (20_000, 2)
+    assert np.all(np.diff(sample[:, 0]) > 0)  # every row at most once
