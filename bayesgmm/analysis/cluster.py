@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
-from bayesgmm.numerics.statistics import responsibilities
+from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.schema import COMPONENT, ROW
 
 
@@ -48,8 +48,8 @@ def cluster(tree: xr.DataTree, X: Any | None = None) -> xr.Dataset:
     """
     rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
     total = np.zeros((data.n_rows, draws.n_components))
-    for index in np.ndindex(*draws.batch_shape):
-        total += responsibilities(rows.values, draws.draw(index))
+    for _, mixture in each_mixture(draws):
+        total += responsibilities(rows.values, mixture)
     probabilities = total / np.prod(draws.batch_shape)
     labels = probabilities.argmax(axis=1)
     names = component_names(tree)

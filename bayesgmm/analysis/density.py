@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
-from bayesgmm.numerics.statistics import log_densities
+from bayesgmm.numerics.statistics import each_mixture, log_densities
 from bayesgmm.schema import ROW
 
 
@@ -46,7 +46,7 @@ def log_density(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
     """
     rows, draws, log_jacobian = on_standard_scale(tree, data := asked_rows(tree, X))
     total = np.full(data.n_rows, -np.inf)
-    for index in np.ndindex(*draws.batch_shape):
-        total = np.logaddexp(total, log_densities(rows.values, draws.draw(index)))
+    for _, mixture in each_mixture(draws):
+        total = np.logaddexp(total, log_densities(rows.values, mixture))
     values = total - np.log(np.prod(draws.batch_shape)) - log_jacobian
     return xr.DataArray(values, coords={ROW: data.row_names}, dims=ROW, name="log_density")

@@ -89,6 +89,8 @@ class _OrderedSum:
 
 def _share(turns: _Turns, cores: int | None) -> None:
     """Let this thread and helpers take turns until all blocks are done."""
+    if len(turns.blocks) == 1:
+        return turns.take()
     n_helpers = min(cores or available_cores(), len(turns.blocks)) - 1
     helpers = [_helpers().submit(turns.take) for _ in range(n_helpers)]
     try:

@@ -7,6 +7,7 @@ of disjoint blocks of rows add.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ from bayesgmm.numerics.kernels.rows import (
     full_statistics,
 )
 from bayesgmm.parameters import MixtureParameters
+
+_NUMBERS_AT_ONCE = 1_000_000  # in the factors of mixtures that are factorised together
 
 
 @dataclass(frozen=True)
@@ -59,92 +62,128 @@ class SufficientStatistics:
         return SufficientStatistics(self.log_likelihood, self.counts, sums, scatter)
 
 
+@dataclass(frozen=True)
+class PrecisionForm:
+    """A mixture as the passes over rows take it; leading batch axes for many.
+
+    Attributes
+    ----------
+    constants : array, shape (..., k)
+        Logarithms of weight over normalising constant.
+    means : array, shape (..., k, d)
+    factors : array, shape (..., k, d, d) or (..., k, d)
+        Lower triangular, with ``factor @ (x - mean)`` standard normal; or one over the scales,
+        where there are no correlations.
+    """
+
+    constants: Float[np.ndarray, "*batch k"]
+    means: Float[np.ndarray, "*batch k d"]
+    factors: Float[np.ndarray, "*batch k d ..."]
+
+    @classmethod
+    def of(cls, parameters: MixtureParameters) -> PrecisionForm:
+        """Factorise the covariances of one mixture or of many."""
+        size, means = parameters.n_features, np.ascontiguousarray(parameters.means)
+        with np.errstate(divide="ignore"):  # a weight of zero is a log weight of -inf
+            constants = np.log(parameters.weights) - 0.5 * size * math.log(2 * math.pi)
+        constants = constants - np.log(parameters.scales).sum(axis=-1)
+        if parameters.correlations is None:
+            return cls(constants, means, 1.0 / parameters.scales)
+        # No more than the rounding error of the matrix itself, which may leave it indefinite.
+        slack = 4 * size * np.finfo(float).eps * np.eye(size)
+        roots = np.linalg.cholesky(parameters.correlations + slack)
+        constants -= np.log(np.diagonal(roots, axis1=-2, axis2=-1)).sum(axis=-1)
+        # A triangular solve against the identity: the factors are needed entry by entry below.
+        inverses = np.tril(np.linalg.solve(roots, np.broadcast_to(np.eye(size), roots.shape)))
+        return cls(constants, means, inverses / parameters.scales[..., None, :])
+
+    @property
+    def correlated(self) -> bool:
+        """Whether the factors are triangles."""
+        return self.factors.ndim > self.means.ndim
+
+    def kernel_arguments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what kernels take of one mixture."""
+        return self.constants, self.means, self.factors
+
+
+Mixture = MixtureParameters | PrecisionForm
+
+
+def each_mixture(draws: MixtureParameters) -> Iterator[tuple[tuple[int, ...], PrecisionForm]]:
+    """Go through many mixtures, factorised some thousand at a time; yield index and mixture."""
+    indices = list(np.ndindex(*draws.batch_shape))
+    numbers_each = draws.n_components * draws.n_features**2
+    at_once = max(1, _NUMBERS_AT_ONCE // numbers_each)
+    for start in range(0, len(indices), at_once):
+        some = indices[start : start + at_once]
+        form = PrecisionForm.of(draws.draw(tuple(np.transpose(some))))
+        for number, index in enumerate(some):
+            yield (
+                index,
+                PrecisionForm(form.constants[number], form.means[number], form.factors[number]),
+            )
+
+
 def sufficient_statistics(
     X: Float[np.ndarray, "n d"],
-    parameters: MixtureParameters,
+    mixture: Mixture,
     row_weights: Float[np.ndarray, " n"] | None = None,
 ) -> SufficientStatistics:
     """Return log-likelihood, N_k, S1_k and S2_k of the rows, each counted ``row_weights`` times."""
-    constants, factors = precision_factors(parameters)
-    kernel = diagonal_statistics if factors.ndim == 2 else full_statistics
+    form = _precision_form(mixture)
+    kernel = full_statistics if form.correlated else diagonal_statistics
     rows, weights = read_only(X), read_only(np.empty(0) if row_weights is None else row_weights)
 
     def of_block(start: int, stop: int) -> tuple:
-        return kernel(rows[start:stop], weights[start:stop], constants, parameters.means, factors)
+        return kernel(rows[start:stop], weights[start:stop], *form.kernel_arguments())
 
     return SufficientStatistics(*sum_over_blocks(X.shape[0], of_block))
 
 
-def log_densities(
-    X: Float[np.ndarray, "n d"], parameters: MixtureParameters
-) -> Float[np.ndarray, " n"]:
+def log_densities(X: Float[np.ndarray, "n d"], mixture: Mixture) -> Float[np.ndarray, " n"]:
     """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row."""
-    constants, factors = precision_factors(parameters)
+    form = _precision_form(mixture)
+    kernel = full_mixture_log_densities if form.correlated else diagonal_mixture_log_densities
     rows, output = read_only(X), np.empty(X.shape[0])
-    kernel = diagonal_mixture_log_densities if factors.ndim == 2 else full_mixture_log_densities
 
     def write_block(start: int, stop: int) -> None:
-        kernel(rows[start:stop], constants, parameters.means, factors, output[start:stop])
+        kernel(rows[start:stop], *form.kernel_arguments(), output[start:stop])
 
     for_each_block(X.shape[0], write_block)
     return output
 
 
 def component_log_densities(
-    X: Float[np.ndarray, "n d"], parameters: MixtureParameters
+    X: Float[np.ndarray, "n d"], mixture: Mixture
 ) -> Float[np.ndarray, "n k"]:
     """Return log(pi_k N(x_i | mu_k, Sigma_k)) for every row and component."""
-    return _component_table(X, parameters, normalized=False)
+    return _component_table(X, mixture, normalized=False)
 
 
-def responsibilities(
-    X: Float[np.ndarray, "n d"], parameters: MixtureParameters
-) -> Float[np.ndarray, "n k"]:
+def responsibilities(X: Float[np.ndarray, "n d"], mixture: Mixture) -> Float[np.ndarray, "n k"]:
     """Return the probability of every component for every row, r_ik."""
-    return _component_table(X, parameters, normalized=True)
+    return _component_table(X, mixture, normalized=True)
 
 
-def _component_table(
-    X: np.ndarray, parameters: MixtureParameters, *, normalized: bool
-) -> np.ndarray:
-    constants, factors = precision_factors(parameters)
-    rows, output = read_only(X), np.empty((X.shape[0], parameters.n_components))
-    kernel = diagonal_component_table if factors.ndim == 2 else full_component_table
+def _component_table(X: np.ndarray, mixture: Mixture, *, normalized: bool) -> np.ndarray:
+    form = _precision_form(mixture)
+    kernel = full_component_table if form.correlated else diagonal_component_table
+    rows, output = read_only(X), np.empty((X.shape[0], form.constants.size))
 
     def write_block(start: int, stop: int) -> None:
-        block = rows[start:stop], constants, parameters.means, factors
-        kernel(*block, normalized, output[start:stop])
+        kernel(rows[start:stop], *form.kernel_arguments(), normalized, output[start:stop])
 
     for_each_block(X.shape[0], write_block)
     return output
 
 
+def _precision_form(mixture: Mixture) -> PrecisionForm:
+    return mixture if isinstance(mixture, PrecisionForm) else PrecisionForm.of(mixture)
+
+
 def read_only(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:
-    """Return the one kind of array that kernels are compiled for: contiguous and read-only."""
+    """Return the one kind of array that kernels take for rows: contiguous and read-only."""
     view = np.ascontiguousarray(X, dtype=np.float64).view()
     view.flags.writeable = False
     return view
-
-
-def precision_factors(
-    parameters: MixtureParameters,
-) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k d ..."]]:
-    """Return what kernels take: log normalising constants and precision factors.
-
-    The factors are lower triangular with ``factor @ (x - mean)`` standard normal, (k, d, d), or
-    one over the scales, (k, d), where there are no correlations.
-    """
-    with np.errstate(divide="ignore"):  # a weight of zero is a log weight of -inf
-        constants = np.log(parameters.weights) - 0.5 * parameters.n_features * math.log(2 * math.pi)
-    constants = constants - np.log(parameters.scales).sum(axis=-1)
-    if parameters.correlations is None:
-        return constants, 1.0 / parameters.scales
-    size = parameters.n_features
-    # No more than the rounding error of the matrix itself, which may leave it indefinite.
-    slack = 4 * size * np.finfo(float).eps * np.eye(size)
-    roots = np.linalg.cholesky(parameters.correlations + slack)
-    constants -= np.log(np.diagonal(roots, axis1=-2, axis2=-1)).sum(axis=-1)
-    # A triangular solve against the identity: the factors are needed entry by entry below.
-    identity = np.broadcast_to(np.eye(size), roots.shape)
-    factors = np.tril(np.linalg.solve(roots, identity)) / parameters.scales[:, None, :]
-    return constants, factors

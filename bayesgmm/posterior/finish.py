@@ -12,7 +12,7 @@ from jaxtyping import Float
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.estimation.problem import Problem
-from bayesgmm.numerics.statistics import log_densities
+from bayesgmm.numerics.statistics import each_mixture, log_densities
 from bayesgmm.posterior.parameters import read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import order_of, reorder
@@ -95,6 +95,6 @@ def row_log_densities(
     """Return log p(x_i | parameters) for every draw, allocations summed out."""
     draws = read_parameters(posterior)
     values = np.empty((*draws.batch_shape, X.shape[0]))
-    for index in np.ndindex(*draws.batch_shape):
-        values[index] = log_densities(X, draws.draw(index))
+    for index, mixture in each_mixture(draws):
+        values[index] = log_densities(X, mixture)
     return values

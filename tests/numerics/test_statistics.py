@@ -13,13 +13,15 @@ from scipy.special import logsumexp, softmax
 from bayesgmm.numerics.blocks import BLOCK_ROWS
 from bayesgmm.numerics.kernels.tiles import TILE
 from bayesgmm.numerics.statistics import (
+    PrecisionForm,
     component_log_densities,
+    each_mixture,
     log_densities,
-    precision_factors,
     responsibilities,
     sufficient_statistics,
 )
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.layout import layout_of
 from tests.cases import STRUCTURES, example_rows, example_spec, random_parameters
 from tests.references.density import joint_log_densities
 from tests.references.test_scipy import expected_statistics
@@ -156,13 +158,14 @@ def test_one_component_is_one_normal(structure):
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
 def test_factors_whiten_and_constants_normalise(structure):
     parameters = parameters_of(structure, 2, 3)
-    constants, factors = precision_factors(parameters)
+    form = PrecisionForm.of(parameters)
+    factors = form.factors
     if structure == "diagonal":
         factors = factors[:, :, None] * np.eye(3)
     whitened = factors @ parameters.covariances @ np.swapaxes(factors, 1, 2)
     assert_allclose(whitened, np.broadcast_to(np.eye(3), (2, 3, 3)), atol=1e-12)
     log_determinants = np.linalg.slogdet(2 * np.pi * parameters.covariances)[1]
-    assert_allclose(constants, np.log(parameters.weights) - 0.5 * log_determinants, rtol=1e-12)
+    assert_allclose(form.constants, np.log(parameters.weights) - 0.5 * log_determinants, rtol=1e-12)
 
 
 def test_the_order_of_the_rows_changes_rounding_only():
@@ -170,3 +173,15 @@ def test_the_order_of_the_rows_changes_rounding_only():
     first, second = sufficient_statistics(X, parameters), sufficient_statistics(X[::-1], parameters)
     assert first.log_likelihood == pytest.approx(second.log_likelihood, rel=1e-12)
     assert_allclose(first.scatter, second.scatter, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_many_mixtures_one_after_another_are_each_itself(structure, monkeypatch):
+    monkeypatch.setattr("bayesgmm.numerics.statistics._NUMBERS_AT_ONCE", 40)  # two at a time
+    layout = layout_of(example_spec(structure, "gamma"), 2)
+    draws = layout.unpack(np.random.default_rng(0).normal(0, 0.5, (3, 5, layout.size)))
+    X, seen = example_rows(20, 2), []
+    for index, mixture in each_mixture(draws):
+        seen.append(index)
+        assert_allclose(log_densities(X, mixture), log_densities(X, draws.draw(index)), rtol=1e-13)
+    assert seen == list(np.ndindex(3, 5))

@@ -14,7 +14,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
-from bayesgmm.numerics.statistics import component_log_densities
+from bayesgmm.numerics.statistics import component_log_densities, each_mixture
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters, read_rows
 from bayesgmm.posterior.relabel.permute import Permutations
@@ -53,12 +53,11 @@ class ECR:
         pivot_labels = component_log_densities(X, pivot).argmax(axis=1)
         orders = np.empty(draws.weights.shape, dtype=np.int64)
         agreement = np.empty(draws.batch_shape)
-        for index in np.ndindex(*draws.batch_shape):
-            draw = draws.draw(index)
-            labels = component_log_densities(X, draw).argmax(axis=1)
+        closeness = _closeness(pivot, draws)
+        for index, mixture in each_mixture(draws):
+            labels = component_log_densities(X, mixture).argmax(axis=1)
             shared = _contingency(pivot_labels, labels, pivot.n_components)
-            closeness = _closeness(pivot, draw)
-            places, order = linear_sum_assignment(shared + closeness, maximize=True)
+            places, order = linear_sum_assignment(shared + closeness[index], maximize=True)
             orders[index] = order
             agreement[index] = shared[places, order].sum() / X.shape[0]
         return Permutations(orders, agreement, method=repr(self))
@@ -73,8 +72,10 @@ def _contingency(
     return counts.reshape(n_components, n_components)
 
 
-def _closeness(pivot: MixtureParameters, draw: MixtureParameters) -> Float[np.ndarray, "k k"]:
+def _closeness(
+    pivot: MixtureParameters, draws: MixtureParameters
+) -> Float[np.ndarray, "chain draw k k"]:
     """Closeness of means, too small in sum to outweigh one row; it decides ties only."""
-    distances = (pivot.means[:, None, :] - draw.means[None, :, :]) / pivot.scales[:, None, :]
-    squared = np.mean(distances**2, axis=2)
+    distances = pivot.means[:, None, :] - draws.means[..., None, :, :]
+    squared = np.mean((distances / pivot.scales[:, None, :]) ** 2, axis=-1)
     return 0.5 / (1.0 + squared) / pivot.n_components
