@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.special import gammaln
 
 from bayesgmm.data.dataset import Dataset
+from bayesgmm.numerics.covariance_prior import CovariancePrior
 from bayesgmm.numerics.kernels.log_posterior import diagonal_log_posterior, full_log_posterior
 from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.unconstrained import Layout
@@ -43,26 +44,23 @@ class Target:
 
     @cached_property
     def _arguments(self) -> tuple:
-        """Everything after the position that the compiled function takes."""
+        """Everything after the position that the compiled density takes."""
         layout, spec = self.layout, self.spec
         loc, precision = spec.means.expanded(layout.n_features)
         concentration = spec.weights.expanded(layout.n_components)
-        terms = spec.covariances.scales.terms(layout.n_scales).coefficients
         constant = _log_dirichlet_constant(concentration)
         constant += 0.5 * layout.n_components * float(np.sum(np.log(precision / (2 * np.pi))))
-        shared = (self.data.values, constant, concentration, loc, precision, terms)
-        if not layout.correlated:
-            return (*shared, layout.n_matrices, layout.n_scales)
-        eta = spec.covariances.correlations.eta
-        constant += layout.n_matrices * lkj_log_normalizer(eta, layout.n_features)
-        shared = (self.data.values, constant, *shared[2:])
-        return (*shared, eta, layout.shrinkage, layout.n_matrices)
+        prior = spec.covariances.prior(layout.n_features)
+        if layout.correlated:
+            constant += layout.n_matrices * lkj_log_normalizer(prior.eta, layout.n_features)
+        shared = (self.data.values, constant, concentration, loc, precision, layout.n_matrices)
+        return (*shared, *prior)
 
     @property
     def conditional_arguments(self) -> tuple:
         """Everything between the position and the random numbers that a Gibbs sweep takes."""
-        rows, _, *others = self._arguments
-        return (rows, *others)
+        rows, _, concentration, loc, precision, n_matrices, *prior = self._arguments
+        return rows, concentration, loc, precision, CovariancePrior(*prior), n_matrices
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""

@@ -48,19 +48,18 @@ def _mean_of_tried(acceptance):
 
 
 @compiled_exactly
-def full_sweep(
-    position, X, concentration, loc, precision, terms, eta, shrinkage, n_matrices, rng, seed
-):
+def full_sweep(position, X, concentration, loc, precision, prior, n_matrices, rng, seed):
     """One sweep in place for structures with correlations; return the mean acceptance."""
     k, d = concentration.shape[0], X.shape[1]
     ratios, means, log_scales, pairs = parts(position, k, d, n_matrices, d)
     log_weights = log_weights_of(ratios)
-    _, roots, inverses = correlation_roots(pairs, d, shrinkage)
+    _, roots, inverses = correlation_roots(pairs, d, prior.shrinkage)
     constants, factors = precision_factors(log_weights, log_scales, roots, inverses)
     counts, sums, scatter = full_allocations(X, constants, means, factors, seed)
     draw_log_weights(counts, concentration, rng, log_weights)
     write_ratios(log_weights, ratios)
-    total, pooled = np.zeros(n_matrices), np.zeros((n_matrices, d, d))
+    total, pooled = np.full(n_matrices, prior.count), np.empty((n_matrices, d, d))
+    pooled[:] = prior.scatter
     for component in range(k):
         shift = full_mean_shift(
             counts[component], sums[component], means[component], factors[component],
@@ -73,25 +72,23 @@ def full_sweep(
     acceptance = np.empty(n_matrices)
     for matrix in range(n_matrices):
         acceptance[matrix] = draw_covariance(
-            total[matrix], pooled[matrix], terms, eta, shrinkage, rng,
-            log_scales[matrix], pairs[matrix],
-        )  # fmt: skip
+            total[matrix], pooled[matrix], prior, rng, log_scales[matrix], pairs[matrix]
+        )
     return _mean_of_tried(acceptance)
 
 
 @compiled_exactly
-def diagonal_sweep(
-    position, X, concentration, loc, precision, terms, n_matrices, n_scales, rng, seed
-):
+def diagonal_sweep(position, X, concentration, loc, precision, prior, n_matrices, rng, seed):
     """One sweep in place for structures without correlations; return the mean acceptance."""
-    k, d = concentration.shape[0], X.shape[1]
+    k, d, n_scales = concentration.shape[0], X.shape[1], prior.terms.shape[0]
     ratios, means, log_scales, _ = parts(position, k, d, n_matrices, n_scales)
     log_weights = log_weights_of(ratios)
     constants, factors = diagonal_precision_factors(log_weights, log_scales, d)
     counts, sums, scatter = diagonal_allocations(X, constants, means, factors, seed)
     draw_log_weights(counts, concentration, rng, log_weights)
     write_ratios(log_weights, ratios)
-    total, pooled = np.zeros((n_matrices, n_scales)), np.zeros((n_matrices, n_scales))
+    total, pooled = np.full((n_matrices, n_scales), prior.count), np.empty((n_matrices, n_scales))
+    pooled[:] = np.diag(prior.scatter)
     for component in range(k):
         shift = diagonal_mean_shift(
             counts[component], sums[component], means[component], factors[component],
@@ -107,49 +104,33 @@ def diagonal_sweep(
     acceptance = np.empty((n_matrices, n_scales))
     for matrix in range(n_matrices):
         for scale in range(n_scales):
-            log_scales[matrix, scale], acceptance[matrix, scale] = draw_log_scale(
-                log_scales[matrix, scale], total[matrix, scale], pooled[matrix, scale],
-                terms[scale], rng,
-            )  # fmt: skip
+            acceptance[matrix, scale] = draw_log_scale(
+                total[matrix, scale], pooled[matrix, scale], prior, rng, log_scales[matrix], scale
+            )
     return _mean_of_tried(acceptance)
 
 
 @compiled_exactly
-def full_sweeps(
-    position,
-    X,
-    concentration,
-    loc,
-    precision,
-    terms,
-    eta,
-    shrinkage,
-    n_matrices,
-    rng,
-    seeds,
-    output,
-):
+def full_sweeps(position, X, concentration, loc, precision, prior, n_matrices, rng, seeds, output):
     """As many sweeps as there are seeds; every position goes to ``output``, with its acceptance."""
     acceptance = np.empty(seeds.shape[0])
     for sweep in range(seeds.shape[0]):
         acceptance[sweep] = full_sweep(
-            position, X, concentration, loc, precision, terms, eta, shrinkage, n_matrices, rng,
-            seeds[sweep],
-        )  # fmt: skip
+            position, X, concentration, loc, precision, prior, n_matrices, rng, seeds[sweep]
+        )
         output[sweep] = position
     return acceptance
 
 
 @compiled_exactly
 def diagonal_sweeps(
-    position, X, concentration, loc, precision, terms, n_matrices, n_scales, rng, seeds, output
+    position, X, concentration, loc, precision, prior, n_matrices, rng, seeds, output
 ):
     """As many sweeps as there are seeds; every position goes to ``output``, with its acceptance."""
     acceptance = np.empty(seeds.shape[0])
     for sweep in range(seeds.shape[0]):
         acceptance[sweep] = diagonal_sweep(
-            position, X, concentration, loc, precision, terms, n_matrices, n_scales, rng,
-            seeds[sweep],
-        )  # fmt: skip
+            position, X, concentration, loc, precision, prior, n_matrices, rng, seeds[sweep]
+        )
         output[sweep] = position
     return acceptance
