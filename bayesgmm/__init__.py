@@ -20,6 +20,7 @@ _HOMES = {
     "priors.covariances": (
         "Full", "Tied", "Diagonal", "Spherical", "TiedDiagonal", "TiedSpherical",
     ),
+    "priors.inverse_wishart": ("InverseWishart", "TiedInverseWishart"),
     "estimation.em": ("EM",),
     "estimation.point_estimate": ("PointEstimate", "Status"),
     "parameters": ("MixtureParameters",),

@@ -6,6 +6,7 @@ import numpy as np
 
 import bayesgmm as bg
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.covariances import CovarianceStructure, SeparatedStructure
 from bayesgmm.priors.spec import MixtureSpec
 
 SCALE_PRIORS = {
@@ -31,7 +32,20 @@ STRUCTURES = {
     "spherical": bg.Spherical,
     "tied-diagonal": bg.TiedDiagonal,
     "tied-spherical": bg.TiedSpherical,
+    "inverse-wishart": bg.InverseWishart,
+    "tied-inverse-wishart": bg.TiedInverseWishart,
 }
+
+SEPARATED = [name for name, kind in STRUCTURES.items() if issubclass(kind, SeparatedStructure)]
+"""Structures whose scales have a prior of their own."""
+
+PAIRS = [
+    (structure, prior)
+    for structure in STRUCTURES
+    for prior in SCALE_PRIORS
+    if structure in SEPARATED or prior == "inverse-gamma"
+]
+"""Structures with every scale prior; those that take none come once."""
 
 ENGINES = {
     "nuts": bg.NUTS(draws=40, tune=60, chains=2),
@@ -41,17 +55,30 @@ ENGINES = {
 }
 
 
+def structure_with(structure: str, prior: str, *, shrinkage: float = 0.01) -> CovarianceStructure:
+    """Return a structure for up to eight features, with every hyperparameter a number."""
+    kind = STRUCTURES[structure]
+    if structure not in SEPARATED:
+        return kind(degrees_of_freedom=7.4, scale=1.3)
+    options = {"correlations": bg.LKJ(1.7, shrinkage)} if kind.correlated else {}
+    return kind(scales=SCALE_PRIORS[prior], **options)
+
+
+def unscaled_structure(structure: str, prior: str) -> CovarianceStructure:
+    """Return a structure that is still to be scaled to the data."""
+    options = {"scales": UNSCALED_PRIORS[prior]} if structure in SEPARATED else {}
+    return STRUCTURES[structure](**options)
+
+
 def example_spec(
     structure: str, prior: str, *, n_components: int = 3, shrinkage: float = 0.01
 ) -> MixtureSpec:
     """Return a spec with every hyperparameter a number."""
-    kind = STRUCTURES[structure]
-    options = {"correlations": bg.LKJ(1.7, shrinkage)} if kind.correlated else {}
     return MixtureSpec(
         n_components,
         weights=bg.Dirichlet(1.4),
         means=bg.NormalMeans(0.3, 2.1),
-        covariances=kind(scales=SCALE_PRIORS[prior], **options),
+        covariances=structure_with(structure, prior, shrinkage=shrinkage),
     )
 
 

@@ -40,6 +40,8 @@ class CovarianceName(StrEnum):
     SPHERICAL = "spherical"
     TIED_DIAGONAL = "tied-diagonal"
     TIED_SPHERICAL = "tied-spherical"
+    INVERSE_WISHART = "inverse-wishart"
+    TIED_INVERSE_WISHART = "tied-inverse-wishart"
 
 
 def main() -> None:

@@ -20,6 +20,8 @@ STRUCTURES = {
     "spherical": bg.Spherical,
     "tied-diagonal": bg.TiedDiagonal,
     "tied-spherical": bg.TiedSpherical,
+    "inverse-wishart": bg.InverseWishart,
+    "tied-inverse-wishart": bg.TiedInverseWishart,
 }
 
 

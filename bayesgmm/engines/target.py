@@ -10,8 +10,9 @@ from jaxtyping import Float
 from scipy.special import gammaln
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.numerics.kernels.log_posterior import diagonal_log_posterior, full_log_posterior
+from bayesgmm.numerics.covariance_prior import CovariancePrior
 from bayesgmm.numerics.lkj import lkj_log_normalizer
+from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
@@ -42,32 +43,40 @@ class Target:
         return layout_of(self.spec, self.data.n_features)
 
     @cached_property
-    def _arguments(self) -> tuple:
-        """Everything after the position that the compiled function takes."""
+    def log_posterior(self) -> LogPosterior:
+        """The compiled function."""
         layout, spec = self.layout, self.spec
         loc, precision = spec.means.expanded(layout.n_features)
         concentration = spec.weights.expanded(layout.n_components)
-        terms = spec.covariances.scales.terms(layout.n_scales).coefficients
+        prior = spec.covariances.prior(layout.n_features)
         constant = _log_dirichlet_constant(concentration)
         constant += 0.5 * layout.n_components * float(np.sum(np.log(precision / (2 * np.pi))))
-        shared = (self.data.values, constant, concentration, loc, precision, terms)
-        if not layout.correlated:
-            return (*shared, layout.n_matrices, layout.n_scales)
-        eta = spec.covariances.correlations.eta
-        constant += layout.n_matrices * lkj_log_normalizer(eta, layout.n_features)
-        shared = (self.data.values, constant, *shared[2:])
-        return (*shared, eta, layout.shrinkage, layout.n_matrices)
+        if layout.correlated:
+            constant += layout.n_matrices * lkj_log_normalizer(prior.eta, layout.n_features)
+        return LogPosterior(
+            X=self.data.values,
+            constant=constant,
+            concentration=concentration,
+            means=(loc, precision),
+            covariances=prior,
+            n_matrices=layout.n_matrices,
+            correlated=layout.correlated,
+        )
+
+    @property
+    def kernel_arguments(self) -> tuple:
+        """Everything after the position that the compiled function of all rows takes."""
+        return self.log_posterior.kernel_arguments
 
     @property
     def conditional_arguments(self) -> tuple:
         """Everything between the position and the random numbers that a Gibbs sweep takes."""
-        rows, _, *others = self._arguments
-        return (rows, *others)
+        rows, _, concentration, loc, precision, n_matrices, *prior = self.kernel_arguments
+        return rows, concentration, loc, precision, CovariancePrior(*prior), n_matrices
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""
-        kernel = full_log_posterior if self.layout.correlated else diagonal_log_posterior
-        return kernel(position, *self._arguments)
+        return self.log_posterior(position)
 
     def position_of(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:
         """Return the position of some parameters, moved off the edge of the space if need be."""

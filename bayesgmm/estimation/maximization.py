@@ -1,8 +1,8 @@
 """The M-step: parameters that raise the objective, from sufficient statistics alone.
 
 Weights have a closed form, and so have means given covariances. Covariances have one without
-priors; with priors they are solved numerically on the statistics of one matrix. Conditional
-steps like these keep the ascent monotone (ECM; Meng & Rubin, 1993).
+priors and with an inverse-Wishart prior; with others they are solved numerically on the statistics
+of one matrix. Conditional steps like these keep the ascent monotone (ECM; Meng & Rubin, 1993).
 
 References
 ----------
@@ -27,6 +27,7 @@ from bayesgmm.priors.covariances import (
     CovarianceStructure,
     DiagonalStructure,
 )
+from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 
 SMALLEST_SCALE = 1e-7
 """On the standard scale, where features have unit variance: below this a component is a point."""
@@ -100,12 +101,19 @@ def _(
     counts, scatter = _pooled(statistics, tied=structure.tied)
     if objective.uses_prior:
         return _fit_covariances(counts, scatter, parameters, objective)
-    with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
-        covariances = scatter / counts[:, None, None]
-        scales = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-        correlations = covariances / (scales[:, :, None] * scales[:, None, :])
-    size = parameters.n_components
-    return _repeated(scales, size), _repeated(correlations, size)
+    return _average(counts, scatter, objective)
+
+
+@update_covariances.register
+def _(
+    structure: InverseWishartStructure,
+    statistics: SufficientStatistics,
+    parameters: MixtureParameters,
+    objective: Objective,
+) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"] | None]:
+    if parameters.correlations is None:  # one feature
+        return _update_scales(statistics, parameters, objective), None
+    return _average(*_pooled(statistics, tied=structure.tied), objective)
 
 
 @update_covariances.register
@@ -116,6 +124,18 @@ def _(
     objective: Objective,
 ) -> tuple[Float[np.ndarray, "k d"], None]:
     return _update_scales(statistics, parameters, objective), None
+
+
+def _average(
+    counts: np.ndarray, scatter: np.ndarray, objective: Objective
+) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"]]:
+    """Return scales and correlations of the scatter per row, of rows and prior rows together."""
+    prior, size = objective.covariance_prior, objective.spec.n_components
+    with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
+        covariances = (prior.scatter + scatter) / (prior.count + counts)[:, None, None]
+        scales = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+        correlations = covariances / (scales[:, :, None] * scales[:, None, :])
+    return _repeated(scales, size), _repeated(correlations, size)
 
 
 def _update_scales(
@@ -137,13 +157,14 @@ def _update_scales(
 def _fit_log_scales(
     counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
 ) -> np.ndarray:
+    prior = objective.covariance_prior
     result = np.log(parameters.scales[: counts.shape[0], : counts.shape[1]])
     for matrix, scale in np.ndindex(*result.shape):
         result[matrix, scale] = best_log_scale(
             result[matrix, scale],
-            counts[matrix, scale],
-            scatter[matrix, scale],
-            objective.scale_terms[scale],
+            prior.count + counts[matrix, scale],
+            prior.scatter[scale, scale] + scatter[matrix, scale],
+            prior.terms[scale],
             _LOWEST_LOG_SCALE,
         )
     return result
@@ -152,7 +173,7 @@ def _fit_log_scales(
 def _fit_covariances(
     counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
 ) -> tuple[np.ndarray, np.ndarray]:
-    layout = objective.layout
+    layout, prior = objective.layout, objective.covariance_prior
     log_scales = np.log(parameters.scales[: layout.n_matrices])
     pairs = layout.coordinates(parameters.correlations)
     for matrix in range(layout.n_matrices):
@@ -161,9 +182,7 @@ def _fit_covariances(
             pairs[matrix],
             counts[matrix],
             scatter[matrix],
-            objective.scale_terms,
-            objective.eta,
-            layout.shrinkage,
+            prior,
             _LOWEST_LOG_SCALE,
         )
     size = layout.n_components

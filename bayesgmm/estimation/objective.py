@@ -3,12 +3,12 @@
 The posterior density is taken with respect to the natural parameters: weights, means, standard
 deviations and correlation matrices. (On other coordinates the mode would lie elsewhere; these
 make it independent of the order and the units of the features, and, with a flat Dirichlet prior,
-leave the weights where maximum likelihood has them.)
+leave the weights where maximum likelihood has them.) Under an inverse-Wishart prior the natural
+parameters are the entries of the covariance matrices instead, for the same reasons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,9 +16,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import xlogy
 
-from bayesgmm.numerics.kernels.log_posterior import diagonal_log_posterior, full_log_posterior
+from bayesgmm.numerics.covariance_prior import CovariancePrior
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
 from bayesgmm.numerics.lkj import lkj_log_normalizer
+from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
@@ -69,37 +70,39 @@ class Objective:
         return self.spec.means.expanded(self.n_features)
 
     @cached_property
-    def scale_terms(self) -> Float[np.ndarray, "s 6"]:
-        """Coefficients of the log prior of every scale."""
-        n_scales = self.layout.n_scales
+    def covariance_prior(self) -> CovariancePrior:
+        """The prior of every covariance matrix, over its natural parameters."""
         if not self.uses_prior:
-            return np.zeros((n_scales, 6))
-        return self.spec.covariances.scales.terms(n_scales).coefficients
+            return CovariancePrior.flat(self.layout.n_scales)
+        return self.spec.covariances.mode_prior(self.n_features)
 
     @property
-    def eta(self) -> float:
-        """Shape of the LKJ prior; 1, which is flat, without a prior."""
-        if self.uses_prior and self.layout.correlated:
-            return self.spec.covariances.correlations.eta
-        return 1.0
+    def neutral_scales(self) -> Float[np.ndarray, " s"]:
+        """Standard deviations to begin with: those of the prior rows, or of scaled data."""
+        prior = self.covariance_prior
+        if prior.count == 0:
+            return np.ones(self.layout.n_scales)
+        return np.sqrt(np.diagonal(prior.scatter) / prior.count)
 
-    def function_of(self, X: Float[np.ndarray, "n d"]) -> Callable:
+    def function_of(self, X: Float[np.ndarray, "n d"]) -> LogPosterior:
         """Return value (up to a constant) and gradient as a function of an unconstrained vector.
 
-        It is the log posterior density with the Jacobians taken out: of the log-ratios, one in
-        every concentration; of the logarithms, one in the power of every scale; of the
+        It is a log posterior density without the Jacobians that this adds: of the log-ratios,
+        one in every concentration; of the logarithms, one in the power of every scale; of the
         correlation coordinates, (d + 1) / 2 in the shape of the LKJ prior.
         """
-        layout = self.layout
-        terms = self.scale_terms.copy()
+        layout, prior = self.layout, self.covariance_prior
+        terms = prior.terms.copy()
         terms[:, 1] -= 1.0
-        shared = (X, 0.0, self.weight_pseudo_counts, *self.means_prior, terms)
-        if not layout.correlated:
-            arguments = (*shared, layout.n_matrices, layout.n_scales)
-            return lambda position: diagonal_log_posterior(position, *arguments)
-        eta = self.eta - 0.5 * (layout.n_features + 1)
-        arguments = (*shared, eta, layout.shrinkage, layout.n_matrices)
-        return lambda position: full_log_posterior(position, *arguments)
+        return LogPosterior(
+            X=X,
+            constant=0.0,
+            concentration=self.weight_pseudo_counts,
+            means=self.means_prior,
+            covariances=prior._replace(terms=terms, eta=prior.eta - 0.5 * (self.n_features + 1)),
+            n_matrices=layout.n_matrices,
+            correlated=layout.correlated,
+        )
 
     def log_prior(self, parameters: MixtureParameters) -> float:
         """Log prior density of the parameters, up to the constant of the Dirichlet."""
@@ -110,21 +113,31 @@ class Objective:
         # A weight may be zero where its pseudo-count is, and then contributes nothing.
         total = float(np.sum(xlogy(self.weight_pseudo_counts, parameters.weights)))
         total += 0.5 * float(np.sum(np.log(precision / (2 * np.pi)) - precision * distance**2))
+        total += self._log_prior_of_scales(parameters)
+        total += self._log_prior_of_correlations(parameters)
+        return total + self._log_density_of_prior_rows(parameters)
+
+    def _log_prior_of_scales(self, parameters: MixtureParameters) -> float:
         layout = self.layout
-        free_scales = parameters.scales[: layout.n_matrices, : layout.n_scales]
-        for scales in np.log(free_scales):
-            total += sum(
-                scale_prior(terms, scale)[0]
-                for terms, scale in zip(self.scale_terms, scales, strict=True)
-            )
-        return total + self._log_prior_of_correlations(parameters)
+        free = np.log(parameters.scales[: layout.n_matrices, : layout.n_scales])
+        terms = self.covariance_prior.terms
+        return float(sum(scale_prior(terms[place[1]], u)[0] for place, u in np.ndenumerate(free)))
 
     def _log_prior_of_correlations(self, parameters: MixtureParameters) -> float:
-        layout = self.layout
+        layout, eta = self.layout, self.covariance_prior.eta
         if not layout.correlated:
             return 0.0
         shrinkage, size = layout.shrinkage, self.n_features
         free = parameters.correlations[: layout.n_matrices]
         _, log_determinants = np.linalg.slogdet((free - shrinkage * np.eye(size)) / (1 - shrinkage))
-        constant = lkj_log_normalizer(self.eta, size) * layout.n_matrices
-        return constant + (self.eta - 1) * float(log_determinants.sum())
+        constant = lkj_log_normalizer(eta, size) * layout.n_matrices
+        return constant + (eta - 1) * float(log_determinants.sum())
+
+    def _log_density_of_prior_rows(self, parameters: MixtureParameters) -> float:
+        prior = self.covariance_prior
+        if prior.count == 0:
+            return 0.0
+        free = parameters.covariances[: self.layout.n_matrices]
+        _, log_determinants = np.linalg.slogdet(free)
+        traces = np.trace(np.linalg.solve(free, prior.scatter), axis1=-2, axis2=-1)
+        return -0.5 * float(prior.count * log_determinants.sum() + traces.sum())

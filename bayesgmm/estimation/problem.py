@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from bayesgmm.data.dataset import Dataset, expect_enough_rows, read_table
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.errors import SpecificationError
@@ -81,7 +79,7 @@ class Problem:
         )
 
     def _log_jacobian_of_parameters(self) -> float:
-        """Return the sum of log(factor) over the parameters that have units: means and scales."""
+        """Return by how much the prior density is larger on the standard scale: its Jacobian."""
         layout = self.layout
-        of_scales = layout.n_matrices * np.log(self.scaling.factor[: layout.n_scales]).sum()
-        return self.scaling.log_jacobian(layout.n_components) + float(of_scales)
+        of_matrix = self.spec.covariances.log_jacobian(self.scaling.factor)
+        return self.scaling.log_jacobian(layout.n_components) + layout.n_matrices * of_matrix

@@ -67,7 +67,7 @@ def from_labels(
     neutral = MixtureParameters(
         np.full(n_components, 1 / n_components),
         np.zeros((n_components, size)),
-        np.ones((n_components, size)),
+        np.broadcast_to(objective.neutral_scales, (n_components, size)).copy(),
         correlations,
     )
     # EM never revives a component of weight zero, so that one without rows is given one row's.

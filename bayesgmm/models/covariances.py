@@ -1,8 +1,8 @@
 """Each covariance structure as PyMC variables.
 
-A structure declares its free scales and correlations in their natural shape, writes them out per
-component (``scales``, ``correlations``, ``covariances``), and says which distribution the rows
-have.
+A structure declares what is free, scales and correlations or whole matrices, in its natural shape,
+writes everything out per component (``scales``, ``correlations``, ``covariances``), and says which
+distribution the rows have.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pytensor.tensor import TensorVariable
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.models.correlations import CorrelationCholesky
+from bayesgmm.models.inverse_wishart import InverseWishart
 from bayesgmm.models.observations import CorrelatedRow, UncorrelatedRow
 from bayesgmm.models.scales import declare_scale
 from bayesgmm.parameters import MixtureParameters
@@ -24,7 +25,9 @@ from bayesgmm.priors.covariances import (
     CorrelatedStructure,
     CovarianceStructure,
     DiagonalStructure,
+    SeparatedStructure,
 )
+from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.schema import COMPONENT, FEATURE, FEATURE_BIS, PARAMETER_DIMS
 
 RowDistribution = type[CorrelatedRow] | type[UncorrelatedRow]
@@ -94,8 +97,45 @@ def _(
     return CorrelatedRow, scales[:, :, None] * cholesky
 
 
+@declare_covariances.register
+def _(
+    structure: InverseWishartStructure,
+    *,
+    shape: tuple[int, int],
+    initial: MixtureParameters | None = None,
+) -> tuple[RowDistribution, TensorVariable]:
+    free = _declare_matrices(structure, shape, initial)
+    scales = pt.sqrt(pt.diagonal(free, axis1=-2, axis2=-1))
+    correlations = free / (scales[..., :, None] * scales[..., None, :])
+    written_out = (*shape, shape[1])
+    if structure.tied:
+        _record("covariances", pt.broadcast_to(free, written_out))
+    _record("correlations", pt.broadcast_to(correlations, written_out))
+    scales = _record("scales", pt.broadcast_to(scales, shape))
+    if shape[1] == 1:
+        return UncorrelatedRow, scales
+    cholesky = pt.linalg.cholesky(free, lower=True)
+    return CorrelatedRow, pt.broadcast_to(cholesky, written_out)
+
+
+def _declare_matrices(
+    structure: InverseWishartStructure, shape: tuple[int, int], initial: MixtureParameters | None
+) -> TensorVariable:
+    """Declare the covariance matrices in their natural shape, (k, d, d) or (d, d)."""
+    component, batch = ((), ()) if structure.tied else ((COMPONENT,), shape[:1])
+    given = None if initial is None else initial.covariances
+    return InverseWishart(
+        "covariance" if structure.tied else "covariances",
+        freedom=structure.degrees_of_freedom,
+        scale=structure.matrix(shape[1]),
+        batch=batch,
+        dims=(*component, FEATURE, FEATURE_BIS),
+        initval=given[0] if structure.tied and given is not None else given,
+    )
+
+
 def _declare_scales(
-    structure: CovarianceStructure, shape: tuple[int, int], initial: MixtureParameters | None
+    structure: SeparatedStructure, shape: tuple[int, int], initial: MixtureParameters | None
 ) -> TensorVariable:
     """Declare the scales in their natural shape, and return them as (k, d)."""
     dims = _natural_dims(structure)
@@ -112,12 +152,12 @@ def _declare_scales(
     return _record("scales", pt.broadcast_to(aligned, shape))
 
 
-def _natural_dims(structure: CovarianceStructure) -> tuple[str, ...]:
+def _natural_dims(structure: SeparatedStructure) -> tuple[str, ...]:
     component = () if structure.tied else (COMPONENT,)
     return component if structure.isotropic else (*component, FEATURE)
 
 
-def _natural(structure: CovarianceStructure, scales: np.ndarray) -> np.ndarray:
+def _natural(structure: SeparatedStructure, scales: np.ndarray) -> np.ndarray:
     """Return scales that are written out, (k, d), without the axes along which they are equal."""
     owned = scales[0] if structure.tied else scales
     return owned[..., 0] if structure.isotropic else owned

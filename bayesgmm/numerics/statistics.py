@@ -83,7 +83,7 @@ class PrecisionForm:
     @classmethod
     def of(cls, parameters: MixtureParameters) -> PrecisionForm:
         """Factorise the covariances of one mixture or of many."""
-        size, means = parameters.n_features, np.ascontiguousarray(parameters.means)
+        size, means = parameters.n_features, np.array(parameters.means)
         with np.errstate(divide="ignore"):  # a weight of zero is a log weight of -inf
             constants = np.log(parameters.weights) - 0.5 * size * math.log(2 * math.pi)
         constants = constants - np.log(parameters.scales).sum(axis=-1)
@@ -133,7 +133,7 @@ def sufficient_statistics(
     """Return log-likelihood, N_k, S1_k and S2_k of the rows, each counted ``row_weights`` times."""
     form = _precision_form(mixture)
     kernel = full_statistics if form.correlated else diagonal_statistics
-    rows, weights = read_only(X), read_only(np.empty(0) if row_weights is None else row_weights)
+    rows, weights = read_only(X), np.array([] if row_weights is None else row_weights, float)
 
     def of_block(start: int, stop: int) -> tuple:
         return kernel(rows[start:stop], weights[start:stop], *form.kernel_arguments())

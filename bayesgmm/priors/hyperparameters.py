@@ -1,4 +1,4 @@
-"""Checking and scaling of hyperparameters: a number, one number per feature, or None.
+"""Checking and scaling of hyperparameters: a number, one per feature, a matrix, or None.
 
 ``None`` stands for "scaled to the data" and is replaced by numbers once the data are seen.
 """
@@ -12,6 +12,7 @@ import numpy as np
 from bayesgmm.errors import SpecificationError
 
 Hyperparameter = float | tuple[float, ...] | None
+Matrix = Hyperparameter | tuple[tuple[float, ...], ...]
 Given = float | Sequence[float] | np.ndarray | None
 
 
@@ -68,16 +69,75 @@ def expanded(owner: str, name: str, value: Hyperparameter, size: int) -> np.ndar
     return np.broadcast_to(numbers, (size,)).copy()
 
 
+def checked_matrix(owner: str, name: str, value: Given | Sequence[Sequence[float]]) -> Matrix:
+    """Return a matrix as tuples; its diagonal, one number for all of that, or ``None`` may come.
+
+    Raises
+    ------
+    SpecificationError
+        If it is neither positive numbers nor a symmetric positive definite matrix.
+    """
+    try:
+        matrix = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):  # ``checked`` says so
+        matrix = np.empty(())
+    if value is None or matrix.ndim != 2:
+        return checked(owner, name, value)
+    if not is_positive_definite(matrix):
+        raise SpecificationError(
+            f"{owner}: {name} must be a symmetric positive definite matrix, its diagonal, or one "
+            f"positive number for all of its diagonal, not {value!r}."
+        )
+    return as_tuples((matrix + matrix.T) / 2)
+
+
+def is_positive_definite(matrix: np.ndarray) -> bool:
+    """Whether a matrix is one, up to rounding and whatever the units of its rows are."""
+    if matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
+        return False
+    diagonal = np.diagonal(matrix)
+    if not np.all(diagonal > 0):
+        return False
+    roots = np.sqrt(diagonal)
+    unit = matrix / roots / roots[:, None]
+    slack = 8 * matrix.shape[0] * np.finfo(float).eps
+    return bool(np.abs(unit - unit.T).max() < 1e-8 and np.linalg.eigvalsh(unit)[0] > slack)
+
+
+def expanded_matrix(owner: str, name: str, value: Matrix, size: int) -> np.ndarray:
+    """Return the hyperparameter as a square matrix.
+
+    Raises
+    ------
+    SpecificationError
+        If it is for another number of features.
+    """
+    numbers = np.asarray(value, dtype=float)
+    if numbers.ndim < 2:
+        return np.diag(expanded(owner, name, value, size))
+    if numbers.shape[0] != size:
+        raise SpecificationError(
+            f"{owner}: {name} is a matrix of {numbers.shape[0]} rows but {size} are needed; "
+            "give one row and one column per feature, in the order of the columns of the table."
+        )
+    return numbers
+
+
+def as_tuples(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """Return a matrix as a tuple of rows."""
+    return tuple(map(tuple, matrix.tolist()))
+
+
 def collapsed(values: np.ndarray) -> float | tuple[float, ...]:
     """Return an array as a hyperparameter: one number where all its entries are equal."""
     values = np.atleast_1d(values)
     return float(values[0]) if np.all(values == values[0]) else tuple(values.tolist())
 
 
-def words(value: Hyperparameter, digits: int = 4) -> str:
+def words(value: Matrix, digits: int = 4) -> str:
     """Return a hyperparameter as a reader wants to see it."""
     if value is None:
         return "scaled to the data"
     if isinstance(value, tuple):
-        return "(" + ", ".join(f"{number:.{digits}g}" for number in value) + ")"
+        return "(" + ", ".join(words(part, digits) for part in value) + ")"
     return f"{value:.{digits}g}"

@@ -16,5 +16,5 @@ def layout_of(spec: MixtureSpec, n_features: int) -> Layout:
         n_matrices=structure.n_matrices(spec.n_components),
         n_scales=structure.n_scales(n_features),
         correlated=correlated,
-        shrinkage=structure.correlations.shrinkage if correlated else 0.0,
+        shrinkage=structure.shrinkage if correlated else 0.0,
     )

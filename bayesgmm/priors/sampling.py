@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import singledispatch
 
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.covariances import CovarianceStructure, SeparatedStructure
+from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
 
@@ -16,18 +23,48 @@ def draw_parameters(
     layout = layout_of(spec, n_features)
     shape = (n_draws, spec.n_components, n_features)
     loc, precision = spec.means.expanded(n_features)
-    free = spec.covariances.scales.draw(rng, (n_draws, layout.n_matrices, layout.n_scales))
-    correlations = None
-    if layout.correlated:
-        eta = spec.covariances.correlations.eta
-        coordinates = _draw_coordinates(eta, n_features, (n_draws, layout.n_matrices), rng)
-        correlations = layout.correlations(coordinates)
+    free, correlations = draw_covariances(spec.covariances, layout, n_draws, rng)
     return MixtureParameters(
         weights=rng.dirichlet(spec.weights.expanded(spec.n_components), n_draws),
         means=loc + rng.standard_normal(shape) / np.sqrt(precision),
         scales=np.broadcast_to(free, shape).copy(),
         correlations=correlations,
     )
+
+
+@singledispatch
+def draw_covariances(
+    structure: CovarianceStructure, layout: Layout, n_draws: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
+    """Draw free scales, and correlations written out for every component if there are any."""
+    raise NotImplementedError(f"{type(structure).__name__} has no draws from its prior")
+
+
+@draw_covariances.register
+def _(
+    structure: SeparatedStructure, layout: Layout, n_draws: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
+    batch = (n_draws, layout.n_matrices)
+    scales = structure.scales.draw(rng, (*batch, layout.n_scales))
+    if not layout.correlated:
+        return scales, None
+    eta = structure.prior(layout.n_features).eta
+    return scales, layout.correlations(_draw_coordinates(eta, layout.n_features, batch, rng))
+
+
+@draw_covariances.register
+def _(
+    structure: InverseWishartStructure, layout: Layout, n_draws: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
+    size, shape = layout.n_features, (n_draws, layout.n_matrices)
+    prior = stats.invwishart(structure.degrees_of_freedom, structure.matrix(size))
+    matrices = prior.rvs(n_draws * layout.n_matrices, rng).reshape(*shape, size, size)
+    scales = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
+    if not layout.correlated:
+        return scales, None
+    correlations = matrices / (scales[..., :, None] * scales[..., None, :])
+    written_out = (n_draws, layout.n_components, size, size)
+    return scales, np.broadcast_to(correlations, written_out).copy()
 
 
 def _draw_coordinates(

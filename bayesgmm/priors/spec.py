@@ -19,6 +19,7 @@ from bayesgmm.priors.covariances import (
     TiedDiagonal,
     TiedSpherical,
 )
+from bayesgmm.priors.inverse_wishart import InverseWishart, TiedInverseWishart
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
 from bayesgmm.priors.weights import Dirichlet
@@ -47,8 +48,8 @@ class MixtureSpec:
     means : NormalMeans, default NormalMeans()
         Prior of the component means.
     covariances : covariance structure, default Full()
-        One of ``Full``, ``Tied``, ``Diagonal``, ``Spherical``, ``TiedDiagonal`` and
-        ``TiedSpherical``, with its priors.
+        One of ``Full``, ``Tied``, ``Diagonal``, ``Spherical``, ``TiedDiagonal``,
+        ``TiedSpherical``, ``InverseWishart`` and ``TiedInverseWishart``, with its priors.
 
     Raises
     ------
@@ -146,17 +147,13 @@ class MixtureSpec:
         return value
 
     def __str__(self) -> str:
-        structure = self.covariances
         lines = [
             f"Gaussian mixture with {self.n_components} "
             f"component{'s' if self.n_components > 1 else ''}",
             f"  weights      ~ {self.weights}",
             f"  means        ~ {self.means}",
-            f"  covariances  : {type(structure).__name__} ({_in_words(structure)})",
-            f"  scales       ~ {structure.scales}",
+            *(f"  {name} {text}" for name, text in self.covariances.sentences().items()),
         ]
-        if structure.correlated:
-            lines.append(f"  correlations ~ {structure.correlations}")
         return "\n".join(lines)
 
 
@@ -166,15 +163,9 @@ _WRITABLE = {
         MixtureSpec, Dirichlet, NormalMeans, LKJ,
         HalfNormal, LogNormal, Exponential, Gamma, InverseGamma,
         Full, Tied, Diagonal, Spherical, TiedDiagonal, TiedSpherical,
+        InverseWishart, TiedInverseWishart,
     )
 }  # fmt: skip
-
-
-def _in_words(structure: CovarianceStructure) -> str:
-    owner = "shared" if structure.tied else "own"
-    if structure.isotropic:
-        return f"{owner} variance, the same for all features, no correlations"
-    return f"{owner} variances, {f'{owner}' if structure.correlated else 'no'} correlations"
 
 
 def _as_plain(value: Any) -> Any:
@@ -186,7 +177,7 @@ def _as_plain(value: Any) -> Any:
 
 def _from_plain(value: Any) -> Any:
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(_from_plain(part) for part in value)
     if not isinstance(value, dict):
         return value
     parts = {name: _from_plain(part) for name, part in value.items() if name != "class"}

@@ -11,6 +11,7 @@ from bayesgmm.data.standardize import Scaling
 from bayesgmm.engines.target import Target
 from bayesgmm.models.mixture import declare_model
 from tests.cases import (
+    PAIRS,
     SCALE_PRIORS,
     STRUCTURES,
     example_rows,
@@ -38,7 +39,7 @@ def test_compiled_equals_pymc(structure, prior, n_features, n_components):
     expect_equal_densities(spec, rows, parameters)
 
 
-@pytest.mark.parametrize("structure", ["full", "spherical"])
+@pytest.mark.parametrize("structure", ["full", "spherical", "inverse-wishart"])
 def test_compiled_equals_pymc_for_one_component(structure):
     spec = example_spec(structure, "gamma", n_components=1)
     expect_equal_densities(spec, example_rows(20, 2), random_parameters(spec, 2, seed=6))
@@ -65,8 +66,7 @@ def expect_equal_densities(spec, rows, parameters):
     np.testing.assert_allclose(gradient, dlogp, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
-@pytest.mark.parametrize("prior", SCALE_PRIORS)
+@pytest.mark.parametrize(("structure", "prior"), PAIRS)
 @pytest.mark.parametrize("n_features", [1, 3])
 def test_standardising_changes_the_log_density_by_a_constant(structure, prior, n_features):
     spec = example_spec(structure, prior)

@@ -7,11 +7,15 @@ import numpy as np
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.priors.covariances import CorrelatedStructure
+from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.layout import layout_of
-from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows
+from tests.cases import example_rows, structure_with
 from tests.references.density import (
     log_likelihood,
     log_prior,
+    log_prior_of_covariances,
+    log_prior_of_matrices,
     log_prior_of_weights,
     natural,
 )
@@ -41,19 +45,17 @@ def spec_of(
     structure: str, prior: str = "inverse-gamma", *, n_components: int = 2
 ) -> bg.MixtureSpec:
     """Return a spec whose every hyperparameter matters, on the standard scale."""
-    kind = STRUCTURES[structure]
-    options = {"correlations": bg.LKJ(1.7, 0.01)} if kind.correlated else {}
     return bg.MixtureSpec(
         n_components,
         bg.Dirichlet(1.4),
         bg.NormalMeans(0.3, 1.1),
-        kind(SCALE_PRIORS[prior], **options),
+        structure_with(structure, prior),
     )
 
 
 def without_shrinkage(spec: bg.MixtureSpec) -> bg.MixtureSpec:
     """Return the spec whose likelihood is the plain one: any correlation matrix is allowed."""
-    if not spec.covariances.correlated:
+    if not isinstance(spec.covariances, CorrelatedStructure):
         return spec
     covariances = type(spec.covariances)(spec.covariances.scales, bg.LKJ(2.0, 0.0))
     return bg.MixtureSpec(spec.n_components, spec.weights, spec.means, covariances)
@@ -69,7 +71,8 @@ def plain_objective(
     """Return what EM maximises, at an unconstrained vector, by SciPy.
 
     The log-likelihood plus the log prior density of the natural parameters, without the constant
-    of the Dirichlet density and without the Jacobian of the vector.
+    of the Dirichlet density and without the Jacobian of the vector. Where covariance matrices
+    have a prior as a whole, their entries are the natural parameters.
     """
     parameters = natural(spec, X.shape[1], position)
     value = log_likelihood(spec, X, parameters)
@@ -78,7 +81,12 @@ def plain_objective(
     even = np.full(spec.n_components, 1 / spec.n_components)
     pseudo_counts = np.broadcast_to(spec.weights.concentration, spec.n_components) - 1
     constant = log_prior_of_weights(spec, even) - float(pseudo_counts @ np.log(even))
-    return value + log_prior(spec, parameters) - constant
+    value += log_prior(spec, parameters) - constant
+    structure = spec.covariances
+    if isinstance(structure, InverseWishartStructure):
+        value -= log_prior_of_covariances(structure, parameters)
+        value += log_prior_of_matrices(structure, parameters)
+    return value
 
 
 def numeric_gradient(function, position: np.ndarray, width: float = 1e-4) -> np.ndarray:

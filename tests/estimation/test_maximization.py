@@ -14,7 +14,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
 from bayesgmm.numerics.statistics import SufficientStatistics, sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
-from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows, random_parameters
+from tests.cases import PAIRS, SCALE_PRIORS, STRUCTURES, example_rows, random_parameters
 from tests.estimation.problems import layout_for, spec_of, without_shrinkage
 from tests.references.density import lkj_log_density, natural, scale_distribution
 
@@ -87,7 +87,7 @@ def test_one_covariance_is_a_maximum(size, count, shrinkage):
 
     best = best_covariance(
         np.zeros(size), np.zeros(size * (size - 1) // 2), count, scatter,
-        prior.terms(size).coefficients, eta, shrinkage, LOWEST,
+        spec.covariances.prior(size), LOWEST,
     )  # fmt: skip
     highest = value(*best)
     for width in (1e-3, 1e-2, 1e-1):
@@ -123,8 +123,7 @@ def test_without_priors_the_maximum_is_the_pooled_sample_covariance(structure):
     assert_allclose(new.covariances, np.broadcast_to(expected, (2, 3, 3)), atol=1e-12)
 
 
-@pytest.mark.parametrize("prior", SCALE_PRIORS)
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize(("structure", "prior"), PAIRS)
 def test_every_step_raises_the_expected_log_posterior(structure, prior):
     spec, X = spec_of(structure, prior, n_components=3), example_rows(60, 3)
     objective = Objective(spec, 3, uses_prior=True)
@@ -174,6 +173,23 @@ def test_a_component_without_rows_takes_what_its_prior_says():
     prior = SCALE_PRIORS["inverse-gamma"]
     assert_allclose(new.means[1], spec.means.loc)
     assert_allclose(new.scales[1], prior.scale / (prior.shape + 1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_features", [1, 3])
+@pytest.mark.parametrize("structure", ["inverse-wishart", "tied-inverse-wishart"])
+def test_under_an_inverse_wishart_prior_the_covariances_have_a_closed_form(structure, n_features):
+    """The mode of the inverse-Wishart posterior given the means: (B + Psi) / (N + nu + d + 1)."""
+    spec, X = spec_of(structure), example_rows(50, n_features)
+    objective, current = Objective(spec, n_features, True), random_parameters(spec, n_features)
+    statistics = sufficient_statistics(X, current)
+    new = maximize(statistics, current, objective)
+    centred, prior = statistics.about(new.means - current.means), spec.covariances
+    scatter, counts = centred.scatter.reshape(2, n_features, n_features), centred.counts
+    if prior.tied:
+        scatter, counts = scatter.sum(axis=0, keepdims=True), counts.sum(keepdims=True)
+    rows = counts + prior.degrees_of_freedom + n_features + 1
+    expected = (scatter + prior.scale * np.eye(n_features)) / rows[:, None, None]
+    assert_allclose(new.covariances, np.broadcast_to(expected, new.covariances.shape), rtol=1e-8)
 
 
 def test_a_structure_without_an_m_step_is_refused():

@@ -10,13 +10,12 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
-from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows
-from tests.estimation.problems import plain_objective, spec_of
+from tests.cases import PAIRS, STRUCTURES, example_rows
+from tests.estimation.problems import plain_objective, spec_of, without_shrinkage
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 4])
-@pytest.mark.parametrize("prior", SCALE_PRIORS)
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize(("structure", "prior"), PAIRS)
 def test_the_log_prior_is_that_of_scipy(structure, prior, n_features):
     spec, X = spec_of(structure, prior, n_components=3), example_rows(5, n_features)
     layout = layout_of(spec, n_features)
@@ -36,8 +35,7 @@ def test_an_estimate_tells_the_objective_in_the_units_of_the_data(structure, goa
     X = example_rows(80, 3) * 8 + 100
     if not STRUCTURES[structure].isotropic:
         X = X * np.array([1.0, 0.01, 300.0])
-    options = {"correlations": bg.LKJ(2.0, 0.0)} if STRUCTURES[structure].correlated else {}
-    asked = bg.MixtureSpec(2, covariances=STRUCTURES[structure](**options))
+    asked = without_shrinkage(bg.MixtureSpec(2, covariances=STRUCTURES[structure]()))
     estimate = bg.estimate(X, asked, solver=bg.EM(goal), random_seed=1)
     spec = Problem.pose(X, asked).spec
     position = layout_of(spec, 3).pack(estimate.parameters)

@@ -8,8 +8,9 @@ from pytensor.compile.mode import Mode
 from scipy import special, stats
 
 from bayesgmm.models.mixture import declare_model
+from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.spec import MixtureSpec
-from tests.references.density import joint_log_densities, scale_distribution
+from tests.references.density import inverse_wishart, joint_log_densities, scale_distribution
 from tests.references.density import lkj_log_density as lkj_log_density_of_matrix
 
 FAST = Mode(linker="py", optimizer="fast_compile")
@@ -41,6 +42,8 @@ def random_point(model: pm.Model, spec: MixtureSpec, n_features: int, seed: int 
         "means": (k, d),
         "scales": scale,
         "scale": scale,
+        "covariances": (k * d * (d + 1) // 2,),
+        "covariance": (d * (d + 1) // 2,),
         "correlation_cholesky": (*component, d * (d - 1) // 2),
     }
     generator = np.random.default_rng(seed)
@@ -57,6 +60,10 @@ def log_density(spec: MixtureSpec, values: np.ndarray, point: dict[str, np.ndarr
     total += stats.norm(spec.means.loc, spec.means.scale).logpdf(means).sum()
     if spec.n_components > 1:
         total += stats.dirichlet(spec.weights.expanded(spec.n_components)).logpdf(weights)
+    if isinstance(spec.covariances, InverseWishartStructure):
+        prior = inverse_wishart(spec.covariances, values.shape[1])
+        free = point["covariances"][: 1 if spec.covariances.tied else None]
+        return total + sum(prior.logpdf(matrix) for matrix in free)
     natural = "scale" if "scale" in point else "scales"
     total += scale_distribution(spec.covariances.scales).logpdf(point[natural]).sum()
     if "correlation_cholesky" in point:

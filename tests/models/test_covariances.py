@@ -8,17 +8,23 @@ from bayesgmm.models.covariances import SMALLEST_EIGENVALUE, declare_covariances
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.covariances import (
-    CovarianceStructure,
     Diagonal,
     Full,
+    SeparatedStructure,
     Spherical,
     Tied,
     TiedDiagonal,
     TiedSpherical,
 )
+from bayesgmm.priors.inverse_wishart import (
+    InverseWishart,
+    InverseWishartStructure,
+    TiedInverseWishart,
+)
 from bayesgmm.priors.scales import HalfNormal
 from tests.models.reference import FAST
 
+SEPARATED = (Full, Tied, Diagonal, Spherical, TiedDiagonal, TiedSpherical)
 SCALES = HalfNormal(1.0)
 K, D = 3, 2
 FREE = {
@@ -29,7 +35,13 @@ FREE = {
     Spherical: {"scale": ("component",)},
     TiedDiagonal: {"scale": ("feature",)},
     TiedSpherical: {"scale": ()},
+    InverseWishart: {"covariances": ("component", "feature", "feature_bis")},
+    TiedInverseWishart: {"covariance": ("feature", "feature_bis")},
 }  # fmt: skip
+
+
+def example(kind):
+    return kind(4.0, 1.5) if issubclass(kind, InverseWishartStructure) else kind(scales=SCALES)
 
 
 def declared(structure, *, d=D, initial=None):
@@ -46,7 +58,7 @@ def drawn(model, *names):
 
 @pytest.mark.parametrize("kind", FREE)
 def test_free_variables_have_their_natural_dims(kind):
-    model = declared(kind(scales=SCALES))
+    model = declared(example(kind))
     free = {rv.name: model.named_vars_to_dims.get(rv.name, ()) for rv in model.free_RVs}
     assert free == FREE[kind]
 
@@ -54,7 +66,7 @@ def test_free_variables_have_their_natural_dims(kind):
 @pytest.mark.parametrize("d", [1, D])
 @pytest.mark.parametrize("kind", FREE)
 def test_scales_and_covariances_are_written_out_per_component(kind, d):
-    scales, covariances = drawn(declared(kind(scales=SCALES), d=d), "scales", "covariances")
+    scales, covariances = drawn(declared(example(kind), d=d), "scales", "covariances")
     assert scales.shape == (K, d)
     assert covariances.shape == (K, d, d)
     assert_allclose(np.diagonal(covariances, axis1=1, axis2=2), scales**2)
@@ -91,12 +103,19 @@ def starts(model):
     return {rv.name: value for rv, value in model.rvs_to_initial_values.items()}
 
 
-@pytest.mark.parametrize("kind", FREE)
+@pytest.mark.parametrize("kind", SEPARATED)
 def test_samplers_start_where_they_are_told(kind):
     start = starts(declared(kind(scales=SCALES), initial=parameters(0.4)))
     scales = parameters(0.4).scales[0] if kind.tied else parameters(0.4).scales
     natural = scales[..., 0] if kind.isotropic else scales
     assert np.array_equal(start["scale" if "scale" in start else "scales"], natural)
+
+
+@pytest.mark.parametrize("kind", [InverseWishart, TiedInverseWishart])
+def test_samplers_start_at_the_matrices_that_they_are_told(kind):
+    start = starts(declared(example(kind), initial=parameters(0.4)))
+    given = parameters(0.4).covariances
+    assert_allclose(*start.values(), given[0] if kind.tied else given)
 
 
 @pytest.mark.parametrize("kind", [Full, Tied])
@@ -114,7 +133,7 @@ def test_a_start_on_the_edge_of_the_support_is_moved_inside():
 
 
 def test_an_unknown_structure_is_refused():
-    class Unknown(CovarianceStructure):
+    class Unknown(SeparatedStructure):
         isotropic = tied = correlated = False
 
     with pytest.raises(SpecificationError, match="Unknown has no PyMC model"):

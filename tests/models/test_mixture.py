@@ -14,6 +14,7 @@ from bayesgmm.priors.covariances import (
     TiedDiagonal,
     TiedSpherical,
 )
+from bayesgmm.priors.inverse_wishart import InverseWishart, TiedInverseWishart
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
 from bayesgmm.priors.spec import MixtureSpec
@@ -46,6 +47,10 @@ CASES = {
     "tied-diagonal-log-normal-k2-d1": (TiedDiagonal(LogNormal()), 2, 1),
     "tied-spherical-gamma-k3-d3": (TiedSpherical(Gamma()), 3, 3),
     "tied-spherical-exponential-k2-d1": (TiedSpherical(Exponential()), 2, 1),
+    "inverse-wishart-k3-d3": (InverseWishart(), 3, 3),
+    "inverse-wishart-k2-d1": (InverseWishart(2.5), 2, 1),
+    "inverse-wishart-k1-d2": (InverseWishart(3, [[2.0, 0.5], [0.5, 1.0]]), 1, 2),
+    "tied-inverse-wishart-k3-d4": (TiedInverseWishart(7.2, (1.0, 2.0, 5.0, 9.0)), 3, 4),
 }
 
 
@@ -84,7 +89,8 @@ def _unflattened(flat, like):
 
 
 @pytest.mark.parametrize("name", ["full-inverse-gamma-k3-d4", "tied-half-normal-k1-d1",
-                                  "tied-spherical-gamma-k3-d3"])  # fmt: skip
+                                  "tied-spherical-gamma-k3-d3", "inverse-wishart-k3-d3",
+                                  "tied-inverse-wishart-k3-d4"])  # fmt: skip
 def test_prior_predictive_has_named_dims(name):
     values, spec = case(name)
     model = model_of(spec, values, row_names=[f"row {i}" for i in range(len(values))])
@@ -191,7 +197,9 @@ def test_rows_can_be_replaced():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("structure", [Full(InverseGamma(2.0, 1.0)), Tied(Gamma(2.0, 1.0))])
+@pytest.mark.parametrize("structure", [
+    Full(InverseGamma(2.0, 1.0)), Tied(Gamma(2.0, 1.0)), InverseWishart(4.0, 1.0)
+])  # fmt: skip
 def test_everything_works_with_the_defaults_of_pymc(structure):
     values, spec = separated(structure)
     with model_of(spec, values):

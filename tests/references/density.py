@@ -20,6 +20,8 @@ from functools import singledispatch
 import numpy as np
 from scipy import special, stats
 
+from bayesgmm.priors.covariances import CorrelatedStructure, DiagonalStructure
+from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
 from bayesgmm.priors.spec import MixtureSpec
 
@@ -104,10 +106,15 @@ def log_likelihood(spec: MixtureSpec, X: np.ndarray, parameters: Natural) -> flo
 def joint_log_densities(
     X: np.ndarray, weights: np.ndarray, means: np.ndarray, covariances: np.ndarray
 ) -> np.ndarray:
-    """Return log(pi_k N(x_i | mu_k, Sigma_k)), shape (n, k)."""
+    """Return log(pi_k N(x_i | mu_k, Sigma_k)), shape (n, k).
+
+    SciPy is given the Cholesky factors: the eigenvalues that it would take lose digits where the
+    units of the features differ.
+    """
+    factors = map(stats.Covariance.from_cholesky, np.linalg.cholesky(covariances))
     columns = [
-        np.log(weight) + np.atleast_1d(stats.multivariate_normal(mean, covariance).logpdf(X))
-        for weight, mean, covariance in zip(weights, means, covariances, strict=True)
+        np.log(weight) + np.atleast_1d(stats.multivariate_normal(mean, factor).logpdf(X))
+        for weight, mean, factor in zip(weights, means, factors, strict=True)
     ]
     return np.stack(columns, axis=1)
 
@@ -116,11 +123,49 @@ def log_prior(spec: MixtureSpec, parameters: Natural) -> float:
     """Return the log prior density of the natural parameters."""
     total = stats.norm(spec.means.loc, spec.means.scale).logpdf(parameters.means).sum()
     total += log_prior_of_weights(spec, parameters.weights)
-    total += scale_distribution(spec.covariances.scales).logpdf(parameters.scales).sum()
+    return float(total + log_prior_of_covariances(spec.covariances, parameters))
+
+
+@singledispatch
+def log_prior_of_covariances(structure, parameters: Natural) -> float:
+    """Return the log prior density of the scales and correlations of all free matrices."""
+    raise NotImplementedError
+
+
+@log_prior_of_covariances.register
+def _(structure: DiagonalStructure, parameters: Natural) -> float:
+    return scale_distribution(structure.scales).logpdf(parameters.scales).sum()
+
+
+@log_prior_of_covariances.register
+def _(structure: CorrelatedStructure, parameters: Natural) -> float:
+    total = scale_distribution(structure.scales).logpdf(parameters.scales).sum()
     if parameters.correlations is not None:
-        eta = spec.covariances.correlations.eta
+        eta = structure.correlations.eta
         total += sum(lkj_log_density(matrix, eta) for matrix in parameters.correlations)
-    return float(total)
+    return total
+
+
+@log_prior_of_covariances.register
+def _(structure: InverseWishartStructure, parameters: Natural) -> float:
+    """The density of the matrices, times 2^d and the product of sigma_i^d for each of them."""
+    n_matrices, d = parameters.scales.shape
+    jacobian = d * (n_matrices * math.log(2) + np.log(parameters.scales).sum())
+    return log_prior_of_matrices(structure, parameters) + jacobian
+
+
+def log_prior_of_matrices(structure: InverseWishartStructure, parameters: Natural) -> float:
+    """Return the log prior density of all free matrices."""
+    prior = inverse_wishart(structure, parameters.means.shape[1])
+    free = parameters.covariances(0.0)[: len(parameters.scales)]
+    return sum(prior.logpdf(matrix) for matrix in free)
+
+
+def inverse_wishart(structure: InverseWishartStructure, d: int):
+    """Return the distribution of SciPy, which takes a number, a diagonal or a matrix as well."""
+    scale = np.asarray(structure.scale)
+    scale = np.broadcast_to(scale, d) if scale.ndim < 2 else scale
+    return stats.invwishart(structure.degrees_of_freedom, scale)
 
 
 def log_prior_of_weights(spec: MixtureSpec, weights: np.ndarray) -> float:
@@ -133,7 +178,8 @@ def log_prior_of_weights(spec: MixtureSpec, weights: np.ndarray) -> float:
 
 def shrinkage_of(spec: MixtureSpec) -> float:
     """Return the shrinkage of the correlations, zero where there are none."""
-    return spec.covariances.correlations.shrinkage if spec.covariances.correlated else 0.0
+    structure = spec.covariances
+    return structure.correlations.shrinkage if hasattr(structure, "correlations") else 0.0
 
 
 def lkj_log_density(correlation: np.ndarray, eta: float) -> float:

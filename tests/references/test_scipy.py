@@ -16,7 +16,8 @@ from bayesgmm.engines.target import Target
 from bayesgmm.numerics.statistics import component_log_densities, sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure
-from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows
+from bayesgmm.priors.inverse_wishart import InverseWishartStructure
+from tests.cases import PAIRS, example_rows, structure_with
 from tests.references.density import joint_log_densities, log_posterior
 
 DIMENSIONS = range(1, 7)
@@ -24,18 +25,16 @@ SHRINKAGES = (0.0, 0.03)
 
 CASES = [
     pytest.param(structure, prior, d, shrinkage, id=f"{structure}-{prior}-d{d}-{shrinkage}")
-    for structure, kind in STRUCTURES.items()
-    for prior in SCALE_PRIORS
+    for structure, prior in PAIRS
     for d in DIMENSIONS
-    for shrinkage in (SHRINKAGES if kind.correlated else SHRINKAGES[:1])
+    for shrinkage in (SHRINKAGES if structure in ("full", "tied") else SHRINKAGES[:1])
 ]
 
 
 def spec_of(structure: str, prior: str, d: int, shrinkage: float) -> bg.MixtureSpec:
     """Return a spec with 1, 2 or 3 components, and hyperparameters that differ by feature."""
     n_components = 1 + d % 3
-    options = {"correlations": bg.LKJ(1.7, shrinkage)} if STRUCTURES[structure].correlated else {}
-    covariances = STRUCTURES[structure](SCALE_PRIORS[prior], **options)
+    covariances = structure_with(structure, prior, shrinkage=shrinkage)
     return bg.MixtureSpec(
         n_components,
         bg.Dirichlet(tuple(0.7 + 0.9 * np.arange(n_components))),
@@ -45,9 +44,12 @@ def spec_of(structure: str, prior: str, d: int, shrinkage: float) -> bg.MixtureS
 
 
 def _with_one_number_each(covariances: CovarianceStructure, d: int) -> CovarianceStructure:
-    """Vary the hyperparameters of the scale prior that carry units from feature to feature."""
+    """Vary the hyperparameters that carry units from feature to feature."""
     if covariances.isotropic:
         return covariances
+    if isinstance(covariances, InverseWishartStructure):
+        root = np.random.default_rng(d).normal(size=(d, d + 2))
+        return replace(covariances, scale=root @ root.T)
     scales = covariances.scales
     varied = {
         name: tuple(getattr(scales, name) * np.linspace(1, 2, d)) for name in scales.unit_parameters

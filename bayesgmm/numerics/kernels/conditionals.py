@@ -1,11 +1,15 @@
 """Draws from the full conditionals of a mixture, given allocations: the steps of a Gibbs sweep.
 
-Weights and means have conjugate conditionals. A covariance matrix with free scales and LKJ
-correlations has none: it is proposed from the inverse-Wishart (without correlations: scaled
-inverse chi-square) distribution that the likelihood alone would give, and accepted by
-Metropolis-Hastings, in which the likelihood cancels and a bounded ratio of priors remains
-(Hastings, 1970; Tierney, 1994, on independence chains). Where too few rows make that
-distribution improper, every coordinate is drawn by slice sampling instead (Neal, 2003).
+Weights and means have conjugate conditionals, and so has a covariance matrix under an
+inverse-Wishart prior. One with free scales and LKJ correlations has none: it is proposed from the
+inverse-Wishart (without correlations: scaled inverse chi-square) distribution that the likelihood
+alone would give, and accepted by Metropolis-Hastings, in which the likelihood cancels and a
+bounded ratio of priors remains (Hastings, 1970; Tierney, 1994, on independence chains). Where too
+few rows make that distribution improper, every coordinate is drawn by slice sampling instead
+(Neal, 2003). One code serves both priors: with its prior rows and degrees of freedom, an
+inverse-Wishart prior is its own proposal, and the ratio is one.
+
+Axes: ``prior`` is a ``CovariancePrior``, and count and scatter include its prior rows.
 
 References
 ----------
@@ -139,37 +143,44 @@ def _split(matrix, shrinkage, log_scales, pairs):
 
 
 @compiled_exactly
-def _log_prior_ratio_term(log_scales, pairs, terms, eta, shrinkage):
-    """log p(scales) + (eta - 1) log|C C'| + d/2 log|R|: prior over the proposal's own measure."""
+def _log_target_over_proposal(log_scales, pairs, prior, count, freedom):
+    """Log ratio of the conditional to the proposal, over scales and correlations; no constants.
+
+    The conditional is |Sigma|^(-count/2) exp(-tr(Sigma^-1 scatter)/2) p(scales) |C C'|^(eta-1).
+    The proposal, over scales and correlations, has the same exponential, the power
+    -(freedom + d + 1)/2 of |Sigma|, and the product of all sigma_i^d.
+    """
     size = log_scales.shape[0]
     factor = correlation_factor(pairs, size)
-    value = 2.0 * (eta - 1.0) * log_determinant(factor)
+    excess = freedom + size + 1.0 - count
+    value = 2.0 * (prior.eta - 1.0) * log_determinant(factor)
     matrix = np.zeros((size, size))
     for i in range(size):
-        value += scale_prior(terms[i], log_scales[i])[0]
+        value += scale_prior(prior.terms[i], log_scales[i])[0] + (excess - size) * log_scales[i]
         for j in range(i + 1):
             for m in range(j + 1):
                 matrix[i, j] += factor[i, m] * factor[j, m]
-            matrix[i, j] *= 1.0 - shrinkage
+            matrix[i, j] *= 1.0 - prior.shrinkage
         matrix[i, i] = 1.0
-    return value + size * log_determinant(cholesky(matrix))
+    return value + excess * log_determinant(cholesky(matrix))
 
 
 @compiled_exactly
-def draw_covariance(count, scatter, terms, eta, shrinkage, rng, log_scales, pairs):
+def draw_covariance(count, scatter, prior, rng, log_scales, pairs):
     """Draw one covariance matrix in place; return the acceptance, or NaN for slice sampling."""
     size = scatter.shape[0]
     root = cholesky(scatter)
     if count <= size + 1.0 or not np.isfinite(root).all():
-        _slice_covariance(count, scatter, terms, eta, shrinkage, rng, log_scales, pairs)
+        _slice_covariance(count, scatter, prior, rng, log_scales, pairs)
         return np.nan
     proposal, coordinates = np.empty(size), np.empty(pairs.shape[0])
-    matrix = _inverse_wishart(count - 1.0, root, rng)
+    freedom = count - prior.count + prior.freedom
+    matrix = _inverse_wishart(freedom, root, rng)
     threshold = math.log(rng.random())
-    if not _split(matrix, shrinkage, proposal, coordinates):
+    if not _split(matrix, prior.shrinkage, proposal, coordinates):
         return 0.0
-    ratio = _log_prior_ratio_term(proposal, coordinates, terms, eta, shrinkage)
-    ratio -= _log_prior_ratio_term(log_scales, pairs, terms, eta, shrinkage)
+    ratio = _log_target_over_proposal(proposal, coordinates, prior, count, freedom)
+    ratio -= _log_target_over_proposal(log_scales, pairs, prior, count, freedom)
     if not threshold < ratio:
         return 0.0
     log_scales[:] = proposal
@@ -178,29 +189,29 @@ def draw_covariance(count, scatter, terms, eta, shrinkage, rng, log_scales, pair
 
 
 @compiled_exactly
-def _log_conditional(position, count, scatter, terms, eta, shrinkage):
+def _log_conditional(position, count, scatter, prior):
     """Log density of u and y together, with the Jacobians of scales and correlations."""
     size = scatter.shape[0]
     u, y = position[:size], position[size:]
-    value = expected_log_posterior(u, y, count, scatter, terms, eta, shrinkage)[0]
+    value = expected_log_posterior(u, y, count, scatter, prior)[0]
     return value + u.sum() + (size + 1.0) * log_determinant(correlation_factor(y, size))
 
 
 @compiled_exactly
-def _slice_covariance(count, scatter, terms, eta, shrinkage, rng, log_scales, pairs):
+def _slice_covariance(count, scatter, prior, rng, log_scales, pairs):
     """One slice-sampling update of every log scale and every correlation coordinate."""
     size = log_scales.shape[0]
     position = np.concatenate((log_scales, pairs))
     for place in range(position.shape[0]):
         here = position[place]
-        level = _log_conditional(position, count, scatter, terms, eta, shrinkage)
+        level = _log_conditional(position, count, scatter, prior)
         level -= rng.standard_exponential()
         low = here - _SLICE_WIDTH * rng.random()
         high = low + _SLICE_WIDTH
         for end in range(2):
             for _ in range(_MOST_STEPS):
                 position[place] = low if end == 0 else high
-                if not _log_conditional(position, count, scatter, terms, eta, shrinkage) > level:
+                if not _log_conditional(position, count, scatter, prior) > level:
                     break
                 if end == 0:
                     low -= _SLICE_WIDTH
@@ -208,7 +219,7 @@ def _slice_covariance(count, scatter, terms, eta, shrinkage, rng, log_scales, pa
                     high += _SLICE_WIDTH
         while True:
             position[place] = low + (high - low) * rng.random()
-            if _log_conditional(position, count, scatter, terms, eta, shrinkage) >= level:
+            if _log_conditional(position, count, scatter, prior) >= level:
                 break
             if position[place] < here:
                 low = position[place]
@@ -226,15 +237,20 @@ def _log_scale_conditional(log_scale, count, scatter, terms):
 
 
 @compiled_exactly
-def draw_log_scale(log_scale, count, scatter, terms, rng):
-    """Draw one log scale; return it with the acceptance, or NaN for slice sampling."""
+def draw_log_scale(count, scatter, prior, rng, log_scales, place):
+    """Draw one log scale in place; return the acceptance, or NaN for slice sampling."""
+    here, terms = log_scales[place], prior.terms[place]
     if count <= 2.0 or not scatter > 0.0:
-        return _slice_log_scale(log_scale, count, scatter, terms, rng), np.nan
-    proposal = 0.5 * math.log(scatter / rng.chisquare(count - 1.0))
-    ratio = scale_prior(terms, proposal)[0] - scale_prior(terms, log_scale)[0]
-    if math.log(rng.random()) < ratio:
-        return proposal, 1.0
-    return log_scale, 0.0
+        log_scales[place] = _slice_log_scale(here, count, scatter, terms, rng)
+        return np.nan
+    freedom = count - prior.count + prior.freedom
+    proposal = 0.5 * math.log(scatter / rng.chisquare(freedom))
+    ratio = scale_prior(terms, proposal)[0] - scale_prior(terms, here)[0]
+    ratio += (freedom + 1.0 - count) * (proposal - here)
+    if not math.log(rng.random()) < ratio:
+        return 0.0
+    log_scales[place] = proposal
+    return 1.0
 
 
 @compiled_exactly

@@ -112,29 +112,30 @@ def log_determinant(factor):
 
 
 @compiled_exactly
-def expected_log_posterior(u, y, count, scatter, terms, eta, shrinkage):
+def expected_log_posterior(u, y, count, scatter, prior):
     """What a covariance M-step maximises, and its gradients in u and y.
 
     -count/2 log|Sigma| - tr(Sigma^-1 scatter)/2 + log p(scales) + (eta - 1) log|C C'|, densities
     with respect to scales and correlation matrix (no Jacobian of u and y, no LKJ constant).
+    Count and scatter are those of rows and prior rows together.
     """
     size = u.shape[0]
     factor = correlation_factor(y, size)
-    root = shrunk_factor(factor, shrinkage)
+    root = shrunk_factor(factor, prior.shrinkage)
     root_inverse = inverse(root)
     unscaled = np.empty((size, size))
     for i in range(size):
         for j in range(size):
             unscaled[i, j] = scatter[i, j] * math.exp(-u[i] - u[j])
     whitened = congruence(root_inverse, unscaled)
-    value = -count * log_determinant(root) + 2.0 * (eta - 1.0) * log_determinant(factor)
+    value = -count * log_determinant(root) + 2.0 * (prior.eta - 1.0) * log_determinant(factor)
     u_gradient, factor_gradient = likelihood_gradient(
-        count, whitened, factor, root, root_inverse, shrinkage
+        count, whitened, factor, root, root_inverse, prior.shrinkage
     )
     for i in range(size):
-        prior, slope, _ = scale_prior(terms[i], u[i])
-        value += prior - count * u[i] - 0.5 * whitened[i, i]
+        of_scale, slope, _ = scale_prior(prior.terms[i], u[i])
+        value += of_scale - count * u[i] - 0.5 * whitened[i, i]
         u_gradient[i] += slope
     y_gradient = np.empty(y.shape[0])
-    correlation_gradient(factor, factor_gradient, 2.0 * (eta - 1.0), y_gradient)
+    correlation_gradient(factor, factor_gradient, 2.0 * (prior.eta - 1.0), y_gradient)
     return value, u_gradient, y_gradient

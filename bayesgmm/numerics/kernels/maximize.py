@@ -58,10 +58,10 @@ def best_log_scale(log_scale, count, scatter, terms, lowest):
 
 
 @compiled_exactly
-def _evaluate(position, count, scatter, terms, eta, shrinkage):
+def _evaluate(position, count, scatter, prior):
     size = scatter.shape[0]
     value, u_gradient, y_gradient = expected_log_posterior(
-        position[:size], position[size:], count, scatter, terms, eta, shrinkage
+        position[:size], position[size:], count, scatter, prior
     )
     gradient = np.empty(position.shape[0])
     gradient[:size] = u_gradient
@@ -96,14 +96,14 @@ def _update_metric(metric, step, change):
 
 
 @compiled_exactly
-def best_covariance(log_scales, pairs, count, scatter, terms, eta, shrinkage, lowest):
+def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
     """Maximise the expected log posterior of one covariance matrix from where it is now.
 
     Returns log scales and correlation coordinates at least as good as the given ones.
     """
     size = log_scales.shape[0]
     position = np.concatenate((log_scales, pairs))
-    value, gradient = _evaluate(position, count, scatter, terms, eta, shrinkage)
+    value, gradient = _evaluate(position, count, scatter, prior)
     metric = _initial_metric(size, position.shape[0], count)
     for _ in range(_MOST_ITERATIONS):
         if np.abs(gradient).max() <= _GRADIENT_TOLERANCE * (1.0 + count):
@@ -119,7 +119,7 @@ def best_covariance(log_scales, pairs, count, scatter, terms, eta, shrinkage, lo
             proposal = position + length * direction
             for i in range(size):
                 proposal[i] = max(proposal[i], lowest)
-            new_value, new_gradient = _evaluate(proposal, count, scatter, terms, eta, shrinkage)
+            new_value, new_gradient = _evaluate(proposal, count, scatter, prior)
             if new_value >= value + _SUFFICIENT_INCREASE * length * slope:
                 accepted = True
                 break

@@ -1,7 +1,6 @@
 """Gibbs sweeps: allocations, then weights, means and covariances, on the unconstrained space.
 
-A state is a position as in ``log_posterior.py``. The log weights are kept beside it, because
-log-ratios are all that a position has of them.
+A state is a position, see ``positions.py``, and is changed in place.
 """
 
 from __future__ import annotations
@@ -21,18 +20,10 @@ from bayesgmm.numerics.kernels.conditionals import (
 )
 from bayesgmm.numerics.kernels.log_posterior import (
     correlation_roots,
-    log_weights_of,
+    diagonal_precision_factors,
     precision_factors,
 )
-
-_LOG_2_PI = math.log(2 * math.pi)
-
-
-@compiled_exactly
-def _write_ratios(log_weights, position):
-    mean = log_weights.mean()
-    for component in range(log_weights.shape[0] - 1):
-        position[component] = log_weights[component] - mean
+from bayesgmm.numerics.kernels.positions import log_weights_of, parts, write_ratios
 
 
 @compiled_exactly
@@ -46,24 +37,29 @@ def _move(count, total, scatter, shift):
 
 
 @compiled_exactly
-def full_sweep(
-    position, X, concentration, loc, precision, terms, eta, shrinkage, n_matrices, rng, seed
-):
+def _mean_of_tried(acceptance):
+    """Mean over the matrices that a proposal was made for; NaN where there were none."""
+    total, tried = 0.0, 0
+    for value in acceptance.flat:
+        if not math.isnan(value):
+            total += value
+            tried += 1
+    return total / tried if tried > 0 else np.nan
+
+
+@compiled_exactly
+def full_sweep(position, X, concentration, loc, precision, prior, n_matrices, rng, seed):
     """One sweep in place for structures with correlations; return the mean acceptance."""
     k, d = concentration.shape[0], X.shape[1]
-    n_pairs = d * (d - 1) // 2
-    first_mean, first_scale = k - 1, k - 1 + k * d
-    first_pair = first_scale + n_matrices * d
-    log_weights = log_weights_of(position[:first_mean])
-    means = position[first_mean:first_scale].copy().reshape(k, d)
-    log_scales = position[first_scale:first_pair].copy().reshape(n_matrices, d)
-    pairs = position[first_pair:].copy().reshape(n_matrices, n_pairs)
-
-    _, roots, inverses = correlation_roots(pairs, d, shrinkage)
+    ratios, means, log_scales, pairs = parts(position, k, d, n_matrices, d)
+    log_weights = log_weights_of(ratios)
+    _, roots, inverses = correlation_roots(pairs, d, prior.shrinkage)
     constants, factors = precision_factors(log_weights, log_scales, roots, inverses)
     counts, sums, scatter = full_allocations(X, 0, constants, means, factors, seed)
     draw_log_weights(counts, concentration, rng, log_weights)
-    total, pooled = np.zeros(n_matrices), np.zeros((n_matrices, d, d))
+    write_ratios(log_weights, ratios)
+    total, pooled = np.full(n_matrices, prior.count), np.empty((n_matrices, d, d))
+    pooled[:] = prior.scatter
     for component in range(k):
         shift = full_mean_shift(
             counts[component], sums[component], means[component], factors[component],
@@ -73,42 +69,26 @@ def full_sweep(
         _move(counts[component], sums[component], scatter[component], shift)
         total[component % n_matrices] += counts[component]
         pooled[component % n_matrices] += scatter[component]
-    accepted, tried = 0.0, 0
+    acceptance = np.empty(n_matrices)
     for matrix in range(n_matrices):
-        acceptance = draw_covariance(
-            total[matrix], pooled[matrix], terms, eta, shrinkage, rng,
-            log_scales[matrix], pairs[matrix],
-        )  # fmt: skip
-        if not math.isnan(acceptance):
-            accepted += acceptance
-            tried += 1
-    _write_ratios(log_weights, position)
-    position[first_mean:first_scale] = means.ravel()
-    position[first_scale:first_pair] = log_scales.ravel()
-    position[first_pair:] = pairs.ravel()
-    return accepted / tried if tried > 0 else np.nan
+        acceptance[matrix] = draw_covariance(
+            total[matrix], pooled[matrix], prior, rng, log_scales[matrix], pairs[matrix]
+        )
+    return _mean_of_tried(acceptance)
 
 
 @compiled_exactly
-def diagonal_sweep(
-    position, X, concentration, loc, precision, terms, n_matrices, n_scales, rng, seed
-):
+def diagonal_sweep(position, X, concentration, loc, precision, prior, n_matrices, rng, seed):
     """One sweep in place for structures without correlations; return the mean acceptance."""
-    k, d = concentration.shape[0], X.shape[1]
-    first_mean, first_scale = k - 1, k - 1 + k * d
-    log_weights = log_weights_of(position[:first_mean])
-    means = position[first_mean:first_scale].copy().reshape(k, d)
-    log_scales = position[first_scale:].copy().reshape(n_matrices, n_scales)
-
-    constants, factors = log_weights - 0.5 * d * _LOG_2_PI, np.empty((k, d))
-    for component in range(k):
-        for feature in range(d):
-            log_scale = log_scales[component % n_matrices, feature % n_scales]
-            constants[component] -= log_scale
-            factors[component, feature] = math.exp(-log_scale)
+    k, d, n_scales = concentration.shape[0], X.shape[1], prior.terms.shape[0]
+    ratios, means, log_scales, _ = parts(position, k, d, n_matrices, n_scales)
+    log_weights = log_weights_of(ratios)
+    constants, factors = diagonal_precision_factors(log_weights, log_scales, d)
     counts, sums, scatter = diagonal_allocations(X, 0, constants, means, factors, seed)
     draw_log_weights(counts, concentration, rng, log_weights)
-    total, pooled = np.zeros((n_matrices, n_scales)), np.zeros((n_matrices, n_scales))
+    write_ratios(log_weights, ratios)
+    total, pooled = np.full((n_matrices, n_scales), prior.count), np.empty((n_matrices, n_scales))
+    pooled[:] = np.diag(prior.scatter)
     for component in range(k):
         shift = diagonal_mean_shift(
             counts[component], sums[component], means[component], factors[component],
@@ -121,58 +101,36 @@ def diagonal_sweep(
             pooled[matrix, scale] += scatter[component, feature] + shift[feature] * (
                 counts[component] * shift[feature] - 2.0 * sums[component, feature]
             )
-    accepted, tried = 0.0, 0
+    acceptance = np.empty((n_matrices, n_scales))
     for matrix in range(n_matrices):
         for scale in range(n_scales):
-            log_scales[matrix, scale], acceptance = draw_log_scale(
-                log_scales[matrix, scale], total[matrix, scale], pooled[matrix, scale],
-                terms[scale], rng,
-            )  # fmt: skip
-            if not math.isnan(acceptance):
-                accepted += acceptance
-                tried += 1
-    _write_ratios(log_weights, position)
-    position[first_mean:first_scale] = means.ravel()
-    position[first_scale:] = log_scales.ravel()
-    return accepted / tried if tried > 0 else np.nan
+            acceptance[matrix, scale] = draw_log_scale(
+                total[matrix, scale], pooled[matrix, scale], prior, rng, log_scales[matrix], scale
+            )
+    return _mean_of_tried(acceptance)
 
 
 @compiled_exactly
-def full_sweeps(
-    position,
-    X,
-    concentration,
-    loc,
-    precision,
-    terms,
-    eta,
-    shrinkage,
-    n_matrices,
-    rng,
-    seeds,
-    output,
-):
+def full_sweeps(position, X, concentration, loc, precision, prior, n_matrices, rng, seeds, output):
     """As many sweeps as there are seeds; every position goes to ``output``, with its acceptance."""
     acceptance = np.empty(seeds.shape[0])
     for sweep in range(seeds.shape[0]):
         acceptance[sweep] = full_sweep(
-            position, X, concentration, loc, precision, terms, eta, shrinkage, n_matrices, rng,
-            seeds[sweep],
-        )  # fmt: skip
+            position, X, concentration, loc, precision, prior, n_matrices, rng, seeds[sweep]
+        )
         output[sweep] = position
     return acceptance
 
 
 @compiled_exactly
 def diagonal_sweeps(
-    position, X, concentration, loc, precision, terms, n_matrices, n_scales, rng, seeds, output
+    position, X, concentration, loc, precision, prior, n_matrices, rng, seeds, output
 ):
     """As many sweeps as there are seeds; every position goes to ``output``, with its acceptance."""
     acceptance = np.empty(seeds.shape[0])
     for sweep in range(seeds.shape[0]):
         acceptance[sweep] = diagonal_sweep(
-            position, X, concentration, loc, precision, terms, n_matrices, n_scales, rng,
-            seeds[sweep],
-        )  # fmt: skip
+            position, X, concentration, loc, precision, prior, n_matrices, rng, seeds[sweep]
+        )
         output[sweep] = position
     return acceptance
