@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from bayesgmm.engines.progress import ChainProgress
+from bayesgmm.numerics.blocks import available_cores
 
 _POLL_SECONDS = 0.02
 
@@ -102,7 +102,7 @@ def run_chains(
     KeyboardInterrupt
         If the run is interrupted before any chain has a draw to show.
     """
-    cores = cores or _available_cores()
+    cores = cores or available_cores()
     handles: list[Handle] = []
     with progress:
         try:
@@ -124,12 +124,6 @@ def _is_finished(handle: Handle) -> bool:
         return handle.is_finished
     except TimeoutError:  # what nutpie 0.16 raises where it should return False
         return False
-
-
-def _available_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on every operating system
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _salvage(chains: list[ChainDraws]) -> Run:

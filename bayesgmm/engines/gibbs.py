@@ -15,9 +15,10 @@ from bayesgmm.engines.chains import ChainDraws, run_chains
 from bayesgmm.engines.draws import draws_tree
 from bayesgmm.engines.progress import ChainProgress
 from bayesgmm.engines.starts import dispersed
+from bayesgmm.engines.sweeps import Sweeper, Swept
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
-from bayesgmm.numerics.kernels.sweeps import diagonal_sweeps, full_sweeps
+from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.options import expect_whole
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed, spawn
@@ -48,8 +49,8 @@ class Gibbs:
     thin : int, default 1
         Sweeps from one kept draw to the next.
     cores : int, optional
-        Chains that run at once; by default as many as the process may use. The draws do not
-        depend on it.
+        Chains that run at once; by default as many as the process may use. Where there are fewer
+        chains than cores, they share the rows of long tables. The draws do not depend on it.
 
     Raises
     ------
@@ -80,6 +81,12 @@ class Gibbs:
         if self.cores is not None:
             expect_whole(self, "cores")
 
+    @property
+    def cores_per_chain(self) -> int:
+        """Threads that share the rows of a long table, where there are more cores than chains."""
+        cores = self.cores or available_cores()
+        return cores // min(self.chains, cores)
+
     def run(
         self,
         spec: MixtureSpec,
@@ -103,7 +110,7 @@ class Gibbs:
 
         run = run_chains(
             launch,
-            _read_draws,
+            _GibbsChain.draws,
             n_chains=self.chains,
             cores=self.cores,
             progress=ChainProgress(self.chains, self.tune + self.draws, visible=progress),
@@ -132,9 +139,10 @@ class _GibbsChain:
         report: Callable,
     ) -> None:
         self._settings, self._target, self._report = settings, target, report
+        self._sweeper = Sweeper(target, settings.cores_per_chain)
         self._state = position.copy()
         self._rng = np.random.default_rng(seed)
-        self._draws: list[tuple[np.ndarray, np.ndarray]] = []
+        self._kept: list[Swept] = []
         self._stopped, self._error = threading.Event(), None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -167,40 +175,25 @@ class _GibbsChain:
             tuning = finished < settings.tune
             end = settings.tune if tuning else total
             n_draws = min(at_once, end - finished)
-            draws = self._sweep(n_draws, 1 if tuning else settings.thin)
+            n_sweeps = n_draws * (1 if tuning else settings.thin)
+            swept = self._sweeper.run(self._state, n_sweeps, self._rng)
             if not tuning:
-                self._draws.append(draws)
+                self._kept.append(swept)
             finished += n_draws
             state = SimpleNamespace(finished_draws=finished, tuning=tuning, divergences=0)
             self._report([state])
 
-    def _sweep(self, n_draws: int, thin: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make ``n_draws * thin`` sweeps; return the kept positions and their acceptances."""
-        seeds = self._rng.integers(2**64, size=n_draws * thin, dtype=np.uint64)
-        output = np.empty((seeds.size, self._state.size))
-        kernel = full_sweeps if self._target.layout.correlated else diagonal_sweeps
-        arguments = self._target.conditional_arguments
-        acceptance = kernel(self._state, *arguments, self._rng, seeds, output)
-        return output[thin - 1 :: thin], acceptance[thin - 1 :: thin]
-
-    def collected(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return positions and acceptances of all kept draws."""
-        positions, acceptances = zip(*self._draws, strict=True)
-        return np.concatenate(positions), np.concatenate(acceptances)
-
-    @property
-    def has_draws(self) -> bool:
-        return bool(self._draws)
-
-    @property
-    def target(self) -> Target:
-        return self._target
-
-
-def _read_draws(chain: _GibbsChain) -> ChainDraws:
-    if not chain.has_draws:
-        return ChainDraws({}, {})
-    positions, acceptances = chain.collected()
-    log_densities = np.array([chain.target(position)[0] for position in positions])
-    statistics = {"lp": log_densities, "acceptance_rate": acceptances}
-    return ChainDraws({"position": positions}, statistics)
+    def draws(self) -> ChainDraws:
+        """Return the kept draws so far, with their log densities and acceptances."""
+        if not self._kept:
+            return ChainDraws({}, {})
+        thin = self._settings.thin
+        positions = np.concatenate([swept.positions for swept in self._kept])
+        acceptances = np.concatenate([swept.acceptances for swept in self._kept])
+        # Every sweep finds the log density of the position before it.
+        last = self._target(positions[-1])[0]
+        log_densities = np.concatenate([swept.log_densities for swept in self._kept] + [[last]])
+        return ChainDraws(
+            {"position": positions[thin - 1 :: thin]},
+            {"lp": log_densities[thin::thin], "acceptance_rate": acceptances[thin - 1 :: thin]},
+        )

@@ -71,8 +71,9 @@ class Target:
     @property
     def conditional_arguments(self) -> tuple:
         """Everything between the position and the random numbers that a Gibbs sweep takes."""
-        rows, _, concentration, loc, precision, n_matrices, *prior = self.kernel_arguments
-        return rows, concentration, loc, precision, CovariancePrior(*prior), n_matrices
+        *others, n_matrices, terms, eta, shrinkage, count, scatter, freedom = self.kernel_arguments
+        prior = CovariancePrior(terms, eta, shrinkage, count, scatter, freedom)
+        return *others, prior, n_matrices
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""

@@ -151,15 +151,18 @@ def quasi_newton_steps(
         return replace(path, trace=[], n_passes=0)
     fall = _Fall(objective.function_of(X), centre, widths)
     heights: list[float] = []
+    least_gain = _FINER * tolerance * (1 + abs(path.trace[-1]))
 
     def note(intermediate_result: OptimizeResult) -> None:
         heights.append(path.trace[-1] - intermediate_result.fun)
+        if len(heights) > 1 and heights[-1] - heights[-2] < least_gain:
+            raise StopIteration
 
     result = minimize(
         fall, np.zeros(centre.size), jac=True, method="L-BFGS-B", callback=note,
         bounds=Bounds(_lowest_steps(layout, centre, widths), np.inf),
         options={
-            "maxcor": _MEMORY, "ftol": _FINER * tolerance, "gtol": _GRADIENT,
+            "maxcor": _MEMORY, "ftol": 0.0, "gtol": _GRADIENT,
             "maxiter": limit, "maxfun": limit,
         },
     )  # fmt: skip

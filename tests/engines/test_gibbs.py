@@ -13,8 +13,8 @@ import pytest
 import bayesgmm as bg
 from bayesgmm.analysis.generate import draw_rows
 from bayesgmm.data.dataset import Dataset, default_names
+from bayesgmm.engines.sweeps import Sweeper
 from bayesgmm.engines.target import Target
-from bayesgmm.numerics.kernels.sweeps import diagonal_sweep, full_sweep
 from bayesgmm.priors.sampling import draw_parameters
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_spec
 
@@ -55,9 +55,7 @@ def successive_draws(spec, n_features, rng):
         rows, _ = draw_rows(repeated, rng)
         target = Target(spec, Dataset(rows, names, np.arange(N_ROWS)))
         position = target.layout.pack(parameters)
-        sweep = full_sweep if target.layout.correlated else diagonal_sweep
-        seed = rng.integers(2**64, dtype=np.uint64)
-        sweep(position, *target.conditional_arguments, rng, seed)
+        Sweeper(target).run(position, 1, rng)
         positions.append(position)
         parameters = target.layout.unpack(position)
     return target.layout.unpack(np.array(positions))

@@ -17,6 +17,7 @@ from bayesgmm.numerics.kernels.tiles import (
     exponentials,
     full_log_densities,
     load,
+    log_likelihood,
     mirror,
 )
 
@@ -36,8 +37,12 @@ def uniform(seed, counter):
 
 @compiled
 def _allocate(table, rows, seed, first, below, level):
-    """Replace log densities by zeros and a one for each row, drawn with their probabilities."""
+    """Replace log densities by zeros and a one for each row, drawn with their probabilities.
+
+    Returns the log-likelihood of the rows, allocations summed out.
+    """
     exponentials(table, rows, below, level)
+    value = log_likelihood(below, level, rows)
     for row in range(rows):
         level[row] *= uniform(seed, first + row)
         below[row] = 0.0
@@ -47,42 +52,47 @@ def _allocate(table, rows, seed, first, below, level):
             above = below[row] + values[row]
             values[row] = 1.0 if below[row] <= level[row] < above else 0.0
             below[row] = above
+    return value
 
 
 @compiled
 def full_allocations(X, first, constants, means, factors, seed):
-    """Counts (k,), sums (k, d) and scatter (k, d, d) about the means, of drawn allocations.
+    """Log-likelihood, then counts, sums and scatter about the means of drawn allocations.
 
-    ``first`` is the number of the first row of X within the whole table.
+    Shapes as for ``full_statistics``. ``first`` is the number of the first row of X within the
+    whole table.
     """
     (n, d), k = X.shape, means.shape[0]
     tile, centred, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
     table, work = np.empty((k, TILE)), np.empty((4, TILE))
     counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+    value = 0.0
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         full_log_densities(tile, rows, constants, means, factors, centred, work, table)
-        _allocate(table, rows, seed, first + start, work[0], work[1])
+        value += _allocate(table, rows, seed, first + start, work[0], work[1])
         add_full_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     mirror(scatter)
-    return counts, sums, scatter
+    return value, counts, sums, scatter
 
 
 @compiled
 def diagonal_allocations(X, first, constants, means, factors, seed):
-    """Counts (k,), sums (k, d) and squares (k, d) about the means, of drawn allocations.
+    """Log-likelihood, then counts, sums and squares about the means of drawn allocations.
 
-    ``first`` is the number of the first row of X within the whole table.
+    Shapes as for ``diagonal_statistics``. ``first`` is the number of the first row of X within the
+    whole table.
     """
     (n, d), k = X.shape, means.shape[0]
     tile, centred, weighted = np.empty((d, TILE)), np.empty((1, TILE)), np.empty((1, TILE))
     table, work = np.empty((k, TILE)), np.empty((2, TILE))
     counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d))
+    value = 0.0
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         diagonal_log_densities(tile, rows, constants, means, factors, table)
-        _allocate(table, rows, seed, first + start, work[0], work[1])
+        value += _allocate(table, rows, seed, first + start, work[0], work[1])
         add_diagonal_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
-    return counts, sums, scatter
+    return value, counts, sums, scatter

@@ -142,9 +142,10 @@ def full_state(position, n_components, n_features, n_matrices, shrinkage):
 
 
 @compiled_exactly
-def _full_value_and_gradient(
+def full_value_and_gradient(
     size, state, statistics, constant, concentration, loc, precision, n_matrices, prior
 ):
+    """Value and gradient, given what the position says and the statistics of the rows there."""
     log_weights, means, log_scales, correlation, roots, inverses, _, factors = state
     log_likelihood, counts, sums, squares = statistics
     k, d = means.shape
@@ -182,7 +183,7 @@ def full_log_posterior(
     """Value and gradient for the structures with correlations, d at least 2."""
     state = full_state(position, concentration.shape[0], X.shape[1], n_matrices, shrinkage)
     statistics = full_statistics(X, np.empty(0), state[6], state[1], state[7])
-    return _full_value_and_gradient(
+    return full_value_and_gradient(
         position.shape[0], state, statistics, constant, concentration, loc, precision, n_matrices,
         CovariancePrior(terms, eta, shrinkage, count, scatter, freedom),
     )  # fmt: skip
@@ -196,7 +197,7 @@ def full_log_posterior_given(
 ):  # fmt: skip
     """The same, where the statistics of the rows at this position are known."""
     state = full_state(position, concentration.shape[0], sums.shape[1], n_matrices, shrinkage)
-    return _full_value_and_gradient(
+    return full_value_and_gradient(
         position.shape[0], state, (log_likelihood, counts, sums, squares),
         constant, concentration, loc, precision, n_matrices,
         CovariancePrior(terms, eta, shrinkage, count, scatter, freedom),
@@ -243,9 +244,10 @@ def diagonal_state(position, n_components, n_features, n_matrices, n_scales):
 
 
 @compiled_exactly
-def _diagonal_value_and_gradient(
+def diagonal_value_and_gradient(
     size, state, statistics, constant, concentration, loc, precision, n_matrices, prior
 ):
+    """Value and gradient, given what the position says and the statistics of the rows there."""
     log_weights, means, log_scales, _, factors = state
     log_likelihood, counts, sums, squares = statistics
     k, d = means.shape
@@ -275,7 +277,7 @@ def diagonal_log_posterior(
     k, d, n_scales = concentration.shape[0], X.shape[1], terms.shape[0]
     state = diagonal_state(position, k, d, n_matrices, n_scales)
     statistics = diagonal_statistics(X, np.empty(0), state[3], state[1], state[4])
-    return _diagonal_value_and_gradient(
+    return diagonal_value_and_gradient(
         position.shape[0], state, statistics, constant, concentration, loc, precision, n_matrices,
         CovariancePrior(terms, eta, shrinkage, count, scatter, freedom),
     )  # fmt: skip
@@ -290,7 +292,7 @@ def diagonal_log_posterior_given(
     """The same, where the statistics of the rows at this position are known."""
     k, d, n_scales = concentration.shape[0], sums.shape[1], terms.shape[0]
     state = diagonal_state(position, k, d, n_matrices, n_scales)
-    return _diagonal_value_and_gradient(
+    return diagonal_value_and_gradient(
         position.shape[0], state, (log_likelihood, counts, sums, squares),
         constant, concentration, loc, precision, n_matrices,
         CovariancePrior(terms, eta, shrinkage, count, scatter, freedom),

@@ -19,11 +19,12 @@ from bayesgmm.numerics.kernels.conditionals import (
     full_mean_shift,
 )
 from bayesgmm.numerics.kernels.log_posterior import (
-    correlation_roots,
-    diagonal_precision_factors,
-    precision_factors,
+    diagonal_state,
+    diagonal_value_and_gradient,
+    full_state,
+    full_value_and_gradient,
 )
-from bayesgmm.numerics.kernels.positions import log_weights_of, parts, write_ratios
+from bayesgmm.numerics.kernels.positions import parts, write_ratios
 
 
 @compiled_exactly
@@ -48,14 +49,17 @@ def _mean_of_tried(acceptance):
 
 
 @compiled_exactly
-def full_sweep(position, X, concentration, loc, precision, prior, n_matrices, rng, seed):
-    """One sweep in place for structures with correlations; return the mean acceptance."""
-    k, d = concentration.shape[0], X.shape[1]
+def full_conditionals(
+    position, factors, counts, sums, scatter, concentration, loc, precision, prior, n_matrices, rng
+):
+    """Draw everything but the allocations, given their statistics; return the mean acceptance.
+
+    For structures with correlations. Position and precision factors are those at which the
+    allocations were drawn; the position is moved.
+    """
+    k, d = sums.shape
+    log_weights = np.empty(k)
     ratios, means, log_scales, pairs = parts(position, k, d, n_matrices, d)
-    log_weights = log_weights_of(ratios)
-    _, roots, inverses = correlation_roots(pairs, d, prior.shrinkage)
-    constants, factors = precision_factors(log_weights, log_scales, roots, inverses)
-    counts, sums, scatter = full_allocations(X, 0, constants, means, factors, seed)
     draw_log_weights(counts, concentration, rng, log_weights)
     write_ratios(log_weights, ratios)
     total, pooled = np.full(n_matrices, prior.count), np.empty((n_matrices, d, d))
@@ -78,13 +82,16 @@ def full_sweep(position, X, concentration, loc, precision, prior, n_matrices, rn
 
 
 @compiled_exactly
-def diagonal_sweep(position, X, concentration, loc, precision, prior, n_matrices, rng, seed):
-    """One sweep in place for structures without correlations; return the mean acceptance."""
-    k, d, n_scales = concentration.shape[0], X.shape[1], prior.terms.shape[0]
+def diagonal_conditionals(
+    position, factors, counts, sums, scatter, concentration, loc, precision, prior, n_matrices, rng
+):
+    """Draw everything but the allocations, given their statistics; return the mean acceptance.
+
+    For structures without correlations; otherwise as ``full_conditionals``.
+    """
+    (k, d), n_scales = sums.shape, prior.terms.shape[0]
+    log_weights = np.empty(k)
     ratios, means, log_scales, _ = parts(position, k, d, n_matrices, n_scales)
-    log_weights = log_weights_of(ratios)
-    constants, factors = diagonal_precision_factors(log_weights, log_scales, d)
-    counts, sums, scatter = diagonal_allocations(X, 0, constants, means, factors, seed)
     draw_log_weights(counts, concentration, rng, log_weights)
     write_ratios(log_weights, ratios)
     total, pooled = np.full((n_matrices, n_scales), prior.count), np.empty((n_matrices, n_scales))
@@ -111,26 +118,50 @@ def diagonal_sweep(position, X, concentration, loc, precision, prior, n_matrices
 
 
 @compiled_exactly
-def full_sweeps(position, X, concentration, loc, precision, prior, n_matrices, rng, seeds, output):
-    """As many sweeps as there are seeds; every position goes to ``output``, with its acceptance."""
-    acceptance = np.empty(seeds.shape[0])
+def full_sweeps(
+    position, X, constant, concentration, loc, precision, prior, n_matrices, rng, seeds,
+    positions, log_densities, acceptances,
+):  # fmt: skip
+    """As many sweeps as there are seeds, for structures with correlations.
+
+    Every position goes to ``positions``, with its acceptance. ``log_densities`` are those before
+    each sweep, which its allocations find anyway.
+    """
+    k, d = concentration.shape[0], X.shape[1]
     for sweep in range(seeds.shape[0]):
-        acceptance[sweep] = full_sweep(
-            position, X, concentration, loc, precision, prior, n_matrices, rng, seeds[sweep]
+        state = full_state(position, k, d, n_matrices, prior.shrinkage)
+        value, counts, sums, scatter = full_allocations(
+            X, 0, state[6], state[1], state[7], seeds[sweep]
         )
-        output[sweep] = position
-    return acceptance
+        log_densities[sweep] = full_value_and_gradient(
+            position.shape[0], state, (value, counts, sums, scatter),
+            constant, concentration, loc, precision, n_matrices, prior,
+        )[0]  # fmt: skip
+        acceptances[sweep] = full_conditionals(
+            position, state[7], counts, sums, scatter,
+            concentration, loc, precision, prior, n_matrices, rng,
+        )  # fmt: skip
+        positions[sweep] = position
 
 
 @compiled_exactly
 def diagonal_sweeps(
-    position, X, concentration, loc, precision, prior, n_matrices, rng, seeds, output
-):
-    """As many sweeps as there are seeds; every position goes to ``output``, with its acceptance."""
-    acceptance = np.empty(seeds.shape[0])
+    position, X, constant, concentration, loc, precision, prior, n_matrices, rng, seeds,
+    positions, log_densities, acceptances,
+):  # fmt: skip
+    """The same, for structures without correlations."""
+    k, d, n_scales = concentration.shape[0], X.shape[1], prior.terms.shape[0]
     for sweep in range(seeds.shape[0]):
-        acceptance[sweep] = diagonal_sweep(
-            position, X, concentration, loc, precision, prior, n_matrices, rng, seeds[sweep]
+        state = diagonal_state(position, k, d, n_matrices, n_scales)
+        value, counts, sums, scatter = diagonal_allocations(
+            X, 0, state[3], state[1], state[4], seeds[sweep]
         )
-        output[sweep] = position
-    return acceptance
+        log_densities[sweep] = diagonal_value_and_gradient(
+            position.shape[0], state, (value, counts, sums, scatter),
+            constant, concentration, loc, precision, n_matrices, prior,
+        )[0]  # fmt: skip
+        acceptances[sweep] = diagonal_conditionals(
+            position, state[4], counts, sums, scatter,
+            concentration, loc, precision, prior, n_matrices, rng,
+        )  # fmt: skip
+        positions[sweep] = position

@@ -1,0 +1,83 @@
+"""Sweeps over long tables: the same draws on any number of cores, and the same as in one loop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import bayesgmm as bg
+from bayesgmm.engines.sweeps import Sweeper
+from bayesgmm.engines.target import Target
+from bayesgmm.estimation.problem import Problem
+from bayesgmm.numerics.blocks import BLOCK_ROWS
+from bayesgmm.parameters import MixtureParameters
+from tests.cases import STRUCTURES, example_rows
+
+
+def target_of(structure: str, n_rows: int) -> tuple[Target, np.ndarray]:
+    spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
+    problem = Problem.pose(example_rows(n_rows, 2), spec)
+    start = bg.EM(n_starts=2).run(problem.scaled_spec, problem.scaled_data, seed=0)
+    target = Target(problem.scaled_spec, problem.scaled_data)
+    return target, target.position_of(start.parameters)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_blocks_of_rows_make_the_sweeps_of_one_loop(structure, monkeypatch):
+    target, start = target_of(structure, BLOCK_ROWS)
+    here, there = start.copy(), start.copy()
+    together = Sweeper(target).run(here, 4, np.random.default_rng(3))
+    monkeypatch.setattr("bayesgmm.numerics.blocks.BLOCK_ROWS", 1000)
+    in_blocks = Sweeper(target, cores=2).run(there, 4, np.random.default_rng(3))
+    # Sums differ in the order of their terms, and so by rounding, which sweeps pass on.
+    assert_allclose(in_blocks.positions, together.positions, rtol=1e-7, atol=1e-9)
+    assert_allclose(in_blocks.log_densities, together.log_densities, rtol=1e-9)
+    assert np.array_equal(in_blocks.acceptances, together.acceptances)
+    assert_allclose(here, together.positions[-1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_the_number_of_cores_changes_nothing_in_long_tables(structure):
+    target, start = target_of(structure, 3 * BLOCK_ROWS + 11)
+    runs = [
+        Sweeper(target, cores).run(start.copy(), 3, np.random.default_rng(3)) for cores in (1, 2, 5)
+    ]
+    for run in runs[1:]:
+        assert np.array_equal(run.positions, runs[0].positions)
+        assert np.array_equal(run.log_densities, runs[0].log_densities)
+
+
+@pytest.mark.parametrize("n_rows", [50, BLOCK_ROWS + 1])
+def test_log_densities_are_those_before_each_sweep(n_rows):
+    target, start = target_of("full", n_rows)
+    swept = Sweeper(target).run(start.copy(), 3, np.random.default_rng(0))
+    before = [start, *swept.positions[:-1]]
+    assert_allclose(swept.log_densities, [target(here)[0] for here in before], rtol=1e-12)
+
+
+def test_cores_that_chains_leave_idle_share_rows(monkeypatch):
+    monkeypatch.setattr("bayesgmm.engines.gibbs.available_cores", lambda: 8)
+    assert bg.Gibbs(chains=1).cores_per_chain == 8
+    assert bg.Gibbs(chains=4).cores_per_chain == 2
+    assert bg.Gibbs(chains=20).cores_per_chain == 1
+    assert bg.Gibbs(chains=4, cores=1).cores_per_chain == 1
+
+
+def test_kept_draws_carry_their_own_log_density():
+    X = example_rows(60, 2)
+    tree = bg.fit(
+        X, bg.MixtureSpec(2), engine=bg.Gibbs(draws=20, tune=5, chains=2, thin=3), random_seed=1,
+        progress=False, standardize=False,
+    )  # fmt: skip
+    problem = Problem.pose(X, bg.MixtureSpec(2))
+    target = Target(problem.spec, problem.data)
+    posterior = tree["posterior"].to_dataset()
+    for draw in (0, 7, 19):
+        one = posterior.isel(chain=1, draw=draw)
+        parameters = MixtureParameters(
+            one["weights"].values, one["means"].values, one["scales"].values,
+            one["correlations"].values,
+        )  # fmt: skip
+        expected = target(target.layout.pack(parameters))[0]
+        assert float(tree["sample_stats"]["lp"][1, draw]) == pytest.approx(expected, rel=1e-8)
