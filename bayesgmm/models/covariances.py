@@ -105,15 +105,16 @@ def _(
     initial: MixtureParameters | None = None,
 ) -> tuple[RowDistribution, TensorVariable]:
     free = _declare_matrices(structure, shape, initial)
-    scales = pt.sqrt(pt.diagonal(free, axis1=-2, axis2=-1))
-    correlations = free / (scales[..., :, None] * scales[..., None, :])
+    own_scales = pt.sqrt(pt.diagonal(free, axis1=-2, axis2=-1))
     written_out = (*shape, shape[1])
     if structure.tied:
         _record("covariances", pt.broadcast_to(free, written_out))
-    _record("correlations", pt.broadcast_to(correlations, written_out))
-    scales = _record("scales", pt.broadcast_to(scales, shape))
+    scales = _record("scales", pt.broadcast_to(own_scales, shape))
     if shape[1] == 1:
+        _record("correlations", pt.ones(written_out))
         return UncorrelatedRow, scales
+    correlations = free / (own_scales[..., :, None] * own_scales[..., None, :])
+    _record("correlations", pt.broadcast_to(correlations, written_out))
     cholesky = pt.linalg.cholesky(free, lower=True)
     return CorrelatedRow, pt.broadcast_to(cholesky, written_out)
 

@@ -95,9 +95,9 @@ class InverseWishartStructure(CovarianceStructure):
     def mode_prior(self, n_features: int) -> CovariancePrior:
         """Return the prior over the entries of the matrix.
 
-        Over standard deviations and correlations the density has no maximum where there are few
-        rows: it grows with t in Sigma = t 1 1' + I if d^2 exceeds the number of rows and prior
-        rows. Over the matrix it has one, (scatter + Psi) / (N + nu + d + 1).
+        Over standard deviations and correlations the density may have no maximum: along
+        Sigma = t 1 1' + I it grows with t if d^2 exceeds the number of rows and prior rows. Over
+        the matrix it has one, (scatter + Psi) / (N + nu + d + 1).
         """
         prior = self.prior(n_features)
         jacobian = LogScaleTerms.of(constant=np.full(n_features, math.log(2)), power=n_features)

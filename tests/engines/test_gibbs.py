@@ -25,7 +25,7 @@ LIMIT = 4.5
 
 CASES = [(name, "inverse-gamma", d) for name in STRUCTURES for d in (1, 2)]
 CASES += [("full", prior, 2) for prior in SCALE_PRIORS if prior != "inverse-gamma"]
-CASES += [("full", "log-normal", 3)]
+CASES += [("full", "log-normal", 3), ("inverse-wishart", "inverse-gamma", 3)]
 QUICK = [("full", "inverse-gamma", 2)]
 
 
@@ -128,6 +128,18 @@ def test_acceptance_is_kept_and_high(rows):
     tree = bg.fit(rows, bg.MixtureSpec(2), engine=bg.Gibbs(), random_seed=1, progress=False)
     assert float(tree["sample_stats"]["acceptance_rate"].mean()) > 0.6
     assert bg.diagnose(tree).passed
+
+
+@pytest.mark.parametrize("n_features", [1, 2])
+@pytest.mark.parametrize("kind", [bg.InverseWishart, bg.TiedInverseWishart])
+def test_under_a_conjugate_prior_every_draw_is_accepted(rows, kind, n_features):
+    """Also those of components without rows, and with few degrees of freedom."""
+    for structure, n_components in ((kind(), 2), (kind(n_features - 0.5), 6)):
+        tree = bg.fit(
+            rows[::10, :n_features], bg.MixtureSpec(n_components, covariances=structure),
+            engine=bg.Gibbs(draws=500, tune=50, chains=1), random_seed=1, progress=False,
+        )  # fmt: skip
+        assert np.all(tree["sample_stats"]["acceptance_rate"] == 1.0)
 
 
 def test_components_without_rows_follow_their_prior():

@@ -93,6 +93,8 @@ def test_the_end_is_a_local_maximum_of_the_objective(structure, prior, table, go
         ("diagonal", "half-normal", "overlapping"),
         ("spherical", "exponential", "separated"),
         ("tied-diagonal", "inverse-gamma", "overlapping"),
+        ("inverse-wishart", "inverse-gamma", "separated"),
+        ("tied-inverse-wishart", "inverse-gamma", "one-feature"),
     ],
 )
 def test_an_independent_optimiser_finds_the_same_mode_and_none_better(structure, prior, table):

@@ -86,6 +86,29 @@ def test_correlations_are_shrunk(kind, shrinkage):
     assert_allclose(correlations, np.broadcast_to(expected, (K, D, D)))
 
 
+@pytest.mark.parametrize("d", [1, 3])
+def test_inverse_wishart_draws_have_their_mean_and_harmonic_mean(d):
+    """E[Sigma] = Psi / (nu - d - 1) and E[Sigma^-1] = nu Psi^-1, within 4.5 standard errors.
+
+    At most 24 averages are compared: error rate 24 * 6.8e-6 = 2e-4.
+    """
+    scale, freedom = np.tri(d) @ np.tri(d).T, d + 8.5
+    model = declared(InverseWishart(freedom, scale), d=d)
+    draws = pm.draw(model["covariances"], 4000, random_seed=1, mode=FAST).reshape(-1, d, d)
+    for values, expected in (
+        (draws, scale / (freedom - d - 1)),
+        (np.linalg.inv(draws), freedom * np.linalg.inv(scale)),
+    ):
+        errors = values.std(axis=0) / np.sqrt(len(values))
+        assert np.all(np.abs(values.mean(axis=0) - expected) < 4.5 * errors)
+
+
+@pytest.mark.parametrize("kind", [InverseWishart, TiedInverseWishart])
+def test_one_feature_has_a_correlation_of_one_with_itself(kind):
+    correlations = drawn(declared(example(kind), d=1), "correlations")[0]
+    assert np.array_equal(correlations, np.ones((K, 1, 1)))
+
+
 @pytest.mark.parametrize("kind", [Full, Tied])
 def test_one_feature_has_no_correlations_to_sample(kind):
     model = declared(kind(scales=SCALES), d=1)
