@@ -14,7 +14,8 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.draws import draws_tree
+from bayesgmm.engines.approximation import approximation_tree
+from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.starts import rough_deviations
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -92,16 +93,13 @@ class ADVI:
         widths = rough_deviations(target, start.parameters)
         fit_seed, draw_seed = spawn(seed, 2)
         mean, root, history, partial = self._fit(target, centre, widths, fit_seed, progress)
-        noise = np.random.default_rng(draw_seed).standard_normal((1, self.draws, centre.size))
-        positions = centre + widths * (mean + noise @ root.T)
-        log_densities = np.array([[target(position)[0] for position in positions[0]]])
-        return draws_tree(
-            target.layout.unpack(positions),
-            data=data,
-            spec=spec,
+        normal = NormalApproximation(centre + widths * mean, widths[:, None] * root)
+        return approximation_tree(
+            target,
+            normal,
+            n_draws=self.draws,
             start=start,
-            chain_starts=target.layout.unpack(centre[None]),
-            sample_stats={"lp": log_densities},
+            seed=draw_seed,
             engine=repr(self),
             partial=partial,
             elbo=-float(np.mean(history[-_CHECK_EVERY:])),

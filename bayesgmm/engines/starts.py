@@ -5,18 +5,42 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from bayesgmm.engines.normal import Peak, find_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.parameters import MixtureParameters
+
+_DEVIATIONS = 4.0  # a fall below the mode that a draw from a normal would hardly ever exceed
+_MOST_HALVINGS = 20
 
 
 def dispersed(
     target: Target, centre: MixtureParameters, seeds: list[np.random.SeedSequence]
 ) -> Float[np.ndarray, "chain p"]:
-    """Return one position per seed, about one posterior standard deviation from the centre."""
-    position = target.position_of(centre)
-    deviations = rough_deviations(target, centre)
-    noise = [np.random.default_rng(seed).standard_normal(position.size) for seed in seeds]
-    return position + deviations * np.array(noise)
+    """Return one position per seed: draws from the normal approximation at the posterior mode.
+
+    A draw that is less likely than draws from a normal distribution are is halfway or further
+    outside a posterior that is not normal; it is pulled towards the mode, by halves.
+    """
+    peak = posterior_peak(target, centre)
+    return np.array([_start(target, peak, np.random.default_rng(seed)) for seed in seeds])
+
+
+def posterior_peak(target: Target, centre: MixtureParameters) -> Peak:
+    """Return the mode of the unconstrained log posterior near some parameters, and its widths."""
+    return find_peak(target, target.position_of(centre), rough_deviations(target, centre))
+
+
+def _start(target: Target, peak: Peak, rng: np.random.Generator) -> Float[np.ndarray, " p"]:
+    noise = rng.standard_normal(peak.normal.centre.size)
+    # Half a chi-squared variable with p degrees of freedom, p/2 on average, is what log densities
+    # of a normal distribution fall short of their mode.
+    deepest = 0.5 * noise.size + _DEVIATIONS * np.sqrt(0.5 * noise.size)
+    for _ in range(_MOST_HALVINGS):
+        position = peak.normal.positions(noise)
+        if target(position)[0] >= peak.height - deepest:
+            return position
+        noise = noise / 2
+    return peak.normal.centre
 
 
 def rough_deviations(target: Target, centre: MixtureParameters) -> Float[np.ndarray, " p"]:
