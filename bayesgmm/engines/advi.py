@@ -135,7 +135,7 @@ class ADVI:
             if self.approximation == "meanfield":
                 root = np.diag(approximation.std.eval())
             else:
-                root = np.linalg.cholesky(approximation.cov.eval())
+                root = np.linalg.cholesky(approximation.cov.eval()[::-1, ::-1])[::-1, ::-1]
         partial = approximation.hist.size < self.iterations and not settled.reached
         return mean, root, approximation.hist, partial
 

@@ -8,7 +8,8 @@ import xarray as xr
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.approximation import approximation_tree
-from bayesgmm.engines.starts import posterior_peak
+from bayesgmm.engines.normal import find_peak
+from bayesgmm.engines.starts import rough_deviations
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_whole
@@ -73,7 +74,8 @@ class Laplace:
     ) -> xr.DataTree:
         """Approximate the posterior of ``spec`` given ``data``, in the units of ``data``."""
         target = Target(spec, data)
-        peak = posterior_peak(target, start.parameters)
+        centre = target.position_of(start.parameters)
+        peak = find_peak(target, centre, rough_deviations(target, start.parameters))
         return approximation_tree(
             target,
             peak.normal,

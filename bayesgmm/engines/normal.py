@@ -27,8 +27,8 @@ the step makes 1e-13 sqrt(N). Both are far below the curvature, which is of orde
 _GRADIENT_TOLERANCE = 1e-5
 """Where the climb ends, same units: at a curvature of 1, that far from the mode."""
 
-_SMALLEST_CURVATURE = 1e-4
-"""Eigenvalues below are raised to this, same units: a width of 100 rough deviations."""
+LEAST_CURVATURE = 1e-4
+"""What counts as positive, same units: a width of 100 rough deviations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class NormalApproximation:
     ----------
     centre : array, shape (p,)
     root : array, shape (p, p)
-        A triangular root of the covariance matrix, root @ root.T.
+        An upper triangular root of the covariance matrix, root @ root.T.
     """
 
     centre: Float[np.ndarray, " p"]
@@ -48,6 +48,10 @@ class NormalApproximation:
     def positions(self, noise: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch p"]:
         """Turn standard normal noise into draws."""
         return self.centre + noise @ self.root.T
+
+    def noise(self, positions: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch p"]:
+        """Turn positions into the noise that would give them; the inverse of ``positions``."""
+        return solve_triangular(self.root, (positions - self.centre).T).T
 
     def log_density(self, noise: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch"]:
         """Return the log density of this distribution at the positions of some noise."""
@@ -90,7 +94,11 @@ class Peak:
 
 
 def find_peak(
-    log_density: LogDensity, near: Float[np.ndarray, " p"], units: Float[np.ndarray, " p"]
+    log_density: LogDensity,
+    near: Float[np.ndarray, " p"],
+    units: Float[np.ndarray, " p"],
+    *,
+    least_curvature: float = LEAST_CURVATURE,
 ) -> Peak:
     """Climb to the mode near a position and take the curvature there.
 
@@ -101,10 +109,12 @@ def find_peak(
         Where the climb starts.
     units : array, shape (p,)
         Rough posterior standard deviations, in which coordinates are measured.
+    least_curvature : float
+        Eigenvalues of the curvature below are raised to this, same units.
     """
     mode = climb(log_density, near, units)
     precision = units[:, None] * curvature(log_density, mode, units) * units
-    root, mended = precision_root(precision)
+    root, mended = precision_root(precision, least_curvature)
     covariance_root = solve_triangular(root, np.eye(mode.size), lower=True, trans="T")
     normal = NormalApproximation(mode, units[:, None] * covariance_root)
     height, gradient = log_density(mode)
@@ -145,19 +155,23 @@ def curvature(
 
 
 def precision_root(
-    precision: Float[np.ndarray, "p p"],
+    precision: Float[np.ndarray, "p p"], least_curvature: float
 ) -> tuple[Float[np.ndarray, "p p"], int]:
     """Lower Cholesky factor of a precision matrix in rough units, and the number of mends.
 
     Where rows tell almost nothing of a direction, the density is flat there, and the curvature
     may come out as zero or below. Such eigenvalues are raised to a small positive number, which
-    makes the approximation wide but proper.
+    makes the approximation wide but proper. Should the curvature not even be finite, the rough
+    deviations have to do, in all directions.
     """
+    size = precision.shape[0]
+    if not np.isfinite(precision).all():
+        return np.eye(size), size
     values, vectors = np.linalg.eigh(precision)
-    low = values < _SMALLEST_CURVATURE
+    low = values < least_curvature
     if not low.any():
         return np.linalg.cholesky(precision), 0
-    halves = vectors * np.sqrt(np.maximum(values, _SMALLEST_CURVATURE))
+    halves = vectors * np.sqrt(np.maximum(values, least_curvature))
     # R from the orthogonal-triangular decomposition has R'R = halves halves', with no squaring.
     upper = np.linalg.qr(halves.T, mode="r")
     lower = upper.T * np.sign(np.diagonal(upper))

@@ -9,25 +9,32 @@ from bayesgmm.engines.normal import Peak, find_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.parameters import MixtureParameters
 
+_LEAST_CURVATURE = 0.04
+"""The widest that a direction is taken to be before sampling: five rough deviations."""
+
 _DEVIATIONS = 4.0  # a fall below the mode that a draw from a normal would hardly ever exceed
 _MOST_HALVINGS = 20
 
 
+def preparatory_peak(target: Target, centre: MixtureParameters) -> Peak:
+    """Return the peak of the unconstrained log posterior, its widths within reason."""
+    return find_peak(
+        target,
+        target.position_of(centre),
+        rough_deviations(target, centre),
+        least_curvature=_LEAST_CURVATURE,
+    )
+
+
 def dispersed(
-    target: Target, centre: MixtureParameters, seeds: list[np.random.SeedSequence]
+    target: Target, peak: Peak, seeds: list[np.random.SeedSequence]
 ) -> Float[np.ndarray, "chain p"]:
     """Return one position per seed: draws from the normal approximation at the posterior mode.
 
-    A draw that is less likely than draws from a normal distribution are is halfway or further
-    outside a posterior that is not normal; it is pulled towards the mode, by halves.
+    Where the posterior is not normal, a draw can lie far outside. One whose density falls short
+    of the mode by more than draws from a normal distribution do is pulled in, by halves.
     """
-    peak = posterior_peak(target, centre)
     return np.array([_start(target, peak, np.random.default_rng(seed)) for seed in seeds])
-
-
-def posterior_peak(target: Target, centre: MixtureParameters) -> Peak:
-    """Return the mode of the unconstrained log posterior near some parameters, and its widths."""
-    return find_peak(target, target.position_of(centre), rough_deviations(target, centre))
 
 
 def _start(target: Target, peak: Peak, rng: np.random.Generator) -> Float[np.ndarray, " p"]:

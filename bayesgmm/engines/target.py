@@ -59,6 +59,11 @@ class Target:
         return (*shared, eta, layout.shrinkage, layout.n_matrices)
 
     @property
+    def kernel_arguments(self) -> tuple:
+        """Everything after the position that the compiled log posterior takes."""
+        return self._arguments
+
+    @property
     def conditional_arguments(self) -> tuple:
         """Everything between the position and the random numbers that a Gibbs sweep takes."""
         rows, _, *others = self._arguments

@@ -94,7 +94,7 @@ def test_a_mended_root_is_that_of_the_raised_eigenvalues():
     rng = np.random.default_rng(2)
     vectors = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     matrix = vectors * np.array([2.0, 1.0, 0.0, -3.0]) @ vectors.T
-    root, mended = precision_root(matrix)
+    root, mended = precision_root(matrix, 1e-4)
     expected = vectors * np.array([2.0, 1.0, 1e-4, 1e-4]) @ vectors.T
     assert mended == 2
     np.testing.assert_allclose(root @ root.T, expected, atol=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bayesgmm.data.dataset import Dataset, default_names
-from bayesgmm.engines.starts import dispersed, posterior_peak
+from bayesgmm.engines.starts import dispersed, preparatory_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows, example_spec, random_parameters
@@ -27,8 +27,8 @@ def test_starts_are_as_likely_as_draws_of_the_posterior_are(structure):
     target = target_for(structure, n_rows=2000)
     centre = random_parameters(target.spec, 2)
     seeds = np.random.SeedSequence(0).spawn(400)
-    peak = posterior_peak(target, centre)
-    falls = [2 * (peak.height - target(start)[0]) for start in dispersed(target, centre, seeds)]
+    peak = preparatory_peak(target, centre)
+    falls = [2 * (peak.height - target(start)[0]) for start in dispersed(target, peak, seeds)]
     size = target.layout.size
     assert abs(np.mean(falls) - size) < 0.1 * size + 4 * np.sqrt(2 * size / 400)
 
@@ -37,17 +37,17 @@ def test_a_posterior_that_is_not_normal_pulls_its_starts_in():
     """Three rows for two components: the widths at the mode say little of what lies around."""
     target = target_for("full", n_rows=3)
     centre = random_parameters(target.spec, 2)
-    peak = posterior_peak(target, centre)
-    starts = dispersed(target, centre, np.random.SeedSequence(0).spawn(50))
+    peak = preparatory_peak(target, centre)
+    starts = dispersed(target, peak, np.random.SeedSequence(0).spawn(50))
     deepest = 0.5 * target.layout.size + 4 * np.sqrt(0.5 * target.layout.size)
     assert all(target(start)[0] >= peak.height - deepest for start in starts)
 
 
 def test_every_seed_has_its_own_start_and_keeps_it():
     target = target_for("full")
-    centre = random_parameters(target.spec, 2)
+    peak = preparatory_peak(target, random_parameters(target.spec, 2))
     seeds = np.random.SeedSequence(0).spawn(2)
-    first, again = (dispersed(target, centre, seeds) for _ in range(2))
+    first, again = (dispersed(target, peak, seeds) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert np.all(first[0] != first[1])
 
