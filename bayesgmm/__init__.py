@@ -27,6 +27,7 @@ _HOMES = {
     "engines.nuts": ("NUTS",),
     "engines.advi": ("ADVI",),
     "engines.gibbs": ("Gibbs",),
+    "engines.laplace": ("Laplace",),
     "posterior.relabel.ecr": ("ECR",),
     "posterior.storage": ("save", "load"),
     "analysis.cluster": ("cluster",),

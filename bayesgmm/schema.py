@@ -40,6 +40,9 @@ REQUIRED_GROUPS = (
 RIVAL = "rival_mode"
 """The group of the best other optimum that EM found; absent where all starts agreed."""
 
+EVIDENCE = ("elbo", "log_marginal_likelihood")
+"""Entries of the record that estimate, or bound, the log probability density of all rows."""
+
 ATTRIBUTE = "bayesgmm"
 """The attribute of the root that holds spec, seed, scaling and versions as JSON."""
 

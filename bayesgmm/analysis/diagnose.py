@@ -18,6 +18,12 @@ RHAT_LIMIT = 1.01
 ESS_LIMIT = 400
 """Effective draws, bulk and tail, below which R-hat itself is too noisy (same source)."""
 
+PARETO_LIMIT = 0.7
+"""Beyond, importance weights cannot mend an approximation (Yao et al., 2018, section 2.1)."""
+
+DISTANCE_LIMIT = 0.1
+"""A climb that ends further from the mode, in standard deviations, has not reached it."""
+
 RIVAL_LIMIT = 3.0
 """Another mode counts if its log density is lower by less: a twentieth of the height."""
 
@@ -117,7 +123,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     statistics = tree["sample_stats"]
     divergent = int(statistics["diverging"].sum()) if "diverging" in statistics else 0
     figures.attrs["divergences"] = divergent
-    if tree["posterior"].sizes[CHAIN] == 1 and "elbo" in record(tree):
+    if tree["posterior"].sizes[CHAIN] == 1 and "pareto_k" in record(tree):
         return _judge_approximation(tree, figures)
     findings = tuple(_findings(tree, figures, divergent))
     return Diagnosis(not findings, _verdict(tree, figures, findings), findings, figures)
@@ -166,12 +172,7 @@ def _figures(quantities: xr.Dataset) -> xr.Dataset:
 
 
 def _findings(tree: xr.DataTree, figures: xr.Dataset, divergent: int) -> list[Finding]:
-    findings = []
-    if record(tree).get("partial"):
-        findings.append(Finding(
-            "The run was interrupted and holds only the draws that were finished.",
-            "Run it again to the end before you rely on it.",
-        ))  # fmt: skip
+    findings = _findings_about_the_end(tree)
     if tree["posterior"].sizes[CHAIN] == 1:
         findings.append(Finding(
             "There is one chain only, so convergence cannot be judged.",
@@ -200,6 +201,15 @@ def _findings(tree: xr.DataTree, figures: xr.Dataset, divergent: int) -> list[Fi
             "Raise target_accept to 0.95, or keep scales further from zero by their prior.",
         ))  # fmt: skip
     return findings + _findings_about_modes(tree)
+
+
+def _findings_about_the_end(tree: xr.DataTree) -> list[Finding]:
+    if not record(tree).get("partial"):
+        return []
+    return [Finding(
+        "The run was interrupted and holds only the draws that were finished.",
+        "Run it again to the end before you rely on it.",
+    )]  # fmt: skip
 
 
 def _findings_about_modes(tree: xr.DataTree) -> list[Finding]:
@@ -252,10 +262,38 @@ def _verdict(tree: xr.DataTree, figures: xr.Dataset, findings: tuple[Finding, ..
 
 
 def _judge_approximation(tree: xr.DataTree, figures: xr.Dataset) -> Diagnosis:
-    finding = Finding(
-        "These are draws from a normal approximation of the posterior, whose error they cannot "
-        "show.",
-        "Compare with NUTS() before you rely on the intervals.",
-    )
-    verdict = f"An approximation (ELBO {record(tree)['elbo']:.1f}), not a converged sample."
-    return Diagnosis(False, verdict, (finding,), figures)
+    """Independent draws converge at once, but to the approximation: look at its error instead."""
+    k = record(tree)["pareto_k"]
+    known = "unknown for so few draws" if k is None else f"{k:.2f}"
+    figures.attrs["pareto_k"] = np.nan if k is None else k
+    if k is not None and k > PARETO_LIMIT:
+        findings = [Finding(
+            f"The normal approximation is far from the posterior: the weights that would mend it "
+            f"have Pareto k {known}, above {PARETO_LIMIT}.",
+            "Use NUTS() or Gibbs() for anything but a first look.",
+        )]  # fmt: skip
+    else:
+        findings = [Finding(
+            "These are draws from a normal approximation of the posterior, not from the posterior.",
+            "Compare with NUTS() before you rely on the intervals.",
+        )]  # fmt: skip
+    findings += _findings_about_the_peak(tree) + _findings_about_the_end(tree)
+    verdict = f"An approximation (Pareto k {known}), not a converged sample."
+    return Diagnosis(False, verdict, tuple(findings), figures)
+
+
+def _findings_about_the_peak(tree: xr.DataTree) -> list[Finding]:
+    """Findings about the mode and the curvature of a Laplace approximation."""
+    findings, known = [], record(tree)
+    if known.get("mended"):
+        findings.append(Finding(
+            f"At the mode the density is as good as flat in {known['mended']} of its directions; "
+            "the widths there are made up.",
+            "Use NUTS() or Gibbs(), fewer components, or stronger priors.",
+        ))  # fmt: skip
+    if known.get("distance_to_mode", 0.0) > DISTANCE_LIMIT:
+        findings.append(Finding(
+            f"The climb ended {known['distance_to_mode']:.1f} standard deviations from the mode.",
+            "Use NUTS() or Gibbs(), fewer components, or stronger priors.",
+        ))  # fmt: skip
+    return findings

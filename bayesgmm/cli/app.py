@@ -28,6 +28,7 @@ class EngineName(StrEnum):
 
     NUTS = "nuts"
     GIBBS = "gibbs"
+    LAPLACE = "laplace"
     ADVI = "advi"
 
 
@@ -92,7 +93,8 @@ def fit(
         CovarianceName, typer.Option(help="Structure of the covariance matrices.")
     ] = CovarianceName.FULL,
     engine: Annotated[
-        EngineName, typer.Option(help="nuts, gibbs: the posterior; advi: a rough approximation.")
+        EngineName,
+        typer.Option(help="nuts, gibbs: the posterior; laplace, advi: rough approximations."),
     ] = EngineName.NUTS,
     draws: Annotated[int | None, typer.Option(help="Draws kept, from each chain.")] = None,
     tune: Annotated[int | None, typer.Option(help="Warm-up of each chain (nuts, gibbs).")] = None,

@@ -14,8 +14,8 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.draws import draws_tree
-from bayesgmm.engines.starts import rough_deviations
+from bayesgmm.engines.approximation import approximation_tree
+from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_member, expect_whole
@@ -89,19 +89,16 @@ class ADVI:
         """
         target = Target(spec, data)
         centre = target.position_of(start.parameters)
-        widths = rough_deviations(target, start.parameters)
+        widths = target.layout.rough_deviations(start.parameters, data.n_rows)
         fit_seed, draw_seed = spawn(seed, 2)
         mean, root, history, partial = self._fit(target, centre, widths, fit_seed, progress)
-        noise = np.random.default_rng(draw_seed).standard_normal((1, self.draws, centre.size))
-        positions = centre + widths * (mean + noise @ root.T)
-        log_densities = np.array([[target(position)[0] for position in positions[0]]])
-        return draws_tree(
-            target.layout.unpack(positions),
-            data=data,
-            spec=spec,
+        normal = NormalApproximation(centre + widths * mean, widths[:, None] * root)
+        return approximation_tree(
+            target,
+            normal,
+            n_draws=self.draws,
             start=start,
-            chain_starts=target.layout.unpack(centre[None]),
-            sample_stats={"lp": log_densities},
+            seed=draw_seed,
             engine=repr(self),
             partial=partial,
             elbo=-float(np.mean(history[-_CHECK_EVERY:])),
@@ -137,7 +134,7 @@ class ADVI:
             if self.approximation == "meanfield":
                 root = np.diag(approximation.std.eval())
             else:
-                root = np.linalg.cholesky(approximation.cov.eval())
+                root = np.linalg.cholesky(approximation.cov.eval()[::-1, ::-1])[::-1, ::-1]
         partial = approximation.hist.size < self.iterations and not settled.reached
         return mean, root, approximation.hist, partial
 

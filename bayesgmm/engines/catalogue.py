@@ -9,6 +9,7 @@ import xarray as xr
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.advi import ADVI
 from bayesgmm.engines.gibbs import Gibbs
+from bayesgmm.engines.laplace import Laplace
 from bayesgmm.engines.nuts import NUTS
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -32,7 +33,12 @@ class Engine(Protocol):
         """Return draws from the posterior of ``spec`` given ``data``."""
 
 
-ENGINES: dict[str, type[Engine]] = {"nuts": NUTS, "gibbs": Gibbs, "advi": ADVI}
+ENGINES: dict[str, type[Engine]] = {
+    "nuts": NUTS,
+    "gibbs": Gibbs,
+    "laplace": Laplace,
+    "advi": ADVI,
+}
 
 
 def engine_named(name: str, **options: object) -> Engine:

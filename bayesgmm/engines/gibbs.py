@@ -9,19 +9,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.chains import ChainDraws, run_chains
-from bayesgmm.engines.draws import draws_tree
-from bayesgmm.engines.progress import ChainProgress
-from bayesgmm.engines.starts import dispersed
+from bayesgmm.engines.chains import ChainDraws
+from bayesgmm.engines.normal import NormalApproximation
+from bayesgmm.engines.sampling import sample
 from bayesgmm.engines.sweeps import Sweeper, Swept
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.options import expect_whole
+from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.seeds import RandomSeed, spawn
+from bayesgmm.seeds import RandomSeed
 
 _ROWS_BETWEEN_REPORTS = 2_000_000  # rows times sweeps: a few hundredths of a second
 
@@ -100,31 +101,30 @@ class Gibbs:
 
         An interrupted run returns the draws that are finished, marked ``partial``.
         """
-        target = Target(spec, data)
-        start_seed, chain_seed = spawn(seed, 2)
-        positions = dispersed(target, start.parameters, spawn(start_seed, self.chains))
-        seeds = spawn(chain_seed, self.chains)
+        return sample(self, self._prepare, spec, data, start=start, seed=seed, progress=progress)
 
-        def launch(chain: int, report: Callable) -> _GibbsChain:
-            return _GibbsChain(self, target, positions[chain], seeds[chain], report)
+    def _prepare(
+        self, target: Target, normal: NormalApproximation, positions: Float[np.ndarray, "chain p"]
+    ) -> _GibbsSampler:
+        return _GibbsSampler(self, target, positions)
 
-        run = run_chains(
-            launch,
-            _GibbsChain.draws,
-            n_chains=self.chains,
-            cores=self.cores,
-            progress=ChainProgress(self.chains, self.tune + self.draws, visible=progress),
-        )
-        return draws_tree(
-            target.layout.unpack(run.posterior("position")),
-            data=data,
-            spec=spec,
-            start=start,
-            chain_starts=target.layout.unpack(positions[run.kept]),
-            sample_stats=run.sample_stats(),
-            engine=repr(self),
-            partial=run.partial,
-        )
+
+@dataclass(frozen=True, eq=False)
+class _GibbsSampler:
+    """Chains on threads; draws are positions, unpacked all at once."""
+
+    settings: Gibbs
+    target: Target
+    positions: Float[np.ndarray, "chain p"]
+
+    def launch(self, chain: int, seed: np.random.SeedSequence, report: Callable) -> _GibbsChain:
+        return _GibbsChain(self.settings, self.target, self.positions[chain], seed, report)
+
+    def read(self, chain: _GibbsChain) -> ChainDraws:
+        return chain.draws()
+
+    def parameters(self, posterior: Callable[[str], np.ndarray]) -> MixtureParameters:
+        return self.target.layout.unpack(posterior("position"))
 
 
 class _GibbsChain:

@@ -8,18 +8,18 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.chains import ChainDraws, Handle, run_chains
-from bayesgmm.engines.draws import draws_tree
-from bayesgmm.engines.progress import ChainProgress
-from bayesgmm.engines.starts import dispersed
+from bayesgmm.engines.chains import ChainDraws, Handle
+from bayesgmm.engines.normal import NormalApproximation
+from bayesgmm.engines.sampling import sample
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.seeds import RandomSeed, integer_seed, spawn
+from bayesgmm.seeds import RandomSeed, integer_seed
 
 Backend = Literal["fused", "pymc"]
 
@@ -39,8 +39,11 @@ _STATISTICS = {
 class NUTS:
     """Draws from the posterior by the No-U-Turn sampler (Hoffman & Gelman, 2014).
 
-    Chains start around the posterior mode that EM found, each from a point of its own about one
-    posterior standard deviation away, so that all of them speak of the same labelling.
+    The normal approximation at the posterior mode, that of :class:`Laplace`, prepares the run.
+    Chains start from draws of it, so that all of them speak of the same labelling. And they run
+    in coordinates in which it is a standard normal distribution: the posterior is the same, but
+    its correlations, which a diagonal mass matrix cannot follow, are gone as far as they are
+    those at the mode.
 
     Parameters
     ----------
@@ -106,74 +109,92 @@ class NUTS:
 
         An interrupted run returns the draws that are finished, marked ``partial``.
         """
-        target = Target(spec, data)
-        start_seed, chain_seed = spawn(seed, 2)
-        positions = dispersed(target, start.parameters, spawn(start_seed, self.chains))
+        return sample(self, self._prepare, spec, data, start=start, seed=seed, progress=progress)
+
+    def _prepare(
+        self, target: Target, normal: NormalApproximation, positions: Float[np.ndarray, "chain p"]
+    ) -> _FusedSampler | _PyMCSampler:
         if self.backend == "pymc":
-            sampler = _PyMCSampler.compile(target, positions)
-        else:
-            sampler = _FusedSampler(target, positions)
-        run = run_chains(
-            self._launcher(sampler.chain_model, spawn(chain_seed, self.chains)),
-            sampler.read,
-            n_chains=self.chains,
-            cores=self.cores,
-            progress=ChainProgress(self.chains, self.tune + self.draws, visible=progress),
-        )
-        return draws_tree(
-            sampler.parameters(run.posterior),
-            data=data,
-            spec=spec,
-            start=start,
-            chain_starts=target.layout.unpack(positions[run.kept]),
-            sample_stats=run.sample_stats(),
-            engine=repr(self),
-            partial=run.partial,
-        )
+            return _PyMCSampler.compile(self, target, positions)
+        return _FusedSampler.prepare(self, target, normal, positions)
 
-    def _launcher(
-        self, chain_model: Callable[[int], Any], seeds: list[np.random.SeedSequence]
-    ) -> Callable[[int, Callable], Handle]:
-        import nutpie
 
-        def launch(chain: int, report: Callable) -> Handle:
-            return nutpie.sample(
-                chain_model(chain),
-                draws=self.draws,
-                tune=self.tune,
-                chains=1,
-                cores=1,
-                seed=integer_seed(seeds[chain]),
-                target_accept=self.target_accept,
-                save_warmup=False,
-                progress_bar=False,
-                progress_callback=report,
-                blocking=False,
-            )
+def _launch(settings: NUTS, model: Any, seed: np.random.SeedSequence, report: Callable) -> Handle:
+    import nutpie
 
-        return launch
+    return nutpie.sample(
+        model,
+        draws=settings.draws,
+        tune=settings.tune,
+        chains=1,
+        cores=1,
+        seed=integer_seed(seed),
+        target_accept=settings.target_accept,
+        save_warmup=False,
+        progress_bar=False,
+        progress_callback=report,
+        blocking=False,
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class _FusedSampler:
-    """nutpie on the compiled log posterior; draws are positions, unpacked all at once."""
+    """nutpie on the compiled log posterior, in coordinates in which it is nearly standard normal.
 
+    Draws are positions, unpacked all at once.
+    """
+
+    settings: NUTS
     target: Target
-    positions: np.ndarray
+    normal: NormalApproximation
+    noise: Float[np.ndarray, "chain p"]
+    block: Float[np.ndarray, " size"] | None
 
-    def chain_model(self, chain: int) -> Any:
+    @classmethod
+    def prepare(
+        cls,
+        settings: NUTS,
+        target: Target,
+        normal: NormalApproximation,
+        positions: Float[np.ndarray, "chain p"],
+    ) -> _FusedSampler:
+        from bayesgmm.engines import native
+
+        block = native.native_block(target, normal) if native.is_available() else None
+        return cls(settings, target, normal, normal.noise(positions), block)
+
+    def launch(self, chain: int, seed: np.random.SeedSequence, report: Callable) -> Handle:
+        model = self._python_model(chain) if self.block is None else self._native_model(chain)
+        return _launch(self.settings, model, seed, report)
+
+    def _native_model(self, chain: int) -> Any:
+        from bayesgmm.engines.native import NativeModel
+
+        return NativeModel(
+            dims={},
+            block=self.block,
+            start=self.noise[chain],
+            correlated=self.target.layout.correlated,
+        )
+
+    def _python_model(self, chain: int) -> Any:
         from nutpie.compiled_pyfunc import from_pyfunc
 
         size = self.target.layout.size
         return from_pyfunc(
             ndim=size,
-            make_logp_fn=lambda: self.target,
-            make_expand_fn=lambda *_: _as_position,
+            make_logp_fn=lambda: self.density,
+            make_expand_fn=lambda *_: lambda noise: {"position": self.normal.positions(noise)},
             expanded_dtypes=[np.dtype("float64")],
             expanded_shapes=[(size,)],
             expanded_names=["position"],
-            make_initial_point_fn=lambda _: self.positions[chain],
+            make_initial_point_fn=lambda _: self.noise[chain],
         )
+
+    def density(self, noise: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
+        """Return the log density at the position of some noise, with its gradient in the noise."""
+        value, gradient = self.target(self.normal.positions(noise))
+        return value, self.normal.root.T @ gradient
 
     def read(self, trace: xr.DataTree) -> ChainDraws:
         return _read_trace(trace, ("position",))
@@ -182,20 +203,17 @@ class _FusedSampler:
         return self.target.layout.unpack(posterior("position"))
 
 
-def _as_position(position: np.ndarray) -> dict[str, np.ndarray]:
-    return {"position": position}
-
-
 @dataclass(frozen=True, eq=False)
 class _PyMCSampler:
     """nutpie on the compiled PyMC model, whose unconstrained coordinates are the target's."""
 
+    settings: NUTS
     compiled: Any
     positions: np.ndarray
     names: tuple[str, ...]
 
     @classmethod
-    def compile(cls, target: Target, positions: np.ndarray) -> _PyMCSampler:
+    def compile(cls, settings: NUTS, target: Target, positions: np.ndarray) -> _PyMCSampler:
         import nutpie
 
         from bayesgmm.models.mixture import declare_model
@@ -205,11 +223,12 @@ class _PyMCSampler:
         names = ["weights", "means", "scales"]
         names += ["correlations"] if target.layout.correlated else []
         compiled = nutpie.compile_pymc_model(model, jitter_rvs=set(), var_names=names)
-        return cls(compiled, positions, tuple(names))
+        return cls(settings, compiled, positions, tuple(names))
 
-    def chain_model(self, chain: int) -> Any:
+    def launch(self, chain: int, seed: np.random.SeedSequence, report: Callable) -> Handle:
         # nutpie adds jitter to every start and takes none per chain; this gives it one of ours.
-        return replace(self.compiled, initial_point_func=lambda _: self.positions[chain])
+        model = replace(self.compiled, initial_point_func=lambda _: self.positions[chain])
+        return _launch(self.settings, model, seed, report)
 
     def read(self, trace: xr.DataTree) -> ChainDraws:
         return _read_trace(trace, self.names)

@@ -5,33 +5,46 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from bayesgmm.engines.normal import Peak, find_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.parameters import MixtureParameters
 
+_LEAST_CURVATURE = 0.04
+"""The widest that a direction is taken to be before sampling: five rough deviations."""
+
+_DEVIATIONS = 4.0  # a fall below the mode that a draw from a normal would hardly ever exceed
+_MOST_HALVINGS = 20
+
+
+def preparatory_peak(target: Target, centre: MixtureParameters) -> Peak:
+    """Return the peak of the unconstrained log posterior, its widths within reason."""
+    return find_peak(
+        target,
+        target.position_of(centre),
+        target.layout.rough_deviations(centre, target.data.n_rows),
+        least_curvature=_LEAST_CURVATURE,
+    )
+
 
 def dispersed(
-    target: Target, centre: MixtureParameters, seeds: list[np.random.SeedSequence]
+    target: Target, peak: Peak, seeds: list[np.random.SeedSequence]
 ) -> Float[np.ndarray, "chain p"]:
-    """Return one position per seed, about one posterior standard deviation from the centre."""
-    position = target.position_of(centre)
-    deviations = rough_deviations(target, centre)
-    noise = [np.random.default_rng(seed).standard_normal(position.size) for seed in seeds]
-    return position + deviations * np.array(noise)
+    """Return one position per seed: draws from the normal approximation at the posterior mode.
 
-
-def rough_deviations(target: Target, centre: MixtureParameters) -> Float[np.ndarray, " p"]:
-    """Posterior standard deviations of a position if every row knew its component.
-
-    With N rows a mean has sigma / sqrt(N), a log scale 1 / sqrt(2 N), a correlation coordinate
-    and a log-ratio of weights about 1 / sqrt(N).
+    Where the posterior is not normal, a draw can lie far outside. One whose density falls short
+    of the mode by more than draws from a normal distribution do is pulled in, by halves.
     """
-    layout = target.layout
-    counts = 1.0 + target.data.n_rows * centre.weights
-    shared = counts if layout.n_matrices > 1 else counts.sum(keepdims=True)
-    parts = [
-        1 / np.sqrt(counts[:-1]),
-        (centre.scales / np.sqrt(counts)[:, None]).ravel(),
-        np.repeat(1 / np.sqrt(2 * shared), layout.n_scales),
-        np.repeat(1 / np.sqrt(shared), layout.n_pairs),
-    ]
-    return np.concatenate(parts)
+    return np.array([_start(target, peak, np.random.default_rng(seed)) for seed in seeds])
+
+
+def _start(target: Target, peak: Peak, rng: np.random.Generator) -> Float[np.ndarray, " p"]:
+    noise = rng.standard_normal(peak.normal.centre.size)
+    # Half a chi-squared variable with p degrees of freedom, p/2 on average, is what log densities
+    # of a normal distribution fall short of their mode.
+    deepest = 0.5 * noise.size + _DEVIATIONS * np.sqrt(0.5 * noise.size)
+    for _ in range(_MOST_HALVINGS):
+        position = peak.normal.positions(noise)
+        if target(position)[0] >= peak.height - deepest:
+            return position
+        noise = noise / 2
+    return peak.normal.centre

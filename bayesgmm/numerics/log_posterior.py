@@ -19,7 +19,7 @@ from bayesgmm.numerics.kernels.log_posterior import (
     full_state,
 )
 from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
-from bayesgmm.numerics.statistics import read_only
+from bayesgmm.numerics.statistics import as_compiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class LogPosterior:
     @cached_property
     def rows(self) -> Float[np.ndarray, "n d"]:
         """The rows as kernels take them."""
-        return read_only(self.X)
+        return as_compiled(self.X)
 
     @cached_property
     def beliefs(self) -> tuple:

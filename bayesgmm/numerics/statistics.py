@@ -133,7 +133,7 @@ def sufficient_statistics(
     """Return log-likelihood, N_k, S1_k and S2_k of the rows, each counted ``row_weights`` times."""
     form = _precision_form(mixture)
     kernel = full_statistics if form.correlated else diagonal_statistics
-    rows, weights = read_only(X), np.array([] if row_weights is None else row_weights, float)
+    rows, weights = as_compiled(X), np.array([] if row_weights is None else row_weights, float)
 
     def of_block(start: int, stop: int) -> tuple:
         return kernel(rows[start:stop], weights[start:stop], *form.kernel_arguments())
@@ -145,7 +145,7 @@ def log_densities(X: Float[np.ndarray, "n d"], mixture: Mixture) -> Float[np.nda
     """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row."""
     form = _precision_form(mixture)
     kernel = full_mixture_log_densities if form.correlated else diagonal_mixture_log_densities
-    rows, output = read_only(X), np.empty(X.shape[0])
+    rows, output = as_compiled(X), np.empty(X.shape[0])
 
     def write_block(start: int, stop: int) -> None:
         kernel(rows[start:stop], *form.kernel_arguments(), output[start:stop])
@@ -169,7 +169,7 @@ def responsibilities(X: Float[np.ndarray, "n d"], mixture: Mixture) -> Float[np.
 def _component_table(X: np.ndarray, mixture: Mixture, *, normalized: bool) -> np.ndarray:
     form = _precision_form(mixture)
     kernel = full_component_table if form.correlated else diagonal_component_table
-    rows, output = read_only(X), np.empty((X.shape[0], form.constants.size))
+    rows, output = as_compiled(X), np.empty((X.shape[0], form.constants.size))
 
     def write_block(start: int, stop: int) -> None:
         kernel(rows[start:stop], *form.kernel_arguments(), normalized, output[start:stop])
@@ -182,8 +182,16 @@ def _precision_form(mixture: Mixture) -> PrecisionForm:
     return mixture if isinstance(mixture, PrecisionForm) else PrecisionForm.of(mixture)
 
 
-def read_only(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:
-    """Return the one kind of array that kernels take for rows: contiguous and read-only."""
-    view = np.ascontiguousarray(X, dtype=np.float64).view()
-    view.flags.writeable = False
-    return view
+def as_compiled(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:
+    """Return rows as the one kind of array that kernels are compiled for.
+
+    Contiguous, and not marked read-only, as arrays behind a C pointer never are: every further
+    kind would compile every kernel again. No kernel writes to its rows.
+    """
+    rows = np.ascontiguousarray(X, dtype=np.float64).view()
+    if not rows.flags.writeable:
+        try:
+            rows.flags.writeable = True
+        except ValueError:  # memory that belongs to others
+            rows = rows.copy()
+    return rows

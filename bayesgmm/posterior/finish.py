@@ -18,7 +18,8 @@ from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import order_of, reorder
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
 from bayesgmm.posterior.rescale import rescale
-from bayesgmm.schema import CHAIN, DATA, DRAW, ROW, validate, with_record
+from bayesgmm.schema import CHAIN, DATA, DRAW, EVIDENCE, ROW, validate, with_record
+from bayesgmm.schema import record as record_of
 
 _MOST_LOG_LIKELIHOODS = 20_000_000  # numbers, 160 MB: beyond, the group is left out
 
@@ -57,8 +58,15 @@ def finish(
     if tree["posterior"]["weights"][..., 0].size * data.n_rows <= _MOST_LOG_LIKELIHOODS:
         tree["log_likelihood"] = log_likelihoods(tree, scaling)
     tree = rescale(tree, scaling)
+    jacobian = scaling.log_jacobian(data.n_rows)
+    known = record_of(raw)
+    evidence = {name: known[name] - jacobian for name in EVIDENCE if name in known}
     tree = with_record(
-        tree, spec=json.loads(problem.spec.to_json()), scaling=scaling.to_plain(), **record
+        tree,
+        **evidence,
+        spec=json.loads(problem.spec.to_json()),
+        scaling=scaling.to_plain(),
+        **record,
     )
     tree["point_estimate"] = (
         tree["point_estimate"]

@@ -64,8 +64,30 @@ def test_an_approximation_is_called_one():
     tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
     diagnosis = bg.diagnose(tree)
     assert not diagnosis.passed
-    assert "approximation" in diagnosis.verdict
+    assert "approximation (Pareto k" in diagnosis.verdict
     assert "NUTS" in diagnosis.findings[0].remedy
+
+
+def test_an_approximation_that_is_far_off_is_called_so():
+    """Twelve rows in four dimensions: far from normal."""
+    rows = np.random.default_rng(0).normal(size=(12, 4))
+    engine = bg.Laplace(draws=1000)
+    tree = bg.fit(rows, bg.MixtureSpec(2), engine=engine, random_seed=1, progress=False)
+    diagnosis = bg.diagnose(tree)
+    assert diagnosis.figures.attrs["pareto_k"] > 0.7
+    assert "far from the posterior" in diagnosis.findings[0].problem
+
+
+def test_what_a_peak_lacks_is_said():
+    rows = np.random.default_rng(0).normal(size=(40, 1))
+    engine = bg.Laplace(draws=20)
+    tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
+    diagnosis = bg.diagnose(with_record(tree, mended=2, distance_to_mode=0.3, partial=True))
+    assert "unknown for so few draws" in diagnosis.verdict
+    problems = [finding.problem for finding in diagnosis.findings[1:]]
+    assert "flat in 2 of its directions" in problems[0]
+    assert "0.3 standard deviations from the mode" in problems[1]
+    assert "interrupted" in problems[2]
 
 
 def test_figures_are_those_of_arviz(tree):

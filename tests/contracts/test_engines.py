@@ -97,7 +97,12 @@ def test_settings_are_frozen(engine):
 
 # The others see a structure through the same compiled density only; one each will do.
 EVERY_STRUCTURE = [(e, name, d) for e in ("nuts", "gibbs") for name in STRUCTURES for d in (1, 2)]
-ONE_EACH = [("advi", "tied", 2), ("advi-fullrank", "spherical", 1)]
+ONE_EACH = [
+    ("laplace", "full", 2),
+    ("laplace", "tied-diagonal", 1),
+    ("advi", "tied", 2),
+    ("advi-fullrank", "spherical", 1),
+]
 
 
 @pytest.mark.parametrize(("name", "structure", "n_features"), EVERY_STRUCTURE + ONE_EACH)

@@ -101,8 +101,8 @@ class Impatient(ChainProgress):
                 os.kill(os.getpid(), signal.SIGINT)
         return report
 
-import bayesgmm.engines.nuts
-bayesgmm.engines.nuts.ChainProgress = Impatient
+import bayesgmm.engines.sampling
+bayesgmm.engines.sampling.ChainProgress = Impatient
 rows = np.random.default_rng(0).normal(size=(3000, 3))
 engine = bg.NUTS(draws=1_000_000, tune=50, chains=2)
 tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)

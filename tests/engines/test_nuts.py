@@ -57,6 +57,6 @@ def test_sampling_statistics_have_their_names_and_types():
 
 def test_the_catalogue_knows_every_engine():
     assert engine_named("nuts", draws=7) == bg.NUTS(draws=7)
-    assert set(ENGINES) == {"nuts", "gibbs", "advi"}
-    with pytest.raises(bg.SpecificationError, match=r"\['advi', 'gibbs', 'nuts'\]"):
+    assert set(ENGINES) == {"nuts", "gibbs", "laplace", "advi"}
+    with pytest.raises(bg.SpecificationError, match=r"\['advi', 'gibbs', 'laplace', 'nuts'\]"):
         engine_named("hmc")

@@ -1,0 +1,178 @@
+"""The normal approximation of a log density at its mode: where it is highest, and how it curves.
+
+A log density here is any function of a vector that returns its value and its gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import solve_triangular
+from scipy.optimize import minimize
+
+LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
+
+_STEP = 1e-3
+"""Half-width of the central differences, in units of rough posterior deviations.
+
+In these units the gradient has a third derivative of order 1/N for N rows, so the truncation
+error is near 1e-7 / N. Sums over N rows are rounded by about 1e-16 sqrt(N), which the division by
+the step makes 1e-13 sqrt(N). Both are far below the curvature, which is of order one.
+"""
+
+_GRADIENT_TOLERANCE = 1e-5
+"""Where the climb ends, same units: at a curvature of 1, that far from the mode."""
+
+LEAST_CURVATURE = 1e-4
+"""What counts as positive, same units: a width of 100 rough deviations."""
+
+
+@dataclass(frozen=True, eq=False)
+class NormalApproximation:
+    """A normal distribution centre + root @ noise of unconstrained positions.
+
+    Attributes
+    ----------
+    centre : array, shape (p,)
+    root : array, shape (p, p)
+        An upper triangular root of the covariance matrix, root @ root.T.
+    """
+
+    centre: Float[np.ndarray, " p"]
+    root: Float[np.ndarray, "p p"]
+
+    def positions(self, noise: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch p"]:
+        """Turn standard normal noise into draws."""
+        return self.centre + noise @ self.root.T
+
+    def noise(self, positions: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch p"]:
+        """Turn positions into the noise that would give them; the inverse of ``positions``."""
+        return solve_triangular(self.root, (positions - self.centre).T).T
+
+    def log_density(self, noise: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch"]:
+        """Return the log density of this distribution at the positions of some noise."""
+        constant = 0.5 * self.centre.size * math.log(2 * math.pi) + self.log_root_determinant
+        return -constant - 0.5 * np.sum(noise**2, axis=-1)
+
+    @property
+    def log_root_determinant(self) -> float:
+        """Half the log determinant of the covariance matrix."""
+        return float(np.sum(np.log(np.abs(np.diagonal(self.root)))))
+
+
+@dataclass(frozen=True, eq=False)
+class Peak:
+    """A mode of a log density with the normal distribution that touches it there.
+
+    Attributes
+    ----------
+    normal : NormalApproximation
+        Centred at the mode; its precision matrix is minus the Hessian, mended where need be.
+    height : float
+        Log density at the mode.
+    mended : int
+        Number of directions in which the curvature was not positive, or as good as zero, and was
+        raised to the least that counts as positive.
+    remaining : float
+        How many standard deviations Newton's next step would go: near 0 at a mode.
+    """
+
+    normal: NormalApproximation
+    height: float
+    mended: int
+    remaining: float
+
+    @property
+    def log_integral(self) -> float:
+        """Laplace's estimate of the log of the integral of the density around this mode."""
+        size = self.normal.centre.size
+        return self.height + 0.5 * size * math.log(2 * math.pi) + self.normal.log_root_determinant
+
+
+def find_peak(
+    log_density: LogDensity,
+    near: Float[np.ndarray, " p"],
+    units: Float[np.ndarray, " p"],
+    *,
+    least_curvature: float = LEAST_CURVATURE,
+) -> Peak:
+    """Climb to the mode near a position and take the curvature there.
+
+    Parameters
+    ----------
+    log_density : callable
+    near : array, shape (p,)
+        Where the climb starts.
+    units : array, shape (p,)
+        Rough posterior standard deviations, in which coordinates are measured.
+    least_curvature : float
+        Eigenvalues of the curvature below are raised to this, same units.
+    """
+    mode = climb(log_density, near, units)
+    precision = units[:, None] * curvature(log_density, mode, units) * units
+    root, mended = precision_root(precision, least_curvature)
+    covariance_root = solve_triangular(root, np.eye(mode.size), lower=True, trans="T")
+    normal = NormalApproximation(mode, units[:, None] * covariance_root)
+    height, gradient = log_density(mode)
+    return Peak(normal, float(height), mended, float(np.linalg.norm(normal.root.T @ gradient)))
+
+
+def climb(
+    log_density: LogDensity, near: Float[np.ndarray, " p"], units: Float[np.ndarray, " p"]
+) -> Float[np.ndarray, " p"]:
+    """Return the mode that L-BFGS reaches, or the highest point it saw."""
+
+    def descent(steps: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = log_density(near + units * steps)
+        return -value, -units * gradient
+
+    found = minimize(
+        descent,
+        np.zeros(near.size),
+        jac=True,
+        method="L-BFGS-B",
+        options={"gtol": _GRADIENT_TOLERANCE, "ftol": 0.0, "maxiter": 1000, "maxfun": 5000},
+    )
+    return near + units * found.x
+
+
+def curvature(
+    log_density: LogDensity, position: Float[np.ndarray, " p"], units: Float[np.ndarray, " p"]
+) -> Float[np.ndarray, "p p"]:
+    """Minus the Hessian, from central differences of the gradient, made symmetric."""
+    size = position.size
+    hessian = np.empty((size, size))
+    for coordinate in range(size):
+        step = np.zeros(size)
+        step[coordinate] = _STEP * units[coordinate]
+        rise = log_density(position + step)[1] - log_density(position - step)[1]
+        hessian[coordinate] = rise / (2 * step[coordinate])
+    return -0.5 * (hessian + hessian.T)
+
+
+def precision_root(
+    precision: Float[np.ndarray, "p p"], least_curvature: float
+) -> tuple[Float[np.ndarray, "p p"], int]:
+    """Lower Cholesky factor of a precision matrix in rough units, and the number of mends.
+
+    Where rows tell almost nothing of a direction, the density is flat there, and the curvature
+    may come out as zero or below. Such eigenvalues are raised to a small positive number, which
+    makes the approximation wide but proper. Should the curvature not even be finite, the rough
+    deviations have to do, in all directions.
+    """
+    size = precision.shape[0]
+    if not np.isfinite(precision).all():
+        return np.eye(size), size
+    values, vectors = np.linalg.eigh(precision)
+    low = values < least_curvature
+    if not low.any():
+        return np.linalg.cholesky(precision), 0
+    halves = vectors * np.sqrt(np.maximum(values, least_curvature))
+    # R from the orthogonal-triangular decomposition has R'R = halves halves', with no squaring.
+    upper = np.linalg.qr(halves.T, mode="r")
+    lower = upper.T * np.sign(np.diagonal(upper))
+    return lower, int(low.sum())

@@ -1,0 +1,87 @@
+"""What the engines that run chains have in common: starts, launching, gathering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.engines.chains import ChainDraws, Handle, run_chains
+from bayesgmm.engines.draws import draws_tree
+from bayesgmm.engines.normal import NormalApproximation
+from bayesgmm.engines.progress import ChainProgress
+from bayesgmm.engines.starts import dispersed, preparatory_peak
+from bayesgmm.engines.target import Target
+from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.seeds import RandomSeed, spawn
+
+
+class Settings(Protocol):
+    """What every engine that runs chains can be told."""
+
+    draws: int
+    tune: int
+    chains: int
+    cores: int | None
+
+
+class Sampler(Protocol):
+    """An engine at work on one target."""
+
+    def launch(self, chain: int, seed: np.random.SeedSequence, report: Callable) -> Handle:
+        """Start a chain in the background."""
+
+    def read(self, trace: Any) -> ChainDraws:
+        """Take the finished draws of a chain."""
+
+    def parameters(self, posterior: Callable[[str], np.ndarray]) -> MixtureParameters:
+        """Turn gathered draws, by name, into parameters with axes chain, draw."""
+
+
+Prepare = Callable[[Target, NormalApproximation, Float[np.ndarray, "chain p"]], Sampler]
+"""Makes a sampler from a target, a rough idea of it, and where each chain starts."""
+
+
+def sample(
+    settings: Settings,
+    prepare: Prepare,
+    spec: MixtureSpec,
+    data: Dataset,
+    *,
+    start: PointEstimate,
+    seed: RandomSeed,
+    progress: bool,
+) -> xr.DataTree:
+    """Run chains on the posterior of ``spec`` given ``data``, and gather them into a tree.
+
+    An interrupted run returns the draws that are finished, marked ``partial``.
+    """
+    target = Target(spec, data)
+    start_seed, chain_seed = spawn(seed, 2)
+    peak = preparatory_peak(target, start.parameters)
+    positions = dispersed(target, peak, spawn(start_seed, settings.chains))
+    sampler = prepare(target, peak.normal, positions)
+    seeds = spawn(chain_seed, settings.chains)
+    run = run_chains(
+        lambda chain, report: sampler.launch(chain, seeds[chain], report),
+        sampler.read,
+        n_chains=settings.chains,
+        cores=settings.cores,
+        progress=ChainProgress(settings.chains, settings.tune + settings.draws, visible=progress),
+    )
+    return draws_tree(
+        sampler.parameters(run.posterior),
+        data=data,
+        spec=spec,
+        start=start,
+        chain_starts=target.layout.unpack(positions[run.kept]),
+        sample_stats=run.sample_stats(),
+        engine=repr(settings),
+        partial=run.partial,
+    )

@@ -1,0 +1,152 @@
+"""The log posterior as C functions, which samplers in other languages call without Python.
+
+Such a function gets pointers only. What it needs lies in one block of numbers: a length, then
+for each argument where it begins and its shape, then all arguments, row by row.
+
+The functions see a position through an affine map, position = centre + root @ z: they take z, and
+return the log density at the position with its gradient in z. ``root`` is upper triangular.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numba
+import numpy as np
+from numba import types
+
+from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
+from bayesgmm.numerics.kernels.log_posterior import diagonal_log_posterior, full_log_posterior
+
+_numbers = types.CPointer(types.float64)
+_density_signature = types.int64(types.uint64, _numbers, _numbers, _numbers, types.voidptr)
+_position_signature = types.int64(types.uint64, types.uint64, _numbers, _numbers, types.voidptr)
+
+# What nutpie makes of a return code: above zero the trajectory diverged, below zero it gives up.
+_DONE, _FAILED, _NOT_FINITE = 0, 1, 2
+
+_ENTRY = 4  # numbers that describe one argument: where it begins, and three lengths of axes
+
+
+def pack_block(centre, root, *arguments):
+    """Write an affine map and the arguments of a log posterior into one block of numbers."""
+    arrays = [np.asarray(array, dtype=float) for array in (centre, root, *arguments)]
+    begin = 1 + _ENTRY * len(arrays)
+    block = np.empty(begin + sum(array.size for array in arrays))
+    block[0] = block.size
+    for number, array in enumerate(arrays):
+        shape = (*array.shape, *(1,) * (3 - array.ndim))
+        block[1 + _ENTRY * number : 1 + _ENTRY * (number + 1)] = (begin, *shape)
+        block[begin : begin + array.size] = array.ravel()
+        begin += array.size
+    return block
+
+
+@compiled_exactly
+def _vector(block, number):
+    entry = 1 + _ENTRY * number
+    begin, size = int(block[entry]), int(block[entry + 1])
+    return block[begin : begin + size]
+
+
+@compiled_exactly
+def _matrix(block, number):
+    entry = 1 + _ENTRY * number
+    begin, rows, columns = int(block[entry]), int(block[entry + 1]), int(block[entry + 2])
+    return block[begin : begin + rows * columns].reshape(rows, columns)
+
+
+@compiled_exactly
+def _number(block, number):
+    return block[int(block[1 + _ENTRY * number])]
+
+
+@compiled_exactly
+def _whole(block, number):
+    return int(_number(block, number))
+
+
+@compiled_exactly
+def _open(pointer):
+    size = int(numba.carray(pointer, 1, np.float64)[0])
+    return numba.carray(pointer, size, np.float64)
+
+
+@compiled
+def _move(block, z, position):
+    """Write centre + root @ z."""
+    centre, root = _vector(block, 0), _matrix(block, 1)
+    for i in range(centre.shape[0]):
+        total = centre[i]
+        for j in range(i, centre.shape[0]):
+            total += root[i, j] * z[j]
+        position[i] = total
+
+
+@compiled
+def _pull_back(block, gradient, output):
+    """Write root.T @ gradient."""
+    root = _matrix(block, 1)
+    output[:] = 0.0
+    for i in range(gradient.shape[0]):
+        for j in range(i, gradient.shape[0]):
+            output[j] += root[i, j] * gradient[i]
+
+
+@compiled_exactly
+def _report(block, value, gradient, value_out, gradient_out):
+    _pull_back(block, gradient, gradient_out)
+    value_out[0] = value
+    finite = np.isfinite(value) and np.isfinite(gradient_out).all()
+    return _DONE if finite else _NOT_FINITE
+
+
+# From here on, arguments are numbered as ``LogPosterior.kernel_arguments`` lists them, from 2.
+
+
+def _full_density(size, z, gradient_out, value_out, pointer):
+    try:
+        block, position = _open(pointer), np.empty(size)
+        _move(block, numba.carray(z, size), position)
+        value, gradient = full_log_posterior(
+            position, _matrix(block, 2), _number(block, 3), _vector(block, 4), _vector(block, 5),
+            _vector(block, 6), _whole(block, 7), _matrix(block, 8), _number(block, 9),
+            _number(block, 10), _number(block, 11), _matrix(block, 12), _number(block, 13),
+        )  # fmt: skip
+        values, gradients = numba.carray(value_out, 1), numba.carray(gradient_out, size)
+        return _report(block, value, gradient, values, gradients)
+    except Exception:  # nothing else can pass from here to the caller
+        return _FAILED
+
+
+def _diagonal_density(size, z, gradient_out, value_out, pointer):
+    try:
+        block, position = _open(pointer), np.empty(size)
+        _move(block, numba.carray(z, size), position)
+        value, gradient = diagonal_log_posterior(
+            position, _matrix(block, 2), _number(block, 3), _vector(block, 4), _vector(block, 5),
+            _vector(block, 6), _whole(block, 7), _matrix(block, 8), _number(block, 9),
+            _number(block, 10), _number(block, 11), _matrix(block, 12), _number(block, 13),
+        )  # fmt: skip
+        values, gradients = numba.carray(value_out, 1), numba.carray(gradient_out, size)
+        return _report(block, value, gradient, values, gradients)
+    except Exception:  # nothing else can pass from here to the caller
+        return _FAILED
+
+
+def _position(size, out_size, z, position_out, pointer):
+    _move(_open(pointer), numba.carray(z, size), numba.carray(position_out, out_size))
+    return _DONE
+
+
+@cache
+def density_callback(correlated):
+    """Return the C function (size, z, gradient, value, block) -> return code."""
+    function = _full_density if correlated else _diagonal_density
+    return numba.cfunc(_density_signature, cache=True)(function)
+
+
+@cache
+def position_callback():
+    """Return the C function (size, size, z, position, block) -> return code."""
+    return numba.cfunc(_position_signature, cache=True)(_position)

@@ -1,0 +1,109 @@
+"""Laplace against quadrature, and against exact sampling where the posterior is nearly normal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.integrate import trapezoid
+from scipy.special import logsumexp
+from scipy.stats import halfnorm, norm
+
+import bayesgmm as bg
+from bayesgmm.engines.approximation import pareto_k
+from bayesgmm.schema import record
+
+
+def fitted(rows, spec, engine, **options):
+    return bg.fit(rows, spec, engine=engine, random_seed=1, progress=False, **options)
+
+
+def log_integral(rows):
+    """Quadrature on a grid that holds all but 1e-12 of the posterior."""
+    mean, scale = np.linspace(25.0, 35.0, 801)[:, None], np.linspace(5.5, 11.5, 801)
+    squares = np.sum((rows - rows.mean()) ** 2) + rows.size * (rows.mean() - mean) ** 2
+    log_density = -rows.size * np.log(scale * np.sqrt(2 * np.pi)) - squares / (2 * scale**2)
+    log_density += norm(28.0, 5.0).logpdf(mean) + halfnorm(scale=9.0).logpdf(scale)
+    highest = log_density.max()
+    return highest + np.log(
+        trapezoid(trapezoid(np.exp(log_density - highest), scale), mean.ravel())
+    )
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_marginal_likelihood_is_that_of_quadrature(standardize):
+    """In the units of the data, and to the 1/n that Laplace's method may be off."""
+    rows = np.random.default_rng(0).normal(30.0, 8.0, (200, 1))
+    spec = bg.MixtureSpec(1, means=bg.NormalMeans(28.0, 5.0), covariances=bg.Full(bg.HalfNormal(9)))
+    tree = fitted(rows, spec, bg.Laplace(), standardize=standardize)
+    exact = log_integral(rows)
+    ours = record(tree)["log_marginal_likelihood"]
+    assert ours == pytest.approx(exact, abs=0.005)
+    # The same from importance weights, whose error is far smaller with this approximation.
+    statistics = tree["sample_stats"]
+    log_weights = (statistics["lp"] - statistics["log_q"]).values
+    jacobian = 200 * np.log(record(tree)["scaling"]["factor"][0])
+    weighed = logsumexp(log_weights) - np.log(log_weights.size) - jacobian
+    assert weighed == pytest.approx(exact, abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def three_clouds():
+    """3000 rows, every component apart from the others: nearly normal by Bernstein-von Mises."""
+    rng = np.random.default_rng(8)
+    centres = np.array([[0.0, 0.0], [9.0, 2.0], [-3.0, 8.0]])
+    return rng.normal(size=(3000, 2)) + centres[rng.choice(3, 3000, p=[0.5, 0.3, 0.2])]
+
+
+def test_agrees_with_exact_draws_where_components_are_apart(three_clouds):
+    """Means within a tenth of a deviation, widths within 6 %: six Monte Carlo errors and more.
+
+    8000 draws on either side have an error of 0.016 in means and 1.1 % in widths.
+    """
+    spec = bg.MixtureSpec(3)
+    exact = fitted(three_clouds, spec, bg.Gibbs(2000))["posterior"].to_dataset()
+    tree = fitted(three_clouds, spec, bg.Laplace(8000))
+    ours = tree["posterior"].to_dataset()
+    for name in ("weights", "means", "scales", "correlations"):
+        theirs = exact[name].std(("chain", "draw"))
+        shift = (ours[name] - exact[name].mean(("chain", "draw"))).mean(("chain", "draw"))
+        certain = theirs < 1e-9  # the diagonal of a correlation matrix
+        assert float((abs(shift) / theirs).where(~certain).max()) < 0.1
+        ratio = (ours[name].std(("chain", "draw")) / theirs).where(~certain)
+        assert float(abs(ratio - 1).max()) < 0.06
+    assert record(tree)["pareto_k"] < 0.5
+    assert record(tree)["mended"] == 0
+
+
+def test_more_rows_bring_the_approximation_nearer(three_clouds):
+    few, many = (
+        record(fitted(three_clouds[:n], bg.MixtureSpec(3), bg.Laplace()))["pareto_k"]
+        for n in (60, 3000)
+    )
+    assert many < few
+
+
+def test_pareto_k_of_pareto_weights():
+    """Weights exp(E / 2), with E exponential, have a Pareto tail of shape 1/2."""
+    log_weights = 0.5 * np.random.default_rng(0).exponential(size=20_000)
+    assert pareto_k(log_weights) == pytest.approx(0.5, abs=0.1)
+    assert pareto_k(log_weights[:20]) is None
+
+
+def test_needs_no_pymc():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, numpy as np, bayesgmm as bg\n"
+        "rows = np.random.default_rng(0).normal(size=(40, 2))\n"
+        "bg.fit(rows, bg.MixtureSpec(1), engine=bg.Laplace(), random_seed=1, progress=False)\n"
+        "print('pymc' in sys.modules, 'nutpie' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    assert result.stdout.split() == ["False", "False"]
+
+
+def test_refuses_no_draws():
+    with pytest.raises(bg.SpecificationError, match="draws"):
+        bg.Laplace(draws=0)
