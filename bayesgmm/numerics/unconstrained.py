@@ -134,4 +134,4 @@ class Layout:
         factors = np.linalg.cholesky(unshrunk)
         diagonal = np.diagonal(factors, axis1=-2, axis2=-1)[..., None]
         rows, columns = np.tril_indices(size, -1)
-        return (factors / diagonal)[..., rows, columns]
+        return np.ascontiguousarray((factors / diagonal)[..., rows, columns])

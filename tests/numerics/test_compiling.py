@@ -1,0 +1,90 @@
+"""Compiled code: one version of every kernel serves all, and survives processes that race."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+VARIED_WORK = '''
+import importlib, pkgutil
+import numpy as np
+import bayesgmm as bg
+import bayesgmm.numerics.kernels as kernels
+from bayesgmm.engines.target import Target
+from bayesgmm.estimation.problem import Problem
+
+rng = np.random.default_rng(0)
+tables = [
+    rng.normal(size=(60, 2)), np.asfortranarray(rng.normal(size=(80, 3))), rng.normal(size=(50, 1)),
+    rng.normal(size=(9000, 2)), rng.normal(size=(70, 4))[::2],
+]
+frozen = rng.normal(size=(40, 2))
+frozen.flags.writeable = False
+for X in [*tables, frozen]:
+    for covariances in (bg.Full(), bg.Tied(bg.HalfNormal()), bg.Spherical(), bg.InverseWishart()):
+        for weights in (bg.Dirichlet(), bg.Dirichlet((1.0, 2.0))):
+            spec = bg.MixtureSpec(2, weights=weights, covariances=covariances)
+            for goal in ("posterior", "likelihood"):
+                bg.estimate(X, spec, solver=bg.EM(goal, n_starts=2, max_iterations=30), random_seed=1)
+for X in (tables[0], tables[3], frozen):
+    for covariances in (bg.Full(), bg.Diagonal(bg.LogNormal()), bg.TiedInverseWishart()):
+        spec = bg.MixtureSpec(2, covariances=covariances)
+        for engine in (bg.NUTS(5, 20, 1), bg.Gibbs(5, 5, 2), bg.Laplace(20)):
+            tree = bg.fit(X, spec, engine=engine, random_seed=1, progress=False)
+        bg.cluster(tree)
+        bg.log_density(tree, X[:7])
+        bg.diagnose(tree)
+for module in pkgutil.iter_modules(kernels.__path__):
+    for name, item in vars(importlib.import_module(f"{kernels.__name__}.{module.name}")).items():
+        if hasattr(item, "signatures") and item.py_func.__module__.endswith(module.name):
+            print(module.name, name, len(item.signatures), sum(item.stats.cache_misses.values()))
+'''
+
+COMPILE_AND_PRINT = '''
+import numpy as np
+import bayesgmm as bg
+from bayesgmm.engines.target import Target
+from bayesgmm.estimation.problem import Problem
+from bayesgmm.numerics.kernels.log_posterior import full_log_posterior
+
+X = np.random.default_rng(0).normal(size=(200, 2))
+problem = Problem.pose(X, bg.MixtureSpec(2))
+target = Target(problem.scaled_spec, problem.scaled_data)
+value, gradient = target(np.linspace(-0.5, 0.5, target.layout.size))
+print(value.hex(), *(entry.hex() for entry in gradient.tolist()))
+print(sum(full_log_posterior.stats.cache_misses.values()))
+'''
+
+
+def python(program: str, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.slow
+def test_no_size_kind_of_table_or_prior_compiles_a_kernel_twice():
+    output, _ = python(VARIED_WORK).communicate(timeout=900)
+    versions = {}
+    for line in output.splitlines():
+        module, name, signatures, _ = line.split()
+        versions[f"{module}.{name}"] = int(signatures)
+    assert len(versions) > 50
+    assert {name: count for name, count in versions.items() if count > 1} == {}
+
+
+@pytest.mark.slow
+def test_processes_that_compile_at_once_leave_a_good_cache(tmp_path):
+    racing = [python(COMPILE_AND_PRINT, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(3)]
+    results = [process.communicate(timeout=900)[0].splitlines() for process in racing]
+    assert all(process.returncode == 0 for process in racing)
+    last = python(COMPILE_AND_PRINT, NUMBA_CACHE_DIR=str(tmp_path))
+    numbers, misses = last.communicate(timeout=900)[0].splitlines()
+    assert misses == "0"
+    assert all(result[0] == numbers for result in results)
