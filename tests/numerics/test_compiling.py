@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-VARIED_WORK = '''
+VARIED_WORK = """
 import importlib, pkgutil
 import numpy as np
 import bayesgmm as bg
@@ -28,7 +28,7 @@ for X in [*tables, frozen]:
         for weights in (bg.Dirichlet(), bg.Dirichlet((1.0, 2.0))):
             spec = bg.MixtureSpec(2, weights=weights, covariances=covariances)
             for goal in ("posterior", "likelihood"):
-                bg.estimate(X, spec, solver=bg.EM(goal, n_starts=2, max_iterations=30), random_seed=1)
+                bg.estimate(X, spec, solver=bg.EM(goal, n_starts=2), random_seed=1)
 for X in (tables[0], tables[3], frozen):
     for covariances in (bg.Full(), bg.Diagonal(bg.LogNormal()), bg.TiedInverseWishart()):
         spec = bg.MixtureSpec(2, covariances=covariances)
@@ -41,9 +41,9 @@ for module in pkgutil.iter_modules(kernels.__path__):
     for name, item in vars(importlib.import_module(f"{kernels.__name__}.{module.name}")).items():
         if hasattr(item, "signatures") and item.py_func.__module__.endswith(module.name):
             print(module.name, name, len(item.signatures), sum(item.stats.cache_misses.values()))
-'''
+"""
 
-COMPILE_AND_PRINT = '''
+COMPILE_AND_PRINT = """
 import numpy as np
 import bayesgmm as bg
 from bayesgmm.engines.target import Target
@@ -56,7 +56,7 @@ target = Target(problem.scaled_spec, problem.scaled_data)
 value, gradient = target(np.linspace(-0.5, 0.5, target.layout.size))
 print(value.hex(), *(entry.hex() for entry in gradient.tolist()))
 print(sum(full_log_posterior.stats.cache_misses.values()))
-'''
+"""
 
 
 def python(program: str, **environment: str) -> subprocess.Popen:
