@@ -39,6 +39,12 @@ class ADVI:
     are too narrow, and neither form sees skewness or a second mode. Use it to explore, and
     :class:`NUTS` for what you publish.
 
+    It is PyMC's implementation, on the compiled log density instead of the graph of the PyMC
+    model: 0.12 ms a step against 2.9 ms for the penguins (four features, k = 3). A loop of our
+    own would take a third of the 0.12 ms and reach the same evidence lower bound, which is not
+    enough to replace a library that is looked after. :class:`Laplace` needs no steps, and its
+    bound is higher where the posterior is nearly normal.
+
     Parameters
     ----------
     approximation : {"meanfield", "fullrank"}, default "meanfield"
