@@ -44,7 +44,9 @@ def measure(settings: Settings) -> list[Table]:
     return [Table("EM, full covariances", note, records)]
 
 
-def _case(n: int, d: int, k: int, iterations: int, rounds: int, rate: float, peer: Peer) -> Record:
+def _case(
+    n: int, d: int, k: int, iterations: int, rounds: int, rate: float, peer: Peer | None
+) -> Record:
     X, centres = clouds(n, d, k)
     start = start_at(centres)
     with tempfile.TemporaryDirectory() as folder:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+import pymc as pm
 from cases import half_normal_problem, penguins, synthetic
 from peers.naive_pymc import naive_model
 from processes import Peer
+from pymc.blocking import DictToArrayBijection
 from settings import Settings
 from stan_question import data_of, start_of
 from tables import Record, Table
@@ -21,10 +25,20 @@ from bayesgmm.models.mixture import declare_model
 NOTE = (
     "Microseconds for log density and gradient at the posterior mode, one core, same priors, on "
     "the standard scale; called from Python (RStan: from R). compile: seconds that come first, "
-    "with the caches of earlier runs. PyMC: the model of bg.build_model, and pm.Mixture over "
-    "MvNormal as in PyMC's gallery (at its own initial point). RStan: stan/mixture.stan, which "
+    "with empty caches (ours are compiled once for all tables). PyMC: the model of "
+    "bg.build_model, and pm.Mixture over MvNormal as in PyMC's gallery (at its own initial "
+    "point), BLAS on one thread. RStan: stan/mixture.stan, which "
     "whitens all rows by one triangular solve for each component."
 )
+
+
+@dataclass(frozen=True)
+class Program:
+    """A clock for so many gradients, and the seconds of compiling before."""
+
+    clock: Clock
+    repeats: int
+    compiling: float | None
 
 
 def measure(settings: Settings) -> list[Table]:
@@ -47,48 +61,48 @@ def _case(
     target = Target(problem.scaled_spec, problem.scaled_data)
     mode = EM(n_starts=3).run(target.spec, target.data, seed=0).parameters
     position = target.position_of(mode)
-    compile_seconds: dict[str, float | None] = {"bayesgmm": None}
-    runs = {"bayesgmm": (_repeated(lambda: target(position), 1000), 1000)}
+    programs = {"bayesgmm": Program(_repeated(lambda: target(position), 1000), 1000, None)}
     if not settings.quick:  # minutes of compilation
-        rows = target.data.values
-        declared = declare_model(rows, target.spec, feature_names=problem.data.feature_names)
-        for label, model in {"PyMC": declared, "naive PyMC": naive_model(rows, k)}.items():
-            started = time.perf_counter()
-            at = position if label == "PyMC" else None
-            runs[label] = (_repeated(_pymc_gradient(model, at), 100), 100)
-            compile_seconds[label] = time.perf_counter() - started
+        rows, names = target.data.values, problem.data.feature_names
+        ours = declare_model(rows, target.spec, feature_names=names)
+        programs["PyMC"] = _pymc(ours, position)
+        programs["naive PyMC"] = _pymc(naive_model(rows, k), None)
     if peer is not None:
         question = {"data": data_of(target), "init": start_of(mode), "repeats": 200}
-        runs["RStan"] = (lambda: peer.ask("gradient", **question)["seconds"], 200)
-        compile_seconds["RStan"] = compiling
+        programs["RStan"] = Program(
+            lambda: peer.ask("gradient", **question)["seconds"], 200, compiling
+        )
     with threadpool_limits(1, "blas"):  # threads only get into each other's way at this size
         best = best_seconds(
-            {label: run for label, (run, _) in runs.items()}, rounds=5 * settings.rounds
+            {label: program.clock for label, program in programs.items()},
+            rounds=5 * settings.rounds,
         )
-    each = {label: best[label] / count * 1e6 for label, (_, count) in runs.items()}
+    each = {label: best[label] / program.repeats * 1e6 for label, program in programs.items()}
     return [
         {
-            "table": name, "n": X.shape[0], "d": X.shape[1], "k": k, "program": label, "us": us,
-            "times ours": us / each["bayesgmm"], "compile, s": compile_seconds[label],
+            "table": name, "n": X.shape[0], "d": X.shape[1], "k": k, "program": label,
+            "us": each[label], "times ours": each[label] / each["bayesgmm"],
+            "compile, s": program.compiling,
         }
-        for label, us in each.items()
+        for label, program in programs.items()
     ]  # fmt: skip
 
 
-def _repeated(run: object, count: int) -> Clock:
+def _pymc(model: pm.Model, position: np.ndarray | None) -> Program:
+    """Compile the gradient of a model, to be taken at a position or at its initial point."""
+    if position is None:
+        position = DictToArrayBijection.map(model.initial_point()).data
+    started = time.perf_counter()
+    gradient = model.logp_dlogp_function(ravel_inputs=True)
+    gradient.set_extra_values({})
+    gradient(position)
+    compiling = time.perf_counter() - started
+    return Program(_repeated(lambda: gradient(position), 100), 100, compiling)
+
+
+def _repeated(run: Callable[[], object], count: int) -> Clock:
     def several() -> None:
         for _ in range(count):
             run()
 
     return clocked(several)
-
-
-def _pymc_gradient(model: object, position: np.ndarray | None) -> object:
-    from pymc.blocking import DictToArrayBijection
-
-    function = model.logp_dlogp_function(ravel_inputs=True)
-    function.set_extra_values({})
-    if position is None:
-        position = DictToArrayBijection.map(model.initial_point()).data
-    function(position)
-    return lambda: function(position)

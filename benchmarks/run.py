@@ -32,6 +32,7 @@ def main() -> None:
 
 
 def _run(options: argparse.Namespace, workspace: Path) -> None:
+    os.environ["PYTENSOR_FLAGS"] = f"base_compiledir={workspace / 'pytensor'}"  # compiles afresh
     settings = Settings(
         rounds=1 if options.quick else options.rounds,
         quick=options.quick,
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--onedal-python", default=os.environ.get("ONEDAL_PYTHON"),
                         help="Python with daal4py; also the variable ONEDAL_PYTHON")  # fmt: skip
     parser.add_argument("--rscript", default=shutil.which("Rscript"),
-                        help="Rscript with rstan; by default the one on the path")  # fmt: skip
+                        help="Rscript with rstan, by default on the path; '': none")  # fmt: skip
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--markdown", type=Path, help="Markdown file to write")
     return parser

@@ -25,7 +25,7 @@ class Settings:
     slow : bool
         Also what takes many minutes.
     onedal_python, rscript : str or None
-        Programs to run the peers with; ``None`` leaves them out.
+        Programs to run the peers with; ``None`` or nothing leaves them out.
     workspace : Path
         A folder for the time of the run: RStan leaves its compiled program there.
     """
@@ -39,13 +39,13 @@ class Settings:
 
     def onedal(self) -> AbstractContextManager[Peer | None]:
         """Start oneDAL in its own environment."""
-        if self.onedal_python is None:
+        if not self.onedal_python:
             return nullcontext(None)
         return Peer([self.onedal_python, str(_FOLDER / "peers" / "onedal_em.py")])
 
     def rstan(self) -> AbstractContextManager[Peer | None]:
         """Start RStan; it has to be asked to compile before anything else."""
-        if self.rscript is None:
+        if not self.rscript:
             return nullcontext(None)
         program = self.workspace / "mixture.stan"
         if not program.exists():
