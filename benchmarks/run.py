@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 import machine
@@ -32,6 +33,9 @@ def main() -> None:
 
 
 def _run(options: argparse.Namespace, workspace: Path) -> None:
+    warnings.filterwarnings(
+        "ignore", message="PyTensor could not link to a BLAS"
+    )  # numba's is used
     os.environ["PYTENSOR_FLAGS"] = f"base_compiledir={workspace / 'pytensor'}"  # compiles afresh
     settings = Settings(
         rounds=1 if options.quick else options.rounds,

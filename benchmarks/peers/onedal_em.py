@@ -6,6 +6,7 @@ Imports nothing of the project.
 import json
 import sys
 import time
+from importlib import metadata
 
 import daal4py
 import numpy as np
@@ -16,7 +17,7 @@ _tables: dict = {}
 
 def version() -> dict:
     """Return oneDAL's version."""
-    return {"version": ".".join(str(part) for part in daal4py._get__version__()[:2])}
+    return {"version": metadata.version("daal4py")}
 
 
 def fit(path: str, weights: list, means: list, iterations: int) -> dict:
