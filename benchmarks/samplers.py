@@ -2,56 +2,127 @@
 
 from __future__ import annotations
 
-import arviz_stats
+import os
+import time
+from pathlib import Path
+
 import numpy as np
-from timing import best_seconds
+from cases import faithful, half_normal_problem, iris, penguins, synthetic
+from effective import convergence, quantities
+from processes import Peer
+from settings import Settings
+from stan_question import data_of, start_of
+from tables import Record, Table
+from timing import Clock, best_seconds
 
 import bayesgmm as bg
+from bayesgmm.engines.catalogue import Engine
+from bayesgmm.engines.starts import dispersed
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.em import EM
-from bayesgmm.estimation.problem import Problem
+from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.seeds import spawn
 
-ENGINES = {"NUTS": bg.NUTS(draws=1000, tune=500), "Gibbs": bg.Gibbs(draws=5000, tune=500)}
-PENGUINS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
+CHAINS, TUNE, DRAWS, GIBBS_DRAWS = 4, 500, 1000, 5000
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+NOTE = (
+    f"{CHAINS} chains from dispersed points around the posterior mode, {TUNE} draws of warm-up "
+    f"and {DRAWS} more (Gibbs: {GIBBS_DRAWS}), on {CORES} cores, on the standard scale, target "
+    "acceptance 0.8. seconds: the sampler with its warm-up; compiling and the search for the mode "
+    "are not in it. RStan's chains are forked, so that starting R is not in it either. "
+    "effective: the smallest effective sample size (bulk, ArviZ) over weights, means and scales, "
+    "averaged over the rounds; r_hat: the largest."
+)
 
 
-def measure(rounds: int) -> list[dict[str, float | str]]:
-    """Return one record for every table and engine, and the time of one gradient."""
+def measure(settings: Settings) -> list[Table]:
+    """Return the table of samplers."""
+    cases = {
+        "synthetic": (synthetic(), 3), "faithful": (faithful(), 2), "iris": (iris(), 2),
+        "penguins": (penguins(), 3),
+    }  # fmt: skip
+    if settings.quick:
+        cases = {"faithful": cases["faithful"]}
     records = []
-    for name, (rows, k) in _tables().items():
-        problem = Problem.pose(rows, bg.MixtureSpec(k))
-        question = problem.scaled_spec, problem.scaled_data
-        start = EM().run(*question, seed=0)
-        target = Target(*question)
-        position = target.position_of(start.parameters)
-        gradient = best_seconds(
-            {"gradient": lambda t=target, p=position: [t(p) for _ in range(500)]}, rounds=rounds
-        )["gradient"]
-        for label, engine in ENGINES.items():
-            trees = []
-            seconds = best_seconds(
-                {label: lambda e=engine, q=question, s=start, t=trees: t.append(
-                    e.run(*q, start=s, seed=len(t)))},
-                rounds=rounds,
-            )[label]  # fmt: skip
-            effective = _smallest_effective_size(trees[-1])
-            records.append({
-                "table": name, "n": len(rows), "d": problem.data.n_features, "k": k,
-                "gradient_us": gradient / 500 * 1e6, "engine": label, "seconds": seconds,
-                "effective": effective, "per_second": effective / seconds,
-            })  # fmt: skip
-    return records
+    with settings.rstan() as peer:
+        if peer is not None:
+            peer.ask("compile")
+        for name, case in cases.items():
+            records += _case(name, *case, settings, peer)
+        versions = peer.ask("version") if peer else {}
+    told = f" RStan {versions['version']}, R {versions['R']}." if versions else ""
+    return [Table("Samplers, effective draws a second", NOTE + told, records)]
 
 
-def _tables() -> dict[str, tuple[np.ndarray, int]]:
-    rng = np.random.default_rng(1)
-    centres = np.array([[0.0, 0.0], [4.0, 1.0], [-2.0, 4.0]])
-    apart = rng.normal(size=(1000, 2)) + centres[rng.integers(3, size=1000)]
-    penguins = bg.datasets.load("penguins")[PENGUINS].dropna().to_numpy()
-    return {"penguins": (penguins, 3), "three clouds": (apart, 3)}
+def _case(name: str, X: np.ndarray, k: int, settings: Settings, peer: Peer | None) -> list[Record]:
+    problem = half_normal_problem(X, k)
+    target = Target(problem.scaled_spec, problem.scaled_data)
+    start = EM().run(target.spec, target.data, seed=0)
+    tune, draws, many = (20, 50, 100) if settings.quick else (TUNE, DRAWS, GIBBS_DRAWS)
+    engines = {
+        "NUTS": bg.NUTS(draws=draws, tune=tune, chains=CHAINS, cores=CORES),
+        "Gibbs": bg.Gibbs(draws=many, tune=tune, chains=CHAINS, cores=CORES),
+    }
+    drawn: dict[str, list[np.ndarray]] = {label: [] for label in (*engines, "RStan")}
+    clocks = {}
+    for label, engine in engines.items():
+        engine.__class__(draws=5, tune=5, chains=1).run(  # compiles
+            target.spec, target.data, start=start, seed=0
+        )
+        clocks[label] = _clock_of(engine, target, start, drawn[label])
+    if peer is not None:
+        clocks["RStan"] = stan_clock(
+            peer, target, start, (tune, draws), settings.workspace / "draws", drawn["RStan"]
+        )
+    best = best_seconds(clocks, rounds=settings.rounds, warm_up=False)
+    return [
+        {"table": name, "n": X.shape[0], "d": X.shape[1], "k": k, "sampler": label}
+        | _figures(seconds, drawn[label])
+        for label, seconds in best.items()
+    ]
 
 
-def _smallest_effective_size(tree: object) -> float:
-    draws = tree["posterior"].to_dataset()[["weights", "means", "scales"]]
-    sizes = arviz_stats.ess(draws)
-    return min(float(sizes[name].min()) for name in sizes)
+def _clock_of(engine: Engine, target: Target, start: PointEstimate, drawn: list) -> Clock:
+    def clock() -> float:
+        started = time.perf_counter()
+        tree = engine.run(target.spec, target.data, start=start, seed=len(drawn) + 1)
+        seconds = time.perf_counter() - started
+        drawn.append(quantities(tree["posterior"]))
+        return seconds
+
+    return clock
+
+
+def stan_clock(
+    peer: Peer,
+    target: Target,
+    start: PointEstimate,
+    sizes: tuple[int, int],
+    file: Path,
+    drawn: list,
+) -> Clock:
+    """Return a clock for RStan's sampler; its draws are appended to ``drawn``."""
+    positions = dispersed(target, start.parameters, spawn(0, CHAINS))
+    question = {
+        "data": data_of(target),
+        "inits": [start_of(target.layout.unpack(position)) for position in positions],
+        "tune": sizes[0], "draws": sizes[1], "cores": CORES, "file": str(file),
+    }  # fmt: skip
+
+    def clock() -> float:
+        told = peer.ask("draw", **question, seed=len(drawn) + 1)
+        values = np.fromfile(file).reshape(told["shape"], order="F")
+        drawn.append(np.swapaxes(values, 0, 1))
+        return told["seconds"]
+
+    return clock
+
+
+def _figures(seconds: float, drawn: list[np.ndarray]) -> Record:
+    sizes, r_hats = zip(*map(convergence, drawn), strict=True)
+    effective = float(np.mean(sizes))
+    return {
+        "draws": drawn[0].shape[0] * drawn[0].shape[1], "seconds": seconds,
+        "effective": effective, "a second": effective / seconds, "r_hat": f"{max(r_hats):.3f}",
+    }  # fmt: skip

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+
+Clock = Callable[[], float]
+"""Does its work and says how many seconds that took."""
 
 
-def best_seconds(contenders: dict[str, Callable[[], object]], *, rounds: int) -> dict[str, float]:
+def clocked(run: Callable[[], object]) -> Clock:
+    """Turn a function into one that returns how long it took."""
+
+    def clock() -> float:
+        started = time.perf_counter()
+        run()
+        return time.perf_counter() - started
+
+    return clock
+
+
+def best_seconds[Name: Hashable](
+    contenders: dict[Name, Clock], *, rounds: int, warm_up: bool = True
+) -> dict[Name, float]:
     """Run every contender once a round, in turn, and return the shortest time of each.
 
-    A first round that is not counted warms caches and compiles.
+    With ``warm_up`` a first round is not counted: it fills caches and compiles.
     """
     best = dict.fromkeys(contenders, float("inf"))
-    for number in range(rounds + 1):
-        for name, run in contenders.items():
-            started = time.perf_counter()
-            run()
-            if number:
-                best[name] = min(best[name], time.perf_counter() - started)
+    if warm_up:
+        for clock in contenders.values():
+            clock()
+    for _ in range(rounds):
+        for name, clock in contenders.items():
+            best[name] = min(best[name], clock())
     return best

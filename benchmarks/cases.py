@@ -1,0 +1,66 @@
+"""The tables and priors that the benchmarks share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import bayesgmm as bg
+from bayesgmm.estimation.problem import Problem
+
+_DATA = Path(__file__).parents[1] / "tests" / "references" / "data"
+_PENGUINS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
+
+
+def synthetic() -> np.ndarray:
+    """1000 rows from three normals in the plane."""
+    return _rows("synthetic_k3")
+
+
+def faithful() -> np.ndarray:
+    """272 eruptions, 2 features."""
+    return _rows("faithful")
+
+
+def iris() -> np.ndarray:
+    """150 flowers, 4 features."""
+    return _rows("iris")
+
+
+def penguins() -> np.ndarray:
+    """342 birds, 4 features."""
+    return bg.datasets.load("penguins")[_PENGUINS].dropna().to_numpy()
+
+
+def clouds(n: int, d: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return n rows from k round normals in d dimensions, and the k centres.
+
+    The centres are about four standard deviations apart whatever d is: the clouds overlap, and
+    EM does not arrive within the iterations that are timed.
+    """
+    rng = np.random.default_rng(0)
+    centres = rng.normal(0.0, np.sqrt(8 / d), (k, d))
+    X = centres[rng.integers(k, size=n)]
+    X += rng.normal(size=(n, d))
+    return X, centres
+
+
+def half_normal_spec(X: np.ndarray, k: int) -> bg.MixtureSpec:
+    """Return priors that every program in the comparison can state; see stan/mixture.stan."""
+    centre, deviation = X.mean(axis=0), X.std(axis=0, ddof=1)
+    return bg.MixtureSpec(
+        k,
+        bg.Dirichlet(1.0),
+        bg.NormalMeans(tuple(centre), tuple(3 * deviation)),
+        bg.Full(bg.HalfNormal(tuple(deviation)), bg.LKJ(eta=2.0, shrinkage=0.0)),
+    )
+
+
+def half_normal_problem(X: np.ndarray, k: int) -> Problem:
+    """Return the table with these priors."""
+    return Problem.pose(X, half_normal_spec(X, k))
+
+
+def _rows(name: str) -> np.ndarray:
+    return np.loadtxt(_DATA / f"{name}.csv", delimiter=",", skiprows=1, ndmin=2)

@@ -1,0 +1,53 @@
+"""What the person at the keyboard chose, and where the other programs are."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copy
+
+from processes import Peer
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of ``run.py``.
+
+    Attributes
+    ----------
+    rounds : int
+        The best of so many rounds counts.
+    quick : bool
+        Tiny sizes: shows that everything works, and measures nothing.
+    slow : bool
+        Also what takes many minutes.
+    onedal_python, rscript : str or None
+        Programs to run the peers with; ``None`` or nothing leaves them out.
+    workspace : Path
+        A folder for the time of the run: RStan leaves its compiled program there.
+    """
+
+    rounds: int
+    quick: bool
+    slow: bool
+    onedal_python: str | None
+    rscript: str | None
+    workspace: Path
+
+    def onedal(self) -> AbstractContextManager[Peer | None]:
+        """Start oneDAL in its own environment."""
+        if not self.onedal_python:
+            return nullcontext(None)
+        return Peer([self.onedal_python, str(_FOLDER / "peers" / "onedal_em.py")])
+
+    def rstan(self) -> AbstractContextManager[Peer | None]:
+        """Start RStan; it has to be asked to compile before anything else."""
+        if not self.rscript:
+            return nullcontext(None)
+        program = self.workspace / "mixture.stan"
+        if not program.exists():
+            copy(_FOLDER / "stan" / "mixture.stan", program)
+        return Peer([self.rscript, str(_FOLDER / "peers" / "rstan.R"), str(program)])
