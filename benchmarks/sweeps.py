@@ -9,11 +9,11 @@ from settings import Settings
 from tables import Record, Table
 from timing import best_seconds, clocked
 
+from bayesgmm.engines.sweeps import Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.numerics.kernels.allocations import full_allocations
-from bayesgmm.numerics.kernels.sweeps import full_sweeps
-from bayesgmm.numerics.statistics import precision_factors
+from bayesgmm.numerics.statistics import PrecisionForm
 
 NOTE = (
     "Serial sweeps, as one chain makes them. allocations: the pass that draws an allocation for "
@@ -35,18 +35,16 @@ def _case(name: str, X: np.ndarray, k: int, rounds: int) -> Record:
     mode = EM(n_starts=1).run(*question, seed=0).parameters
     target = Target(*question)
     seeds = np.arange(max(3, 500_000 // X.shape[0]), dtype=np.uint64)
-    output = np.empty((seeds.size, target.layout.size))
-    constants, factors = precision_factors(mode)
-    rows, rng = problem.scaled_data.values, np.random.default_rng(0)
+    rows, *_ = target.conditional_arguments
+    mixture = PrecisionForm.of(mode).kernel_arguments()
 
     def sweep() -> None:
-        position = target.position_of(mode)
-        full_sweeps(position, *target.conditional_arguments, rng, seeds, output)
+        Sweeper(target).run(target.position_of(mode), seeds.size, np.random.default_rng(0))
 
     seconds = best_seconds(
         {
             "sweep": clocked(sweep),
-            "pass": clocked(lambda: _passes(rows, constants, mode.means, factors, seeds)),
+            "pass": clocked(lambda: _passes(rows, *mixture, seeds)),
         },
         rounds=3 * rounds,
     )
@@ -62,6 +60,6 @@ def _case(name: str, X: np.ndarray, k: int, rounds: int) -> Record:
 def _passes(X, constants, means, factors, seeds):  # noqa: ANN001, ANN202
     total = 0.0
     for seed in seeds:
-        counts, _, _ = full_allocations(X, constants, means, factors, seed)
+        _, counts, _, _ = full_allocations(X, 0, constants, means, factors, seed)
         total += counts[0]
     return total
