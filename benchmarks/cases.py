@@ -33,6 +33,13 @@ def penguins() -> np.ndarray:
     return bg.datasets.load("penguins")[_PENGUINS].dropna().to_numpy()
 
 
+def overlapping() -> np.ndarray:
+    """1500 rows from three normals in the plane, three standard deviations apart."""
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
+    return rng.normal(size=(1500, 2)) + centres[rng.integers(3, size=1500)]
+
+
 def clouds(n: int, d: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return n rows from k round normals in d dimensions, and the k centres.
 

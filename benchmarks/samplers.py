@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from cases import faithful, half_normal_problem, iris, penguins, synthetic
+from cases import faithful, half_normal_problem, iris, overlapping, penguins, synthetic
 from effective import convergence, quantities
 from processes import Peer
 from settings import Settings
@@ -17,7 +17,7 @@ from timing import Clock, best_seconds
 
 import bayesgmm as bg
 from bayesgmm.engines.catalogue import Engine
-from bayesgmm.engines.starts import dispersed
+from bayesgmm.engines.starts import dispersed, preparatory_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -40,7 +40,7 @@ def measure(settings: Settings) -> list[Table]:
     """Return the table of samplers."""
     cases = {
         "synthetic": (synthetic(), 3), "faithful": (faithful(), 2), "iris": (iris(), 2),
-        "penguins": (penguins(), 3),
+        "penguins": (penguins(), 3), "overlapping": (overlapping(), 3),
     }  # fmt: skip
     if settings.quick:
         cases = {"faithful": cases["faithful"]}
@@ -103,7 +103,8 @@ def stan_clock(
     drawn: list,
 ) -> Clock:
     """Return a clock for RStan's sampler; its draws are appended to ``drawn``."""
-    positions = dispersed(target, start.parameters, spawn(0, CHAINS))
+    peak = preparatory_peak(target, start.parameters)
+    positions = dispersed(target, peak, spawn(0, CHAINS))
     question = {
         "data": data_of(target),
         "inits": [start_of(target.layout.unpack(position)) for position in positions],
