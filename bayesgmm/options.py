@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from bayesgmm.errors import SpecificationError
 
 
-def expect_whole(owner: Any, name: str, *, least: int = 1) -> None:
-    """Raise unless an option is a whole number of at least ``least``."""
-    value = getattr(owner, name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise SpecificationError(
-            f"{type(owner).__name__}: {name} must be a whole number of at least {least}, "
-            f"not {value!r}."
-        )
+def expect_whole(owner: Any, name: str) -> None:
+    """Raise unless an option of an object is a whole number of at least 1."""
+    expect_whole_number(f"{type(owner).__name__}: {name}", getattr(owner, name))
+
+
+def expect_whole_number(name: str, value: Any) -> None:
+    """Raise unless an argument is a whole number of at least 1."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise SpecificationError(f"{name} must be a whole number of at least 1, not {value!r}.")
 
 
 def expect_between(owner: Any, name: str, low: float, high: float) -> None:

@@ -92,9 +92,7 @@ def start_at(centres: np.ndarray) -> MixtureParameters:
 def climb(X: np.ndarray, start: MixtureParameters, iterations: int) -> None:
     """Make so many plain iterations of our EM."""
     k, d = start.means.shape
-    solver = bg.EM(
-        "likelihood", max_iterations=iterations, tolerance=1e-300, acceleration="none"
-    )
+    solver = bg.EM("likelihood", max_iterations=iterations, tolerance=1e-300, acceleration="none")
     made = solver.climb(X, start, Objective(bg.MixtureSpec(k), d, uses_prior=False)).n_iterations
     _expect(made, iterations)
 

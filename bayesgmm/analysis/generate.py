@@ -7,7 +7,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.analysis.rows import component_names
-from bayesgmm.errors import SpecificationError
+from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, ROW, validate
@@ -49,8 +49,7 @@ def generate(tree: xr.DataTree, n_rows: int, *, random_seed: RandomSeed = None) 
     >>> dict(new["x"].sizes)
     {'obs_id': 500, 'feature': 4}
     """
-    if not isinstance(n_rows, int | np.integer) or isinstance(n_rows, bool) or n_rows < 1:
-        raise SpecificationError(f"n_rows must be a whole number of at least 1, not {n_rows!r}.")
+    expect_whole_number("n_rows", n_rows)
     validate(tree)
     rng = generator(random_seed)
     draws = read_parameters(tree["posterior"])

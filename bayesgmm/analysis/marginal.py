@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.thinning import thinned
-from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.errors import DataError
+from bayesgmm.options import expect_whole_number
 from bayesgmm.schema import FEATURE, validate
 
 POINT = "point"
@@ -60,8 +61,7 @@ def marginal_density(
     """
     validate(tree)
     _expect_feature(tree, feature)
-    if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 1:
-        raise SpecificationError(f"draws must be a whole number of at least 1, not {draws!r}.")
+    expect_whole_number("draws", draws)
     points = xr.DataArray(_checked(grid), dims=POINT, coords={POINT: _checked(grid)})
     posterior = thinned(tree["posterior"], draws).sel({FEATURE: feature}, drop=True)
     distances = (points - posterior["means"]) / posterior["scales"]

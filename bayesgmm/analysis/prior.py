@@ -9,8 +9,8 @@ import xarray as xr
 
 from bayesgmm.analysis.generate import draw_rows
 from bayesgmm.engines.draws import parameters_dataset, rows_dataset
-from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.problem import Problem
+from bayesgmm.options import expect_whole_number
 from bayesgmm.priors.sampling import draw_parameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, ROW
@@ -61,9 +61,8 @@ def prior_predictive(
     >>> tree["prior_predictive"]["x"].shape
     (1, 500, 20, 1)
     """
-    for name, value in (("draws", draws), ("rows", rows)):
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-            raise SpecificationError(f"{name} must be a whole number of at least 1, not {value!r}.")
+    expect_whole_number("draws", draws)
+    expect_whole_number("rows", rows)
     problem, rng = Problem.pose(X, spec), generator(random_seed)
     data = problem.data
     parameters = draw_parameters(problem.spec, data.n_features, draws, rng)

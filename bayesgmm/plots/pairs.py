@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.options import expect_whole_number
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import legend_entries
 from bayesgmm.plots.palette import INK, component_style
@@ -169,5 +170,4 @@ def _expect_options(certainty: float, share: float, n_draws: int) -> None:
     for name, value in (("certainty", certainty), ("share", share)):
         if not isinstance(value, float) or not 0 < value < 1:
             raise SpecificationError(f"{name} must lie strictly between 0 and 1, not {value!r}.")
-    if not isinstance(n_draws, int | np.integer) or isinstance(n_draws, bool) or n_draws < 1:
-        raise SpecificationError(f"n_draws must be a whole number of at least 1, not {n_draws!r}.")
+    expect_whole_number("n_draws", n_draws)

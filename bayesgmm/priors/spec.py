@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.options import expect_whole_number
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.covariances import (
     CovarianceStructure,
@@ -76,12 +77,8 @@ class MixtureSpec:
     covariances: CovarianceStructure = field(default_factory=Full)
 
     def __post_init__(self) -> None:
-        count = self.n_components
-        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 1:
-            raise SpecificationError(
-                f"n_components must be a whole number of at least 1, not {count!r}."
-            )
-        object.__setattr__(self, "n_components", int(count))
+        expect_whole_number("n_components", self.n_components)
+        object.__setattr__(self, "n_components", int(self.n_components))
         for name, kind, example in (
             ("weights", Dirichlet, "Dirichlet(1.0)"),
             ("means", NormalMeans, "NormalMeans()"),
