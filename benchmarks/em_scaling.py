@@ -22,8 +22,8 @@ TIME_NOTE = (
 )
 MEMORY_NOTE = (
     "How far the peak of resident memory rises during EM, the rows being in memory before; each "
-    "in a new process that has run EM on a small table. bg.estimate also holds the standardized "
-    "copy of the rows, and reads and starts."
+    "in a new process that has run EM on a small table (Linux). bg.estimate also checks, holds "
+    "the standardized copy of the rows, and starts."
 )
 
 

@@ -21,7 +21,8 @@ NOTE = (
     "every cache of compiled code is empty; later: as the line before left them. imports and fit: "
     "seconds; fit holds reading, the search for the mode, compiling, sampling and gathering. "
     "again: a second fit in the same process. naive PyMC: pm.Mixture over MvNormal, pm.sample "
-    "with its defaults. RStan: compiling the program apart; chains start at our mode."
+    "with its defaults. RStan: the first line holds compiling; starting R, reading and "
+    "the search for the mode, which it is given, are in neither."
 )
 
 

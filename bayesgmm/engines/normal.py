@@ -14,6 +14,8 @@ from jaxtyping import Float
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
+from bayesgmm.numerics.threads import one_thread_for_small_algebra
+
 LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 _STEP = 1e-3
@@ -130,13 +132,14 @@ def climb(
         value, gradient = log_density(near + units * steps)
         return -value, -units * gradient
 
-    found = minimize(
-        descent,
-        np.zeros(near.size),
-        jac=True,
-        method="L-BFGS-B",
-        options={"gtol": _GRADIENT_TOLERANCE, "ftol": 0.0, "maxiter": 1000, "maxfun": 5000},
-    )
+    with one_thread_for_small_algebra():
+        found = minimize(
+            descent,
+            np.zeros(near.size),
+            jac=True,
+            method="L-BFGS-B",
+            options={"gtol": _GRADIENT_TOLERANCE, "ftol": 0.0, "maxiter": 1000, "maxfun": 5000},
+        )
     return near + units * found.x
 
 

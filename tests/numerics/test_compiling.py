@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import bayesgmm
 
 VARIED_WORK = """
 import importlib, pkgutil
@@ -77,6 +81,20 @@ def test_no_size_kind_of_table_or_prior_compiles_a_kernel_twice():
         versions[f"{module}.{name}"] = int(signatures)
     assert len(versions) > 50
     assert {name: count for name, count in versions.items() if count > 1} == {}
+
+
+@pytest.mark.slow
+def test_a_change_of_one_kernel_compiles_those_that_call_it_again(tmp_path):
+    package = Path(bayesgmm.__file__).parent
+    shutil.copytree(package, tmp_path / "bayesgmm", ignore=shutil.ignore_patterns("*.nb?"))
+    here = {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    misses = []
+    for _ in range(3):
+        process = python(COMPILE_AND_PRINT, **here)
+        misses.append(int(process.communicate(timeout=900)[0].splitlines()[1]))
+        if len(misses) == 2:
+            (tmp_path / "bayesgmm" / "numerics" / "kernels" / "products.py").touch()
+    assert misses == [1, 0, 1]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from numba import types
 
-from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
+from bayesgmm.numerics.kernels.compiling import c_function, compiled, compiled_exactly
 from bayesgmm.numerics.kernels.log_posterior import diagonal_log_posterior, full_log_posterior
 
 _numbers = types.CPointer(types.float64)
@@ -143,10 +143,10 @@ def _position(size, out_size, z, position_out, pointer):
 def density_callback(correlated):
     """Return the C function (size, z, gradient, value, block) -> return code."""
     function = _full_density if correlated else _diagonal_density
-    return numba.cfunc(_density_signature, cache=True)(function)
+    return c_function(_density_signature, function)
 
 
 @cache
 def position_callback():
     """Return the C function (size, size, z, position, block) -> return code."""
-    return numba.cfunc(_position_signature, cache=True)(_position)
+    return c_function(_position_signature, _position)

@@ -1,10 +1,13 @@
-"""Products of a small triangle with a tile, four features by four, so that registers do the work.
+"""Products of small triangles with a tile, four features by four, so that registers do the work.
 
 One feature at a time, every multiplication would wait for memory. Four rows of a factor and four
 features together make sixteen multiplications of every four numbers that are loaded. Features
-left over where d is no multiple of four are taken one at a time.
+left over where d is no multiple of four are taken as one, two or three.
 
-Axes: tiles are (feature, row), as in ``tiles.py``.
+Blocks take the lines of an array first, so that the compiler sees them apart; where there is
+little to do on a line, the whole array is indexed, because to take a line costs a call.
+
+Axes: tiles are (feature, row), tables (component, row), as in ``tiles.py``.
 """
 
 from __future__ import annotations
@@ -15,43 +18,80 @@ BLOCK = 4
 
 
 @compiled
-def subtract_half_squares(factor, centred, rows, work, values):
-    """Subtract |factor @ centred|^2 / 2 from the values (rows,); the factor is lower triangular."""
+def subtract_half_squares(factors, component, centred, rows, work, table):
+    """Subtract |factor @ centred|^2 / 2 from the values of a component in the table.
+
+    The factor is the component's of ``factors`` (k, d, d), lower triangular.
+    """
     n_features = centred.shape[0]
     blocked = n_features - n_features % BLOCK
     for i in range(0, blocked, BLOCK):
-        _subtract_four(factor, centred, i, rows, work, values)
-    for i in range(blocked, n_features):
-        _subtract_one(factor, centred, i, rows, work[0], values)
+        _whiten(factors, component, centred, i, BLOCK, rows, work)
+        _subtract_four(factors, component, centred, i, rows, work, table)
+    if blocked < n_features:
+        _whiten(factors, component, centred, blocked, n_features - blocked, rows, work)
+        _subtract_rest(factors, component, centred, blocked, rows, work, table)
 
 
 @compiled
-def _subtract_four(factor, centred, i, rows, work, values):
-    w0, w1, w2, w3 = work[0], work[1], work[2], work[3]
-    for row in range(rows):
-        w0[row], w1[row], w2[row], w3[row] = 0.0, 0.0, 0.0, 0.0
-    for j in range(0, i, BLOCK):
-        f00, f01, f02, f03 = factor[i, j], factor[i, j + 1], factor[i, j + 2], factor[i, j + 3]
-        k = i + 1
-        f10, f11, f12, f13 = factor[k, j], factor[k, j + 1], factor[k, j + 2], factor[k, j + 3]
-        k = i + 2
-        f20, f21, f22, f23 = factor[k, j], factor[k, j + 1], factor[k, j + 2], factor[k, j + 3]
-        k = i + 3
-        f30, f31, f32, f33 = factor[k, j], factor[k, j + 1], factor[k, j + 2], factor[k, j + 3]
-        c0, c1, c2, c3 = centred[j], centred[j + 1], centred[j + 2], centred[j + 3]
+def _whiten(factors, component, centred, i, count, rows, work):
+    """Write what features before i add to whitened values i to i + count - 1."""
+    for line in range(count):
         for row in range(rows):
-            x0, x1, x2, x3 = c0[row], c1[row], c2[row], c3[row]
-            w0[row] += f00 * x0 + f01 * x1 + f02 * x2 + f03 * x3
-            w1[row] += f10 * x0 + f11 * x1 + f12 * x2 + f13 * x3
-            w2[row] += f20 * x0 + f21 * x1 + f22 * x2 + f23 * x3
-            w3[row] += f30 * x0 + f31 * x1 + f32 * x2 + f33 * x3
-    # The block on the diagonal is a triangle.
-    f00 = factor[i, i]
-    f10, f11 = factor[i + 1, i], factor[i + 1, i + 1]
-    f20, f21, f22 = factor[i + 2, i], factor[i + 2, i + 1], factor[i + 2, i + 2]
-    f30, f31, f32 = factor[i + 3, i], factor[i + 3, i + 1], factor[i + 3, i + 2]
-    f33 = factor[i + 3, i + 3]
-    c0, c1, c2, c3 = centred[i], centred[i + 1], centred[i + 2], centred[i + 3]
+            work[line, row] = 0.0
+    for j in range(0, i, BLOCK):
+        if count == BLOCK:
+            _add_four_by_four(factors, component, centred, i, j, rows, work)
+        else:
+            for line in range(count):
+                f0, f1 = factors[component, i + line, j], factors[component, i + line, j + 1]
+                f2, f3 = factors[component, i + line, j + 2], factors[component, i + line, j + 3]
+                for row in range(rows):
+                    work[line, row] += (
+                        f0 * centred[j, row] + f1 * centred[j + 1, row]
+                        + f2 * centred[j + 2, row] + f3 * centred[j + 3, row]
+                    )  # fmt: skip
+
+
+@compiled
+def _add_four_by_four(factors, component, centred, i, j, rows, work):
+    k = component
+    f00, f01, f02, f03 = (
+        factors[k, i, j], factors[k, i, j + 1], factors[k, i, j + 2], factors[k, i, j + 3],
+    )  # fmt: skip
+    i += 1
+    f10, f11, f12, f13 = (
+        factors[k, i, j], factors[k, i, j + 1], factors[k, i, j + 2], factors[k, i, j + 3],
+    )  # fmt: skip
+    i += 1
+    f20, f21, f22, f23 = (
+        factors[k, i, j], factors[k, i, j + 1], factors[k, i, j + 2], factors[k, i, j + 3],
+    )  # fmt: skip
+    i += 1
+    f30, f31, f32, f33 = (
+        factors[k, i, j], factors[k, i, j + 1], factors[k, i, j + 2], factors[k, i, j + 3],
+    )  # fmt: skip
+    w0, w1, w2, w3 = work[0], work[1], work[2], work[3]
+    c0, c1, c2, c3 = centred[j], centred[j + 1], centred[j + 2], centred[j + 3]
+    for row in range(rows):
+        x0, x1, x2, x3 = c0[row], c1[row], c2[row], c3[row]
+        w0[row] += f00 * x0 + f01 * x1 + f02 * x2 + f03 * x3
+        w1[row] += f10 * x0 + f11 * x1 + f12 * x2 + f13 * x3
+        w2[row] += f20 * x0 + f21 * x1 + f22 * x2 + f23 * x3
+        w3[row] += f30 * x0 + f31 * x1 + f32 * x2 + f33 * x3
+
+
+@compiled
+def _subtract_four(factors, component, centred, i, rows, work, table):
+    """Add the triangle on the diagonal to four whitened values, and subtract half their squares."""
+    k, i1, i2, i3 = component, i + 1, i + 2, i + 3
+    f00 = factors[k, i, i]
+    f10, f11 = factors[k, i1, i], factors[k, i1, i1]
+    f20, f21, f22 = factors[k, i2, i], factors[k, i2, i1], factors[k, i2, i2]
+    f30, f31, f32 = factors[k, i3, i], factors[k, i3, i1], factors[k, i3, i2]
+    f33 = factors[k, i3, i3]
+    w0, w1, w2, w3, values = work[0], work[1], work[2], work[3], table[k]
+    c0, c1, c2, c3 = centred[i], centred[i1], centred[i2], centred[i3]
     for row in range(rows):
         x0, x1, x2, x3 = c0[row], c1[row], c2[row], c3[row]
         z0 = w0[row] + f00 * x0
@@ -62,39 +102,58 @@ def _subtract_four(factor, centred, i, rows, work, values):
 
 
 @compiled
-def _subtract_one(factor, centred, i, rows, whitened, values):
-    entry, feature = factor[i, i], centred[i]
-    for row in range(rows):
-        whitened[row] = entry * feature[row]
-    for j in range(i):
-        entry, feature = factor[i, j], centred[j]
+def _subtract_rest(factors, component, centred, i, rows, work, table):
+    """The same for the last one, two or three features, from i on."""
+    k, n_left = component, centred.shape[0] - i
+    f00 = factors[k, i, i]
+    if n_left == 1:
         for row in range(rows):
-            whitened[row] += entry * feature[row]
+            z0 = work[0, row] + f00 * centred[i, row]
+            table[k, row] -= 0.5 * z0 * z0
+        return
+    f10, f11 = factors[k, i + 1, i], factors[k, i + 1, i + 1]
+    if n_left == 2:
+        for row in range(rows):
+            x0, x1 = centred[i, row], centred[i + 1, row]
+            z0 = work[0, row] + f00 * x0
+            z1 = work[1, row] + f10 * x0 + f11 * x1
+            table[k, row] -= 0.5 * (z0 * z0 + z1 * z1)
+        return
+    f20, f21, f22 = factors[k, i + 2, i], factors[k, i + 2, i + 1], factors[k, i + 2, i + 2]
     for row in range(rows):
-        values[row] -= 0.5 * whitened[row] * whitened[row]
+        x0, x1, x2 = centred[i, row], centred[i + 1, row], centred[i + 2, row]
+        z0 = work[0, row] + f00 * x0
+        z1 = work[1, row] + f10 * x0 + f11 * x1
+        z2 = work[2, row] + f20 * x0 + f21 * x1 + f22 * x2
+        table[k, row] -= 0.5 * (z0 * z0 + z1 * z1 + z2 * z2)
 
 
 @compiled
-def add_products(weighted, centred, rows, scatter):
-    """Add the lower triangle of weighted @ centred.T; above the diagonal it may hold anything."""
+def add_products(weighted, centred, rows, component, scatter):
+    """Add the lower triangle of weighted @ centred.T to the scatter (k, d, d) of a component.
+
+    Above the diagonal it may be left with anything.
+    """
     n_features = centred.shape[0]
     blocked = n_features - n_features % BLOCK
     for i in range(0, blocked, BLOCK):
         for j in range(0, i + 1, BLOCK):
-            _add_sixteen(weighted, centred, i, j, rows, scatter)
+            _add_sixteen(weighted, centred, i, j, rows, component, scatter)
     for i in range(blocked, n_features):
-        for j in range(i + 1):
-            scatter[i, j] += inner_product(weighted[i], centred[j], rows)
+        for j in range(0, blocked, BLOCK):
+            _add_four(weighted, centred, i, j, rows, component, scatter)
+    if blocked < n_features:
+        _add_rest(weighted, centred, blocked, rows, component, scatter)
 
 
 @compiled
-def _add_sixteen(weighted, centred, i, j, rows, scatter):
-    w0, w1, w2, w3 = weighted[i], weighted[i + 1], weighted[i + 2], weighted[i + 3]
-    c0, c1, c2, c3 = centred[j], centred[j + 1], centred[j + 2], centred[j + 3]
+def _add_sixteen(weighted, centred, i, j, rows, component, scatter):
     s00, s01, s02, s03 = 0.0, 0.0, 0.0, 0.0
     s10, s11, s12, s13 = 0.0, 0.0, 0.0, 0.0
     s20, s21, s22, s23 = 0.0, 0.0, 0.0, 0.0
     s30, s31, s32, s33 = 0.0, 0.0, 0.0, 0.0
+    w0, w1, w2, w3 = weighted[i], weighted[i + 1], weighted[i + 2], weighted[i + 3]
+    c0, c1, c2, c3 = centred[j], centred[j + 1], centred[j + 2], centred[j + 3]
     for row in range(rows):
         x0, x1, x2, x3 = c0[row], c1[row], c2[row], c3[row]
         y0, y1, y2, y3 = w0[row], w1[row], w2[row], w3[row]
@@ -102,24 +161,57 @@ def _add_sixteen(weighted, centred, i, j, rows, scatter):
         s10, s11, s12, s13 = s10 + y1 * x0, s11 + y1 * x1, s12 + y1 * x2, s13 + y1 * x3
         s20, s21, s22, s23 = s20 + y2 * x0, s21 + y2 * x1, s22 + y2 * x2, s23 + y2 * x3
         s30, s31, s32, s33 = s30 + y3 * x0, s31 + y3 * x1, s32 + y3 * x2, s33 + y3 * x3
-    _add_to_four(scatter[i], j, s00, s01, s02, s03)
-    _add_to_four(scatter[i + 1], j, s10, s11, s12, s13)
-    _add_to_four(scatter[i + 2], j, s20, s21, s22, s23)
-    _add_to_four(scatter[i + 3], j, s30, s31, s32, s33)
+    _add_line(scatter, component, i, j, s00, s01, s02, s03)
+    _add_line(scatter, component, i + 1, j, s10, s11, s12, s13)
+    _add_line(scatter, component, i + 2, j, s20, s21, s22, s23)
+    _add_line(scatter, component, i + 3, j, s30, s31, s32, s33)
 
 
 @compiled
-def _add_to_four(line, j, first, second, third, fourth):
-    line[j] += first
-    line[j + 1] += second
-    line[j + 2] += third
-    line[j + 3] += fourth
-
-
-@compiled
-def inner_product(left, right, rows):
-    """Sum of left times right."""
-    total = 0.0
+def _add_four(weighted, centred, i, j, rows, component, scatter):
+    s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
     for row in range(rows):
-        total += left[row] * right[row]
-    return total
+        y = weighted[i, row]
+        s0 += y * centred[j, row]
+        s1 += y * centred[j + 1, row]
+        s2 += y * centred[j + 2, row]
+        s3 += y * centred[j + 3, row]
+    _add_line(scatter, component, i, j, s0, s1, s2, s3)
+
+
+@compiled
+def _add_line(scatter, component, i, j, first, second, third, fourth):
+    scatter[component, i, j] += first
+    scatter[component, i, j + 1] += second
+    scatter[component, i, j + 2] += third
+    scatter[component, i, j + 3] += fourth
+
+
+@compiled
+def _add_rest(weighted, centred, i, rows, component, scatter):
+    """Products among the last one, two or three features, from i on."""
+    n_left = centred.shape[0] - i
+    s00, s10, s11 = 0.0, 0.0, 0.0
+    if n_left == 1:
+        for row in range(rows):
+            s00 += weighted[i, row] * centred[i, row]
+        scatter[component, i, i] += s00
+        return
+    for row in range(rows):
+        x0, x1, y1 = centred[i, row], centred[i + 1, row], weighted[i + 1, row]
+        s00 += weighted[i, row] * x0
+        s10 += y1 * x0
+        s11 += y1 * x1
+    scatter[component, i, i] += s00
+    scatter[component, i + 1, i] += s10
+    scatter[component, i + 1, i + 1] += s11
+    if n_left == 3:
+        s20, s21, s22 = 0.0, 0.0, 0.0
+        for row in range(rows):
+            y2 = weighted[i + 2, row]
+            s20 += y2 * centred[i, row]
+            s21 += y2 * centred[i + 1, row]
+            s22 += y2 * centred[i + 2, row]
+        scatter[component, i + 2, i] += s20
+        scatter[component, i + 2, i + 1] += s21
+        scatter[component, i + 2, i + 2] += s22

@@ -10,7 +10,7 @@ import math
 
 from bayesgmm.numerics.kernels.compiling import compiled
 from bayesgmm.numerics.kernels.exponential import exponential
-from bayesgmm.numerics.kernels.products import add_products, inner_product, subtract_half_squares
+from bayesgmm.numerics.kernels.products import add_products, subtract_half_squares
 
 # Rows in a tile: wide enough to fill the vector units, small enough that a tile with its
 # temporaries stays in the first caches.
@@ -32,28 +32,28 @@ def load(X, start, rows, tile):
 def full_log_densities(tile, rows, constants, means, factors, centred, work, table):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)) into a table."""
     for component in range(means.shape[0]):
-        values, mean, constant = table[component], means[component], constants[component]
         for feature in range(tile.shape[0]):
-            before, after, centre = tile[feature], centred[feature], mean[feature]
+            mean = means[component, feature]
             for row in range(rows):
-                after[row] = before[row] - centre
+                centred[feature, row] = tile[feature, row] - mean
+        constant = constants[component]
         for row in range(rows):
-            values[row] = constant
-        subtract_half_squares(factors[component], centred, rows, work, values)
+            table[component, row] = constant
+        subtract_half_squares(factors, component, centred, rows, work, table)
 
 
 @compiled
 def diagonal_log_densities(tile, rows, constants, means, factors, table):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)) into a table."""
     for component in range(means.shape[0]):
-        values, constant = table[component], constants[component]
+        constant = constants[component]
         for row in range(rows):
-            values[row] = constant
+            table[component, row] = constant
         for feature in range(tile.shape[0]):
-            mean, factor, x = means[component, feature], factors[component, feature], tile[feature]
+            mean, factor = means[component, feature], factors[component, feature]
             for row in range(rows):
-                whitened = factor * (x[row] - mean)
-                values[row] -= 0.5 * whitened * whitened
+                whitened = factor * (tile[feature, row] - mean)
+                table[component, row] -= 0.5 * whitened * whitened
 
 
 @compiled
@@ -62,14 +62,12 @@ def exponentials(table, rows, largest, total):
     for row in range(rows):
         largest[row], total[row] = table[0, row], 0.0
     for component in range(1, table.shape[0]):
-        values = table[component]
         for row in range(rows):
-            largest[row] = max(largest[row], values[row])
+            largest[row] = max(largest[row], table[component, row])
     for component in range(table.shape[0]):
-        values = table[component]
         for row in range(rows):
-            value = exponential(values[row] - largest[row])
-            values[row] = value
+            value = exponential(table[component, row] - largest[row])
+            table[component, row] = value
             total[row] += value
 
 
@@ -101,28 +99,27 @@ def weighted_log_likelihood(largest, total, rows, row_weights):
 def scale(table, rows, factors):
     """Multiply the numbers of each row by its factor."""
     for component in range(table.shape[0]):
-        values = table[component]
         for row in range(rows):
-            values[row] *= factors[row]
+            table[component, row] *= factors[row]
 
 
 @compiled
-def _weigh(x, mean, share, rows, centred, weighted):
-    """Write x - mean, and the same times the share; return the sum of the latter."""
+def _weigh(tile, feature, mean, table, component, rows, line, centred, weighted):
+    """Write x - mean, and the same times the share, into a line; return the sum of the latter."""
     total = 0.0
     for row in range(rows):
-        distance = x[row] - mean
-        product = share[row] * distance
-        centred[row], weighted[row] = distance, product
+        distance = tile[feature, row] - mean
+        product = table[component, row] * distance
+        centred[line, row], weighted[line, row] = distance, product
         total += product
     return total
 
 
 @compiled
-def _sum(values, rows):
+def _sum(table, component, rows):
     total = 0.0
     for row in range(rows):
-        total += values[row]
+        total += table[component, row]
     return total
 
 
@@ -130,26 +127,27 @@ def _sum(values, rows):
 def add_full_statistics(tile, rows, shares, means, centred, weighted, counts, sums, scatter):
     """Add what a tile contributes to counts, sums and (lower) scatter about the means."""
     for component in range(means.shape[0]):
-        share = shares[component]
-        counts[component] += _sum(share, rows)
+        counts[component] += _sum(shares, component, rows)
         for i in range(tile.shape[0]):
+            mean = means[component, i]
             sums[component, i] += _weigh(
-                tile[i], means[component, i], share, rows, centred[i], weighted[i]
+                tile, i, mean, shares, component, rows, i, centred, weighted
             )
-        add_products(weighted, centred, rows, scatter[component])
+        add_products(weighted, centred, rows, component, scatter)
 
 
 @compiled
 def add_diagonal_statistics(tile, rows, shares, means, centred, weighted, counts, sums, scatter):
     """Add what a tile contributes to counts, sums and squares about the means."""
     for component in range(means.shape[0]):
-        share = shares[component]
-        counts[component] += _sum(share, rows)
+        counts[component] += _sum(shares, component, rows)
         for i in range(tile.shape[0]):
+            mean = means[component, i]
             sums[component, i] += _weigh(
-                tile[i], means[component, i], share, rows, centred[0], weighted[0]
+                tile, i, mean, shares, component, rows, 0, centred, weighted
             )
-            scatter[component, i] += inner_product(weighted[0], centred[0], rows)
+            for row in range(rows):
+                scatter[component, i] += weighted[0, row] * centred[0, row]
 
 
 @compiled
