@@ -12,9 +12,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import pairwise
 
-BLOCK_ROWS = 8192  # a tenth of a millisecond of work at least, so that handing it out pays
+import numpy as np
+
+SHORT = 8192
+"""Rows that are passed over at once: up to here, sharing them out takes longer than it saves."""
+
 _MOST_BLOCKS = 128
+_TOGETHER = 8  # blocks come in multiples of this, so that 2, 4 or 8 cores have equal shares
 
 
 def available_cores() -> int:
@@ -25,9 +31,12 @@ def available_cores() -> int:
 
 
 def row_blocks(n_rows: int) -> list[tuple[int, int]]:
-    """Return (start, stop) of every block: at most 128, none but the last below 8192 rows."""
-    size = max(BLOCK_ROWS, -(-n_rows // _MOST_BLOCKS))
-    return [(start, min(start + size, n_rows)) for start in range(0, max(n_rows, 1), size)]
+    """Return (start, stop) of every block: one, or a multiple of 8 up to 128, of equal size."""
+    if n_rows <= SHORT:
+        return [(0, n_rows)]
+    rounds = min(-(-n_rows // (SHORT * _TOGETHER)), _MOST_BLOCKS // _TOGETHER)
+    ends = np.linspace(0, n_rows, rounds * _TOGETHER + 1).astype(int).tolist()
+    return list(pairwise(ends))
 
 
 def for_each_block(

@@ -10,7 +10,7 @@ import bayesgmm as bg
 from bayesgmm.engines.sweeps import Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.problem import Problem
-from bayesgmm.numerics.blocks import BLOCK_ROWS
+from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows
 
@@ -25,10 +25,10 @@ def target_of(structure: str, n_rows: int) -> tuple[Target, np.ndarray]:
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_blocks_of_rows_make_the_sweeps_of_one_loop(structure, monkeypatch):
-    target, start = target_of(structure, BLOCK_ROWS)
+    target, start = target_of(structure, SHORT)
     here, there = start.copy(), start.copy()
     together = Sweeper(target).run(here, 4, np.random.default_rng(3))
-    monkeypatch.setattr("bayesgmm.numerics.blocks.BLOCK_ROWS", 1000)
+    monkeypatch.setattr("bayesgmm.numerics.blocks.SHORT", 1000)
     in_blocks = Sweeper(target, cores=2).run(there, 4, np.random.default_rng(3))
     # Sums differ in the order of their terms, and so by rounding, which sweeps pass on.
     assert_allclose(in_blocks.positions, together.positions, rtol=1e-7, atol=1e-9)
@@ -39,7 +39,7 @@ def test_blocks_of_rows_make_the_sweeps_of_one_loop(structure, monkeypatch):
 
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
 def test_the_number_of_cores_changes_nothing_in_long_tables(structure):
-    target, start = target_of(structure, 3 * BLOCK_ROWS + 11)
+    target, start = target_of(structure, 3 * SHORT + 11)
     runs = [
         Sweeper(target, cores).run(start.copy(), 3, np.random.default_rng(3)) for cores in (1, 2, 5)
     ]
@@ -48,7 +48,7 @@ def test_the_number_of_cores_changes_nothing_in_long_tables(structure):
         assert np.array_equal(run.log_densities, runs[0].log_densities)
 
 
-@pytest.mark.parametrize("n_rows", [50, BLOCK_ROWS + 1])
+@pytest.mark.parametrize("n_rows", [50, SHORT + 1])
 def test_log_densities_are_those_before_each_sweep(n_rows):
     target, start = target_of("full", n_rows)
     swept = Sweeper(target).run(start.copy(), 3, np.random.default_rng(0))

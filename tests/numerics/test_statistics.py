@@ -10,7 +10,7 @@ import scipy.stats
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp, softmax
 
-from bayesgmm.numerics.blocks import BLOCK_ROWS
+from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.tiles import TILE
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
@@ -93,7 +93,7 @@ def test_whole_row_weights_are_repeated_rows_and_zero_is_absence(structure):
 
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
 def test_long_tables_are_passed_over_in_blocks(structure):
-    X, parameters = example_rows(2 * BLOCK_ROWS + 5, 2), parameters_of(structure, 2, 2)
+    X, parameters = example_rows(2 * SHORT + 5, 2), parameters_of(structure, 2, 2)
     ours, theirs = sufficient_statistics(X, parameters), expected_statistics(X, parameters)
     assert_allclose(ours.log_likelihood, theirs[0], rtol=1e-12)
     assert_allclose(ours.scatter, theirs[3], rtol=1e-10)

@@ -59,5 +59,7 @@ def _depend_on_all_sources(kernel: Any) -> None:
 @cache
 def _state_of_sources() -> tuple[tuple[str, int, int], ...]:
     """Names, times and sizes of all files that kernels are made of."""
-    states = ((path, path.stat()) for path in sorted(Path(__file__).parents[1].rglob("*.py")))
-    return tuple((path.name, state.st_mtime_ns, state.st_size) for path, state in states)
+    folder = Path(__file__).parent
+    files = [*sorted(folder.glob("*.py")), folder.parent / "covariance_prior.py"]
+    states = ((file, file.stat()) for file in files)
+    return tuple((file.name, state.st_mtime_ns, state.st_size) for file, state in states)
