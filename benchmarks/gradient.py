@@ -27,8 +27,8 @@ NOTE = (
     "the standard scale; called from Python (RStan: from R). compile: seconds that come first, "
     "with empty caches (ours are compiled once for all tables). PyMC: the model of "
     "bg.build_model, and pm.Mixture over MvNormal as in PyMC's gallery (at its own initial "
-    "point), BLAS on one thread. RStan: stan/mixture.stan, which "
-    "whitens all rows by one triangular solve for each component."
+    "point), BLAS on one thread. RStan: stan/mixture.stan, which whitens all rows by one triangular "
+    "solve for each component; by rows: stan/by_rows.stan, the usual program."
 )
 
 
@@ -47,15 +47,21 @@ def measure(settings: Settings) -> list[Table]:
     if settings.quick:
         tables = {"synthetic": (synthetic()[:100], 2)}
     records = []
-    with settings.rstan() as peer:
-        compile_seconds = peer.ask("compile")["seconds"] if peer else None
+    with settings.rstan() as peer, settings.rstan("by_rows") as slower:
+        peers = {"RStan": peer, "RStan, by rows": slower}
+        compiling = {label: one.ask("compile")["seconds"] for label, one in peers.items() if one}
         for name, case in tables.items():
-            records += _case(name, *case, settings, peer, compile_seconds)
+            records += _case(name, *case, settings, peers, compiling)
     return [Table("Gradient of the log posterior", NOTE, records)]
 
 
 def _case(
-    name: str, X: np.ndarray, k: int, settings: Settings, peer: Peer | None, compiling: float | None
+    name: str,
+    X: np.ndarray,
+    k: int,
+    settings: Settings,
+    peers: dict[str, Peer | None],
+    compiling: dict[str, float],
 ) -> list[Record]:
     problem = half_normal_problem(X, k)
     target = Target(problem.scaled_spec, problem.scaled_data)
@@ -67,10 +73,10 @@ def _case(
         ours = declare_model(rows, target.spec, feature_names=names)
         programs["PyMC"] = _pymc(ours, position)
         programs["naive PyMC"] = _pymc(naive_model(rows, k), None)
-    if peer is not None:
-        question = {"data": data_of(target), "init": start_of(mode), "repeats": 200}
-        programs["RStan"] = Program(
-            lambda: peer.ask("gradient", **question)["seconds"], 200, compiling
+    question = {"data": data_of(target), "init": start_of(mode), "repeats": 200}
+    for label, seconds in compiling.items():
+        programs[label] = Program(
+            lambda peer=peers[label]: peer.ask("gradient", **question)["seconds"], 200, seconds
         )
     with threadpool_limits(1, "blas"):  # threads only get into each other's way at this size
         best = best_seconds(

@@ -43,11 +43,11 @@ class Settings:
             return nullcontext(None)
         return Peer([self.onedal_python, str(_FOLDER / "peers" / "onedal_em.py")])
 
-    def rstan(self) -> AbstractContextManager[Peer | None]:
-        """Start RStan; it has to be asked to compile before anything else."""
+    def rstan(self, name: str = "mixture") -> AbstractContextManager[Peer | None]:
+        """Start RStan on a program; it has to be asked to compile before anything else."""
         if not self.rscript:
             return nullcontext(None)
-        program = self.workspace / "mixture.stan"
+        program = self.workspace / f"{name}.stan"
         if not program.exists():
-            copy(_FOLDER / "stan" / "mixture.stan", program)
+            copy(_FOLDER / "stan" / program.name, program)
         return Peer([self.rscript, str(_FOLDER / "peers" / "rstan.R"), str(program)])
