@@ -27,8 +27,8 @@ NOTE = (
     "the standard scale; called from Python (RStan: from R). compile: seconds that come first, "
     "with empty caches (ours are compiled once for all tables). PyMC: the model of "
     "bg.build_model, and pm.Mixture over MvNormal as in PyMC's gallery (at its own initial "
-    "point), BLAS on one thread. RStan: stan/mixture.stan, which whitens all rows by one triangular "
-    "solve for each component; by rows: stan/by_rows.stan, the usual program."
+    "point), BLAS on one thread. RStan: stan/mixture.stan, which whitens all rows by one "
+    "triangular solve for each component; by rows: stan/by_rows.stan, the usual program."
 )
 
 
