@@ -40,14 +40,15 @@ def overlapping() -> np.ndarray:
     return rng.normal(size=(1500, 2)) + centres[rng.integers(3, size=1500)]
 
 
-def clouds(n: int, d: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+def clouds(n: int, d: int, k: int, *, apart: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
     """Return n rows from k round normals in d dimensions, and the k centres.
 
-    The centres are about four standard deviations apart whatever d is: the clouds overlap, and
-    EM does not arrive within the iterations that are timed.
+    The centres are ``apart`` standard deviations from each other, in the root mean square and
+    whatever d is. At four the clouds overlap so much that EM does not arrive within the iterations
+    that are timed.
     """
     rng = np.random.default_rng(0)
-    centres = rng.normal(0.0, np.sqrt(8 / d), (k, d))
+    centres = rng.normal(0.0, apart / np.sqrt(2 * d), (k, d))
     X = centres[rng.integers(k, size=n)]
     X += rng.normal(size=(n, d))
     return X, centres
