@@ -152,10 +152,12 @@ def test_the_estimate_follows_a_change_of_units(structure, goal):
         bg.estimate(rows, spec, solver=bg.EM(goal, n_starts=4), random_seed=1)
         for rows in (X, X * factor + shift)
     )
-    assert_allclose(there.weights, here.weights, rtol=1e-7)
-    assert_allclose(there.means, here.means * factor + shift, rtol=1e-7, atol=1e-7)
-    assert_allclose(there.covariances, here.covariances * factor[:, None] * factor, rtol=1e-6,
-                    atol=1e-9)  # fmt: skip
+    # Standardizing rounds, and an ascent that ends at a gain of 1e-9 leaves the optimum uncertain
+    # by the root of that in units of the width of the posterior.
+    assert_allclose(there.weights, here.weights, atol=1e-5)
+    assert_allclose((there.means - shift) / factor, here.means, atol=1e-5)
+    units = factor[:, None] * factor
+    assert_allclose(there.covariances / units, here.covariances, atol=1e-5)
     # Densities change by the Jacobian of the rows and, with a prior, that of the parameters.
     jacobian = len(X) * np.log(factor).sum()
     assert there.log_likelihood == pytest.approx(here.log_likelihood - jacobian, abs=1e-6)
