@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesgmm.numerics.kernels.compiling import compiled
+from bayesgmm.numerics.kernels.compiling import compiled, inlined
 from bayesgmm.numerics.kernels.tiles import (
     TILE,
     add_diagonal_statistics,
@@ -25,7 +25,7 @@ _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
-@compiled
+@inlined
 def uniform(seed, counter):
     """The number of this counter in the stream of a seed, in [0, 1)."""
     z = seed + np.uint64(counter + 1) * _GAMMA
@@ -35,7 +35,7 @@ def uniform(seed, counter):
     return (z >> np.uint64(11)) * (1.0 / 9007199254740992.0)  # 53 bits
 
 
-@compiled
+@inlined
 def _allocate(table, rows, seed, first, below, level):
     """Replace log densities by zeros and a one for each row, drawn with their probabilities.
 

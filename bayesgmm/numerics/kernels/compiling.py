@@ -32,6 +32,11 @@ def _compiler(**options: Any) -> Callable:
 compiled: Callable = _compiler(fastmath=_SAFE_FASTMATH)
 """For loops over rows, where speed is."""
 
+inlined: Callable = _compiler(fastmath=_SAFE_FASTMATH, forceinline=True)
+"""For parts of such loops. They become part of whoever calls them: as functions of their own they
+would be optimised once more in every library that they are linked to, into sums of another order.
+Which copy then runs depends on who was compiled first, and with it the last bits of a result."""
+
 compiled_in_order: Callable = _compiler(fastmath={"contract"})
 """For arithmetic within such loops whose order matters."""
 

@@ -12,12 +12,12 @@ Axes: tiles are (feature, row), tables (component, row), as in ``tiles.py``.
 
 from __future__ import annotations
 
-from bayesgmm.numerics.kernels.compiling import compiled
+from bayesgmm.numerics.kernels.compiling import inlined
 
 BLOCK = 4
 
 
-@compiled
+@inlined
 def subtract_half_squares(factors, component, centred, rows, work, table):
     """Subtract |factor @ centred|^2 / 2 from the values of a component in the table.
 
@@ -33,7 +33,7 @@ def subtract_half_squares(factors, component, centred, rows, work, table):
         _subtract_rest(factors, component, centred, blocked, rows, work, table)
 
 
-@compiled
+@inlined
 def _whiten(factors, component, centred, i, count, rows, work):
     """Write what features before i add to whitened values i to i + count - 1."""
     for line in range(count):
@@ -53,7 +53,7 @@ def _whiten(factors, component, centred, i, count, rows, work):
                     )  # fmt: skip
 
 
-@compiled
+@inlined
 def _add_four_by_four(factors, component, centred, i, j, rows, work):
     k = component
     f00, f01, f02, f03 = (
@@ -81,7 +81,7 @@ def _add_four_by_four(factors, component, centred, i, j, rows, work):
         w3[row] += f30 * x0 + f31 * x1 + f32 * x2 + f33 * x3
 
 
-@compiled
+@inlined
 def _subtract_four(factors, component, centred, i, rows, work, table):
     """Add the triangle on the diagonal to four whitened values, and subtract half their squares."""
     k, i1, i2, i3 = component, i + 1, i + 2, i + 3
@@ -101,7 +101,7 @@ def _subtract_four(factors, component, centred, i, rows, work, table):
         values[row] -= 0.5 * (z0 * z0 + z1 * z1 + z2 * z2 + z3 * z3)
 
 
-@compiled
+@inlined
 def _subtract_rest(factors, component, centred, i, rows, work, table):
     """The same for the last one, two or three features, from i on."""
     k, n_left = component, centred.shape[0] - i
@@ -128,7 +128,7 @@ def _subtract_rest(factors, component, centred, i, rows, work, table):
         table[k, row] -= 0.5 * (z0 * z0 + z1 * z1 + z2 * z2)
 
 
-@compiled
+@inlined
 def add_products(weighted, centred, rows, component, scatter):
     """Add the lower triangle of weighted @ centred.T to the scatter (k, d, d) of a component.
 
@@ -146,7 +146,7 @@ def add_products(weighted, centred, rows, component, scatter):
         _add_rest(weighted, centred, blocked, rows, component, scatter)
 
 
-@compiled
+@inlined
 def _add_sixteen(weighted, centred, i, j, rows, component, scatter):
     s00, s01, s02, s03 = 0.0, 0.0, 0.0, 0.0
     s10, s11, s12, s13 = 0.0, 0.0, 0.0, 0.0
@@ -167,7 +167,7 @@ def _add_sixteen(weighted, centred, i, j, rows, component, scatter):
     _add_line(scatter, component, i + 3, j, s30, s31, s32, s33)
 
 
-@compiled
+@inlined
 def _add_four(weighted, centred, i, j, rows, component, scatter):
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
     for row in range(rows):
@@ -179,7 +179,7 @@ def _add_four(weighted, centred, i, j, rows, component, scatter):
     _add_line(scatter, component, i, j, s0, s1, s2, s3)
 
 
-@compiled
+@inlined
 def _add_line(scatter, component, i, j, first, second, third, fourth):
     scatter[component, i, j] += first
     scatter[component, i, j + 1] += second
@@ -187,7 +187,7 @@ def _add_line(scatter, component, i, j, first, second, third, fourth):
     scatter[component, i, j + 3] += fourth
 
 
-@compiled
+@inlined
 def _add_rest(weighted, centred, i, rows, component, scatter):
     """Products among the last one, two or three features, from i on."""
     n_left = centred.shape[0] - i

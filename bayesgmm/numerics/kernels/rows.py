@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from bayesgmm.numerics.kernels.compiling import compiled
+from bayesgmm.numerics.kernels.compiling import compiled, inlined
 from bayesgmm.numerics.kernels.tiles import (
     TILE,
     add_diagonal_statistics,
@@ -34,7 +34,7 @@ from bayesgmm.numerics.kernels.tiles import (
 _WORK = 4  # features whose whitened values are in work at once, see ``products.py``
 
 
-@compiled
+@inlined
 def _share_out(table, rows, start, row_weights, largest, total):
     """Turn log densities into weighted responsibilities; return their log-likelihood."""
     exponentials(table, rows, largest, total)
@@ -86,7 +86,7 @@ def diagonal_statistics(X, row_weights, constants, means, factors):
     return value, counts, sums, scatter
 
 
-@compiled
+@inlined
 def _log_densities(table, rows, largest, total, output):
     exponentials(table, rows, largest, total)
     for row in range(rows):
@@ -118,7 +118,7 @@ def diagonal_mixture_log_densities(X, constants, means, factors, output):
         _log_densities(table, rows, work[0], work[1], output[start:])
 
 
-@compiled
+@inlined
 def _write(table, rows, normalized, work, output):
     if normalized:
         exponentials(table, rows, work[0], work[1])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from bayesgmm.numerics.kernels.compiling import compiled
+from bayesgmm.numerics.kernels.compiling import inlined
 from bayesgmm.numerics.kernels.exponential import exponential
 from bayesgmm.numerics.kernels.products import add_products, subtract_half_squares
 
@@ -20,7 +20,7 @@ TILE = 256
 _FACTORS = 64
 
 
-@compiled
+@inlined
 def load(X, start, rows, tile):
     """Copy some rows into a tile, transposed."""
     for row in range(rows):
@@ -28,7 +28,7 @@ def load(X, start, rows, tile):
             tile[feature, row] = X[start + row, feature]
 
 
-@compiled
+@inlined
 def full_log_densities(tile, rows, constants, means, factors, centred, work, table):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)) into a table."""
     for component in range(means.shape[0]):
@@ -42,7 +42,7 @@ def full_log_densities(tile, rows, constants, means, factors, centred, work, tab
         subtract_half_squares(factors, component, centred, rows, work, table)
 
 
-@compiled
+@inlined
 def diagonal_log_densities(tile, rows, constants, means, factors, table):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)) into a table."""
     for component in range(means.shape[0]):
@@ -56,7 +56,7 @@ def diagonal_log_densities(tile, rows, constants, means, factors, table):
                 table[component, row] -= 0.5 * whitened * whitened
 
 
-@compiled
+@inlined
 def exponentials(table, rows, largest, total):
     """Turn log densities into densities over the largest of the row; write that and their sum."""
     for row in range(rows):
@@ -71,7 +71,7 @@ def exponentials(table, rows, largest, total):
             total[row] += value
 
 
-@compiled
+@inlined
 def log_likelihood(largest, total, rows):
     """Sum of the logarithms of the densities, which are exp(largest) * total."""
     value = 0.0
@@ -85,7 +85,7 @@ def log_likelihood(largest, total, rows):
     return value
 
 
-@compiled
+@inlined
 def weighted_log_likelihood(largest, total, rows, row_weights):
     """The same, where each row counts as often as its weight says; rows of weight zero do not."""
     value = 0.0
@@ -95,7 +95,7 @@ def weighted_log_likelihood(largest, total, rows, row_weights):
     return value
 
 
-@compiled
+@inlined
 def scale(table, rows, factors):
     """Multiply the numbers of each row by its factor."""
     for component in range(table.shape[0]):
@@ -103,7 +103,7 @@ def scale(table, rows, factors):
             table[component, row] *= factors[row]
 
 
-@compiled
+@inlined
 def _weigh(tile, feature, mean, table, component, rows, line, centred, weighted):
     """Write x - mean, and the same times the share, into a line; return the sum of the latter."""
     total = 0.0
@@ -115,7 +115,7 @@ def _weigh(tile, feature, mean, table, component, rows, line, centred, weighted)
     return total
 
 
-@compiled
+@inlined
 def _sum(table, component, rows):
     total = 0.0
     for row in range(rows):
@@ -123,7 +123,7 @@ def _sum(table, component, rows):
     return total
 
 
-@compiled
+@inlined
 def add_full_statistics(tile, rows, shares, means, centred, weighted, counts, sums, scatter):
     """Add what a tile contributes to counts, sums and (lower) scatter about the means."""
     for component in range(means.shape[0]):
@@ -136,7 +136,7 @@ def add_full_statistics(tile, rows, shares, means, centred, weighted, counts, su
         add_products(weighted, centred, rows, component, scatter)
 
 
-@compiled
+@inlined
 def add_diagonal_statistics(tile, rows, shares, means, centred, weighted, counts, sums, scatter):
     """Add what a tile contributes to counts, sums and squares about the means."""
     for component in range(means.shape[0]):
@@ -150,7 +150,7 @@ def add_diagonal_statistics(tile, rows, shares, means, centred, weighted, counts
                 scatter[component, i] += weighted[0, row] * centred[0, row]
 
 
-@compiled
+@inlined
 def mirror(scatter):
     """Copy the lower triangles (k, d, d) to the upper ones."""
     for component in range(scatter.shape[0]):
