@@ -87,4 +87,5 @@ class NativeModel(CompiledModel):
 
 def native_block(target: Target, normal: NormalApproximation) -> Float[np.ndarray, " size"]:
     """Return what the C functions of all chains read."""
-    return pack_block(normal.centre, normal.root, *target.kernel_arguments)
+    log_posterior = target.log_posterior
+    return pack_block(normal.centre, normal.root, log_posterior.rows, log_posterior.prior)

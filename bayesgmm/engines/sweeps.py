@@ -11,18 +11,13 @@ from jaxtyping import Float
 from bayesgmm.engines.target import Target
 from bayesgmm.numerics.blocks import row_blocks, sum_over_blocks
 from bayesgmm.numerics.kernels.allocations import diagonal_allocations, full_allocations
-from bayesgmm.numerics.kernels.log_posterior import (
-    diagonal_log_posterior_given,
-    diagonal_state,
-    full_log_posterior_given,
-    full_state,
-)
 from bayesgmm.numerics.kernels.sweeps import (
     diagonal_conditionals,
     diagonal_sweeps,
     full_conditionals,
     full_sweeps,
 )
+from bayesgmm.numerics.log_posterior import LogPosterior
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,10 @@ class Sweeper:
     target: Target
     cores: int = 1
 
+    @property
+    def _log_posterior(self) -> LogPosterior:
+        return self.target.log_posterior
+
     @cached_property
     def _is_short(self) -> bool:
         return len(row_blocks(self.target.data.n_rows)) == 1
@@ -71,10 +70,9 @@ class Sweeper:
         seeds = rng.integers(2**64, size=n_sweeps, dtype=np.uint64)
         swept = Swept.room_for(n_sweeps, position.size)
         if self._is_short:
-            kernel = full_sweeps if self.target.layout.correlated else diagonal_sweeps
-            rows, constant, *beliefs = self.target.conditional_arguments
+            kernel = full_sweeps if self._log_posterior.correlated else diagonal_sweeps
             kernel(
-                position, rows, constant, *beliefs, rng, seeds,
+                position, self._log_posterior.rows, self._log_posterior.prior, rng, seeds,
                 swept.positions, swept.log_densities, swept.acceptances,
             )  # fmt: skip
             return swept
@@ -88,27 +86,15 @@ class Sweeper:
         self, position: np.ndarray, seed: np.uint64, rng: np.random.Generator
     ) -> tuple[float, float]:
         """Make one sweep by blocks of rows; return log density before it, and acceptance."""
-        correlated = self.target.layout.correlated
+        log_posterior = self._log_posterior
+        correlated, rows = log_posterior.correlated, log_posterior.rows
         allocate = full_allocations if correlated else diagonal_allocations
-        given = full_log_posterior_given if correlated else diagonal_log_posterior_given
         conditionals = full_conditionals if correlated else diagonal_conditionals
-        rows, _, *beliefs = self.target.conditional_arguments
-        mixture = self._mixture(position)
+        state, mixture = log_posterior.state(position)
         statistics = sum_over_blocks(
             rows.shape[0],
             lambda start, stop: allocate(rows[start:stop], start, *mixture, seed),
             cores=self.cores,
         )
-        value, _ = given(position, *statistics, *self.target.log_posterior.beliefs)
-        acceptance = conditionals(position, mixture[-1], *statistics[1:], *beliefs, rng)
-        return value, acceptance
-
-    def _mixture(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return constants, means and factors, as passes over rows take them."""
-        layout = self.target.layout
-        sizes = layout.n_components, layout.n_features, layout.n_matrices
-        if layout.correlated:
-            state = full_state(position, *sizes, layout.shrinkage)
-            return state[6], state[1], state[7]
-        state = diagonal_state(position, *sizes, layout.n_scales)
-        return state[3], state[1], state[4]
+        value = log_posterior.value(state, statistics[0])
+        return value, conditionals(position, mixture[-1], statistics, log_posterior.prior, rng)

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from scipy.special import gammaln
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.numerics.covariance_prior import CovariancePrior
 from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.log_posterior import LogPosterior
+from bayesgmm.numerics.mixture_prior import MixturePrior
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
@@ -53,27 +53,10 @@ class Target:
         constant += 0.5 * layout.n_components * float(np.sum(np.log(precision / (2 * np.pi))))
         if layout.correlated:
             constant += layout.n_matrices * lkj_log_normalizer(prior.eta, layout.n_features)
-        return LogPosterior(
-            X=self.data.values,
-            constant=constant,
-            concentration=concentration,
-            means=(loc, precision),
-            covariances=prior,
-            n_matrices=layout.n_matrices,
-            correlated=layout.correlated,
+        mixture_prior = MixturePrior(
+            constant, concentration, loc, precision, layout.n_matrices, prior
         )
-
-    @property
-    def kernel_arguments(self) -> tuple:
-        """Everything after the position that the compiled function of all rows takes."""
-        return self.log_posterior.kernel_arguments
-
-    @property
-    def conditional_arguments(self) -> tuple:
-        """Everything between the position and the random numbers that a Gibbs sweep takes."""
-        *others, n_matrices, terms, eta, shrinkage, count, scatter, freedom = self.kernel_arguments
-        prior = CovariancePrior(terms, eta, shrinkage, count, scatter, freedom)
-        return *others, prior, n_matrices
+        return LogPosterior(self.data.values, mixture_prior, layout.correlated)
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""

@@ -16,10 +16,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import xlogy
 
-from bayesgmm.numerics.covariance_prior import CovariancePrior
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
 from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.log_posterior import LogPosterior
+from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
@@ -94,15 +94,11 @@ class Objective:
         layout, prior = self.layout, self.covariance_prior
         terms = prior.terms.copy()
         terms[:, 1] -= 1.0
-        return LogPosterior(
-            X=X,
-            constant=0.0,
-            concentration=self.weight_pseudo_counts,
-            means=self.means_prior,
-            covariances=prior._replace(terms=terms, eta=prior.eta - 0.5 * (self.n_features + 1)),
-            n_matrices=layout.n_matrices,
-            correlated=layout.correlated,
+        covariances = prior._replace(terms=terms, eta=prior.eta - 0.5 * (self.n_features + 1))
+        mixture_prior = MixturePrior(
+            0.0, self.weight_pseudo_counts, *self.means_prior, layout.n_matrices, covariances
         )
+        return LogPosterior(X, mixture_prior, layout.correlated)
 
     def log_prior(self, parameters: MixtureParameters) -> float:
         """Log prior density of the parameters, up to the constant of the Dirichlet."""

@@ -24,7 +24,7 @@ from typing import ClassVar
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.covariance_prior import CovariancePrior
+from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.hyperparameters import expanded
 from bayesgmm.priors.scales import InverseGamma, ScalePrior

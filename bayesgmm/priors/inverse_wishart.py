@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.covariance_prior import CovariancePrior
 from bayesgmm.numerics.inverse_wishart import inverse_wishart_log_normalizer
 from bayesgmm.numerics.lkj import lkj_log_normalizer
+from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.hyperparameters import (
     Matrix,

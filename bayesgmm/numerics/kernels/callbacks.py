@@ -9,14 +9,24 @@ return the log density at the position with its gradient in z. ``root`` is upper
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numba
 import numpy as np
 from numba import types
 
-from bayesgmm.numerics.kernels.compiling import c_function, compiled, compiled_exactly
-from bayesgmm.numerics.kernels.log_posterior import diagonal_log_posterior, full_log_posterior
+from bayesgmm.numerics.kernels.compiling import c_function, inlined
+from bayesgmm.numerics.kernels.log_posterior import (
+    diagonal_gradient,
+    diagonal_state,
+    diagonal_value,
+    full_gradient,
+    full_state,
+    full_value,
+)
+from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
+from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
 
 _numbers = types.CPointer(types.float64)
 _density_signature = types.int64(types.uint64, _numbers, _numbers, _numbers, types.voidptr)
@@ -28,9 +38,10 @@ _DONE, _FAILED, _NOT_FINITE = 0, 1, 2
 _ENTRY = 4  # numbers that describe one argument: where it begins, and three lengths of axes
 
 
-def pack_block(centre, root, *arguments):
-    """Write an affine map and the arguments of a log posterior into one block of numbers."""
-    arrays = [np.asarray(array, dtype=float) for array in (centre, root, *arguments)]
+def pack_block(centre, root, X, prior):
+    """Write an affine map, rows and a ``MixturePrior`` into one block of numbers."""
+    parts = (centre, root, X, *prior[:-1], *prior.covariances)
+    arrays = [np.asarray(part, dtype=float) for part in parts]
     begin = 1 + _ENTRY * len(arrays)
     block = np.empty(begin + sum(array.size for array in arrays))
     block[0] = block.size
@@ -42,37 +53,32 @@ def pack_block(centre, root, *arguments):
     return block
 
 
-@compiled_exactly
+@inlined
 def _vector(block, number):
     entry = 1 + _ENTRY * number
     begin, size = int(block[entry]), int(block[entry + 1])
     return block[begin : begin + size]
 
 
-@compiled_exactly
+@inlined
 def _matrix(block, number):
     entry = 1 + _ENTRY * number
     begin, rows, columns = int(block[entry]), int(block[entry + 1]), int(block[entry + 2])
     return block[begin : begin + rows * columns].reshape(rows, columns)
 
 
-@compiled_exactly
+@inlined
 def _number(block, number):
     return block[int(block[1 + _ENTRY * number])]
 
 
-@compiled_exactly
-def _whole(block, number):
-    return int(_number(block, number))
-
-
-@compiled_exactly
+@inlined
 def _open(pointer):
     size = int(numba.carray(pointer, 1, np.float64)[0])
     return numba.carray(pointer, size, np.float64)
 
 
-@compiled
+@inlined
 def _move(block, z, position):
     """Write centre + root @ z."""
     centre, root = _vector(block, 0), _matrix(block, 1)
@@ -83,53 +89,70 @@ def _move(block, z, position):
         position[i] = total
 
 
-@compiled
+@inlined
 def _pull_back(block, gradient, output):
     """Write root.T @ gradient."""
     root = _matrix(block, 1)
-    output[:] = 0.0
+    for i in range(gradient.shape[0]):
+        output[i] = 0.0
     for i in range(gradient.shape[0]):
         for j in range(i, gradient.shape[0]):
             output[j] += root[i, j] * gradient[i]
 
 
-@compiled_exactly
-def _report(block, value, gradient, value_out, gradient_out):
-    _pull_back(block, gradient, gradient_out)
-    value_out[0] = value
-    finite = np.isfinite(value) and np.isfinite(gradient_out).all()
+@inlined
+def _enter(size, z, pointer):
+    """Return the block behind a pointer, and the position that z stands for."""
+    block, position = _open(pointer), np.empty(size)
+    _move(block, numba.carray(z, size), position)
+    return block, position
+
+
+@inlined
+def _prior(block):
+    """The ``MixturePrior`` that ``pack_block`` has written after the rows."""
+    covariances = CovariancePrior(
+        _matrix(block, 8), _number(block, 9), _number(block, 10), _number(block, 11),
+        _matrix(block, 12), _number(block, 13),
+    )  # fmt: skip
+    return MixturePrior(
+        _number(block, 3), _vector(block, 4), _vector(block, 5), _vector(block, 6),
+        int(_number(block, 7)), covariances,
+    )  # fmt: skip
+
+
+@inlined
+def _report(block, value, gradient, gradient_out, value_out):
+    slopes, finite = numba.carray(gradient_out, gradient.shape[0]), math.isfinite(value)
+    _pull_back(block, gradient, slopes)
+    numba.carray(value_out, 1)[0] = value
+    for slope in slopes:
+        finite = finite and math.isfinite(slope)
     return _DONE if finite else _NOT_FINITE
-
-
-# From here on, arguments are numbered as ``LogPosterior.kernel_arguments`` lists them, from 2.
 
 
 def _full_density(size, z, gradient_out, value_out, pointer):
     try:
-        block, position = _open(pointer), np.empty(size)
-        _move(block, numba.carray(z, size), position)
-        value, gradient = full_log_posterior(
-            position, _matrix(block, 2), _number(block, 3), _vector(block, 4), _vector(block, 5),
-            _vector(block, 6), _whole(block, 7), _matrix(block, 8), _number(block, 9),
-            _number(block, 10), _number(block, 11), _matrix(block, 12), _number(block, 13),
-        )  # fmt: skip
-        values, gradients = numba.carray(value_out, 1), numba.carray(gradient_out, size)
-        return _report(block, value, gradient, values, gradients)
+        block, position = _enter(size, z, pointer)
+        X, prior, gradient = _matrix(block, 2), _prior(block), np.empty(size)
+        state = full_state(position, X.shape[1], prior)
+        statistics = full_statistics(X, np.empty(0), state[6], state[1], state[7])
+        full_gradient(state, statistics, prior, gradient)
+        value = full_value(state, statistics[0], prior)
+        return _report(block, value, gradient, gradient_out, value_out)
     except Exception:  # nothing else can pass from here to the caller
         return _FAILED
 
 
 def _diagonal_density(size, z, gradient_out, value_out, pointer):
     try:
-        block, position = _open(pointer), np.empty(size)
-        _move(block, numba.carray(z, size), position)
-        value, gradient = diagonal_log_posterior(
-            position, _matrix(block, 2), _number(block, 3), _vector(block, 4), _vector(block, 5),
-            _vector(block, 6), _whole(block, 7), _matrix(block, 8), _number(block, 9),
-            _number(block, 10), _number(block, 11), _matrix(block, 12), _number(block, 13),
-        )  # fmt: skip
-        values, gradients = numba.carray(value_out, 1), numba.carray(gradient_out, size)
-        return _report(block, value, gradient, values, gradients)
+        block, position = _enter(size, z, pointer)
+        X, prior, gradient = _matrix(block, 2), _prior(block), np.empty(size)
+        state = diagonal_state(position, X.shape[1], prior)
+        statistics = diagonal_statistics(X, np.empty(0), state[3], state[1], state[4])
+        diagonal_gradient(state, statistics, prior, gradient)
+        value = diagonal_value(state, statistics[0], prior)
+        return _report(block, value, gradient, gradient_out, value_out)
     except Exception:  # nothing else can pass from here to the caller
         return _FAILED
 

@@ -32,8 +32,10 @@ def _compiler(**options: Any) -> Callable:
 compiled: Callable = _compiler(fastmath=_SAFE_FASTMATH)
 """For loops over rows, where speed is."""
 
-inlined: Callable = _compiler(fastmath=_SAFE_FASTMATH, forceinline=True)
-"""For parts of such loops. They become part of whoever calls them: as functions of their own they
+inlined: Callable = _compiler(
+    fastmath=_SAFE_FASTMATH, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
+"""For parts of such loops, which only kernels call. They become part of whoever calls them: as functions of their own they
 would be optimised once more in every library that they are linked to, into sums of another order.
 Which copy then runs depends on who was compiled first, and with it the last bits of a result."""
 
@@ -65,6 +67,6 @@ def _depend_on_all_sources(kernel: Any) -> None:
 def _state_of_sources() -> tuple[tuple[str, int, int], ...]:
     """Names, times and sizes of all files that kernels are made of."""
     folder = Path(__file__).parent
-    files = [*sorted(folder.glob("*.py")), folder.parent / "covariance_prior.py"]
+    files = [*sorted(folder.glob("*.py")), folder.parent / "mixture_prior.py"]
     states = ((file, file.stat()) for file in files)
     return tuple((file.name, state.st_mtime_ns, state.st_size) for file, state in states)

@@ -120,6 +120,12 @@ def _inverse_wishart(freedom, root, rng):
 
 
 @compiled_exactly
+def _copy(vector, target):
+    for place in range(vector.shape[0]):
+        target[place] = vector[place]
+
+
+@compiled_exactly
 def _split(matrix, shrinkage, log_scales, pairs):
     """Write log scales and coordinates of a covariance matrix; False if the prior excludes it."""
     size = matrix.shape[0]
@@ -183,8 +189,8 @@ def draw_covariance(count, scatter, prior, rng, log_scales, pairs):
     ratio -= _log_target_over_proposal(log_scales, pairs, prior, count, freedom)
     if not threshold < ratio:
         return 0.0
-    log_scales[:] = proposal
-    pairs[:] = coordinates
+    _copy(proposal, log_scales)
+    _copy(coordinates, pairs)
     return 1.0
 
 
@@ -193,7 +199,7 @@ def _log_conditional(position, count, scatter, prior):
     """Log density of u and y together, with the Jacobians of scales and correlations."""
     size = scatter.shape[0]
     u, y = position[:size], position[size:]
-    value = expected_log_posterior(u, y, count, scatter, prior)[0]
+    value = expected_log_posterior(position, count, scatter, prior)[0]
     return value + u.sum() + (size + 1.0) * log_determinant(correlation_factor(y, size))
 
 
@@ -225,8 +231,8 @@ def _slice_covariance(count, scatter, prior, rng, log_scales, pairs):
                 low = position[place]
             else:
                 high = position[place]
-    log_scales[:] = position[:size]
-    pairs[:] = position[size:]
+    _copy(position[:size], log_scales)
+    _copy(position[size:], pairs)
 
 
 @compiled_exactly

@@ -60,21 +60,23 @@ def shrunk_factor(factor, shrinkage):
 
 
 @compiled_exactly
-def likelihood_gradient(count, whitened_scatter, factor, root, root_inverse, shrinkage):
+def likelihood_gradient(count, whitened_scatter, factor, root, root_inverse, shrinkage, u_gradient):
     """Gradient of the expected log-likelihood -count/2 log|Sigma| - tr(Sigma^-1 B)/2 in u and C.
 
     With V = K^-1 and the whitened scatter M = V D^-1 B D^-1 V', the gradient in R is
     V' (M - count I) V / 2 =: G, in C it is 2 (1 - shrinkage) G C, and in u_i it is 2 (G R)_ii.
     By Fisher's identity these are gradients of the mixture log-likelihood itself when the count
-    and scatter are weighted with the responsibilities.
+    and scatter are weighted with the responsibilities. The gradient in u is written into its
+    argument, that in C returned.
     """
     size = factor.shape[0]
     excess = whitened_scatter.copy()
     for i in range(size):
         excess[i, i] -= count
     twice_gradient = transposed_congruence(root_inverse, excess)
-    u_gradient, factor_gradient = np.zeros(size), np.zeros((size, size))
+    factor_gradient = np.zeros((size, size))
     for i in range(size):
+        u_gradient[i] = 0.0
         for j in range(size):
             correlation = 0.0
             for m in range(min(i, j) + 1):
@@ -85,7 +87,7 @@ def likelihood_gradient(count, whitened_scatter, factor, root, root_inverse, shr
             for m in range(j, size):
                 total += twice_gradient[i, m] * factor[m, j]
             factor_gradient[i, j] = (1.0 - shrinkage) * total
-    return u_gradient, factor_gradient
+    return factor_gradient
 
 
 @compiled_exactly
@@ -112,14 +114,15 @@ def log_determinant(factor):
 
 
 @compiled_exactly
-def expected_log_posterior(u, y, count, scatter, prior):
-    """What a covariance M-step maximises, and its gradients in u and y.
+def expected_log_posterior(position, count, scatter, prior):
+    """What a covariance M-step maximises, and its gradient; the position is u, then y.
 
     -count/2 log|Sigma| - tr(Sigma^-1 scatter)/2 + log p(scales) + (eta - 1) log|C C'|, densities
     with respect to scales and correlation matrix (no Jacobian of u and y, no LKJ constant).
     Count and scatter are those of rows and prior rows together.
     """
-    size = u.shape[0]
+    size = scatter.shape[0]
+    u, y = position[:size], position[size:]
     factor = correlation_factor(y, size)
     root = shrunk_factor(factor, prior.shrinkage)
     root_inverse = inverse(root)
@@ -129,13 +132,14 @@ def expected_log_posterior(u, y, count, scatter, prior):
             unscaled[i, j] = scatter[i, j] * math.exp(-u[i] - u[j])
     whitened = congruence(root_inverse, unscaled)
     value = -count * log_determinant(root) + 2.0 * (prior.eta - 1.0) * log_determinant(factor)
-    u_gradient, factor_gradient = likelihood_gradient(
-        count, whitened, factor, root, root_inverse, prior.shrinkage
+    gradient = np.empty(position.shape[0])
+    u_gradient, y_gradient = gradient[:size], gradient[size:]
+    factor_gradient = likelihood_gradient(
+        count, whitened, factor, root, root_inverse, prior.shrinkage, u_gradient
     )
     for i in range(size):
         of_scale, slope, _ = scale_prior(prior.terms[i], u[i])
         value += of_scale - count * u[i] - 0.5 * whitened[i, i]
         u_gradient[i] += slope
-    y_gradient = np.empty(y.shape[0])
     correlation_gradient(factor, factor_gradient, 2.0 * (prior.eta - 1.0), y_gradient)
-    return value, u_gradient, y_gradient
+    return value, gradient

@@ -58,18 +58,6 @@ def best_log_scale(log_scale, count, scatter, terms, lowest):
 
 
 @compiled_exactly
-def _evaluate(position, count, scatter, prior):
-    size = scatter.shape[0]
-    value, u_gradient, y_gradient = expected_log_posterior(
-        position[:size], position[size:], count, scatter, prior
-    )
-    gradient = np.empty(position.shape[0])
-    gradient[:size] = u_gradient
-    gradient[size:] = y_gradient
-    return value, gradient
-
-
-@compiled_exactly
 def _initial_metric(size, n_parameters, count):
     """Inverse curvature to start from: a normal sample has 2 n in u and about n in y."""
     metric = np.zeros((n_parameters, n_parameters))
@@ -96,6 +84,15 @@ def _update_metric(metric, step, change):
 
 
 @compiled_exactly
+def _largest(vector):
+    """Largest absolute value."""
+    largest = 0.0
+    for value in vector:
+        largest = max(largest, abs(value))
+    return largest
+
+
+@compiled_exactly
 def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
     """Maximise the expected log posterior of one covariance matrix from where it is now.
 
@@ -103,23 +100,23 @@ def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
     """
     size = log_scales.shape[0]
     position = np.concatenate((log_scales, pairs))
-    value, gradient = _evaluate(position, count, scatter, prior)
+    value, gradient = expected_log_posterior(position, count, scatter, prior)
     metric = _initial_metric(size, position.shape[0], count)
     for _ in range(_MOST_ITERATIONS):
-        if np.abs(gradient).max() <= _GRADIENT_TOLERANCE * (1.0 + count):
+        if _largest(gradient) <= _GRADIENT_TOLERANCE * (1.0 + count):
             break
         direction = np.zeros(position.shape[0])
         for i in range(position.shape[0]):
             for j in range(position.shape[0]):
                 direction[i] += metric[i, j] * gradient[j]
-        direction *= min(1.0, _LONGEST_STEP / np.abs(direction).max())
+        direction *= min(1.0, _LONGEST_STEP / _largest(direction))
         slope = (direction * gradient).sum()
         length, accepted = 1.0, False
         for _ in range(_MOST_HALVINGS):
             proposal = position + length * direction
             for i in range(size):
                 proposal[i] = max(proposal[i], lowest)
-            new_value, new_gradient = _evaluate(proposal, count, scatter, prior)
+            new_value, new_gradient = expected_log_posterior(proposal, count, scatter, prior)
             if new_value >= value + _SUFFICIENT_INCREASE * length * slope:
                 accepted = True
                 break

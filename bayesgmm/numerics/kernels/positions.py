@@ -36,12 +36,13 @@ def log_weights_of(ratios):
     """Logarithms of the k weights from k - 1 log-ratios; the last ratio is minus their sum."""
     n_components = ratios.shape[0] + 1
     logits = np.empty(n_components)
-    last = 0.0
+    last, largest = 0.0, -np.inf
     for component in range(n_components - 1):
         logits[component] = ratios[component]
         last -= ratios[component]
+        largest = max(largest, ratios[component])
     logits[n_components - 1] = last
-    largest = logits.max()
+    largest = max(largest, last)
     total = 0.0
     for component in range(n_components):
         total += math.exp(logits[component] - largest)

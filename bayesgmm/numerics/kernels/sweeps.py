@@ -20,11 +20,12 @@ from bayesgmm.numerics.kernels.conditionals import (
 )
 from bayesgmm.numerics.kernels.log_posterior import (
     diagonal_state,
-    diagonal_value_and_gradient,
+    diagonal_value,
     full_state,
-    full_value_and_gradient,
+    full_value,
 )
 from bayesgmm.numerics.kernels.positions import parts, write_ratios
+from bayesgmm.numerics.kernels.triangular import add
 
 
 @compiled_exactly
@@ -49,60 +50,65 @@ def _mean_of_tried(acceptance):
 
 
 @compiled_exactly
-def full_conditionals(
-    position, factors, counts, sums, scatter, concentration, loc, precision, prior, n_matrices, rng
-):
+def full_conditionals(position, factors, statistics, prior, rng):
     """Draw everything but the allocations, given their statistics; return the mean acceptance.
 
     For structures with correlations. Position and precision factors are those at which the
     allocations were drawn; the position is moved.
     """
-    k, d = sums.shape
+    _, counts, sums, scatter = statistics
+    (k, d), n_matrices, of_matrix = sums.shape, prior.n_matrices, prior.covariances
     log_weights = np.empty(k)
     ratios, means, log_scales, pairs = parts(position, k, d, n_matrices, d)
-    draw_log_weights(counts, concentration, rng, log_weights)
+    draw_log_weights(counts, prior.concentration, rng, log_weights)
     write_ratios(log_weights, ratios)
-    total, pooled = np.full(n_matrices, prior.count), np.empty((n_matrices, d, d))
-    pooled[:] = prior.scatter
+    total, pooled = np.zeros(n_matrices), np.zeros((n_matrices, d, d))
+    for matrix in range(n_matrices):
+        total[matrix] = of_matrix.count
+        add(of_matrix.scatter, pooled[matrix])
     for component in range(k):
         shift = full_mean_shift(
             counts[component], sums[component], means[component], factors[component],
-            loc, precision, rng,
+            prior.loc, prior.precision, rng,
         )  # fmt: skip
-        means[component] += shift
+        for feature in range(d):
+            means[component, feature] += shift[feature]
         _move(counts[component], sums[component], scatter[component], shift)
         total[component % n_matrices] += counts[component]
-        pooled[component % n_matrices] += scatter[component]
+        add(scatter[component], pooled[component % n_matrices])
     acceptance = np.empty(n_matrices)
     for matrix in range(n_matrices):
         acceptance[matrix] = draw_covariance(
-            total[matrix], pooled[matrix], prior, rng, log_scales[matrix], pairs[matrix]
+            total[matrix], pooled[matrix], of_matrix, rng, log_scales[matrix], pairs[matrix]
         )
     return _mean_of_tried(acceptance)
 
 
 @compiled_exactly
-def diagonal_conditionals(
-    position, factors, counts, sums, scatter, concentration, loc, precision, prior, n_matrices, rng
-):
+def diagonal_conditionals(position, factors, statistics, prior, rng):
     """Draw everything but the allocations, given their statistics; return the mean acceptance.
 
     For structures without correlations; otherwise as ``full_conditionals``.
     """
-    (k, d), n_scales = sums.shape, prior.terms.shape[0]
+    _, counts, sums, scatter = statistics
+    (k, d), n_matrices, of_matrix = sums.shape, prior.n_matrices, prior.covariances
+    n_scales = of_matrix.terms.shape[0]
     log_weights = np.empty(k)
     ratios, means, log_scales, _ = parts(position, k, d, n_matrices, n_scales)
-    draw_log_weights(counts, concentration, rng, log_weights)
+    draw_log_weights(counts, prior.concentration, rng, log_weights)
     write_ratios(log_weights, ratios)
-    total, pooled = np.full((n_matrices, n_scales), prior.count), np.empty((n_matrices, n_scales))
-    pooled[:] = np.diag(prior.scatter)
+    total, pooled = np.empty((n_matrices, n_scales)), np.empty((n_matrices, n_scales))
+    for matrix in range(n_matrices):
+        for scale in range(n_scales):
+            total[matrix, scale] = of_matrix.count
+            pooled[matrix, scale] = of_matrix.scatter[scale, scale]
     for component in range(k):
         shift = diagonal_mean_shift(
             counts[component], sums[component], means[component], factors[component],
-            loc, precision, rng,
+            prior.loc, prior.precision, rng,
         )  # fmt: skip
-        means[component] += shift
         for feature in range(d):
+            means[component, feature] += shift[feature]
             matrix, scale = component % n_matrices, feature % n_scales
             total[matrix, scale] += counts[component]
             pooled[matrix, scale] += scatter[component, feature] + shift[feature] * (
@@ -112,56 +118,35 @@ def diagonal_conditionals(
     for matrix in range(n_matrices):
         for scale in range(n_scales):
             acceptance[matrix, scale] = draw_log_scale(
-                total[matrix, scale], pooled[matrix, scale], prior, rng, log_scales[matrix], scale
-            )
+                total[matrix, scale], pooled[matrix, scale], of_matrix, rng,
+                log_scales[matrix], scale,
+            )  # fmt: skip
     return _mean_of_tried(acceptance)
 
 
 @compiled_exactly
-def full_sweeps(
-    position, X, constant, concentration, loc, precision, prior, n_matrices, rng, seeds,
-    positions, log_densities, acceptances,
-):  # fmt: skip
+def full_sweeps(position, X, prior, rng, seeds, positions, log_densities, acceptances):
     """As many sweeps as there are seeds, for structures with correlations.
 
     Every position goes to ``positions``, with its acceptance. ``log_densities`` are those before
     each sweep, which its allocations find anyway.
     """
-    k, d = concentration.shape[0], X.shape[1]
     for sweep in range(seeds.shape[0]):
-        state = full_state(position, k, d, n_matrices, prior.shrinkage)
-        value, counts, sums, scatter = full_allocations(
-            X, 0, state[6], state[1], state[7], seeds[sweep]
-        )
-        log_densities[sweep] = full_value_and_gradient(
-            position.shape[0], state, (value, counts, sums, scatter),
-            constant, concentration, loc, precision, n_matrices, prior,
-        )[0]  # fmt: skip
-        acceptances[sweep] = full_conditionals(
-            position, state[7], counts, sums, scatter,
-            concentration, loc, precision, prior, n_matrices, rng,
-        )  # fmt: skip
-        positions[sweep] = position
+        state = full_state(position, X.shape[1], prior)
+        statistics = full_allocations(X, 0, state[6], state[1], state[7], seeds[sweep])
+        log_densities[sweep] = full_value(state, statistics[0], prior)
+        acceptances[sweep] = full_conditionals(position, state[7], statistics, prior, rng)
+        for place in range(position.shape[0]):
+            positions[sweep, place] = position[place]
 
 
 @compiled_exactly
-def diagonal_sweeps(
-    position, X, constant, concentration, loc, precision, prior, n_matrices, rng, seeds,
-    positions, log_densities, acceptances,
-):  # fmt: skip
+def diagonal_sweeps(position, X, prior, rng, seeds, positions, log_densities, acceptances):
     """The same, for structures without correlations."""
-    k, d, n_scales = concentration.shape[0], X.shape[1], prior.terms.shape[0]
     for sweep in range(seeds.shape[0]):
-        state = diagonal_state(position, k, d, n_matrices, n_scales)
-        value, counts, sums, scatter = diagonal_allocations(
-            X, 0, state[3], state[1], state[4], seeds[sweep]
-        )
-        log_densities[sweep] = diagonal_value_and_gradient(
-            position.shape[0], state, (value, counts, sums, scatter),
-            constant, concentration, loc, precision, n_matrices, prior,
-        )[0]  # fmt: skip
-        acceptances[sweep] = diagonal_conditionals(
-            position, state[4], counts, sums, scatter,
-            concentration, loc, precision, prior, n_matrices, rng,
-        )  # fmt: skip
-        positions[sweep] = position
+        state = diagonal_state(position, X.shape[1], prior)
+        statistics = diagonal_allocations(X, 0, state[3], state[1], state[4], seeds[sweep])
+        log_densities[sweep] = diagonal_value(state, statistics[0], prior)
+        acceptances[sweep] = diagonal_conditionals(position, state[4], statistics, prior, rng)
+        for place in range(position.shape[0]):
+            positions[sweep, place] = position[place]

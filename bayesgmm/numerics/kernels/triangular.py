@@ -10,6 +10,14 @@ from bayesgmm.numerics.kernels.compiling import compiled_exactly
 
 
 @compiled_exactly
+def add(matrix, total):
+    """Add a matrix to another, in place."""
+    for i in range(matrix.shape[0]):
+        for j in range(matrix.shape[1]):
+            total[i, j] += matrix[i, j]
+
+
+@compiled_exactly
 def cholesky(matrix):
     """Lower Cholesky factor; its last computed pivot is NaN where the matrix is not positive."""
     size = matrix.shape[0]

@@ -1,6 +1,7 @@
-"""The prior of one covariance matrix, as the numbers that compiled code takes.
+"""The priors of a mixture, as the numbers that compiled code takes.
 
-With Sigma = D R D, D = diag(sigma) and R = (1 - shrinkage) C + shrinkage I,
+That of one covariance matrix Sigma = D R D, with D = diag(sigma) and R = (1 - shrinkage) C +
+shrinkage I, is
 
     log p(sigma, C) = sum_i log p_i(sigma_i) + log LKJ(C | eta)
                       - count / 2 log|Sigma| - tr(Sigma^-1 scatter) / 2
@@ -18,7 +19,9 @@ import numpy as np
 
 
 class CovariancePrior(NamedTuple):
-    """The coefficients of a prior; a named tuple, because these can enter compiled functions.
+    """The coefficients of the prior of every free covariance matrix.
+
+    A named tuple, because these can enter compiled functions.
 
     Attributes
     ----------
@@ -57,3 +60,43 @@ class CovariancePrior(NamedTuple):
     def flat(cls, n_scales: int) -> CovariancePrior:
         """Return the prior that says nothing."""
         return cls.without_rows(np.zeros((n_scales, 6)))
+
+
+class MixturePrior(NamedTuple):
+    """The coefficients of the priors of weights, means and covariances.
+
+    Attributes
+    ----------
+    constant : float
+        What is added to the log density.
+    concentration : array, shape (k,)
+        Of the Dirichlet prior of the weights.
+    loc, precision : array, shape (d,)
+        Of the normal prior of the means.
+    n_matrices : int
+        Number of free covariance matrices: k, or 1 where they are tied.
+    covariances : CovariancePrior
+        Of every free covariance matrix.
+    """
+
+    constant: float
+    concentration: np.ndarray
+    loc: np.ndarray
+    precision: np.ndarray
+    n_matrices: int
+    covariances: CovariancePrior
+
+    def as_compiled(self) -> MixturePrior:
+        """Return the same with arrays and numbers of the one kind that kernels are compiled for."""
+        terms, eta, shrinkage, count, scatter, freedom = self.covariances
+        covariances = CovariancePrior(
+            np.array(terms), float(eta), float(shrinkage), float(count), np.array(scatter),
+            float(freedom),
+        )  # fmt: skip
+        concentration, loc, precision = (
+            np.array(array, dtype=np.float64)
+            for array in (self.concentration, self.loc, self.precision)
+        )
+        return MixturePrior(
+            float(self.constant), concentration, loc, precision, int(self.n_matrices), covariances
+        )
