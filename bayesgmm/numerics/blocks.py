@@ -50,6 +50,8 @@ def sum_over_blocks(
     n_rows: int, work: Callable[[int, int], tuple], *, cores: int | None = None
 ) -> tuple:
     """Return the sum, entry by entry, of the tuples ``work(start, stop)`` of all blocks."""
+    if n_rows <= SHORT:
+        return work(0, n_rows)
     total = _OrderedSum()
     _share(_Turns(n_rows, lambda number, *block: total.add(number, work(*block))), cores)
     return total.value

@@ -10,10 +10,10 @@ from jaxtyping import Float
 
 from bayesgmm.numerics.blocks import sum_over_blocks
 from bayesgmm.numerics.kernels.log_posterior import (
-    diagonal_gradient,
+    diagonal_log_posterior,
     diagonal_state,
     diagonal_value,
-    full_gradient,
+    full_log_posterior,
     full_state,
     full_value,
 )
@@ -54,11 +54,8 @@ class LogPosterior:
         """Return the log density and its gradient at one position."""
         state, mixture = self.state(position)
         statistics, gradient = self._statistics(mixture), np.empty(position.size)
-        if self.correlated:
-            full_gradient(state, statistics, self.prior, gradient)
-        else:
-            diagonal_gradient(state, statistics, self.prior, gradient)
-        return self.value(state, statistics[0]), gradient
+        of_state = full_log_posterior if self.correlated else diagonal_log_posterior
+        return of_state(state, statistics, self.prior, gradient), gradient
 
     def state(self, position: Float[np.ndarray, " p"]) -> tuple[tuple, tuple]:
         """Return what a position says, and of it what passes over rows take.

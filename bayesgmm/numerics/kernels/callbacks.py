@@ -18,12 +18,10 @@ from numba import types
 
 from bayesgmm.numerics.kernels.compiling import c_function, inlined
 from bayesgmm.numerics.kernels.log_posterior import (
-    diagonal_gradient,
+    diagonal_log_posterior,
     diagonal_state,
-    diagonal_value,
-    full_gradient,
+    full_log_posterior,
     full_state,
-    full_value,
 )
 from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
@@ -137,8 +135,7 @@ def _full_density(size, z, gradient_out, value_out, pointer):
         X, prior, gradient = _matrix(block, 2), _prior(block), np.empty(size)
         state = full_state(position, X.shape[1], prior)
         statistics = full_statistics(X, np.empty(0), state[6], state[1], state[7])
-        full_gradient(state, statistics, prior, gradient)
-        value = full_value(state, statistics[0], prior)
+        value = full_log_posterior(state, statistics, prior, gradient)
         return _report(block, value, gradient, gradient_out, value_out)
     except Exception:  # nothing else can pass from here to the caller
         return _FAILED
@@ -150,8 +147,7 @@ def _diagonal_density(size, z, gradient_out, value_out, pointer):
         X, prior, gradient = _matrix(block, 2), _prior(block), np.empty(size)
         state = diagonal_state(position, X.shape[1], prior)
         statistics = diagonal_statistics(X, np.empty(0), state[3], state[1], state[4])
-        diagonal_gradient(state, statistics, prior, gradient)
-        value = diagonal_value(state, statistics[0], prior)
+        value = diagonal_log_posterior(state, statistics, prior, gradient)
         return _report(block, value, gradient, gradient_out, value_out)
     except Exception:  # nothing else can pass from here to the caller
         return _FAILED

@@ -35,9 +35,12 @@ compiled: Callable = _compiler(fastmath=_SAFE_FASTMATH)
 inlined: Callable = _compiler(
     fastmath=_SAFE_FASTMATH, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
-"""For parts of such loops, which only kernels call. They become part of whoever calls them: as functions of their own they
-would be optimised once more in every library that they are linked to, into sums of another order.
-Which copy then runs depends on who was compiled first, and with it the last bits of a result."""
+"""For parts of such loops, which only kernels call. They become part of whoever calls them.
+
+As functions of their own they would be optimised once more in every library that they are linked
+to, into sums of another order. Which copy then runs depends on who was compiled first, and with
+it the last bits of a result.
+"""
 
 compiled_in_order: Callable = _compiler(fastmath={"contract"})
 """For arithmetic within such loops whose order matters."""

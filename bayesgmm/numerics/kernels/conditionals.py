@@ -29,6 +29,7 @@ from bayesgmm.numerics.kernels.covariances import (
     correlation_factor,
     expected_log_posterior,
     log_determinant,
+    shrunk_factor,
 )
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
@@ -160,15 +161,10 @@ def _log_target_over_proposal(log_scales, pairs, prior, count, freedom):
     factor = correlation_factor(pairs, size)
     excess = freedom + size + 1.0 - count
     value = 2.0 * (prior.eta - 1.0) * log_determinant(factor)
-    matrix = np.zeros((size, size))
+    value += excess * log_determinant(shrunk_factor(factor, prior.shrinkage))
     for i in range(size):
         value += scale_prior(prior.terms[i], log_scales[i])[0] + (excess - size) * log_scales[i]
-        for j in range(i + 1):
-            for m in range(j + 1):
-                matrix[i, j] += factor[i, m] * factor[j, m]
-            matrix[i, j] *= 1.0 - prior.shrinkage
-        matrix[i, i] = 1.0
-    return value + excess * log_determinant(cholesky(matrix))
+    return value
 
 
 @compiled_exactly

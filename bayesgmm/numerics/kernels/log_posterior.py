@@ -121,7 +121,7 @@ def full_state(position, n_features, prior):
 
 @compiled_exactly
 def full_value(state, log_likelihood, prior):
-    """Log posterior density, given what the position says and the log-likelihood of the rows."""
+    """Log posterior density, given the log-likelihood of the rows in this state."""
     log_weights, means, log_scales, correlation, _, _, _, factors = state
     of_matrix, d = prior.covariances, means.shape[1]
     value = log_likelihood + _log_prior(log_weights, means, log_scales, prior)
@@ -153,10 +153,10 @@ def _add_precision_times_sum(factor, total, gradient):
 
 
 @compiled_exactly
-def full_gradient(state, statistics, prior, gradient):
-    """Write the gradient, given what the position says and the statistics of the rows there."""
+def full_log_posterior(state, statistics, prior, gradient):
+    """Return the value and write the gradient, given the statistics of the rows in this state."""
     log_weights, means, log_scales, correlation, roots, inverses, _, factors = state
-    _, counts, sums, squares = statistics
+    log_likelihood, counts, sums, squares = statistics
     (k, d), n_matrices, of_matrix = means.shape, prior.n_matrices, prior.covariances
     of_ratios, of_means, of_scales, of_pairs = parts(gradient, k, d, n_matrices, d)
     _write_weights_gradient(log_weights, counts, prior.concentration, of_ratios)
@@ -179,6 +179,7 @@ def full_gradient(state, statistics, prior, gradient):
         )  # fmt: skip
         correlation_gradient(factor, of_factor, _exponent(of_matrix, d), of_pairs[matrix])
     _add_prior_gradient(means, log_scales, prior, of_means, of_scales)
+    return full_value(state, log_likelihood, prior)
 
 
 @compiled_exactly
@@ -211,7 +212,7 @@ def diagonal_state(position, n_features, prior):
 
 @compiled_exactly
 def diagonal_value(state, log_likelihood, prior):
-    """Log posterior density, given what the position says and the log-likelihood of the rows."""
+    """Log posterior density, given the log-likelihood of the rows in this state."""
     log_weights, means, log_scales, _, _ = state
     of_matrix = prior.covariances
     value = log_likelihood + _log_prior(log_weights, means, log_scales, prior)
@@ -225,10 +226,10 @@ def diagonal_value(state, log_likelihood, prior):
 
 
 @compiled_exactly
-def diagonal_gradient(state, statistics, prior, gradient):
-    """Write the gradient, given what the position says and the statistics of the rows there."""
+def diagonal_log_posterior(state, statistics, prior, gradient):
+    """Return the value and write the gradient, given the statistics of the rows in this state."""
     log_weights, means, log_scales, _, factors = state
-    _, counts, sums, squares = statistics
+    log_likelihood, counts, sums, squares = statistics
     (k, d), (n_matrices, n_scales), of_matrix = means.shape, log_scales.shape, prior.covariances
     of_ratios, of_means, of_scales, _ = parts(gradient, k, d, n_matrices, n_scales)
     _write_weights_gradient(log_weights, counts, prior.concentration, of_ratios)
@@ -244,3 +245,4 @@ def diagonal_gradient(state, statistics, prior, gradient):
                 squared * squares[component, feature] - counts[component]
             )
     _add_prior_gradient(means, log_scales, prior, of_means, of_scales)
+    return diagonal_value(state, log_likelihood, prior)
