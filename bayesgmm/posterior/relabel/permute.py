@@ -64,6 +64,15 @@ def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.Data
     return relabelled
 
 
+def in_raw_order(tree: xr.DataTree) -> xr.DataTree:
+    """Return the tree with every draw's components in the order in which the engine drew them."""
+    orders = tree["relabelling"]["permutation"].values
+    back = Permutations(np.argsort(orders, axis=-1), np.ones(orders.shape[:-1]), "none")
+    raw = apply_permutations(tree, back)
+    raw["relabelling"]["permutation"][:] = np.arange(orders.shape[-1])
+    return raw
+
+
 def _permuted(variable: xr.DataArray, orders: Int[np.ndarray, "chain draw k"]) -> xr.DataArray:
     """Reorder the component axis, which follows chain and draw, draw by draw."""
     extra = variable.ndim - orders.ndim

@@ -7,6 +7,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.posterior.relabel.order import order_of, reorder
+from bayesgmm.posterior.relabel.permute import in_raw_order
 
 QUICK = bg.NUTS(draws=60, tune=100, chains=2)
 
@@ -57,3 +58,14 @@ def test_components_with_priors_of_their_own_keep_their_places():
     tree = bg.fit(rows, spec, engine=QUICK, random_seed=2, progress=False)
     permutation = tree["relabelling"]["permutation"].values
     assert np.all(permutation == [0, 1])
+
+
+def test_the_raw_order_is_the_one_before_any_relabelling():
+    tree = bg.example_fit().isel(draw=slice(0, 20))
+    raw = in_raw_order(reorder(tree, np.array([2, 0, 1])))
+    orders = tree["relabelling"]["permutation"].values
+    for chain, draw in np.ndindex(*orders.shape[:2]):
+        weights = raw["posterior"]["weights"].values[chain, draw]
+        relabelled = tree["posterior"]["weights"].values[chain, draw]
+        np.testing.assert_array_equal(weights[orders[chain, draw]], relabelled)
+    assert np.all(raw["relabelling"]["permutation"] == np.arange(3))
