@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def fit(
     random_seed: RandomSeed = None,
     solver: EM | None = None,
     standardize: bool = True,
-    order_by: str = "weights",
+    order_by: str | Mapping[str, float] = "weights",
     progress: bool = True,
 ) -> xr.DataTree:
     """Fit a Gaussian mixture and return its posterior.
@@ -52,9 +53,10 @@ def fit(
         How the starting mode is found; ``EM()`` by default.
     standardize : bool, default True
         Whether the engine works on the standard scale. The posterior is the same either way.
-    order_by : str, default "weights"
-        How components are numbered: by posterior mean weight, largest first, or by the mean of
-        the feature named here, smallest first.
+    order_by : str or mapping, default "weights"
+        How components are numbered: by posterior mean weight, largest first; by the mean of the
+        feature named here, smallest first; or by a weighted sum of means, such as
+        ``{"height": 1.0, "width": -1.0}``.
     progress : bool, default True
         Whether to show a line on the start and a progress bar for each chain.
 

@@ -15,8 +15,9 @@ from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.statistics import each_mixture, log_densities
 from bayesgmm.posterior.parameters import read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
-from bayesgmm.posterior.relabel.order import order_of, reorder
+from bayesgmm.posterior.relabel.order import Direction
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
+from bayesgmm.posterior.relabel.relabel import relabelled
 from bayesgmm.posterior.rescale import rescale
 from bayesgmm.schema import CHAIN, DATA, DRAW, EVIDENCE, ROW, validate, with_record
 from bayesgmm.schema import record as record_of
@@ -30,7 +31,7 @@ def finish(
     point: PointEstimate,
     *,
     scaling: Scaling,
-    order_by: str,
+    order_by: Direction,
     **record: Any,
 ) -> xr.DataTree:
     """Relabel, add log-likelihoods, rescale, and write down how the tree was made.
@@ -44,15 +45,14 @@ def finish(
     point : PointEstimate
         The posterior mode in the units of the data.
     scaling : Scaling
-    order_by : str
-        ``"weights"`` or a feature.
+    order_by : str or mapping
+        ``"weights"``, a feature or a direction.
     **record
         Entries for the attribute in which the tree remembers its making.
     """
     data, tree = problem.data, raw
     if problem.spec.weights.exchangeable:
-        tree = apply_permutations(raw, ECR().permutations(raw))
-        tree = reorder(tree, order_of(tree["posterior"].to_dataset(), order_by))
+        tree = relabelled(raw, ECR(), order_by)
     else:  # the prior tells the components apart: to move a label would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
     if tree["posterior"]["weights"][..., 0].size * data.n_rows <= _MOST_LOG_LIKELIHOODS:

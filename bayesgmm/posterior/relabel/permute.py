@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
 
+from bayesgmm.posterior.relabel.assignment import Assignments
+from bayesgmm.posterior.relabel.rows import RowsInDraws
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 
 
@@ -20,14 +23,21 @@ class Permutations:
     orders : integer array, shape (chain, draw, k)
         ``orders[c, s, j]`` is the component of the raw draw that takes place j.
     agreement : array, shape (chain, draw)
-        Fraction of the rows that the relabelled draw allocates as the pivot does.
+        Fraction of the rows that the relabelled draw allocates as the point estimate does.
     method : str
         What found them, in words.
+    margin : array, shape (chain, draw), optional
+        How clear the choice was: one less the cost of this permutation over that of the second
+        best. ``None`` where there was no choice.
+    figures : dict, optional
+        What else the method found.
     """
 
     orders: Int[np.ndarray, "chain draw k"]
     agreement: Float[np.ndarray, "chain draw"]
     method: str
+    margin: Float[np.ndarray, "chain draw"] | None = None
+    figures: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def identity(cls, tree: xr.DataTree) -> Permutations:
@@ -36,28 +46,55 @@ class Permutations:
         orders = np.broadcast_to(np.arange(shape[-1]), shape).copy()
         return cls(orders, np.ones(shape[:-1]), method="none: the prior tells components apart")
 
+    @classmethod
+    def of(
+        cls, found: Assignments, rows: RowsInDraws, method: str, **figures: float
+    ) -> Permutations:
+        """Return what was found, with its agreement with the point estimate."""
+        batch, fractions = rows.draws.batch_shape, _disagreeing(found, rows) / rows.X.shape[0]
+        own = np.trace(fractions, axis1=1, axis2=2)
+        return cls(
+            found.orders.reshape(*batch, -1),
+            (1.0 - own).reshape(batch),
+            method,
+            found.margins.reshape(batch),
+            figures,
+        )
+
+
+def named_as_pivot(found: Assignments, rows: RowsInDraws) -> Assignments:
+    """Rename the places of all draws alike, so that they agree most with the point estimate."""
+    labels, places = linear_sum_assignment(_disagreeing(found, rows).sum(axis=0))
+    return replace(found, orders=found.orders[:, places[np.argsort(labels)]])
+
+
+def _disagreeing(found: Assignments, rows: RowsInDraws) -> Float[np.ndarray, "draws k k"]:
+    """Count the rows with label j in the point estimate that are not in place l of a draw."""
+    by_component = rows.disagreement(rows.pivot_labels)
+    return np.take_along_axis(by_component, found.orders[:, None, :], axis=2)
+
 
 def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.DataTree:
     """Return the tree with every draw's components in the given order, which it keeps.
 
     The group ``relabelling`` holds the permutations from the raw order of the engine.
     """
-    posterior = tree["posterior"].to_dataset()
+    posterior, by_draw = tree["posterior"], (CHAIN, DRAW)
     orders = xr.DataArray(
         permutations.orders,
-        dims=(CHAIN, DRAW, COMPONENT),
-        coords={name: posterior[name] for name in (CHAIN, DRAW, COMPONENT)},
+        dims=(*by_draw, COMPONENT),
+        coords={name: posterior[name] for name in (*by_draw, COMPONENT)},
     )
-    by_component = {
-        name: _permuted(variable, permutations.orders)
-        for name, variable in posterior.data_vars.items()
-        if COMPONENT in variable.dims
+    relabelling = xr.Dataset(
+        {"permutation": orders, "agreement": (by_draw, permutations.agreement)}
+    )
+    if permutations.margin is not None:
+        relabelling["margin"] = (by_draw, permutations.margin)
+    relabelling.attrs.update(method=permutations.method, **permutations.figures)
+    groups = {
+        name: _permuted(node.to_dataset(), permutations.orders)
+        for name, node in tree.children.items()
     }
-    agreement = xr.DataArray(permutations.agreement, dims=(CHAIN, DRAW))
-    relabelling = xr.Dataset({"permutation": orders, "agreement": agreement})
-    relabelling.attrs["method"] = permutations.method
-    groups = {name: node.to_dataset() for name, node in tree.children.items()}
-    groups["posterior"] = posterior.assign(by_component)
     groups["relabelling"] = relabelling
     relabelled = xr.DataTree.from_dict(groups)
     relabelled.attrs.update(tree.attrs)
@@ -73,8 +110,13 @@ def in_raw_order(tree: xr.DataTree) -> xr.DataTree:
     return raw
 
 
-def _permuted(variable: xr.DataArray, orders: Int[np.ndarray, "chain draw k"]) -> xr.DataArray:
-    """Reorder the component axis, which follows chain and draw, draw by draw."""
-    extra = variable.ndim - orders.ndim
-    index = orders.reshape(*orders.shape, *(1,) * extra)
-    return variable.copy(data=np.take_along_axis(variable.values, index, axis=2))
+def _permuted(group: xr.Dataset, orders: Int[np.ndarray, "chain draw k"]) -> xr.Dataset:
+    """Reorder the component axis of what is there for every draw, draw by draw."""
+    moved = {}
+    for name, variable in group.data_vars.items():
+        if {CHAIN, DRAW, COMPONENT} <= set(variable.dims):
+            first = variable.transpose(CHAIN, DRAW, COMPONENT, ...)
+            index = orders.reshape(*orders.shape, *(1,) * (first.ndim - orders.ndim))
+            values = np.take_along_axis(first.values, index, axis=2)
+            moved[name] = first.copy(data=values).transpose(*variable.dims)
+    return group.assign(moved)

@@ -1,0 +1,93 @@
+"""Relabelling a whole tree: permutations found, applied, kept, and components put in order."""
+
+from __future__ import annotations
+
+import json
+from typing import Protocol, runtime_checkable
+
+import xarray as xr
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.posterior.relabel.ecr import ECR
+from bayesgmm.posterior.relabel.order import (
+    BY_WEIGHT,
+    Direction,
+    OrderBy,
+    expect_order,
+    order_of,
+    reorder,
+)
+from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, in_raw_order
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.schema import DATA, FEATURE, record, validate
+
+
+@runtime_checkable
+class Relabelling(Protocol):
+    """A way to find one permutation for every draw."""
+
+    def permutations(self, tree: xr.DataTree) -> Permutations:
+        """Return permutations of the raw draws in a tree."""
+
+
+def relabel(
+    tree: xr.DataTree, method: Relabelling | None = None, *, order_by: Direction = BY_WEIGHT
+) -> xr.DataTree:
+    """Name the components of all draws again, by another method, from their raw order.
+
+    :func:`bayesgmm.fit` has already done so with :class:`ECR`. All chains are relabelled
+    together, with every variable that has a ``component`` axis; nothing else changes. No draw is
+    dropped: ``tree["relabelling"]`` holds for each its permutation from the order of the engine,
+    the ``margin`` by which it was the best, and its ``agreement`` with the point estimate.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned; it is not changed.
+    method : optional
+        ``ECR()`` by default; ``IterativeECR()``, ``Stephens()``, ``PRA()``, ``PointProcess()``
+        or ``OrderBy()``.
+    order_by : str or mapping, default "weights"
+        How the components are numbered then: by posterior mean weight, largest first, or by the
+        mean of a feature, smallest first, or by a weighted sum of some of these. ``OrderBy``
+        numbers them by its own quantity.
+
+    Returns
+    -------
+    xarray.DataTree
+
+    Raises
+    ------
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+    SpecificationError
+        If the method is none, or the prior itself tells the components apart: to move labels
+        would then change the posterior.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> tree = bg.relabel(bg.example_fit(), bg.Stephens())
+    >>> tree["relabelling"].attrs["method"]
+    'Stephens()'
+    """
+    validate(tree)
+    method = ECR() if method is None else method
+    if isinstance(method, type) or not isinstance(method, Relabelling):
+        raise SpecificationError(
+            f"method must be a way of relabelling such as ECR(), not {method!r}."
+        )
+    if not MixtureSpec.from_json(json.dumps(record(tree)["spec"])).weights.exchangeable:
+        raise SpecificationError(
+            "The prior of the weights tells the components apart, so their labels mean something "
+            "already; relabelling would change the posterior. Use one concentration for all."
+        )
+    expect_order(order_by, tuple(tree["observed_data"][DATA][FEATURE].values))
+    return relabelled(in_raw_order(tree), method, order_by)
+
+
+def relabelled(raw: xr.DataTree, method: Relabelling, order_by: Direction) -> xr.DataTree:
+    """Return a tree in the raw order of its engine relabelled and with components in order."""
+    tree = apply_permutations(raw, method.permutations(raw))
+    key = method.by if isinstance(method, OrderBy) else order_by
+    return reorder(tree, order_of(tree["posterior"].to_dataset(), key))

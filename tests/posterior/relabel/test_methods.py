@@ -1,0 +1,223 @@
+"""Every method undoes permutations of the labels, and finds the best of all of them."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.special import rel_entr
+
+import bayesgmm as bg
+from bayesgmm.numerics.statistics import responsibilities
+from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, in_raw_order
+from bayesgmm.posterior.relabel.rows import RowsInDraws
+from bayesgmm.schema import with_record
+
+METHODS = [
+    bg.ECR(), bg.IterativeECR(1), bg.IterativeECR(2), bg.Stephens(), bg.PRA(), bg.PointProcess(),
+    bg.OrderBy("flipper_length_mm"),
+]  # fmt: skip
+TRUE_PERMUTATIONS = METHODS[:-2]  # all of which have an objective over permutations
+
+
+@pytest.fixture(scope="module")
+def tree() -> xr.DataTree:
+    return bg.example_fit().isel(draw=slice(0, 120))
+
+
+def shuffled(tree: xr.DataTree, seed: int) -> xr.DataTree:
+    """Permute every draw at random, as a sampler that visits all labellings would."""
+    raw = in_raw_order(tree)
+    rng, shape = np.random.default_rng(seed), tree["posterior"]["weights"].shape
+    orders = rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1)
+    switched = apply_permutations(raw, Permutations(orders, np.ones(shape[:-1]), "shuffled"))
+    switched["relabelling"]["permutation"][:] = np.arange(shape[-1])
+    return switched
+
+
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_random_permutations_come_back_exactly(tree, method):
+    expected = bg.relabel(tree, method)
+    restored = bg.relabel(shuffled(tree, seed=3), method)
+    xr.testing.assert_equal(restored["posterior"].to_dataset(), expected["posterior"].to_dataset())
+    np.testing.assert_allclose(
+        restored["relabelling"]["margin"], expected["relabelling"]["margin"], rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("method", METHODS[:-1], ids=repr)
+def test_methods_agree_where_components_are_far_apart(tree, method):
+    xr.testing.assert_equal(
+        bg.relabel(tree, method)["posterior"].to_dataset(), tree["posterior"].to_dataset()
+    )
+
+
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_repeated_from_the_raw_order_nothing_changes(tree, method):
+    once = bg.relabel(tree, method)
+    again = bg.relabel(bg.relabel(once, bg.PRA()), method)
+    xr.testing.assert_equal(again["posterior"].to_dataset(), once["posterior"].to_dataset())
+    xr.testing.assert_equal(again["relabelling"].to_dataset(), once["relabelling"].to_dataset())
+    raw, expected = in_raw_order(once), in_raw_order(tree)
+    xr.testing.assert_equal(raw["posterior"].to_dataset(), expected["posterior"].to_dataset())
+
+
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_every_method_takes_one_component(method):
+    rows = np.random.default_rng(0).normal(size=(30, 1))
+    tree = bg.fit(rows, bg.MixtureSpec(1), engine=bg.Gibbs(10, 5, 2), random_seed=1, progress=False)
+    if isinstance(method, bg.OrderBy):
+        method = bg.OrderBy()
+    relabelled = bg.relabel(tree, method)
+    xr.testing.assert_equal(relabelled["posterior"].to_dataset(), tree["posterior"].to_dataset())
+    assert np.all(relabelled["relabelling"]["margin"] == 1)
+
+
+@pytest.fixture(scope="module")
+def overlapping() -> xr.DataTree:
+    rows = np.random.default_rng(4).normal(size=(80, 2))
+    rows[:40] += [2.5, 0.0]
+    spec = bg.MixtureSpec(4, covariances=bg.Diagonal())
+    return bg.fit(rows, spec, engine=bg.Gibbs(40, 20, 2), random_seed=1, progress=False)
+
+
+@pytest.mark.parametrize("method", [bg.ECR(), bg.Stephens(), bg.PRA()], ids=repr)
+def test_no_other_permutation_is_better(overlapping, method):
+    """Of all 4! by an objective that is written out anew."""
+    tree = shuffled(overlapping, seed=8)
+    rows = RowsInDraws.of(tree, keeps_all=True)
+    orders = method.permutations(tree).orders.reshape(rows.n_draws, 4)
+    objective = {"ECR": ecr_cost, "Stephens": stephens_cost, "PRA": pra_cost}
+    cost = objective[type(method).__name__](rows, orders)
+    for number in range(0, rows.n_draws, 7):
+        every = [cost(number, np.array(order)) for order in permutations(range(4))]
+        assert cost(number, orders[number]) == pytest.approx(min(every), rel=1e-9, abs=1e-9)
+
+
+def ecr_cost(rows, orders):
+    def total(number, order):
+        places = np.argsort(order)[rows.labels[number]]
+        return np.sum(places != rows.pivot_labels)
+
+    return total
+
+
+def stephens_cost(rows, orders):
+    tables = rows.responsibilities
+    q = np.mean([table[:, order] for table, order in zip(tables, orders, strict=True)], axis=0)
+    return lambda number, order: rel_entr(tables[number][:, order], q).sum()
+
+
+def pra_cost(rows, orders):
+    def points(parameters):
+        parts = (parameters.weights[..., None], parameters.means, np.log(parameters.scales))
+        return np.concatenate(parts, axis=-1)
+
+    draws = points(rows.draws).reshape(rows.n_draws, 4, -1)
+    spread = draws.std(axis=(0, 1))
+    pivot = points(rows.pivot) / spread
+    centre = draws.mean(axis=(0, 1)) / spread
+    return lambda number, order: (
+        -np.sum((draws[number][order] / spread - centre) * (pivot - centre))
+    )
+
+
+def test_iterations_end_at_the_pivot_of_their_own_draws(tree):
+    """IterativeECR(1): no row's label is outvoted by the relabelled draws."""
+    relabelled = bg.relabel(shuffled(tree, 5), bg.IterativeECR(1))
+    X = relabelled["observed_data"]["x"].values
+    draws = read_parameters(relabelled["posterior"])
+    labels = [
+        responsibilities(X, draws.draw(index)).argmax(axis=1)
+        for index in np.ndindex(*draws.batch_shape)
+    ]
+    votes = np.stack([(np.array(labels) == place).mean(axis=0) for place in range(3)])
+    pivot = votes.argmax(axis=0)
+    agreement = np.mean(np.array(labels) == pivot, axis=1)
+    assert agreement.mean() > 0.9
+
+
+def test_a_sampler_over_all_labellings_is_brought_back_to_one_mode():
+    """Random permutations of a Gibbs run (Fruehwirth-Schnatter, 2001), on two features."""
+    rng = np.random.default_rng(2)
+    rows = np.concatenate([rng.normal(place, 1.0, size=(70, 2)) for place in (0.0, 5.0, 10.0)])
+    engine = bg.Gibbs(draws=300, tune=100, chains=2)
+    tree = bg.fit(rows, bg.MixtureSpec(3), engine=engine, random_seed=1, progress=False)
+    everywhere = shuffled(tree, seed=6)
+    mixed = everywhere["posterior"]["means"].mean(("chain", "draw"))
+    assert float(np.ptp(mixed.values, axis=0).max()) < 1.0  # all components look the same
+    for method in TRUE_PERMUTATIONS:
+        restored = bg.relabel(everywhere, method, order_by="x0")
+        means = restored["posterior"]["means"].mean(("chain", "draw")).values
+        np.testing.assert_allclose(means[:, 0], [0.0, 5.0, 10.0], atol=0.5)
+        expected = bg.relabel(tree, method, order_by="x0")["posterior"].to_dataset()
+        xr.testing.assert_equal(restored["posterior"].to_dataset(), expected)
+
+
+def test_the_non_permutation_rate_counts_draws_without_a_naming(tree):
+    apart = bg.relabel(tree, bg.PointProcess())
+    assert apart["relabelling"].attrs["non_permutation_rate"] == 0.0
+    rows = np.random.default_rng(0).normal(size=(60, 1))  # one cloud, two components
+    spec = bg.MixtureSpec(2)
+    one = bg.fit(rows, spec, engine=bg.Gibbs(100, 50, 2), random_seed=1, progress=False)
+    relabelled = bg.relabel(one, bg.PointProcess())
+    rate = relabelled["relabelling"].attrs["non_permutation_rate"]
+    assert 0.1 < rate < 1.0
+    unnamed = (relabelled["relabelling"]["margin"] == 0).mean()
+    assert float(unnamed) == pytest.approx(rate)
+    assert relabelled["posterior"].sizes == one["posterior"].sizes  # no draw is dropped
+
+
+def test_order_by_a_direction(tree):
+    direction = {"bill_length_mm": 1.0, "body_mass_g": -0.01}
+    means = bg.relabel(tree, bg.OrderBy(direction))["posterior"]["means"]
+    key = means.sel(feature="bill_length_mm") - 0.01 * means.sel(feature="body_mass_g")
+    assert np.all(np.diff(key.transpose(..., "component").values, axis=-1) >= 0)
+
+
+def test_order_by_weight_puts_the_largest_first_in_every_draw(tree):
+    weights = bg.relabel(tree, bg.OrderBy())["posterior"]["weights"].values
+    assert np.all(np.diff(weights, axis=-1) <= 0)
+
+
+def test_the_point_estimate_follows(tree):
+    by_bill = bg.relabel(tree, bg.OrderBy("bill_length_mm"))
+    point = by_bill["point_estimate"]["means"].sel(feature="bill_length_mm").values
+    draws = by_bill["posterior"]["means"].sel(feature="bill_length_mm").mean(("chain", "draw"))
+    np.testing.assert_allclose(point, draws.values, rtol=0.02)
+
+
+@pytest.mark.parametrize("method", [bg.OrderBy("size"), bg.OrderBy({}), bg.OrderBy({"size": 1.0})])
+def test_unknown_quantities_are_refused(tree, method):
+    with pytest.raises(bg.SpecificationError, match="by must be 'weights' or one of the features"):
+        bg.relabel(tree, method)
+
+
+@pytest.mark.parametrize("method", ["ECR", bg.ECR, 3])
+def test_only_methods_are_taken(tree, method):
+    with pytest.raises(bg.SpecificationError, match="a way of relabelling such as"):
+        bg.relabel(tree, method)
+
+
+def test_versions_are_one_and_two():
+    with pytest.raises(bg.SpecificationError, match="version must be one of"):
+        bg.IterativeECR(3)
+
+
+def test_components_that_the_prior_names_are_left_alone(tree):
+    spec = bg.MixtureSpec(3, weights=bg.Dirichlet((1.0, 2.0, 3.0)))
+    rows = tree["observed_data"]["x"]
+    named = bg.fit(rows, spec, engine=bg.Gibbs(5, 5, 2), random_seed=1, progress=False)
+    with pytest.raises(bg.SpecificationError, match="labels mean something"):
+        bg.relabel(named, bg.ECR())
+
+
+def test_whatever_has_a_component_axis_moves(tree):
+    with_more = tree.copy()
+    with_more["sizes"] = xr.Dataset({"rows": 342 * tree["posterior"]["weights"].transpose()})
+    moved = bg.relabel(with_record(with_more), bg.OrderBy("bill_depth_mm"))
+    expected = 342 * moved["posterior"]["weights"]
+    xr.testing.assert_allclose(moved["sizes"]["rows"].transpose(*expected.dims), expected)
