@@ -40,7 +40,8 @@ _HOMES = {
     "analysis.predictive": ("posterior_predictive",),
     "analysis.prior": ("prior_predictive",),
     "analysis.summarize": ("summarize",),
-    "analysis.diagnose": ("diagnose", "Diagnosis", "Finding"),
+    "analysis.diagnose": ("diagnose",),
+    "analysis.diagnosis.value": ("Diagnosis", "Finding"),
     "plots.pairs": ("plot_clusters",),
     "errors": (
         "BayesGMMError", "DataError", "SpecificationError", "SchemaError", "NotFittedError",

@@ -37,7 +37,7 @@ def fit(
 
     The data are read and brought to the standard scale, EM finds the posterior mode, the engine
     draws from the posterior starting there, and the draws come back in the units of the data,
-    relabelled so that ``component`` means the same in every draw.
+    relabelled so that ``component`` means the same in every draw, with a verdict on them.
 
     Parameters
     ----------
@@ -65,8 +65,9 @@ def fit(
     xarray.DataTree
         Groups ``posterior`` (``weights``, ``means``, ``scales``, ``covariances`` and
         ``correlations``, in the units of the data), ``sample_stats``, ``log_likelihood``,
-        ``observed_data``, ``constant_data``, ``point_estimate``, ``chain_starts`` and
-        ``relabelling``. An interrupted run returns the draws that were finished.
+        ``observed_data``, ``constant_data``, ``point_estimate``, ``chain_starts``,
+        ``relabelling`` and ``diagnosis``, what :func:`bayesgmm.diagnose` says of the draws. An
+        interrupted run returns the draws that were finished.
 
     Raises
     ------
@@ -86,6 +87,8 @@ def fit(
     >>> dict(tree["posterior"]["means"].sizes)
     {'chain': 2, 'draw': 100, 'component': 2, 'feature': 2}
     """
+    from bayesgmm.analysis.diagnose import diagnose
+    from bayesgmm.analysis.diagnosis.stored import with_diagnosis
     from bayesgmm.engines.progress import announce_start
     from bayesgmm.posterior.finish import finish
     from bayesgmm.posterior.relabel.order import expect_order
@@ -108,10 +111,11 @@ def fit(
     if progress:
         announce_start(start)
     raw = engine.run(*question, start=start, seed=engine_seed, progress=progress)
-    return finish(
+    tree = finish(
         raw, problem, point, scaling=scaling, order_by=order_by,
         seed=str(seed.entropy), versions=_versions(),
     )  # fmt: skip
+    return with_diagnosis(tree, diagnose(tree))
 
 
 def estimate(

@@ -40,6 +40,9 @@ REQUIRED_GROUPS = (
 RIVAL = "rival_mode"
 """The group of the best other optimum that EM found; absent where all starts agreed."""
 
+DIAGNOSIS = "diagnosis"
+"""The group of the verdict that ``fit`` passed on its draws."""
+
 EVIDENCE = ("elbo", "log_marginal_likelihood")
 """Entries of the record that estimate, or bound, the log probability density of all rows."""
 

@@ -1,0 +1,172 @@
+"""Components that the rows say too little of: empty, with few rows, or collapsed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from bayesgmm.analysis.diagnosis.value import Finding
+from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
+from bayesgmm.numerics.statistics import (
+    SufficientStatistics,
+    each_mixture,
+    responsibilities,
+    sufficient_statistics,
+)
+from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.layout import layout_of
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.schema import FEATURE, record
+
+_DRAWS, _ROWS = 40, 1_000
+_NARROW = 0.5
+"""Rows that spread less than this part of a standard deviation had no say in it."""
+
+_NAMED_ROWS = 8  # more would be no help to a reader
+_BELONGS = 0.5  # probability from which a row is named with a component
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """How many rows each component has, and how widely they spread.
+
+    Attributes
+    ----------
+    expected_rows : array, shape (k,)
+        Posterior mean of the number of rows that come from the component.
+    fewest_rows : int
+        Rows below which the prior has more to say of a component than the rows.
+    spread : array, shape (k, d)
+        Standard deviation of its rows over the component's own, for each feature; infinite where
+        components share their covariances.
+    """
+
+    expected_rows: Float[np.ndarray, " k"]
+    fewest_rows: int
+    spread: Float[np.ndarray, "k d"]
+
+    @classmethod
+    def of(cls, tree: xr.DataTree) -> Components:
+        """Look at the components of a fit."""
+        spec = MixtureSpec.from_json(json.dumps(record(tree)["spec"]))
+        data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
+        layout = layout_of(spec, draws.n_features)
+        rows = data.values[:: -(-data.n_rows // _ROWS)]
+        return cls(
+            _expected_rows(draws, spec, data.n_rows),
+            _fewest_rows(layout),
+            _spread(rows, _some(draws), layout),
+        )
+
+    @property
+    def small(self) -> np.ndarray:
+        """Whether a component has too few rows."""
+        return self.expected_rows < self.fewest_rows
+
+    @property
+    def collapsed(self) -> np.ndarray:
+        """Whether a component with enough rows is only as wide as its prior makes it; (k, d)."""
+        return (self.spread < _NARROW) & ~self.small[:, None]
+
+
+def findings_about_components(tree: xr.DataTree, components: Components) -> list[Finding]:
+    """Name the components that the prior dominates, with their rows."""
+    names = component_names(tree)
+    shares = _mean_responsibilities(tree) if components.small.any() else None
+    findings = []
+    for place in np.flatnonzero(components.small):
+        findings.append(_too_few(tree, names[place], place, components, shares))
+    for place in np.flatnonzero(components.collapsed.any(axis=1)):
+        findings.append(_collapsed(tree, names[place], components.collapsed[place]))
+    return findings
+
+
+def _too_few(
+    tree: xr.DataTree, name: object, place: int, components: Components, shares: np.ndarray
+) -> Finding:
+    rows = components.expected_rows[place]
+    remedy = "Use fewer components, or leave this one out of what you report."
+    if rows < 1:
+        return Finding(
+            f"Component {name} is empty: {rows:.1f} rows are expected in it, and its parameters "
+            "are those of the prior.",
+            remedy,
+            kind="empty component",
+        )
+    belonging = tree["observed_data"]["obs_id"].values[shares[:, place] > _BELONGS]
+    listed = ", ".join(str(row) for row in belonging[:_NAMED_ROWS])
+    which = f" (row{'s' if belonging.size > 1 else ''} {listed})" if listed else ""
+    return Finding(
+        f"Component {name} has {rows:.1f} expected rows{which}, fewer than the "
+        f"{components.fewest_rows} that its parameters need: the prior decides on them.",
+        remedy,
+        kind="few rows",
+    )
+
+
+def _collapsed(tree: xr.DataTree, name: object, narrow: np.ndarray) -> Finding:
+    features = ", ".join(str(one) for one in tree["posterior"][FEATURE].values[narrow])
+    return Finding(
+        f"Component {name} has collapsed: its rows hardly differ in {features}, and its width "
+        "there is the least that the prior allows.",
+        "Look for values that repeat or were cut off; model them apart, or use fewer components.",
+        kind="collapsed component",
+    )
+
+
+def _expected_rows(draws: MixtureParameters, spec: MixtureSpec, n_rows: int) -> np.ndarray:
+    """Return E[N_k] from E[weights], for given allocations Dirichlet(a_k + N_k).
+
+    It takes every row and every draw into account, and no pass over them.
+    """
+    concentration = spec.weights.expanded(draws.n_components)
+    weights = draws.weights.mean(axis=(0, 1))
+    return np.maximum(weights * (n_rows + concentration.sum()) - concentration, 0.0)
+
+
+def _fewest_rows(layout: Layout) -> int:
+    """Return the rows that fix a mean and, where it is the component's own, a covariance."""
+    if layout.n_matrices == 1 and layout.n_components > 1:
+        return 1
+    return layout.n_features + 1 if layout.correlated else 2
+
+
+def _spread(X: Float[np.ndarray, "n d"], draws: MixtureParameters, layout: Layout) -> np.ndarray:
+    if layout.n_matrices < layout.n_components:
+        return np.full(draws.means.shape[-2:], np.inf)
+    ratios = np.zeros(draws.means.shape[-2:])
+    for index, mixture in each_mixture(draws):
+        variances = _variances(sufficient_statistics(X, mixture))
+        if layout.n_scales == 1:  # one width for all features
+            variances[:] = variances.mean(axis=1, keepdims=True)
+        ratios += np.sqrt(variances) / draws.scales[index]
+    return ratios / np.prod(draws.batch_shape)
+
+
+def _variances(statistics: SufficientStatistics) -> Float[np.ndarray, "k d"]:
+    """Return the variances of the rows of each component."""
+    counts = np.maximum(statistics.counts, np.finfo(float).tiny)[:, None]
+    squares = statistics.scatter
+    if squares.ndim == 3:
+        squares = np.diagonal(squares, axis1=1, axis2=2)
+    return np.maximum(squares / counts - (statistics.sums / counts) ** 2, 0.0)
+
+
+def _mean_responsibilities(tree: xr.DataTree) -> Float[np.ndarray, "n k"]:
+    data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
+    some, total = _some(draws), np.zeros((data.n_rows, draws.n_components))
+    for _, mixture in each_mixture(some):
+        total += responsibilities(data.values, mixture)
+    return total / np.prod(some.batch_shape)
+
+
+def _some(draws: MixtureParameters) -> MixtureParameters:
+    n_chains, n_draws = draws.batch_shape
+    each = min(n_draws, -(-_DRAWS // n_chains))
+    chosen = np.linspace(0, n_draws - 1, each).round().astype(int)
+    return draws.draw((slice(None), chosen))  # axes chain, draw

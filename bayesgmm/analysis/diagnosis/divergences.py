@@ -1,0 +1,72 @@
+"""Divergent transitions: how many, and where in the space of parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.analysis.diagnosis.value import Finding
+from bayesgmm.analysis.rows import component_names
+from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.schema import FEATURE
+
+_FEWEST = 3  # divergences, to speak of a place
+_CLEAR = 5.0
+"""Standard errors by which divergent draws must differ to name a place.
+
+Of a hundred parameters one differs by as much, with no reason, once in 20 000 fits."""
+
+_NEAR = 0.5  # and standard deviations: less would be no place
+
+
+def count_divergences(tree: xr.DataTree) -> int:
+    """Return how many kept transitions diverged; 0 for engines that know no divergences."""
+    statistics = tree["sample_stats"]
+    return int(statistics["diverging"].sum()) if "diverging" in statistics else 0
+
+
+def findings_about_divergences(tree: xr.DataTree) -> list[Finding]:
+    """Say how many transitions diverged and, if it stands out, where."""
+    count = count_divergences(tree)
+    if not count:
+        return []
+    return [Finding(
+        f"{count} transition{'s' if count > 1 else ''} diverged{_where(tree, count)}: parts of "
+        "the posterior may be missing.",
+        "Raise target_accept to 0.95, or keep scales further from zero by their prior.",
+        kind="divergences",
+    )]  # fmt: skip
+
+
+def _where(tree: xr.DataTree, count: int) -> str:
+    """Name the weight or scale in which divergent draws differ most from all others."""
+    diverging = tree["sample_stats"]["diverging"].values
+    if not _FEWEST <= count < diverging.size - 1:
+        return ""
+    values, names = _places(tree)
+    divergent, others = values[diverging], values[~diverging]
+    with np.errstate(all="ignore"):  # a weight of one never varies
+        shifts = (divergent.mean(axis=0) - others.mean(axis=0)) / others.std(axis=0)
+    shifts = np.nan_to_num(shifts, nan=0.0, posinf=0.0, neginf=0.0)
+    place = int(np.abs(shifts).argmax())
+    clear = _CLEAR / np.sqrt(count)
+    if abs(shifts[place]) < max(clear, _NEAR):
+        return ", at no place that stands out"
+    size = "small" if shifts[place] < 0 else "large"
+    return (
+        f" near {size} {names[place]} ({abs(shifts[place]):.1f} standard deviations "
+        f"{'below' if shifts[place] < 0 else 'above'} the other draws)"
+    )
+
+
+def _places(tree: xr.DataTree) -> tuple[np.ndarray, list[str]]:
+    """Return log weights and log scales, axes chain, draw, place; and their names."""
+    draws = read_parameters(tree["posterior"])
+    components = component_names(tree)
+    features = tree["posterior"][FEATURE].values
+    names = [f"weight of component {component}" for component in components]
+    names += [f"scale of component {component}, {name}" for component in components
+              for name in features]  # fmt: skip
+    scales = draws.scales.reshape(*draws.batch_shape, -1)
+    with np.errstate(divide="ignore"):
+        return np.log(np.concatenate([draws.weights, scales], axis=-1)), names

@@ -1,0 +1,56 @@
+"""A diagnosis as a piece of a page, for notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesgmm.analysis.diagnosis.value import Finding
+
+_HEADINGS = ("worst entry of", "R-hat", "bulk ESS", "tail ESS")
+# Translucent, so that they suit dark pages as well as light ones.
+_GOOD, _NEUTRAL, _BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
+
+
+def as_html(passed: bool, verdict: str, findings: tuple[Finding, ...], figures: xr.Dataset) -> str:
+    """Return the verdict, what was found, and the table of figures as HTML."""
+    listed = "".join(_item(finding) for finding in findings)
+    found = f'<ul style="margin:0.4em 0 0.6em;padding-left:1.4em">{listed}</ul>' if listed else ""
+    colour = _GOOD if passed else _BAD
+    return (
+        f'<div style="border-left:4px solid {colour};padding-left:0.8em;max-width:50em">'
+        f'<p style="margin:0 0 0.5em"><strong>{escape(verdict)}</strong></p>'
+        f"{found}{_table(figures)}</div>"
+    )
+
+
+def _item(finding: Finding) -> str:
+    colour = _BAD if finding.serious else _NEUTRAL
+    kind = f'<span style="color:{colour}">{escape(finding.kind)}.</span> ' if finding.kind else ""
+    return (
+        f'<li style="margin:0.3em 0">{kind}{escape(finding.problem)} '
+        f"<em>{escape(finding.remedy)}</em></li>"
+    )
+
+
+def _table(figures: xr.Dataset) -> str:
+    head = "".join(_cell(text, tag="th", left=not place) for place, text in enumerate(_HEADINGS))
+    lines = []
+    for name in figures["variable"].values:
+        entry = figures.sel(variable=name)
+        rhat, bulk, tail = (float(entry[key]) for key in ("rhat", "ess_bulk", "ess_tail"))
+        shown = "-" if np.isnan(rhat) else f"{rhat:.3f}"
+        cells = [_cell(str(name), left=True), _cell(shown)]
+        lines.append("".join([*cells, _cell(f"{bulk:.0f}"), _cell(f"{tail:.0f}")]))
+    rows = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<table style="margin:0"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _cell(text: str, *, tag: str = "td", left: bool = False) -> str:
+    side = "left" if left else "right"
+    return f'<{tag} style="text-align:{side};padding:0.15em 0.8em">{escape(text)}</{tag}>'

@@ -1,0 +1,163 @@
+"""What is judged: quantities that no permutation can change, then relabelled parameters.
+
+Responsibilities have axes chain, draw, row, component.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+from scipy.special import xlogy
+
+from bayesgmm.analysis.diagnosis.convergence import Quantity
+from bayesgmm.analysis.rows import asked_rows, on_standard_scale
+from bayesgmm.analysis.thinning import thinned
+from bayesgmm.data.standardize import Scaling
+from bayesgmm.numerics.statistics import component_log_densities, each_mixture, responsibilities
+from bayesgmm.numerics.threads import one_thread_for_small_algebra
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.schema import DATA, record
+
+_MOST_ROWS = 120  # to tell how rows are put together; any rows would do
+_MOST_DRAWS = 4000
+_MOST_NUMBERS = 10_000_000  # in the responsibilities of these rows under these draws, 80 MB
+_DRAWS_AVERAGED = 500  # of each chain, in the mean of how rows are put together
+_REFERENCE_ROWS = 5
+_OCCUPIED = 0.5
+"""A component counts as occupied if this many of the rows looked at are expected in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """How some rows, spread evenly over the table, are allocated under some draws.
+
+    Attributes
+    ----------
+    log_densities : array, shape (chain, draw, row)
+        On the standard scale.
+    responsibilities : array, shape (chain, draw, row, component)
+    at_mode : array, shape (row, component)
+        Responsibilities at the point estimate.
+    """
+
+    log_densities: Float[np.ndarray, "chain draw row"]
+    responsibilities: Float[np.ndarray, "chain draw row component"]
+    at_mode: Float[np.ndarray, "row component"]
+
+    @classmethod
+    def of(cls, tree: xr.DataTree) -> Allocation:
+        """Allocate at most 120 rows under at most 4000 draws."""
+        data, _, _ = on_standard_scale(tree, asked_rows(tree, None))
+        X = data.values[:: -(-data.n_rows // _MOST_ROWS)]
+        scaling = Scaling.from_plain(record(tree)["scaling"])
+        posterior = tree["posterior"]
+        n_components = posterior.sizes["component"]
+        n_draws = min(_MOST_DRAWS, max(1, _MOST_NUMBERS // (X.shape[0] * n_components)))
+        draws = scaling.standardize_parameters(read_parameters(thinned(posterior, n_draws)))
+        table = np.empty((*draws.batch_shape, X.shape[0], n_components))
+        for index, mixture in each_mixture(draws):
+            table[index] = component_log_densities(X, mixture)
+        highest = table.max(axis=-1, keepdims=True)
+        shares = np.exp(np.subtract(table, highest, out=table), out=table)
+        totals = shares.sum(axis=-1, keepdims=True)
+        shares /= totals
+        mode = scaling.standardize_parameters(read_parameters(tree["point_estimate"]))
+        return cls((highest + np.log(totals))[..., 0], shares, responsibilities(X, mode))
+
+    @property
+    def entropy(self) -> Float[np.ndarray, "chain draw"]:
+        """Mean entropy of the allocation of a row, in natural logarithms."""
+        shares = self.responsibilities
+        return -xlogy(shares, shares).sum(axis=-1).mean(axis=-1)
+
+    @property
+    def occupied(self) -> Float[np.ndarray, "chain draw"]:
+        """Number of components in which rows are expected."""
+        counts = self.responsibilities.sum(axis=-2)
+        return (counts >= _OCCUPIED).sum(axis=-1).astype(float)
+
+    @property
+    def distance_to_mode(self) -> Float[np.ndarray, "chain draw"]:
+        """How differently rows are put together than at the point estimate.
+
+        Root mean square, over pairs of rows, of the difference in the probability that both
+        come from one component. With the responsibilities R of n rows that probability is RR',
+        and |RR' - PP'|^2 = |R'R|^2 - 2 |R'P|^2 + |P'P|^2 never needs a matrix of n by n.
+        """
+        shares, at_mode = self.responsibilities, self.at_mode
+        transposed = np.swapaxes(shares, -1, -2)
+        squares = _square(transposed @ shares) - 2 * _square(transposed @ at_mode)
+        squares += _square(at_mode.T @ at_mode)
+        return np.sqrt(np.maximum(squares, 0.0)) / at_mode.shape[0]
+
+    @cached_property
+    def co_clustering(self) -> Float[np.ndarray, "chain half row row"]:
+        """Probability that two rows come from one component, for both halves of each chain."""
+        n_draws = self.responsibilities.shape[1]
+        step = -(-n_draws // _DRAWS_AVERAGED)
+        halves = (slice(0, max(1, n_draws // 2), step), slice(n_draws // 2, None, step))
+        with one_thread_for_small_algebra():
+            return np.array(
+                [[_together(chain[half]) for half in halves] for chain in self.responsibilities]
+            )
+
+    def reference(self) -> Float[np.ndarray, "chain draw reference"]:
+        """Log predictive density at a few of the rows."""
+        n_rows = self.log_densities.shape[-1]
+        chosen = np.linspace(0, n_rows - 1, min(n_rows, _REFERENCE_ROWS)).round().astype(int)
+        return self.log_densities[..., chosen]
+
+
+def label_free_quantities(tree: xr.DataTree, allocation: Allocation) -> list[Quantity]:
+    """Return what no permutation of the components can change."""
+    draws = read_parameters(tree["posterior"])
+    found: dict[str, np.ndarray] = {}
+    if "log_likelihood" in tree.children:
+        found["log-likelihood"] = tree["log_likelihood"][DATA].values.sum(axis=-1)
+    if "lp" in tree["sample_stats"]:
+        found["log posterior"] = tree["sample_stats"]["lp"].values
+    found["predictive density"] = allocation.reference()
+    found["total covariance"] = _total_covariance(draws)
+    if draws.n_components > 1:
+        found["sorted weights"] = np.sort(draws.weights, axis=-1)
+        found["entropy"] = allocation.entropy
+        found["co-clustering"] = allocation.distance_to_mode
+        if np.ptp(allocation.occupied) > 0:  # a constant has nothing to disagree about
+            found["occupied"] = allocation.occupied
+    return [Quantity(name, values, label_free=True) for name, values in found.items()]
+
+
+def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
+    """Return the parameters, each entry of which has one variable of its own."""
+    draws = read_parameters(tree["posterior"])
+    found = {"weights": draws.weights, "means": draws.means, "scales": draws.scales}
+    if draws.n_components == 1:  # its weight is 1 in every draw
+        del found["weights"]
+    if draws.correlations is not None:
+        rows, columns = np.tril_indices(draws.n_features, -1)
+        found["correlations"] = draws.correlations[..., rows, columns]
+    return [Quantity(name, values, label_free=False) for name, values in found.items()]
+
+
+def _total_covariance(draws: MixtureParameters) -> Float[np.ndarray, "chain draw pair"]:
+    """Return the covariances of the whole mixture: within components, and of their means."""
+    centre = np.einsum("...k,...ki->...i", draws.weights, draws.means)
+    away = draws.means - centre[..., None, :]
+    within = draws.covariances + away[..., :, None] * away[..., None, :]
+    total = np.einsum("...k,...kij->...ij", draws.weights, within)
+    rows, columns = np.tril_indices(draws.n_features)
+    return total[..., rows, columns]
+
+
+def _square(matrices: np.ndarray) -> np.ndarray:
+    return np.sum(matrices**2, axis=(-2, -1))
+
+
+def _together(shares: Float[np.ndarray, "draw row component"]) -> Float[np.ndarray, "row row"]:
+    side_by_side = np.moveaxis(shares, 1, 0).reshape(shares.shape[1], -1)
+    return side_by_side @ side_by_side.T / shares.shape[0]

@@ -1,0 +1,84 @@
+"""A verdict on a posterior as a value: what was found, how bad it is, what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.analysis.diagnosis.page import as_html
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found, and what to do about it.
+
+    Attributes
+    ----------
+    problem : str
+        What was found, in words and figures.
+    remedy : str
+        What to do about it.
+    kind : str
+        Its short name: ``"labels switched"``, ``"overlap"``, ``"different modes"``,
+        ``"unvisited mode"``, ``"better mode"``, ``"empty component"``, ``"few rows"``,
+        ``"collapsed component"``, ``"divergences"``, ``"chains disagree"``, ``"few draws"``,
+        ``"one chain"``, ``"interrupted"``, ``"approximation"`` or ``"peak"``.
+    serious : bool
+        Whether the draws cannot be used as they are; ``False`` where it is only good to know.
+    """
+
+    problem: str
+    remedy: str
+    kind: str = ""
+    serious: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.remedy}"
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """The verdict on a posterior.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether the draws can be used as they are.
+    verdict : str
+        One line in words.
+    findings : tuple of Finding
+        What was found, each with its remedy; those that are not serious do not stop the draws
+        from passing.
+    figures : xarray.Dataset
+        ``rhat``, ``ess_bulk`` and ``ess_tail`` of the worst entry of each variable, dim
+        ``variable``, and whether relabelling can change it (``label_free``); ``expected_rows``
+        of each component; ``confusion`` of each pair of components; ``chain_distance``, how
+        differently two chains put rows together. Attribute ``divergences``.
+    """
+
+    passed: bool
+    verdict: str
+    findings: tuple[Finding, ...]
+    figures: xr.Dataset
+
+    def __str__(self) -> str:
+        lines = [self.verdict, *(f"  - {finding}" for finding in self.findings), "", self._table()]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return as_html(self.passed, self.verdict, self.findings, self.figures)
+
+    def _table(self) -> str:
+        names = [str(name) for name in self.figures["variable"].values]
+        width = max(16, *(len(name) + 2 for name in names))
+        rows = [f"{'worst entry of':<{width}}{'R-hat':>8}{'bulk ESS':>10}{'tail ESS':>10}"]
+        for name in names:
+            entry = self.figures.sel(variable=name)
+            rhat, bulk, tail = (float(entry[key]) for key in ("rhat", "ess_bulk", "ess_tail"))
+            shown = "-" if np.isnan(rhat) else f"{rhat:.3f}"
+            rows.append(f"{name:<{width}}{shown:>8}{bulk:>10.0f}{tail:>10.0f}")
+        return "\n".join(rows)
