@@ -39,6 +39,7 @@ _HOMES = {
     "analysis.generate": ("generate",),
     "analysis.predictive": ("posterior_predictive",),
     "analysis.prior": ("prior_predictive",),
+    "analysis.labelling": ("labelling_report", "LabellingReport"),
     "analysis.summarize": ("summarize",),
     "analysis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),

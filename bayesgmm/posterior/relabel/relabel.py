@@ -73,15 +73,7 @@ def relabel(
     """
     validate(tree)
     method = ECR() if method is None else method
-    if isinstance(method, type) or not isinstance(method, Relabelling):
-        raise SpecificationError(
-            f"method must be a way of relabelling such as ECR(), not {method!r}."
-        )
-    if not MixtureSpec.from_json(json.dumps(record(tree)["spec"])).weights.exchangeable:
-        raise SpecificationError(
-            "The prior of the weights tells the components apart, so their labels mean something "
-            "already; relabelling would change the posterior. Use one concentration for all."
-        )
+    expect_relabelling(tree, method)
     expect_order(order_by, tuple(tree["observed_data"][DATA][FEATURE].values))
     return relabelled(in_raw_order(tree), method, order_by)
 
@@ -91,3 +83,16 @@ def relabelled(raw: xr.DataTree, method: Relabelling, order_by: Direction) -> xr
     tree = apply_permutations(raw, method.permutations(raw))
     key = method.by if isinstance(method, OrderBy) else order_by
     return reorder(tree, order_of(tree["posterior"].to_dataset(), key))
+
+
+def expect_relabelling(tree: xr.DataTree, method: Relabelling) -> None:
+    """Raise unless this is a way of relabelling, and the tree can be relabelled."""
+    if isinstance(method, type) or not isinstance(method, Relabelling):
+        raise SpecificationError(
+            f"method must be a way of relabelling such as ECR(), not {method!r}."
+        )
+    if not MixtureSpec.from_json(json.dumps(record(tree)["spec"])).weights.exchangeable:
+        raise SpecificationError(
+            "The prior of the weights tells the components apart, so their labels mean something "
+            "already; relabelling would change the posterior. Use one concentration for all."
+        )
