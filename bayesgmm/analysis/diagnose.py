@@ -46,8 +46,9 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     whether the draws are more likely than the mode they started from. Chains of
     ``NUTS(start="multi")`` start at different modes.
 
-    At most 120 rows and 4000 draws are looked at for what needs a pass over rows. The verdict
-    is computed anew in every call; the one that ``fit`` stored is in ``tree["diagnosis"]``.
+    At most 120 rows and 4000 draws are looked at for what needs a pass over rows, and of a
+    variable with more than 128 entries those 128 in which chains differ most. The verdict is
+    computed anew in every call; the one that ``fit`` stored is in ``tree["diagnosis"]``.
 
     Parameters
     ----------

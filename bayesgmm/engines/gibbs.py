@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import xarray as xr
@@ -15,11 +16,12 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.chains import ChainDraws
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.sampling import sample
+from bayesgmm.engines.starts import StartChoice
 from bayesgmm.engines.sweeps import Sweeper, Swept
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.blocks import available_cores
-from bayesgmm.options import expect_whole
+from bayesgmm.options import expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed
@@ -52,11 +54,13 @@ class Gibbs:
     cores : int, optional
         Chains that run at once; by default as many as the process may use. Where there are fewer
         chains than cores, they share the rows of long tables. The draws do not depend on it.
+    start : {"mode", "multi"}, default "mode"
+        Where chains start, as for :class:`NUTS`.
 
     Raises
     ------
     SpecificationError
-        If an option is not a positive whole number.
+        If an option is out of its range.
 
     References
     ----------
@@ -75,12 +79,14 @@ class Gibbs:
     chains: int = 4
     thin: int = 1
     cores: int | None = None
+    start: StartChoice = "mode"
 
     def __post_init__(self) -> None:
         for name in ("draws", "tune", "chains", "thin"):
             expect_whole(self, name)
         if self.cores is not None:
             expect_whole(self, "cores")
+        expect_member(self, "start", get_args(StartChoice))
 
     @property
     def cores_per_chain(self) -> int:
@@ -104,7 +110,10 @@ class Gibbs:
         return sample(self, self._prepare, spec, data, start=start, seed=seed, progress=progress)
 
     def _prepare(
-        self, target: Target, normal: NormalApproximation, positions: Float[np.ndarray, "chain p"]
+        self,
+        target: Target,
+        normals: list[NormalApproximation],
+        positions: Float[np.ndarray, "chain p"],
     ) -> _GibbsSampler:
         return _GibbsSampler(self, target, positions)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.chains import ChainDraws, Handle
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.sampling import sample
+from bayesgmm.engines.starts import StartChoice
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_between, expect_member, expect_whole
@@ -40,7 +42,7 @@ class NUTS:
     """Draws from the posterior by the No-U-Turn sampler (Hoffman & Gelman, 2014).
 
     The normal approximation at the posterior mode, that of :class:`Laplace`, prepares the run.
-    Chains start from draws of it, so that all of them speak of the same labelling. And they run
+    Chains start from draws of it, so that all of them speak of the same labelling, and they run
     in coordinates in which it is a standard normal distribution: the posterior is the same, but
     its correlations, which a diagonal mass matrix cannot follow, are gone as far as they are
     those at the mode.
@@ -63,6 +65,13 @@ class NUTS:
     cores : int, optional
         Chains that run at once; by default as many as the process may use. The draws do not
         depend on it.
+    start : {"mode", "multi"}, default "mode"
+        ``"mode"`` starts all chains at the best mode that EM found. ``"multi"`` starts them at
+        the different modes that EM found, in turn, each prepared by the normal approximation at
+        its own mode. Modes with less than a thousandth of the mass of the heaviest one, by that
+        approximation, are left out. So a posterior that has several modes is seen to have them:
+        :func:`bayesgmm.diagnose` says which chains sit where. The record of the tree holds
+        ``chain_optima``, the mode that each chain started at, 0 being the best.
 
     Raises
     ------
@@ -87,6 +96,7 @@ class NUTS:
     target_accept: float = 0.8
     backend: Backend = "fused"
     cores: int | None = None
+    start: StartChoice = "mode"
 
     def __post_init__(self) -> None:
         for name in ("draws", "tune", "chains"):
@@ -95,6 +105,7 @@ class NUTS:
             expect_whole(self, "cores")
         expect_between(self, "target_accept", 0.0, 1.0)
         expect_member(self, "backend", get_args(Backend))
+        expect_member(self, "start", get_args(StartChoice))
 
     def run(
         self,
@@ -112,11 +123,14 @@ class NUTS:
         return sample(self, self._prepare, spec, data, start=start, seed=seed, progress=progress)
 
     def _prepare(
-        self, target: Target, normal: NormalApproximation, positions: Float[np.ndarray, "chain p"]
+        self,
+        target: Target,
+        normals: list[NormalApproximation],
+        positions: Float[np.ndarray, "chain p"],
     ) -> _FusedSampler | _PyMCSampler:
         if self.backend == "pymc":
             return _PyMCSampler.compile(self, target, positions)
-        return _FusedSampler.prepare(self, target, normal, positions)
+        return _FusedSampler.prepare(self, target, normals, positions)
 
 
 def _launch(settings: NUTS, model: Any, seed: np.random.SeedSequence, report: Callable) -> Handle:
@@ -141,30 +155,36 @@ def _launch(settings: NUTS, model: Any, seed: np.random.SeedSequence, report: Ca
 class _FusedSampler:
     """nutpie on the compiled log posterior, in coordinates in which it is nearly standard normal.
 
-    Draws are positions, unpacked all at once.
+    Draws are positions, unpacked all at once. The coordinates of chains that start at different
+    modes differ by a linear map, whose Jacobian is constant: all have the same target.
     """
 
     settings: NUTS
     target: Target
-    normal: NormalApproximation
+    normals: list[NormalApproximation]
     noise: Float[np.ndarray, "chain p"]
-    block: Float[np.ndarray, " size"] | None
+    blocks: list[Float[np.ndarray, " size"]] | None
 
     @classmethod
     def prepare(
         cls,
         settings: NUTS,
         target: Target,
-        normal: NormalApproximation,
+        normals: list[NormalApproximation],
         positions: Float[np.ndarray, "chain p"],
     ) -> _FusedSampler:
         from bayesgmm.engines import native
 
-        block = native.native_block(target, normal) if native.is_available() else None
-        return cls(settings, target, normal, normal.noise(positions), block)
+        pairs = zip(normals, positions, strict=True)
+        noise = np.array([normal.noise(position) for normal, position in pairs])
+        if not native.is_available():
+            return cls(settings, target, normals, noise, None)
+        distinct = {id(normal): normal for normal in normals}  # chains at one mode share a block
+        blocks = {key: native.native_block(target, normal) for key, normal in distinct.items()}
+        return cls(settings, target, normals, noise, [blocks[id(normal)] for normal in normals])
 
     def launch(self, chain: int, seed: np.random.SeedSequence, report: Callable) -> Handle:
-        model = self._python_model(chain) if self.block is None else self._native_model(chain)
+        model = self._python_model(chain) if self.blocks is None else self._native_model(chain)
         return _launch(self.settings, model, seed, report)
 
     def _native_model(self, chain: int) -> Any:
@@ -172,7 +192,7 @@ class _FusedSampler:
 
         return NativeModel(
             dims={},
-            block=self.block,
+            block=self.blocks[chain],
             start=self.noise[chain],
             correlated=self.target.layout.correlated,
         )
@@ -180,21 +200,23 @@ class _FusedSampler:
     def _python_model(self, chain: int) -> Any:
         from nutpie.compiled_pyfunc import from_pyfunc
 
-        size = self.target.layout.size
+        size, normal = self.target.layout.size, self.normals[chain]
         return from_pyfunc(
             ndim=size,
-            make_logp_fn=lambda: self.density,
-            make_expand_fn=lambda *_: lambda noise: {"position": self.normal.positions(noise)},
+            make_logp_fn=lambda: partial(self.density, normal),
+            make_expand_fn=lambda *_: lambda noise: {"position": normal.positions(noise)},
             expanded_dtypes=[np.dtype("float64")],
             expanded_shapes=[(size,)],
             expanded_names=["position"],
             make_initial_point_fn=lambda _: self.noise[chain],
         )
 
-    def density(self, noise: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
+    def density(
+        self, normal: NormalApproximation, noise: Float[np.ndarray, " p"]
+    ) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density at the position of some noise, with its gradient in the noise."""
-        value, gradient = self.target(self.normal.positions(noise))
-        return value, self.normal.root.T @ gradient
+        value, gradient = self.target(normal.positions(noise))
+        return value, normal.root.T @ gradient
 
     def read(self, trace: xr.DataTree) -> ChainDraws:
         return _read_trace(trace, ("position",))

@@ -14,7 +14,7 @@ from bayesgmm.engines.chains import ChainDraws, Handle, run_chains
 from bayesgmm.engines.draws import draws_tree
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.progress import ChainProgress
-from bayesgmm.engines.starts import dispersed, preparatory_peak
+from bayesgmm.engines.starts import StartChoice, dispersed, preparatory_peaks
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
@@ -29,6 +29,7 @@ class Settings(Protocol):
     tune: int
     chains: int
     cores: int | None
+    start: StartChoice
 
 
 class Sampler(Protocol):
@@ -44,8 +45,8 @@ class Sampler(Protocol):
         """Turn gathered draws, by name, into parameters with axes chain, draw."""
 
 
-Prepare = Callable[[Target, NormalApproximation, Float[np.ndarray, "chain p"]], Sampler]
-"""Makes a sampler from a target, a rough idea of it, and where each chain starts."""
+Prepare = Callable[[Target, list[NormalApproximation], Float[np.ndarray, "chain p"]], Sampler]
+"""Makes a sampler from a target, a rough idea of it for each chain, and where each chain starts."""
 
 
 def sample(
@@ -64,9 +65,13 @@ def sample(
     """
     target = Target(spec, data)
     start_seed, chain_seed = spawn(seed, 2)
-    peak = preparatory_peak(target, start.parameters)
-    positions = dispersed(target, peak, spawn(start_seed, settings.chains))
-    sampler = prepare(target, peak.normal, positions)
+    peaks = preparatory_peaks(target, start, settings.start, settings.chains)
+    optima = [chain % len(peaks) for chain in range(settings.chains)]
+    positions = np.concatenate([
+        dispersed(target, peaks[optimum], [child])
+        for optimum, child in zip(optima, spawn(start_seed, settings.chains), strict=True)
+    ])  # fmt: skip
+    sampler = prepare(target, [peaks[optimum].normal for optimum in optima], positions)
     seeds = spawn(chain_seed, settings.chains)
     run = run_chains(
         lambda chain, report: sampler.launch(chain, seeds[chain], report),
@@ -84,4 +89,5 @@ def sample(
         sample_stats=run.sample_stats(),
         engine=repr(settings),
         partial=run.partial,
+        chain_optima=[optima[chain] for chain in run.kept],
     )

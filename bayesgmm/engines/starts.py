@@ -1,13 +1,23 @@
-"""Where chains start: around the mode, each from a point of its own, all in one labelling."""
+"""Where chains start: around one mode or several, each from a point of its own."""
 
 from __future__ import annotations
+
+import math
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.engines.normal import Peak, find_peak
 from bayesgmm.engines.target import Target
+from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
+
+StartChoice = Literal["mode", "multi"]
+"""All chains at the best mode, or at several modes in turn."""
+
+_LEAST_MASS = 1e-3
+"""A mode with less than this part of the mass of the heaviest one is no place to start at."""
 
 _LEAST_CURVATURE = 0.04
 """The widest that a direction is taken to be before sampling: five rough deviations."""
@@ -24,6 +34,23 @@ def preparatory_peak(target: Target, centre: MixtureParameters) -> Peak:
         target.layout.rough_deviations(centre, target.data.n_rows),
         least_curvature=_LEAST_CURVATURE,
     )
+
+
+def preparatory_peaks(
+    target: Target, start: PointEstimate, choice: StartChoice, n_chains: int
+) -> list[Peak]:
+    """Return the peaks that chains start at, in turn: the best one, or several.
+
+    Of the optima that EM found, best first and no more than there are chains, those count that
+    by Laplace's approximation hold a thousandth or more of the mass of the heaviest. Heights
+    alone would not tell: a mode may be lower and wider.
+    """
+    centres = [start.parameters]
+    if choice == "multi":
+        centres += start.rivals[: n_chains - 1]
+    peaks = [preparatory_peak(target, centre) for centre in centres]
+    least = max(peak.log_integral for peak in peaks) + math.log(_LEAST_MASS)
+    return [peak for peak in peaks if peak.log_integral >= least]
 
 
 def dispersed(

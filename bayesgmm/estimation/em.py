@@ -22,6 +22,7 @@ Goal = Literal["posterior", "likelihood"]
 StartMethod = Literal["mixed", "k-means++", "random"]
 Acceleration = Literal["quasi-newton", "none"]
 
+_MOST_RIVALS = 7  # with the best, one each for eight chains
 _FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them
 
 
@@ -109,8 +110,8 @@ class EM:
                 results = self._on_all_rows(data.values, results, objective)
         results.sort(key=lambda result: -result.starts.objectives[0])
         starts = _compared(results)
-        rival = None if starts.rival is None else results[starts.rival].parameters
-        return _in_canonical_order(replace(results[0], starts=starts, rival=rival), spec)
+        best = replace(results[0], starts=starts, rivals=_rivals(results))
+        return _in_canonical_order(best, spec)
 
     def _from_start(
         self, number: int, rows: np.ndarray, objective: Objective, rng: np.random.Generator
@@ -165,6 +166,22 @@ def _compared(results: list[PointEstimate]) -> Starts:
         for result, objective in zip(results, objectives, strict=True)
     ]
     return Starts(objectives, np.array(distances))
+
+
+def _rivals(results: list[PointEstimate]) -> tuple[MixtureParameters, ...]:
+    """Return the optima other than the best, each once, best first."""
+    optima = results[:1]
+    for result in results[1:]:
+        if not np.isfinite(result.starts.objectives[0]) or len(optima) > _MOST_RIVALS:
+            break
+        if not any(_is_same(optimum, result) for optimum in optima):
+            optima.append(result)
+    return tuple(optimum.parameters for optimum in optima[1:])
+
+
+def _is_same(one: PointEstimate, other: PointEstimate) -> bool:
+    gap = abs(one.starts.objectives[0] - other.starts.objectives[0])
+    return gap <= Starts.tolerance and distance(one.parameters, other.parameters) < Starts.reach
 
 
 def _in_canonical_order(estimate: PointEstimate, spec: MixtureSpec) -> PointEstimate:

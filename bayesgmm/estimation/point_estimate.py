@@ -118,8 +118,8 @@ class PointEstimate:
         How EM ended, with the remedy in ``status.text``.
     starts : Starts
         The objectives that the other starts reached.
-    rival : MixtureParameters or None
-        The best of the other optima that they reached, if any.
+    rivals : tuple of MixtureParameters
+        The other optima that they reached, up to seven, best first.
     n_passes : int
         Passes over all rows from the winning start.
     """
@@ -130,7 +130,7 @@ class PointEstimate:
     trace: Float[np.ndarray, " n"]
     status: Status
     starts: Starts
-    rival: MixtureParameters | None = None
+    rivals: tuple[MixtureParameters, ...] = ()
     n_passes: int = 0
 
     @property
@@ -147,6 +147,11 @@ class PointEstimate:
     def covariances(self) -> Float[np.ndarray, "k d d"]:
         """Covariance matrices."""
         return self.parameters.covariances
+
+    @property
+    def rival(self) -> MixtureParameters | None:
+        """The best of the other optima, if any."""
+        return self.rivals[0] if self.rivals else None
 
     @property
     def converged(self) -> bool:
@@ -173,7 +178,7 @@ class PointEstimate:
         return replace(
             self,
             parameters=move(self.parameters),
-            rival=None if self.rival is None else move(self.rival),
+            rivals=tuple(move(rival) for rival in self.rivals),
             log_likelihood=self.log_likelihood + density,
             objective=self.objective + objective,
             trace=self.trace + objective,

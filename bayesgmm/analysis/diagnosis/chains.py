@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.diagnosis.convergence import (
@@ -12,6 +11,7 @@ from bayesgmm.analysis.diagnosis.convergence import (
     named,
     smallest_ess,
 )
+from bayesgmm.analysis.diagnosis.page import rhat_in_words
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.schema import CHAIN, record
 
@@ -32,17 +32,18 @@ def findings_about_agreement(figures: xr.Dataset) -> list[Finding]:
     findings, bad = [], disagreeing(figures)
     if bad.sizes["variable"]:
         findings.append(Finding(
-            f"The chains disagree: R-hat of {named(bad)} is up to {float(bad['rhat'].max()):.3f}, "
-            f"above {RHAT_LIMIT}.",
+            f"The chains disagree: R-hat of {named(bad)} is up to "
+            f"{rhat_in_words(float(bad['rhat'].max()))}, above {RHAT_LIMIT}.",
             "Sample longer (draws and tune); if that does not help, chains move between modes too "
             "rarely: use fewer components or stronger priors.",
             kind="chains disagree",
         ))  # fmt: skip
     smallest = smallest_ess(figures)
-    few = figures.isel(variable=np.flatnonzero(smallest.values < ESS_LIMIT))
+    is_few = (smallest.values < ESS_LIMIT) & ~(figures["rhat"].values > RHAT_LIMIT)
+    few = figures.isel(variable=is_few)
     if few.sizes["variable"]:
         findings.append(Finding(
-            f"Too few effective draws: {float(smallest.min()):.0f} for {named(few)}, "
+            f"Too few effective draws: {float(smallest[is_few].min()):.0f} for {named(few)}, "
             f"below {ESS_LIMIT}.",
             "Raise draws.",
             kind="few draws",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +22,15 @@ from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import FEATURE, record
+from bayesgmm.schema import FEATURE, ROW, record
 
 _DRAWS, _ROWS = 40, 1_000
 _NARROW = 0.5
 """Rows that spread less than this part of a standard deviation had no say in it."""
 
+_EMPTY = 0.5  # expected rows: none is nearer than one
 _NAMED_ROWS = 8  # more would be no help to a reader
+_REMEDY = "Use fewer components, or leave it out of what you report."
 _BELONGS = 0.5  # probability from which a row is named with a component
 
 
@@ -76,47 +79,66 @@ class Components:
 
 def findings_about_components(tree: xr.DataTree, components: Components) -> list[Finding]:
     """Name the components that the prior dominates, with their rows."""
-    names = component_names(tree)
-    shares = _mean_responsibilities(tree) if components.small.any() else None
     findings = []
-    for place in np.flatnonzero(components.small):
-        findings.append(_too_few(tree, names[place], place, components, shares))
-    for place in np.flatnonzero(components.collapsed.any(axis=1)):
-        findings.append(_collapsed(tree, names[place], components.collapsed[place]))
+    empty = components.expected_rows < _EMPTY
+    if empty.any():
+        findings.append(_empty(component_names(tree)[empty], components.expected_rows[empty]))
+    few = np.flatnonzero(components.small & ~empty)
+    if few.size:
+        findings.append(_too_few(tree, components, few))
+    if components.collapsed.any():
+        findings.append(_collapsed(tree, components))
     return findings
 
 
-def _too_few(
-    tree: xr.DataTree, name: object, place: int, components: Components, shares: np.ndarray
-) -> Finding:
-    rows = components.expected_rows[place]
-    remedy = "Use fewer components, or leave this one out of what you report."
-    if rows < 1:
-        return Finding(
-            f"Component {name} is empty: {rows:.1f} rows are expected in it, and its parameters "
-            "are those of the prior.",
-            remedy,
-            kind="empty component",
-        )
-    belonging = tree["observed_data"]["obs_id"].values[shares[:, place] > _BELONGS]
-    listed = ", ".join(str(row) for row in belonging[:_NAMED_ROWS])
-    which = f" (row{'s' if belonging.size > 1 else ''} {listed})" if listed else ""
+def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
+    one = names.size == 1
     return Finding(
-        f"Component {name} has {rows:.1f} expected rows{which}, fewer than the "
-        f"{components.fewest_rows} that its parameters need: the prior decides on them.",
-        remedy,
+        f"{_titled(names)} {'is' if one else 'are'} empty: {_listed(f'{n:.1f}' for n in rows)} "
+        f"rows are expected in {'it' if one else 'them'}, and {'its' if one else 'their'} "
+        "parameters are those of the prior.",
+        _REMEDY,
+        kind="empty component",
+    )
+
+
+def _too_few(tree: xr.DataTree, components: Components, places: np.ndarray) -> Finding:
+    names, shares = component_names(tree)[places], _mean_responsibilities(tree)
+    row_names = tree["observed_data"][ROW].values
+    counts = []
+    for place in places:
+        belonging = row_names[shares[:, place] > _BELONGS][:_NAMED_ROWS]
+        rows = f", row{'s' if belonging.size > 1 else ''} {_listed(belonging)}"
+        count = f"{components.expected_rows[place]:.1f} expected"
+        counts.append(count + (rows if belonging.size else ""))
+    return Finding(
+        f"{_titled(names)} {'has' if names.size == 1 else 'have'} too few rows "
+        f"({'; '.join(counts)}; needed: {components.fewest_rows}), and the prior decides on "
+        "the parameters.",
+        _REMEDY,
         kind="few rows",
     )
 
 
-def _collapsed(tree: xr.DataTree, name: object, narrow: np.ndarray) -> Finding:
-    features = ", ".join(str(one) for one in tree["posterior"][FEATURE].values[narrow])
+def _collapsed(tree: xr.DataTree, components: Components) -> Finding:
+    names, features = component_names(tree), tree["posterior"][FEATURE].values
+    places = np.flatnonzero(components.collapsed.any(axis=1))
+    where = (f"{_titled(names[[place]])} in {_listed(features[components.collapsed[place]])}"
+             for place in places)  # fmt: skip
     return Finding(
-        f"Component {name} has collapsed: its rows hardly differ in {features}, and its width "
-        "there is the least that the prior allows.",
+        f"{'; '.join(where)}: collapsed. The rows there spread less than half as far as the "
+        "component, whose width is the least that the prior allows.",
         "Look for values that repeat or were cut off; model them apart, or use fewer components.",
         kind="collapsed component",
     )
+
+
+def _titled(names: np.ndarray) -> str:
+    return f"Component{'s' if names.size > 1 else ''} {_listed(names)}"
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(str(name) for name in names)
 
 
 def _expected_rows(draws: MixtureParameters, spec: MixtureSpec, n_rows: int) -> np.ndarray:

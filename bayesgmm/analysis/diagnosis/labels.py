@@ -13,12 +13,16 @@ from scipy.special import expit
 from bayesgmm.analysis.diagnosis.convergence import RHAT_LIMIT, disagreeing, largest_rhat
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.rows import component_names
+from bayesgmm.analysis.thinning import thinned
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters
 from bayesgmm.posterior.relabel.permute import in_raw_order
 
 CONFUSION_LIMIT = 0.05
 """Share of draws in which two names may be the wrong way round."""
+
+_SUSPECT = 0.01  # the same where chains disagree in parameters, and in nothing else
+_MOST_DRAWS = 1000
 
 _PARAMETERS = ("weights", "means", "scales")
 
@@ -47,20 +51,17 @@ class Labels:
     @classmethod
     def of(cls, tree: xr.DataTree, small: Bool[np.ndarray, " k"]) -> Labels:
         """Look at names; components in ``small`` are not worth one, and left out."""
-        draws = read_parameters(tree["posterior"])
         pairs = tuple(combinations(np.flatnonzero(~small).tolist(), 2))
         switched = _switched(tree["relabelling"]["permutation"].values[..., ~small])
         before = _rhat_before(tree) if switched.any() else float("nan")
-        confusion = np.array([confusion_of(draws, *pair) for pair in pairs])
+        some = read_parameters(thinned(tree["posterior"], _MOST_DRAWS))
+        confusion = np.array([confusion_of(some, *pair) for pair in pairs])
         return cls(switched, pairs, confusion, before)
 
-    @property
-    def confused(self) -> list[tuple[int, int]]:
-        """The pairs whose names say nothing, worst first."""
+    def confused(self, limit: float) -> list[tuple[int, int]]:
+        """Return the pairs whose confusion is above a limit, worst first."""
         worst_first = np.argsort(-self.confusion)
-        return [
-            self.pairs[place] for place in worst_first if self.confusion[place] > CONFUSION_LIMIT
-        ]
+        return [self.pairs[place] for place in worst_first if self.confusion[place] > limit]
 
 
 def confusion_of(draws: MixtureParameters, one: int, other: int) -> float:
@@ -86,20 +87,23 @@ def confusion_of(draws: MixtureParameters, one: int, other: int) -> float:
 
 def findings_about_labels(tree: xr.DataTree, labels: Labels, figures: xr.Dataset) -> list[Finding]:
     """Say that labels switched and relabelling cured it, or which pairs it could not cure."""
-    label_free = figures.isel(variable=np.flatnonzero(figures["label_free"].values))
-    if labels.confused and not disagreeing(label_free).sizes["variable"]:
-        return [_overlap(tree, labels, figures)]
-    if labels.switched.any() and not disagreeing(figures).sizes["variable"]:
-        return [_cured(labels, figures)]
-    return []
+    label_free = figures["label_free"].values
+    if disagreeing(figures.isel(variable=label_free)).sizes["variable"]:
+        return []
+    agree = disagreeing(figures).sizes["variable"] == 0
+    pairs = labels.confused(CONFUSION_LIMIT if agree else _SUSPECT)
+    relabelled = float(figures["rhat"].values[~label_free].max())
+    if pairs:
+        return [_overlap(tree, labels, pairs, relabelled)]
+    return [_cured(labels, relabelled)] if agree and labels.switched.any() else []
 
 
-def _overlap(tree: xr.DataTree, labels: Labels, figures: xr.Dataset) -> Finding:
+def _overlap(
+    tree: xr.DataTree, labels: Labels, pairs: list[tuple[int, int]], rhat: float
+) -> Finding:
     names = component_names(tree)
-    listed = "; ".join(f"{names[one]} and {names[other]}" for one, other in labels.confused)
+    listed = "; ".join(f"{names[one]} and {names[other]}" for one, other in pairs)
     worst = float(labels.confusion.max())
-    relabelled = figures.isel(variable=np.flatnonzero(~figures["label_free"].values))
-    rhat = float(relabelled["rhat"].max())
     before = f" ({labels.rhat_before:.2f} before)" if np.isfinite(labels.rhat_before) else ""
     return Finding(
         f"Components overlap too much to name: {listed}. In {worst:.0%} of the draws their "
@@ -111,13 +115,11 @@ def _overlap(tree: xr.DataTree, labels: Labels, figures: xr.Dataset) -> Finding:
     )
 
 
-def _cured(labels: Labels, figures: xr.Dataset) -> Finding:
+def _cured(labels: Labels, rhat: float) -> Finding:
     count, chains = int(labels.switched.sum()), int(labels.switched.any(axis=1).sum())
-    relabelled = figures.isel(variable=np.flatnonzero(~figures["label_free"].values))
     before = ""
     if labels.rhat_before > RHAT_LIMIT:
-        after = float(relabelled["rhat"].max())
-        before = f": R-hat of the parameters was {labels.rhat_before:.3f} and is {after:.3f}"
+        before = f": R-hat of the parameters was {labels.rhat_before:.3f} and is {rhat:.3f}"
     return Finding(
         f"Labels switched in {count} of {labels.switched.size} draws, in {chains} of "
         f"{labels.switched.shape[0]} chains, and relabelling cured it{before}.",

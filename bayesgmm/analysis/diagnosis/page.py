@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from bayesgmm.analysis.diagnosis.value import Finding
 
+_LARGEST_RHAT = 100  # what is larger is written as larger than this
 _HEADINGS = ("worst entry of", "R-hat", "bulk ESS", "tail ESS")
 # Translucent, so that they suit dark pages as well as light ones.
 _GOOD, _NEUTRAL, _BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
@@ -29,6 +30,20 @@ def as_html(passed: bool, verdict: str, findings: tuple[Finding, ...], figures: 
     )
 
 
+def rhat_in_words(rhat: float) -> str:
+    """Write R-hat, which is huge where a chain never moved.
+
+    Examples
+    --------
+    >>> from bayesgmm.analysis.diagnosis.page import rhat_in_words
+    >>> rhat_in_words(1.0042), rhat_in_words(float("nan")), rhat_in_words(1e15)
+    ('1.004', '-', '> 100')
+    """
+    if np.isnan(rhat):
+        return "-"
+    return f"{rhat:.3f}" if rhat <= _LARGEST_RHAT else f"> {_LARGEST_RHAT}"
+
+
 def _item(finding: Finding) -> str:
     colour = _BAD if finding.serious else _NEUTRAL
     kind = f'<span style="color:{colour}">{escape(finding.kind)}.</span> ' if finding.kind else ""
@@ -44,8 +59,7 @@ def _table(figures: xr.Dataset) -> str:
     for name in figures["variable"].values:
         entry = figures.sel(variable=name)
         rhat, bulk, tail = (float(entry[key]) for key in ("rhat", "ess_bulk", "ess_tail"))
-        shown = "-" if np.isnan(rhat) else f"{rhat:.3f}"
-        cells = [_cell(str(name), left=True), _cell(shown)]
+        cells = [_cell(str(name), left=True), _cell(rhat_in_words(rhat))]
         lines.append("".join([*cells, _cell(f"{bulk:.0f}"), _cell(f"{tail:.0f}")]))
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<table style="margin:0"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'

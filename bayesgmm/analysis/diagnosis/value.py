@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.diagnosis.page import as_html
+from bayesgmm.analysis.diagnosis.page import as_html, rhat_in_words
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,5 @@ class Diagnosis:
         for name in names:
             entry = self.figures.sel(variable=name)
             rhat, bulk, tail = (float(entry[key]) for key in ("rhat", "ess_bulk", "ess_tail"))
-            shown = "-" if np.isnan(rhat) else f"{rhat:.3f}"
-            rows.append(f"{name:<{width}}{shown:>8}{bulk:>10.0f}{tail:>10.0f}")
+            rows.append(f"{name:<{width}}{rhat_in_words(rhat):>8}{bulk:>10.0f}{tail:>10.0f}")
         return "\n".join(rows)
