@@ -29,6 +29,7 @@ _HOMES = {
     "engines.gibbs": ("Gibbs",),
     "engines.laplace": ("Laplace",),
     "posterior.relabel.relabel": ("relabel",),
+    "posterior.relabel.permute": ("in_raw_order",),
     "posterior.relabel.ecr": ("ECR", "IterativeECR"),
     "posterior.relabel.stephens": ("Stephens",),
     "posterior.relabel.parameters": ("PRA", "PointProcess"),

@@ -14,6 +14,7 @@ right, one of the 213 numbers of an engine would be further away with probabilit
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
 import bayesgmm as bg
+from tests.labels import shuffled
 from tests.references.agreement import Moments, moments_of_draws, moments_of_summary, z_scores
 from tests.references.tables import records_of, rows_of
 
@@ -42,14 +44,30 @@ ENGINES = {
 @pytest.mark.parametrize("engine", ["nuts", pytest.param("gibbs", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("run", "data", "n_components"), RUNS)
 def test_posterior_moments_are_those_of_stan(run, data, n_components, engine):
-    stan = stan_moments(run)
-    tree = bg.fit(
-        rows_of(data),
-        stan_model(rows_of(data), n_components),
-        engine=ENGINES[engine],
-        random_seed=1,
-        progress=False,
+    expect_moments_of_stan(fit_of(run, data, n_components, engine), run)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [bg.IterativeECR(1), bg.IterativeECR(2), bg.Stephens(), bg.PRA(), bg.PointProcess()],
+    ids=repr,
+)
+@pytest.mark.parametrize(("run", "data", "n_components"), RUNS)
+def test_shuffled_and_relabelled_draws_keep_the_moments_of_stan(run, data, n_components, method):
+    tree = shuffled(fit_of(run, data, n_components, "nuts"), seed=1)
+    expect_moments_of_stan(bg.relabel(tree, method), run)
+
+
+@cache
+def fit_of(run: str, data: str, n_components: int, engine: str) -> xr.DataTree:
+    rows = rows_of(data)
+    return bg.fit(
+        rows, stan_model(rows, n_components), engine=ENGINES[engine], random_seed=1, progress=False
     )
+
+
+def expect_moments_of_stan(tree: xr.DataTree, run: str) -> None:
+    stan = stan_moments(run)
     ours = draws_by_stan_name(tree["posterior"].to_dataset(), stan)
     scores = {name: z_scores(moments_of_draws(ours[name]), stan[name]) for name in stan}
     far = {name: z.round(1) for name, z in scores.items() if np.abs(z).max() >= 4}

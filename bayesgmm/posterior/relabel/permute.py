@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.posterior.relabel.assignment import Assignments
 from bayesgmm.posterior.relabel.rows import RowsInDraws
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, validate
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,33 @@ def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.Data
 
 
 def in_raw_order(tree: xr.DataTree) -> xr.DataTree:
-    """Return the tree with every draw's components in the order in which the engine drew them."""
+    """Return the tree with every draw's components in the order in which the engine drew them.
+
+    To see what relabelling has done, or to try it by other means.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.relabel` returned; it is not changed.
+
+    Returns
+    -------
+    xarray.DataTree
+        Only what there is for every draw moves, the point estimate does not.
+
+    Raises
+    ------
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> raw = bg.in_raw_order(bg.example_fit())
+    >>> raw["relabelling"]["permutation"].values[0, 0]
+    array([0, 1, 2])
+    """
+    validate(tree)
     orders = tree["relabelling"]["permutation"].values
     back = Permutations(np.argsort(orders, axis=-1), np.ones(orders.shape[:-1]), "none")
     raw = apply_permutations(tree, back)

@@ -12,9 +12,8 @@ from scipy.special import rel_entr
 import bayesgmm as bg
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.posterior.parameters import read_parameters
-from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, in_raw_order
 from bayesgmm.posterior.relabel.rows import RowsInDraws
-from bayesgmm.schema import with_record
+from tests.labels import shuffled
 
 METHODS = [
     bg.ECR(), bg.IterativeECR(1), bg.IterativeECR(2), bg.Stephens(), bg.PRA(), bg.PointProcess(),
@@ -26,16 +25,6 @@ TRUE_PERMUTATIONS = METHODS[:-2]  # all of which have an objective over permutat
 @pytest.fixture(scope="module")
 def tree() -> xr.DataTree:
     return bg.example_fit().isel(draw=slice(0, 120))
-
-
-def shuffled(tree: xr.DataTree, seed: int) -> xr.DataTree:
-    """Permute every draw at random, as a sampler that visits all labellings would."""
-    raw = in_raw_order(tree)
-    rng, shape = np.random.default_rng(seed), tree["posterior"]["weights"].shape
-    orders = rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1)
-    switched = apply_permutations(raw, Permutations(orders, np.ones(shape[:-1]), "shuffled"))
-    switched["relabelling"]["permutation"][:] = np.arange(shape[-1])
-    return switched
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
@@ -61,7 +50,7 @@ def test_repeated_from_the_raw_order_nothing_changes(tree, method):
     again = bg.relabel(bg.relabel(once, bg.PRA()), method)
     xr.testing.assert_equal(again["posterior"].to_dataset(), once["posterior"].to_dataset())
     xr.testing.assert_equal(again["relabelling"].to_dataset(), once["relabelling"].to_dataset())
-    raw, expected = in_raw_order(once), in_raw_order(tree)
+    raw, expected = bg.in_raw_order(once), bg.in_raw_order(tree)
     xr.testing.assert_equal(raw["posterior"].to_dataset(), expected["posterior"].to_dataset())
 
 
@@ -218,6 +207,6 @@ def test_components_that_the_prior_names_are_left_alone(tree):
 def test_whatever_has_a_component_axis_moves(tree):
     with_more = tree.copy()
     with_more["sizes"] = xr.Dataset({"rows": 342 * tree["posterior"]["weights"].transpose()})
-    moved = bg.relabel(with_record(with_more), bg.OrderBy("bill_depth_mm"))
+    moved = bg.relabel(with_more, bg.OrderBy("bill_depth_mm"))
     expected = 342 * moved["posterior"]["weights"]
     xr.testing.assert_allclose(moved["sizes"]["rows"].transpose(*expected.dims), expected)
