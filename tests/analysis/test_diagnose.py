@@ -60,7 +60,7 @@ def test_modes_are_listed_with_their_chains_and_their_mass():
     (finding,) = bg.diagnose(tree_of("different_modes")).findings
     assert "chains 0, 2 (log posterior" in finding.problem
     assert "chains 1, 3 (log posterior" in finding.problem
-    assert "50%, 50%" in finding.problem
+    assert "50% and 50%" in finding.problem
     assert "says nothing about its mass" in finding.problem
 
 
@@ -112,7 +112,7 @@ def test_a_chain_that_is_elsewhere_claims_next_to_nothing(tree):
     tree["posterior"] = posterior.assign(means=moved)
     finding = bg.diagnose(tree).findings[0]
     assert finding.kind == "different modes"
-    assert "more than 99.9%, less than 0.1%" in finding.problem
+    assert "more than 99.9% and less than 0.1%" in finding.problem
     assert "isel(chain=[0, 1, 2])" in finding.remedy
 
 
