@@ -1,6 +1,8 @@
-"""Each finding is produced by a case built to deserve it."""
+"""Each verdict is produced by a case built to deserve it, and by none of the others."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.schema import with_record
+from tests.analysis.verdicts import VERDICTS, tree_of
 
 
 @pytest.fixture
@@ -15,47 +18,107 @@ def tree() -> xr.DataTree:
     return bg.example_fit()
 
 
+@pytest.mark.usefixtures("without_shape_checks")
+@pytest.mark.parametrize("name", VERDICTS)
+def test_every_case_has_its_own_findings_and_no_others(name):
+    diagnosis, kinds = bg.diagnose(tree_of(name)), VERDICTS[name][1]
+    assert {finding.kind for finding in diagnosis.findings} == kinds
+    assert diagnosis.passed == (kinds <= {"labels switched"})
+    assert diagnosis.passed == diagnosis.verdict.startswith("Converged")
+    for finding in diagnosis.findings:
+        assert finding.remedy
+        assert str(finding) in str(diagnosis)
+
+
 def test_a_good_fit_passes(tree):
     diagnosis = bg.diagnose(tree)
-    assert diagnosis.passed
     assert diagnosis.findings == ()
-    assert diagnosis.verdict.startswith("Converged: 4 chains of 1000 draws agree")
+    assert diagnosis.verdict.startswith("Converged: 4 chains of 1000 draws agree (R-hat at most")
     assert "R-hat" in str(diagnosis)
 
 
-def test_chains_that_disagree(tree):
+@pytest.mark.usefixtures("without_shape_checks")
+def test_labels_that_switched_and_were_cured():
+    """Five of six shuffles change the order of three components."""
+    diagnosis = bg.diagnose(tree_of("labels_switched"))
+    assert diagnosis.verdict.startswith("Converged after relabelling: 4 chains")
+    (finding,) = diagnosis.findings
+    assert not finding.serious
+    assert "of 4000 draws, in 4 of 4 chains, and relabelling cured it" in finding.problem
+    assert diagnosis.figures.attrs["switched_draws"] == pytest.approx(4000 * 5 / 6, abs=100)
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_a_pair_that_overlaps_is_named():
+    (finding,) = bg.diagnose(tree_of("overlap")).findings
+    assert "too much to name: 0 and 1" in finding.problem
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_modes_are_listed_with_their_chains_and_their_mass():
+    """By symmetry both modes hold one half."""
+    (finding,) = bg.diagnose(tree_of("different_modes")).findings
+    assert "chains 0, 2 (log posterior" in finding.problem
+    assert "chains 1, 3 (log posterior" in finding.problem
+    assert "50% and 50%" in finding.problem
+    assert "says nothing about its mass" in finding.problem
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_a_mode_of_equal_height_that_no_chain_visited():
+    tree = tree_of("unvisited_mode")
+    (finding,) = bg.diagnose(tree).findings
+    assert "another mode that is only 0.0 lower" in finding.problem
+    assert 'start="multi"' in finding.remedy
+    # The rival is the mode with its features swapped, in the units of the data.
+    here, there = tree["point_estimate"]["means"], tree["rival_mode"]["means"]
+    np.testing.assert_allclose(
+        np.sort(here.values[:, ::-1], axis=0), np.sort(there.values, axis=0), atol=0.2
+    )
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_small_components_are_named_with_their_rows():
+    (empty,), (few,), (narrow,) = (
+        bg.diagnose(tree_of(name)).findings
+        for name in ("empty_component", "few_rows", "collapsed_component")
+    )
+    assert empty.problem.startswith("Component 2 is empty")
+    assert re.match(
+        r"Component 2 has too few rows \(1.\d expected, row 200; needed: 3\)", few.problem
+    )
+    assert narrow.problem.startswith("Component 1 in x0, x1: collapsed")
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_divergences_are_counted_and_placed():
+    (finding,) = bg.diagnose(tree_of("divergences")).findings
+    assert finding.problem.startswith(
+        "40 transitions diverged near small scale of component 1, bill_length_mm"
+    )
+    assert "target_accept" in finding.remedy
+
+
+@pytest.mark.usefixtures("without_shape_checks")
+def test_chains_that_disagree_are_told_in_what():
+    (finding,) = bg.diagnose(tree_of("chains_disagree")).findings
+    assert "R-hat of correlations" in finding.problem
+
+
+def test_a_chain_that_is_elsewhere_claims_next_to_nothing(tree):
+    """As if a chain was stuck at a place that no mode of any mass is near to."""
     posterior = tree["posterior"].to_dataset()
     moved = posterior["means"] + xr.DataArray([0.0, 0.0, 0.0, 30.0], dims="chain")
     tree["posterior"] = posterior.assign(means=moved)
-    diagnosis = bg.diagnose(tree)
-    assert not diagnosis.passed
-    assert "R-hat of means" in str(diagnosis.findings[0])
+    finding = bg.diagnose(tree).findings[0]
+    assert finding.kind == "different modes"
+    assert "more than 99.9% and less than 0.1%" in finding.problem
+    assert "isel(chain=[0, 1, 2])" in finding.remedy
 
 
 def test_too_few_draws(tree):
     diagnosis = bg.diagnose(tree.isel(draw=slice(0, 40)))
     assert any("Too few effective draws" in str(finding) for finding in diagnosis.findings)
-
-
-def test_divergences(tree):
-    statistics = tree["sample_stats"].to_dataset()
-    diverging = statistics["diverging"].copy(data=np.zeros((4, 1000), dtype=bool))
-    diverging[1, 5] = diverging[2, 7] = True
-    tree["sample_stats"] = statistics.assign(diverging=diverging)
-    (finding,) = bg.diagnose(tree).findings
-    assert finding.problem.startswith("2 transitions diverged")
-    assert "target_accept" in finding.remedy
-
-
-def test_one_chain_only(tree):
-    findings = bg.diagnose(tree.isel(chain=[0])).findings
-    assert any("one chain" in finding.problem for finding in findings)
-
-
-def test_interrupted(tree):
-    findings = bg.diagnose(with_record(tree, partial=True)).findings
-    assert len(findings) == 1
-    assert "interrupted" in findings[0].problem
 
 
 def test_an_approximation_is_called_one():
@@ -96,6 +159,12 @@ def test_figures_are_those_of_arviz(tree):
     figures = bg.diagnose(tree).figures
     expected = arviz_stats.rhat(tree["posterior"].to_dataset()[["means"]])["means"].max()
     assert float(figures["rhat"].sel(variable="means")) == float(expected)
+    for kind, options in (("bulk", {}), ("tail", {"prob": (0.05, 0.95)})):
+        expected = arviz_stats.ess(
+            tree["posterior"].to_dataset()[["scales"]], method=kind, **options
+        )
+        found = figures[f"ess_{kind}"].sel(variable="scales")
+        assert float(found) == pytest.approx(float(expected["scales"].min()))
 
 
 def test_refuses_other_trees():
@@ -107,33 +176,6 @@ def test_too_few_draws_to_split_are_not_one_chain(tree):
     findings = bg.diagnose(tree.isel(draw=slice(0, 3))).findings
     assert not any("one chain" in finding.problem for finding in findings)
     assert any("Too few effective draws" in finding.problem for finding in findings)
-
-
-def test_a_mode_of_equal_height_that_no_chain_visited():
-    """Four clouds, the same after swapping the features: two splits in two are equally good."""
-    rng = np.random.default_rng(0)
-    corners = [(-5, -5), (-5, 5), (5, -5), (5, 5)]
-    rows = np.concatenate([rng.normal(size=(30, 2)) + corner for corner in corners])
-    rows = np.concatenate([rows, rows[:, ::-1]])
-    tree = bg.fit(rows, bg.MixtureSpec(2), random_seed=1, progress=False)
-    diagnosis = bg.diagnose(tree)
-    assert not diagnosis.passed
-    (finding,) = diagnosis.findings
-    assert "another mode that is only 0.0 lower" in finding.problem
-    # The rival is the mode with its features swapped, in the units of the data.
-    here, there = tree["point_estimate"]["means"], tree["rival_mode"]["means"]
-    np.testing.assert_allclose(
-        np.sort(here.values[:, ::-1], axis=0), np.sort(there.values, axis=0), atol=0.2
-    )
-
-
-def test_draws_that_are_better_than_the_mode(tree):
-    """As if EM had been stuck: the estimate is the worst of the draws."""
-    worst = tree["log_likelihood"]["x"].sum("obs_id").min()
-    estimate = tree["point_estimate"].to_dataset()
-    tree["point_estimate"] = estimate.assign(log_likelihood=float(worst))
-    findings = bg.diagnose(tree).findings
-    assert any("was not the mode" in finding.problem for finding in findings)
 
 
 def test_chains_that_never_moved_give_no_warning(tree):

@@ -68,5 +68,5 @@ def _places(tree: xr.DataTree) -> tuple[np.ndarray, list[str]]:
     names += [f"scale of component {component}, {name}" for component in components
               for name in features]  # fmt: skip
     scales = draws.scales.reshape(*draws.batch_shape, -1)
-    with np.errstate(divide="ignore"):
-        return np.log(np.concatenate([draws.weights, scales], axis=-1)), names
+    values = np.concatenate([draws.weights, scales], axis=-1)
+    return np.log(np.maximum(values, np.finfo(float).tiny)), names

@@ -79,10 +79,9 @@ def confusion_of(draws: MixtureParameters, one: int, other: int) -> float:
     switching problem in Bayesian mixture models. Statistics and Computing 20, 357-366.
     """
     first, second = (_coordinates(draws, place) for place in (one, other))
-    with np.errstate(all="ignore"):  # draws that never moved have no width
-        straight = _log_density(first, first) + _log_density(second, second)
-        crossed = _log_density(second, first) + _log_density(first, second)
-        return float(np.nan_to_num(expit(crossed - straight)).mean())
+    straight = _log_density(first, first) + _log_density(second, second)
+    crossed = _log_density(second, first) + _log_density(first, second)
+    return float(expit(crossed - straight).mean())
 
 
 def findings_about_labels(tree: xr.DataTree, labels: Labels, figures: xr.Dataset) -> list[Finding]:
@@ -145,18 +144,21 @@ def _rhat_before(tree: xr.DataTree) -> float:
 
 
 def _coordinates(draws: MixtureParameters, place: int) -> Float[np.ndarray, "draw coordinate"]:
-    with np.errstate(divide="ignore"):
-        parts = [
-            np.log(draws.weights[..., place, None]),
-            draws.means[..., place, :],
-            np.log(draws.scales[..., place, :]),
-        ]
+    # A weight may be too small for a number: it is as good as the smallest there is.
+    weights = np.maximum(draws.weights[..., place, None], np.finfo(float).tiny)
+    scales = draws.scales[..., place, :]
+    parts = [np.log(weights), draws.means[..., place, :], np.log(scales)]
     return np.concatenate(parts, axis=-1).reshape(-1, 1 + 2 * draws.n_features)
 
 
 def _log_density(
     draws: Float[np.ndarray, "draw coordinate"], of: Float[np.ndarray, "draw coordinate"]
 ) -> Float[np.ndarray, " draw"]:
-    """Return the log density of draws under the normal distribution of others."""
-    noise = (draws - of.mean(axis=0)) / of.std(axis=0)
+    """Return the log density of draws under the normal distribution of others.
+
+    Coordinates that never moved, as in chains that are stuck, say nothing.
+    """
+    width = of.std(axis=0)
+    away = draws - of.mean(axis=0)
+    noise = np.divide(away, width, out=np.zeros_like(away), where=width > 0)
     return -0.5 * np.sum(noise**2, axis=1)  # the constants cancel

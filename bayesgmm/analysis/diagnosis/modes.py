@@ -80,7 +80,7 @@ def find_modes(
     for label, mass in enumerate(masses):
         together = [groups[place] for place in np.flatnonzero(labels == label)]
         modes.append(Mode(tuple(sorted(np.concatenate(together).tolist())), mass))
-    return sorted(modes, key=lambda mode: -np.nan_to_num(mode.mass))
+    return sorted(modes, key=lambda mode: (-np.nan_to_num(mode.mass).round(3), mode.chains))
 
 
 def findings_about_modes(tree: xr.DataTree, modes: list[Mode]) -> list[Finding]:
@@ -91,7 +91,7 @@ def findings_about_modes(tree: xr.DataTree, modes: list[Mode]) -> list[Finding]:
     if np.isnan([mode.mass for mode in modes]).any():
         masses = "How much of the posterior mass each holds is not known"
     else:
-        listed = ", ".join(_percent(mode.mass) for mode in modes)
+        listed = " and ".join(_percent(mode.mass) for mode in modes)
         masses = f"By Laplace's approximation they hold {listed} of their posterior mass"
     return [Finding(
         f"Chains sit in {len(modes)} different modes: {where}. {masses}; the share of chains in "

@@ -62,7 +62,10 @@ def _table(figures: xr.Dataset) -> str:
         cells = [_cell(str(name), left=True), _cell(rhat_in_words(rhat))]
         lines.append("".join([*cells, _cell(f"{bulk:.0f}"), _cell(f"{tail:.0f}")]))
     rows = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<table style="margin:0"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return (
+        f'<table style="margin:0;font-size:inherit"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
 
 
 def _cell(text: str, *, tag: str = "td", left: bool = False) -> str:

@@ -148,8 +148,13 @@ def _total_covariance(draws: MixtureParameters) -> Float[np.ndarray, "chain draw
     """Return the covariances of the whole mixture: within components, and of their means."""
     centre = np.einsum("...k,...ki->...i", draws.weights, draws.means)
     away = draws.means - centre[..., None, :]
-    within = draws.covariances + away[..., :, None] * away[..., None, :]
-    total = np.einsum("...k,...kij->...ij", draws.weights, within)
+    total = np.einsum("...k,...ki,...kj->...ij", draws.weights, away, away)
+    weights, scales, correlations = draws.weights, draws.scales, draws.correlations
+    if correlations is None:
+        variances = np.einsum("...k,...ki->...i", weights, scales**2)
+        total += variances[..., None] * np.eye(draws.n_features)
+    else:  # without an array of all covariance matrices, which would be the largest of all
+        total += np.einsum("...k,...ki,...kij,...kj->...ij", weights, scales, correlations, scales)
     rows, columns = np.tril_indices(draws.n_features)
     return total[..., rows, columns]
 

@@ -1,0 +1,37 @@
+"""Components with too little to go by: the expected rows are those of the responsibilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import bayesgmm as bg
+from bayesgmm.analysis.diagnosis.components import Components
+
+
+def test_expected_rows_are_the_sums_of_the_responsibilities():
+    """From the weights alone, to the Monte Carlo error of the weights: 4 times 342 * 4e-4."""
+    tree = bg.example_fit()
+    shares = bg.cluster(tree)["responsibilities"].sum("obs_id")
+    assert_allclose(Components.of(tree).expected_rows, shares, atol=0.6)
+
+
+@pytest.mark.parametrize(
+    ("structure", "needed"),
+    [(bg.Full(), 3), (bg.Diagonal(), 2), (bg.Spherical(), 2), (bg.Tied(), 1)],
+    ids=str,
+)
+def test_what_a_component_needs_depends_on_its_structure(structure, needed):
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(size=(20, 2)), rng.normal(size=(20, 2)) + 9])
+    spec = bg.MixtureSpec(2, covariances=structure)
+    engine = bg.NUTS(draws=20, tune=50, chains=2)
+    tree = bg.fit(rows, spec, engine=engine, random_seed=1, progress=False)
+    components = Components.of(tree)
+    assert components.fewest_rows == needed
+    assert not components.small.any()
+    assert not components.collapsed.any()
+    # Widths are those of the rows, but for components that share one.
+    if needed > 1:
+        assert_allclose(components.spread, 1.0, atol=0.35)

@@ -1,0 +1,49 @@
+"""The verdict travels with the fit, on disk too, and prints as the one that was passed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import bayesgmm as bg
+from bayesgmm.analysis.diagnosis.stored import stored_diagnosis, with_diagnosis
+from bayesgmm.schema import with_record
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return bg.example_fit()
+
+
+def test_fit_stores_what_diagnose_says(tree):
+    stored, computed = stored_diagnosis(tree), bg.diagnose(tree)
+    assert stored.passed is True
+    assert str(stored) == str(computed)
+    xr.testing.assert_identical(stored.figures, computed.figures)
+    assert tree["diagnosis"].attrs["verdict"] == computed.verdict
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_it_survives_the_disk(tree, tmp_path, partial):
+    tree = with_record(tree, partial=partial)
+    tree = with_diagnosis(tree, bg.diagnose(tree))
+    again = bg.load(bg.save(tree, tmp_path / "fit.nc"))
+    assert again.identical(tree)
+    stored = stored_diagnosis(again)
+    assert stored.passed is not partial
+    assert stored.findings == bg.diagnose(tree).findings
+
+
+def test_an_approximation_is_stored_too(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(40, 1))
+    engine = bg.Laplace(draws=20)
+    tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
+    again = bg.load(bg.save(tree, tmp_path / "fit.nc"))
+    assert again.identical(tree)
+    assert stored_diagnosis(again).verdict == bg.diagnose(tree).verdict
+
+
+def test_a_tree_without_one_is_refused_in_words(tree):
+    with pytest.raises(bg.SchemaError, match="no group 'diagnosis'"):
+        stored_diagnosis(tree.drop_nodes("diagnosis"))

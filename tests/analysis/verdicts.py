@@ -1,0 +1,159 @@
+"""A fit for each verdict, built to deserve it and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import xarray as xr
+
+import bayesgmm as bg
+from bayesgmm.posterior.relabel.ecr import ECR
+from bayesgmm.posterior.relabel.order import order_of, reorder
+from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, in_raw_order
+from bayesgmm.schema import with_record
+
+
+def cloud(n_rows: int, *centre: float, seed: int = 0) -> np.ndarray:
+    """Standard normal rows around a centre."""
+    return np.random.default_rng(seed).normal(size=(n_rows, len(centre))) + centre
+
+
+def fitted(rows: np.ndarray, spec: bg.MixtureSpec, engine: object) -> xr.DataTree:
+    return bg.fit(rows, spec, engine=engine, random_seed=1, progress=False)
+
+
+def corners() -> np.ndarray:
+    """Four clouds, the same after swapping the features: two splits in two are equally good."""
+    rows = np.concatenate(
+        [cloud(30, *centre, seed=seed) for seed, centre in
+         enumerate([(-5, -5), (-5, 5), (5, -5), (5, 5)])]
+    )  # fmt: skip
+    return np.concatenate([rows, rows[:, ::-1]])
+
+
+def converged() -> xr.DataTree:
+    return bg.example_fit()
+
+
+def labels_switched() -> xr.DataTree:
+    """Draws whose labels were shuffled at random, then relabelled as every fit is."""
+    tree = in_raw_order(bg.example_fit())
+    rng = np.random.default_rng(0)
+    shape = tree["posterior"]["weights"].shape
+    orders = rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1)
+    shuffled = apply_permutations(tree, Permutations(orders, np.ones(shape[:-1]), "shuffled"))
+    found = apply_permutations(shuffled, ECR().permutations(shuffled))
+    return reorder(found, order_of(found["posterior"].to_dataset(), "weights"))
+
+
+def overlap() -> xr.DataTree:
+    """One cloud, and two components of one width to share it."""
+    spec = bg.MixtureSpec(2, covariances=bg.TiedSpherical())
+    return fitted(cloud(200, 0, 0), spec, bg.NUTS(draws=3000))
+
+
+def different_modes() -> xr.DataTree:
+    return fitted(corners(), bg.MixtureSpec(2), bg.NUTS(start="multi"))
+
+
+def unvisited_mode() -> xr.DataTree:
+    return fitted(corners(), bg.MixtureSpec(2), bg.NUTS())
+
+
+def empty_component() -> xr.DataTree:
+    """Two clouds, and a third component that hardly wants any weight."""
+    rows = np.concatenate([cloud(60, 0, 0), cloud(60, 9, 0, seed=1)])
+    spec = bg.MixtureSpec(3, weights=bg.Dirichlet((50.0, 50.0, 0.1)))
+    return fitted(rows, spec, bg.Gibbs())
+
+
+def few_rows() -> xr.DataTree:
+    """Two clouds and a single row far away from them."""
+    rows = np.concatenate([cloud(100, 0, 0), cloud(100, 8, 0, seed=1), [[30.0, 30.0]]])
+    return fitted(rows, bg.MixtureSpec(3), bg.Gibbs(draws=4000))
+
+
+def collapsed_component() -> xr.DataTree:
+    """A cloud, and sixty rows that are all equal."""
+    rows = np.concatenate([cloud(150, 0, 0), np.full((60, 2), 8.0)])
+    return fitted(rows, bg.MixtureSpec(2, covariances=bg.Diagonal()), bg.NUTS(draws=2000))
+
+
+def divergences() -> xr.DataTree:
+    """Divergences where component 1 is narrow in the length of bills."""
+    tree = bg.example_fit()
+    widths = tree["posterior"]["scales"].sel(component=1, feature="bill_length_mm")
+    diverging = widths < widths.quantile(0.01)
+    statistics = tree["sample_stats"].to_dataset()
+    tree["sample_stats"] = statistics.assign(diverging=diverging.reset_coords(drop=True))
+    return tree
+
+
+def chains_disagree() -> xr.DataTree:
+    """Half a standard deviation between one chain and the others, in a correlation."""
+    tree = bg.example_fit()
+    posterior = tree["posterior"].to_dataset()
+    moves = posterior["correlations"].copy(data=np.zeros(posterior["correlations"].shape))
+    moves[3, :, 2, 0, 1] = moves[3, :, 2, 1, 0] = 0.06
+    tree["posterior"] = posterior.assign(correlations=posterior["correlations"] + moves)
+    return tree
+
+
+def few_draws() -> xr.DataTree:
+    """Chains that agree, but whose log posterior goes up and down slowly."""
+    tree = bg.example_fit()
+    statistics = tree["sample_stats"].to_dataset()
+    wave = np.sin(2 * np.pi * np.arange(1000) / 100) * np.ones((4, 1))
+    tree["sample_stats"] = statistics.assign(lp=(("chain", "draw"), wave))
+    return tree
+
+
+def one_chain() -> xr.DataTree:
+    return fitted(cloud(100, 0), bg.MixtureSpec(1), bg.NUTS(draws=2000, chains=1))
+
+
+def interrupted() -> xr.DataTree:
+    return with_record(bg.example_fit(), partial=True)
+
+
+def better_mode() -> xr.DataTree:
+    """As if EM had been stuck: the estimate is less likely than all draws."""
+    tree = bg.example_fit()
+    worst = float(tree["log_likelihood"]["x"].sum("obs_id").min())
+    estimate = tree["point_estimate"].to_dataset()
+    tree["point_estimate"] = estimate.assign(log_likelihood=worst)
+    return tree
+
+
+def approximation() -> xr.DataTree:
+    return fitted(cloud(40, 0), bg.MixtureSpec(1), bg.Laplace())
+
+
+VERDICTS: dict[str, tuple[Callable[[], xr.DataTree], set[str]]] = {
+    case.__name__: (cache(case), kinds)
+    for case, kinds in (
+        (converged, set()),
+        (labels_switched, {"labels switched"}),
+        (overlap, {"overlap"}),
+        (different_modes, {"different modes"}),
+        (unvisited_mode, {"unvisited mode"}),
+        (empty_component, {"empty component"}),
+        (few_rows, {"few rows"}),
+        (collapsed_component, {"collapsed component"}),
+        (divergences, {"divergences"}),
+        (chains_disagree, {"chains disagree"}),
+        (few_draws, {"few draws"}),
+        (one_chain, {"one chain"}),
+        (interrupted, {"interrupted"}),
+        (better_mode, {"better mode"}),
+        (approximation, {"approximation"}),
+    )
+}
+"""Name of the case: the fit, and the kinds of findings that it deserves."""
+
+
+def tree_of(name: str) -> xr.DataTree:
+    """Return the fit of a case, as a copy."""
+    return VERDICTS[name][0]().copy(deep=True)
