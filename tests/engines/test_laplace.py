@@ -89,6 +89,12 @@ def test_pareto_k_of_pareto_weights():
     assert pareto_k(log_weights[:20]) is None
 
 
+@pytest.mark.parametrize("n_others", [0, 80])
+def test_equal_weights_have_no_tail(n_others):
+    others = -np.random.default_rng(0).exponential(size=n_others)
+    assert pareto_k(np.append(others, np.zeros(100))) == 0.0
+
+
 def test_needs_no_pymc():
     import subprocess
     import sys
