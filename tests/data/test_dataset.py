@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,33 @@ NAMELESS_TABLES = {
     "masked array, nothing masked": np.ma.array(VALUES),
     "xarray array without labels": xr.DataArray(VALUES),
 }
+
+
+HARD_TO_CONVERT = {
+    "a long whole number": (-(10**400), "x1.*row 1.*unit"),
+    "a fraction of long whole numbers": (Fraction(10**400, 3), "x1.*row 1.*unit"),
+    "a long decimal": (Decimal("1e400"), "x1.*row 1"),
+    "a signalling NaN": (Decimal("sNaN"), "NaN.*x1.*row 1"),
+}
+
+
+@pytest.mark.parametrize("name", HARD_TO_CONVERT)
+def test_numbers_that_no_float_holds_are_refused_like_infinite_ones(name):
+    cell, message = HARD_TO_CONVERT[name]
+    table = np.array([[1, 2], [3, cell], [5, 7], [4, 2]], dtype=object)
+    with pytest.raises(DataError, match=message):
+        read_table(table)
+    with pytest.raises(DataError, match=message):
+        read_table(pd.DataFrame(table, columns=["x0", "x1"]))
+
+
+def test_floats_of_more_than_64_bits_are_read():
+    table = VALUES.astype(np.longdouble)
+    assert np.array_equal(read_table(table).values, VALUES)
+    if np.finfo(np.longdouble).max > np.finfo(float).max:  # else they are 64 bits
+        table[1, 1] = np.finfo(np.longdouble).max
+        with pytest.raises(DataError, match="infinite.*x1.*row 1"):
+            read_table(table)
 
 
 def named(**columns: object) -> pd.DataFrame:
