@@ -147,7 +147,8 @@ def quasi_newton_steps(
     """Take quasi-Newton steps from the end of a path; they never lead down."""
     layout = objective.layout
     centre = _position_of(path.parameters, layout)
-    widths = layout.rough_deviations(path.parameters, X.shape[0])
+    _, precision = objective.means_prior
+    widths = layout.rough_deviations(path.parameters, X.shape[0], precision)
     if centre is None:
         return replace(path, trace=[], n_passes=0)
     fall = _Fall(objective.function_of(X), centre, widths)
