@@ -18,7 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from bayesgmm.data.dataset import Dataset, expect_enough_rows, read_like, read_table
+from bayesgmm.data.dataset import (
+    Dataset,
+    expect_enough_rows,
+    expect_like_units,
+    read_like,
+    read_table,
+)
 from bayesgmm.errors import DataError
 
 VALUES = np.array([[1.0, 10.0], [2.0, 30.0], [4.0, 20.0]])
@@ -341,3 +347,10 @@ class TestReadLike:
         with pytest.raises(DataError) as caught:
             read_like(table, ("a", "b"))
         assert [word for word in words if word not in str(caught.value)] == [], caught.value
+
+
+def test_features_that_no_common_scale_suits_are_named():
+    rows = np.random.default_rng(0).normal(size=(9, 3))
+    expect_like_units(read_table(rows * [1e-12, 1.0, 1e12]))
+    with pytest.raises(DataError, match="'x1' varies .*e-1.. times as much as column 'x2'.*Diag"):
+        expect_like_units(read_table(rows * [1.0, 1e-60, 1e60]))

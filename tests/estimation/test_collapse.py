@@ -68,9 +68,7 @@ def test_more_components_than_distinct_rows_leave_some_without_rows():
 def test_a_collapse_is_no_start_for_an_engine():
     X = np.repeat([[0.0, 1.0], [5.0, 3.0]], [3, 4], axis=0)
     with pytest.raises(bg.SpecificationError, match=r"component 1 has no spread.*rows 0, 1, 2"):
-        bg.fit(
-            X, bg.MixtureSpec(2), solver=bg.EM("likelihood"), engine=bg.Laplace(), random_seed=1
-        )
+        bg.fit(X, bg.MixtureSpec(2), solver=bg.EM("likelihood"), engine=bg.Laplace(), random_seed=1)
 
 
 def test_rows_of_a_sample_are_named_by_their_place_among_all():
