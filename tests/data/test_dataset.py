@@ -84,7 +84,7 @@ def test_floats_of_more_than_64_bits_are_read():
     assert np.array_equal(read_table(table).values, VALUES)
     if np.finfo(np.longdouble).max > np.finfo(float).max:  # else they are 64 bits
         table[1, 1] = np.finfo(np.longdouble).max
-        with pytest.raises(DataError, match="infinite.*x1.*row 1"):
+        with pytest.raises(DataError, match=r"infinite.*x1.*row 1"):
             read_table(table)
 
 
@@ -352,5 +352,5 @@ class TestReadLike:
 def test_features_that_no_common_scale_suits_are_named():
     rows = np.random.default_rng(0).normal(size=(9, 3))
     expect_like_units(read_table(rows * [1e-12, 1.0, 1e12]))
-    with pytest.raises(DataError, match="'x1' varies .*e-1.. times as much as column 'x2'.*Diag"):
+    with pytest.raises(DataError, match=r"'x1' varies .*e-1.. times as much as column 'x2'.*Diag"):
         expect_like_units(read_table(rows * [1.0, 1e-60, 1e60]))
