@@ -123,7 +123,7 @@ def em_steps(
     trace: list[float] = []
     status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
     for _ in range(limit + 1):
-        if has_collapsed(parameters, objective):
+        if has_collapsed(parameters):
             status, best = Status.COLLAPSED, (made_finite(parameters), best[1])
             break
         statistics = sufficient_statistics(X, parameters)

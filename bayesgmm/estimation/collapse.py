@@ -12,28 +12,29 @@ from jaxtyping import Bool, Float
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.maximization import SMALLEST_SCALE
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Collapse
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.parameters import MixtureParameters
 
 _MARGIN = 1.001  # scales stop at the smallest, give or take a rounding
-_LEAST_EIGENVALUE = 1e-13  # of a correlation matrix that a solve can still be trusted with
+_LEAST_EIGENVALUE = 1e-13
+"""Of a correlation matrix that is told from a singular one: a thousand roundings.
+
+Where a component takes in an outlier at a million standard deviations, all else in it is rightly
+very thin: its least eigenvalue is near 1e-11.
+"""
+
 _SHARE = 0.5  # a row belongs to every component at least half as probable as the most probable
 
 
-def has_collapsed(parameters: MixtureParameters, objective: Objective) -> bool:
+def has_collapsed(parameters: MixtureParameters) -> bool:
     """Whether a component is (nearly) a point, a line or a plane, on the standard scale."""
     # Also where a scale is NaN: an empty component has no statistics.
     if not np.all(parameters.scales > _MARGIN * SMALLEST_SCALE):
         return True
     if parameters.correlations is None:
         return False
-    # Prior rows bound the density whatever the correlations are, and a component that takes in
-    # an outlier with other rows is rightly very thin.
-    bounded = objective.covariance_prior.count > 0
-    least = _LEAST_EIGENVALUE if bounded else SMALLEST_SCALE
-    return not bool(np.all(_smallest_eigenvalues(parameters.correlations) > least))
+    return not bool(np.all(_smallest_eigenvalues(parameters.correlations) > _LEAST_EIGENVALUE))
 
 
 def made_finite(parameters: MixtureParameters) -> MixtureParameters:
@@ -46,7 +47,7 @@ def made_finite(parameters: MixtureParameters) -> MixtureParameters:
     if correlations is not None:
         identity = np.broadcast_to(np.eye(scales.shape[1]), correlations.shape)
         correlations = np.where(np.isfinite(correlations), correlations, identity)
-        correlations = (1 - SMALLEST_SCALE) * correlations + SMALLEST_SCALE * identity
+        correlations = (1 - _LEAST_EIGENVALUE) * correlations + _LEAST_EIGENVALUE * identity
     means = np.nan_to_num(parameters.means)  # on the standard scale, where zero is the centre
     return replace(parameters, means=means, scales=scales, correlations=correlations)
 
@@ -69,7 +70,7 @@ def _singular(parameters: MixtureParameters) -> Bool[np.ndarray, " k"]:
     if parameters.correlations is None:
         return np.zeros(parameters.n_components, dtype=bool)
     # Three times: once the limit, once what made them finite, and a rounding.
-    return _smallest_eigenvalues(parameters.correlations) <= 3 * SMALLEST_SCALE
+    return _smallest_eigenvalues(parameters.correlations) <= 3 * _LEAST_EIGENVALUE
 
 
 def _smallest_eigenvalues(correlations: Float[np.ndarray, "k d d"]) -> Float[np.ndarray, " k"]:

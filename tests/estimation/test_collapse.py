@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.estimation.collapse import collapse_of, has_collapsed, made_finite
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.parameters import MixtureParameters
-from tests.cases import STRUCTURES, example_rows, example_spec
+from tests.cases import STRUCTURES, example_rows
 
 
 def clouds_and_equal_rows() -> pd.DataFrame:
@@ -90,12 +90,21 @@ def thin_component(variance: float) -> MixtureParameters:
     return MixtureParameters(np.ones(1), np.zeros((1, 2)), np.ones((1, 2)), correlations)
 
 
-def test_thin_components_are_no_collapse_where_prior_rows_bound_the_density():
-    parameters = thin_component(1e-9)
-    for structure, expected in [("full", True), ("inverse-wishart", False)]:
-        spec = example_spec(structure, "inverse-gamma", n_components=1)
-        assert has_collapsed(parameters, Objective(spec, 2, uses_prior=True)) is expected
-        assert has_collapsed(parameters, Objective(spec, 2, uses_prior=False)) is True
+def test_thin_is_not_flat():
+    assert not has_collapsed(thin_component(1e-11))
+    assert has_collapsed(thin_component(1e-14))
+
+
+def test_one_component_takes_in_an_outlier():
+    """The closed form is the answer: rows of full rank have no singular covariance matrix."""
+    X = example_rows(60, 2)
+    X[0] = 1e6
+    estimate = bg.estimate(X, bg.MixtureSpec(1), solver=bg.EM("likelihood"), random_seed=1)
+    assert estimate.converged
+    assert_allclose(estimate.covariances[0], np.cov(X.T, ddof=0), rtol=1e-12)
+    assert np.linalg.det(estimate.covariances[0]) == pytest.approx(
+        np.linalg.det(np.cov(X.T, ddof=0)), rel=1e-3
+    )
 
 
 def test_numbers_replace_what_is_none():
