@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from bayesgmm import __version__
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.errors import SpecificationError
+from bayesgmm.errors import ConvergenceWarning, SpecificationError
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
@@ -140,6 +141,12 @@ def estimate(
     PointEstimate
         In the units of the data, components ordered by weight, largest first.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If a component collapsed from every start, which maximum likelihood and weak priors may
+        lead to; the message names the components, the rows and the remedy.
+
     Raises
     ------
     DataError
@@ -157,6 +164,8 @@ def estimate(
     """
     problem, solver = Problem.pose(X, spec), _solver(solver)
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
+    if point.status is Status.COLLAPSED:
+        warnings.warn(f"EM found no estimate: {point.explanation}.", ConvergenceWarning, 2)
     return problem.restore(point, uses_prior=solver.uses_prior)
 
 
@@ -244,7 +253,7 @@ def _expect_suitable(initial: PointEstimate | None, problem: Problem) -> None:
 
 def _expect_usable(start: PointEstimate) -> None:
     if start.status is Status.COLLAPSED:
-        raise SpecificationError(f"EM found no mode to start from: {start.status.text}.")
+        raise SpecificationError(f"EM found no mode to start from: {start.explanation}.")
 
 
 def _versions() -> dict[str, str]:

@@ -22,7 +22,7 @@ _LARGEST, _SMALLEST = 1e100, 1e-100
 def as_numbers(source: Source, feature_names: tuple[str, ...]) -> Float[np.ndarray, "n d"]:
     """Return the cells as a new array of floats, or name every column that holds others."""
     if source.block is not None and source.block.dtype.kind in "iuf":
-        return np.array(source.block, dtype=np.float64, order="C")
+        return _converted(source.block)
     complaints = [
         complaint
         for name, column in zip(feature_names, source.columns, strict=True)
@@ -36,7 +36,26 @@ def as_numbers(source: Source, feature_names: tuple[str, ...]) -> Float[np.ndarr
             "with X.astype(float)."
         )
         raise DataError(f"Numbers are needed in every column. {' '.join(complaints)} {remedy}")
-    return np.stack([column.cells.astype(np.float64) for column in source.columns], axis=1)
+    return np.stack([_converted(column.cells) for column in source.columns], axis=1)
+
+
+def _converted(cells: np.ndarray) -> np.ndarray:
+    """Return a new array of floats; what no float can hold is left for ``expect_finite``."""
+    with np.errstate(over="ignore"):  # floats of more than 64 bits become infinite
+        try:
+            return np.array(cells, dtype=np.float64, order="C")
+        except (OverflowError, ValueError):  # long whole numbers and fractions, signalling NaN
+            return np.array([_nearest_float(cell) for cell in cells])
+
+
+def _nearest_float(cell: Any) -> float:
+    try:
+        return np.nan if cell is None else float(cell)
+    except OverflowError:
+        largest = np.finfo(float).max
+        return largest if cell > 0 else -largest
+    except ValueError:
+        return np.nan
 
 
 def _complaint(name: str, column: Column) -> str | None:

@@ -20,6 +20,9 @@ from bayesgmm.errors import DataError
 _NORMAL_IQR, _NORMAL_90 = 1.349, 3.290
 """Widths of the central 50 % and 90 % of a normal distribution with standard deviation 1."""
 
+_SMALLEST_RATIO = 1e-100
+"""Of standard deviations that are measured in one unit: squares must stay representable."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -175,6 +178,19 @@ def expect_enough_rows(dataset: Dataset, n_components: int) -> None:
         raise DataError(
             f"{n_components} components need at least {n_components} rows; the table has "
             f"{dataset.n_rows}. Ask for fewer components or give more rows."
+        )
+
+
+def expect_like_units(dataset: Dataset) -> None:
+    """Raise a ``DataError`` if one scale cannot serve all features: the squares would vanish."""
+    ratios = dataset.deviation / dataset.deviation.max()
+    narrowest, widest = int(ratios.argmin()), int(ratios.argmax())
+    if ratios[narrowest] < _SMALLEST_RATIO:
+        names = dataset.feature_names
+        raise DataError(
+            f"A spherical structure has one scale for all features, but column "
+            f"{names[narrowest]!r} varies {ratios[narrowest]:.0e} times as much as column "
+            f"{names[widest]!r}. Give them in like units, or use Diagonal() or TiedDiagonal()."
         )
 
 

@@ -95,7 +95,7 @@ class ADVI:
         """
         target = Target(spec, data)
         centre = target.position_of(start.parameters)
-        widths = target.layout.rough_deviations(start.parameters, data.n_rows)
+        widths = target.rough_deviations(start.parameters)
         fit_seed, draw_seed = spawn(seed, 2)
         mean, root, history, partial = self._fit(target, centre, widths, fit_seed, progress)
         normal = NormalApproximation(centre + widths * mean, widths[:, None] * root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,9 @@ def pareto_k(log_weights: Float[np.ndarray, " draw"]) -> float | None:
     """Return the shape of the tail of importance weights; ``None`` for too few draws.
 
     Below 0.5 the approximation is near, above 0.7 it is too far away for importance weights to
-    mend it (Yao et al., 2018; Vehtari et al., 2024).
+    mend it (Yao et al., 2018; Vehtari et al., 2024). The tail is the largest fifth, or the
+    3 sqrt(n) largest where those are fewer. Where its weights are all equal they are bounded, and
+    the shape is 0: no tail.
 
     References
     ----------
@@ -63,6 +66,9 @@ def pareto_k(log_weights: Float[np.ndarray, " draw"]) -> float | None:
     """
     if log_weights.size < _FEWEST_DRAWS:
         return None
+    tail_size = min(log_weights.size // 5, math.floor(3 * math.sqrt(log_weights.size)))
+    if np.ptp(np.sort(log_weights)[-tail_size:]) == 0:
+        return 0.0
     from arviz_stats.base import array_stats
 
     return float(array_stats.psislw(-log_weights)[1])  # it takes the negative logarithms

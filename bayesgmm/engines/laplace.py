@@ -74,9 +74,7 @@ class Laplace:
         """Approximate the posterior of ``spec`` given ``data``, in the units of ``data``."""
         target = Target(spec, data)
         centre = target.position_of(start.parameters)
-        peak = find_peak(
-            target, centre, target.layout.rough_deviations(start.parameters, data.n_rows)
-        )
+        peak = find_peak(target, centre, target.rough_deviations(start.parameters))
         return approximation_tree(
             target,
             peak.normal,

@@ -31,7 +31,7 @@ def preparatory_peak(target: Target, centre: MixtureParameters) -> Peak:
     return find_peak(
         target,
         target.position_of(centre),
-        target.layout.rough_deviations(centre, target.data.n_rows),
+        target.rough_deviations(centre),
         least_curvature=_LEAST_CURVATURE,
     )
 

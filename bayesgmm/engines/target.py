@@ -73,6 +73,11 @@ class Target:
             inner = replace(inner, correlations=0.99 * parameters.correlations + 0.01 * identity)
         return self.layout.pack(inner)
 
+    def rough_deviations(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:
+        """Return rough posterior standard deviations of a position around some parameters."""
+        _, precision = self.spec.means.expanded(self.layout.n_features)
+        return self.layout.rough_deviations(parameters, self.data.n_rows, precision)
+
 
 def _log_dirichlet_constant(concentration: np.ndarray) -> float:
     """Log normaliser of the Dirichlet density, with log k from the Jacobian of its transform."""

@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import Bounds, OptimizeResult, minimize
 
+from bayesgmm.estimation.collapse import has_collapsed, made_finite
 from bayesgmm.estimation.maximization import SMALLEST_SCALE, maximize
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
@@ -47,9 +48,9 @@ class Path:
     Attributes
     ----------
     parameters : MixtureParameters
-        The last that were evaluated.
+        The last that were evaluated; after a collapse, those that collapsed.
     log_likelihood : float
-        Of these.
+        Of the last that were evaluated.
     trace : list of float
         The objective at every step, the last included.
     status : Status
@@ -122,8 +123,8 @@ def em_steps(
     trace: list[float] = []
     status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
     for _ in range(limit + 1):
-        if _has_collapsed(parameters):
-            status = Status.COLLAPSED
+        if has_collapsed(parameters):
+            status, best = Status.COLLAPSED, (made_finite(parameters), best[1])
             break
         statistics = sufficient_statistics(X, parameters)
         trace.append(statistics.log_likelihood + objective.log_prior(parameters))
@@ -146,7 +147,8 @@ def quasi_newton_steps(
     """Take quasi-Newton steps from the end of a path; they never lead down."""
     layout = objective.layout
     centre = _position_of(path.parameters, layout)
-    widths = layout.rough_deviations(path.parameters, X.shape[0])
+    _, precision = objective.means_prior
+    widths = layout.rough_deviations(path.parameters, X.shape[0], precision)
     if centre is None:
         return replace(path, trace=[], n_passes=0)
     fall = _Fall(objective.function_of(X), centre, widths)
@@ -202,13 +204,3 @@ def _lowest_steps(layout: Layout, centre: np.ndarray, widths: np.ndarray) -> np.
     lowest = np.full(centre.size, -np.inf)
     lowest[first:last] = (math.log(SMALLEST_SCALE) - centre[first:last]) / widths[first:last]
     return lowest
-
-
-def _has_collapsed(parameters: MixtureParameters) -> bool:
-    """Whether a component is (nearly) a point, a line or a plane, on the standard scale."""
-    if not np.all(parameters.scales > 1.001 * SMALLEST_SCALE):  # also where a scale is NaN
-        return True
-    if parameters.correlations is None:
-        return False
-    smallest = np.linalg.eigvalsh(parameters.correlations)[:, 0]
-    return not bool(np.all(smallest > SMALLEST_SCALE))

@@ -9,8 +9,9 @@ import numpy as np
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.ascent import climb
+from bayesgmm.estimation.collapse import collapse_of
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.estimation.point_estimate import PointEstimate, Starts, distance
+from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.starts import rows_to_start_on, start
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_between, expect_member, expect_whole
@@ -110,8 +111,12 @@ class EM:
                 results = self._on_all_rows(data.values, results, objective)
         results.sort(key=lambda result: -result.starts.objectives[0])
         starts = _compared(results)
-        best = replace(results[0], starts=starts, rivals=_rivals(results))
-        return _in_canonical_order(best, spec)
+        best = _in_canonical_order(
+            replace(results[0], starts=starts, rivals=_rivals(results)), spec
+        )
+        if best.status is Status.COLLAPSED:
+            best = replace(best, collapse=collapse_of(data, best.parameters))
+        return best
 
     def _from_start(
         self, number: int, rows: np.ndarray, objective: Objective, rng: np.random.Generator

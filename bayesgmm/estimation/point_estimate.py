@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.parameters import MixtureParameters
+
+_MOST_NAMED = 5  # components, rows or features in one message
 
 
 class Status(Enum):
@@ -31,6 +33,49 @@ class Status(Enum):
     def text(self) -> str:
         """What happened, and the remedy."""
         return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class Collapse:
+    """Which components collapsed, and onto what.
+
+    Attributes
+    ----------
+    components : tuple of int
+        The components that did, as they are numbered in the estimate.
+    features : tuple of tuples of str
+        The features in which each has no spread; none where it is flat in a direction that is
+        no feature's own, a linear combination of several.
+    rows : tuple of arrays
+        The names of the rows that each lies on; empty where it was left without rows.
+    """
+
+    components: tuple[int, ...]
+    features: tuple[tuple[str, ...], ...]
+    rows: tuple[Shaped[np.ndarray, " _"], ...]
+
+    def __str__(self) -> str:
+        each = list(zip(self.components, self.features, self.rows, strict=True))
+        parts = [_told(*one) for one in each[:_MOST_NAMED]]
+        if len(each) > _MOST_NAMED:
+            parts.append(f"and so on for {len(each) - _MOST_NAMED} more")
+        return "; ".join(parts)
+
+
+def _told(component: int, features: tuple[str, ...], rows: np.ndarray) -> str:
+    """Say in words what became of one component."""
+    if rows.size == 0:
+        return f"component {component} was left without rows"
+    names = [repr(name) for name in features]
+    trouble = f"no spread in {_listed(names)}" if names else "a singular covariance matrix"
+    place = "row" if rows.size == 1 else "rows"
+    return f"component {component} has {trouble} on {place} {_listed(rows)}"
+
+
+def _listed(items: Sequence[object] | np.ndarray) -> str:
+    """Name the first few."""
+    more = len(items) - _MOST_NAMED
+    return ", ".join(map(str, items[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
@@ -122,6 +167,10 @@ class PointEstimate:
         The other optima that they reached, up to seven, best first.
     n_passes : int
         Passes over all rows from the winning start.
+    collapse : Collapse or None
+        Where every start collapsed: which components, on which rows. The parameters then are
+        those at which the ascent of the first start gave up, and no estimate; log-likelihood and
+        objective are the last that it had, or -inf.
     """
 
     parameters: MixtureParameters
@@ -132,6 +181,7 @@ class PointEstimate:
     starts: Starts
     rivals: tuple[MixtureParameters, ...] = ()
     n_passes: int = 0
+    collapse: Collapse | None = None
 
     @property
     def weights(self) -> Float[np.ndarray, " k"]:
@@ -157,6 +207,11 @@ class PointEstimate:
     def converged(self) -> bool:
         """Whether the tolerance was reached."""
         return self.status is Status.CONVERGED
+
+    @property
+    def explanation(self) -> str:
+        """How EM ended: after a collapse, of which components, on which rows; and the remedy."""
+        return self.status.text + ("" if self.collapse is None else f" ({self.collapse})")
 
     @property
     def n_iterations(self) -> int:
@@ -187,6 +242,6 @@ class PointEstimate:
 
     def __str__(self) -> str:
         return (
-            f"EM {self.status.text} after {self.n_iterations} iterations; log-likelihood "
+            f"EM {self.explanation} after {self.n_iterations} iterations; log-likelihood "
             f"{self.log_likelihood:.3f}, objective {self.objective:.3f}; {self.starts}"
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bayesgmm.data.dataset import Dataset, expect_enough_rows, read_table
+from bayesgmm.data.dataset import Dataset, expect_enough_rows, expect_like_units, read_table
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -47,6 +47,8 @@ class Problem:
             )
         data = read_table(X)
         expect_enough_rows(data, spec.n_components)
+        if spec.covariances.isotropic:
+            expect_like_units(data)
         spec.expect_features(data.n_features)
         return cls(data, spec.resolved(data.centre, data.deviation, data.spread))
 

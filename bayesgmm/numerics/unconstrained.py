@@ -95,18 +95,24 @@ class Layout:
         return np.concatenate(parts, axis=-1)
 
     def rough_deviations(
-        self, parameters: MixtureParameters, n_rows: int
+        self,
+        parameters: MixtureParameters,
+        n_rows: int,
+        means_precision: Float[np.ndarray, " d"] | float = 0.0,
     ) -> Float[np.ndarray, " p"]:
         """Posterior standard deviations of a vector if every row knew its component.
 
         With N rows a mean has sigma / sqrt(N), a log scale 1 / sqrt(2 N), a correlation
-        coordinate and a log-ratio of weights about 1 / sqrt(N).
+        coordinate and a log-ratio of weights about 1 / sqrt(N). A normal prior of the means may
+        be narrower: in a spherical structure it is where a feature varies far less than others.
         """
+        with np.errstate(divide="ignore"):
+            prior_widths = 1 / np.sqrt(means_precision)
         counts = 1.0 + n_rows * parameters.weights
         shared = counts if self.n_matrices > 1 else counts.sum(keepdims=True)
         parts = [
             1 / np.sqrt(counts[:-1]),
-            (parameters.scales / np.sqrt(counts)[:, None]).ravel(),
+            np.minimum(parameters.scales / np.sqrt(counts)[:, None], prior_widths).ravel(),
             np.repeat(1 / np.sqrt(2 * shared), self.n_scales),
             np.repeat(1 / np.sqrt(shared), self.n_pairs),
         ]

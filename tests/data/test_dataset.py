@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from bayesgmm.data.dataset import Dataset, expect_enough_rows, read_like, read_table
+from bayesgmm.data.dataset import (
+    Dataset,
+    expect_enough_rows,
+    expect_like_units,
+    read_like,
+    read_table,
+)
 from bayesgmm.errors import DataError
 
 VALUES = np.array([[1.0, 10.0], [2.0, 30.0], [4.0, 20.0]])
@@ -52,6 +59,33 @@ NAMELESS_TABLES = {
     "masked array, nothing masked": np.ma.array(VALUES),
     "xarray array without labels": xr.DataArray(VALUES),
 }
+
+
+HARD_TO_CONVERT = {
+    "a long whole number": (-(10**400), "x1.*row 1.*unit"),
+    "a fraction of long whole numbers": (Fraction(10**400, 3), "x1.*row 1.*unit"),
+    "a long decimal": (Decimal("1e400"), "x1.*row 1"),
+    "a signalling NaN": (Decimal("sNaN"), "NaN.*x1.*row 1"),
+}
+
+
+@pytest.mark.parametrize("name", HARD_TO_CONVERT)
+def test_numbers_that_no_float_holds_are_refused_like_infinite_ones(name):
+    cell, message = HARD_TO_CONVERT[name]
+    table = np.array([[1, 2], [3, cell], [5, 7], [4, 2]], dtype=object)
+    with pytest.raises(DataError, match=message):
+        read_table(table)
+    with pytest.raises(DataError, match=message):
+        read_table(pd.DataFrame(table, columns=["x0", "x1"]))
+
+
+def test_floats_of_more_than_64_bits_are_read():
+    table = VALUES.astype(np.longdouble)
+    assert np.array_equal(read_table(table).values, VALUES)
+    if np.finfo(np.longdouble).max > np.finfo(float).max:  # else they are 64 bits
+        table[1, 1] = np.finfo(np.longdouble).max
+        with pytest.raises(DataError, match=r"infinite.*x1.*row 1"):
+            read_table(table)
 
 
 def named(**columns: object) -> pd.DataFrame:
@@ -313,3 +347,10 @@ class TestReadLike:
         with pytest.raises(DataError) as caught:
             read_like(table, ("a", "b"))
         assert [word for word in words if word not in str(caught.value)] == [], caught.value
+
+
+def test_features_that_no_common_scale_suits_are_named():
+    rows = np.random.default_rng(0).normal(size=(9, 3))
+    expect_like_units(read_table(rows * [1e-12, 1.0, 1e12]))
+    with pytest.raises(DataError, match=r"'x1' varies .*e-1.. times as much as column 'x2'.*Diag"):
+        expect_like_units(read_table(rows * [1.0, 1e-60, 1e60]))

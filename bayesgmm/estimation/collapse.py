@@ -1,0 +1,77 @@
+"""When a component is as good as a point, a line or a plane: which one, and on which rows.
+
+There the likelihood is unbounded, and no ascent of it ends. Axes: components k, features d.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.estimation.maximization import SMALLEST_SCALE
+from bayesgmm.estimation.point_estimate import Collapse
+from bayesgmm.numerics.statistics import responsibilities
+from bayesgmm.parameters import MixtureParameters
+
+_MARGIN = 1.001  # scales stop at the smallest, give or take a rounding
+_LEAST_EIGENVALUE = 1e-13
+"""Of a correlation matrix that is told from a singular one: a thousand roundings.
+
+Where a component takes in an outlier at a million standard deviations, all else in it is rightly
+very thin: its least eigenvalue is near 1e-11.
+"""
+
+_SHARE = 0.5  # a row belongs to every component at least half as probable as the most probable
+
+
+def has_collapsed(parameters: MixtureParameters) -> bool:
+    """Whether a component is (nearly) a point, a line or a plane, on the standard scale."""
+    # Also where a scale is NaN: an empty component has no statistics.
+    if not np.all(parameters.scales > _MARGIN * SMALLEST_SCALE):
+        return True
+    if parameters.correlations is None:
+        return False
+    return not bool(np.all(_smallest_eigenvalues(parameters.correlations) > _LEAST_EIGENVALUE))
+
+
+def made_finite(parameters: MixtureParameters) -> MixtureParameters:
+    """Return collapsed parameters without zeros and NaN, and with matrices of full rank.
+
+    They are collapsed as before, but for a factor that is nothing beside it.
+    """
+    scales = np.fmax(parameters.scales, SMALLEST_SCALE)  # the number, where the other is NaN
+    correlations = parameters.correlations
+    if correlations is not None:
+        identity = np.broadcast_to(np.eye(scales.shape[1]), correlations.shape)
+        correlations = np.where(np.isfinite(correlations), correlations, identity)
+        correlations = (1 - _LEAST_EIGENVALUE) * correlations + _LEAST_EIGENVALUE * identity
+    means = np.nan_to_num(parameters.means)  # on the standard scale, where zero is the centre
+    return replace(parameters, means=means, scales=scales, correlations=correlations)
+
+
+def collapse_of(data: Dataset, parameters: MixtureParameters) -> Collapse:
+    """Say which components of collapsed parameters are flat, in which features, on which rows."""
+    flat = parameters.scales <= _MARGIN * SMALLEST_SCALE
+    culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters))
+    shares = responsibilities(data.values, parameters)
+    members = shares >= _SHARE * shares.max(axis=1, keepdims=True)
+    names = np.array(data.feature_names)
+    return Collapse(
+        tuple(int(component) for component in culprits),
+        tuple(tuple(names[flat[component]].tolist()) for component in culprits),
+        tuple(data.row_names[members[:, component]] for component in culprits),
+    )
+
+
+def _singular(parameters: MixtureParameters) -> Bool[np.ndarray, " k"]:
+    if parameters.correlations is None:
+        return np.zeros(parameters.n_components, dtype=bool)
+    # Three times: once the limit, once what made them finite, and a rounding.
+    return _smallest_eigenvalues(parameters.correlations) <= 3 * _LEAST_EIGENVALUE
+
+
+def _smallest_eigenvalues(correlations: Float[np.ndarray, "k d d"]) -> Float[np.ndarray, " k"]:
+    return np.linalg.eigvalsh(correlations)[:, 0]

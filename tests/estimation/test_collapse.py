@@ -1,0 +1,122 @@
+"""A collapse: which component, in which features, on which rows, and what to do about it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+import bayesgmm as bg
+from bayesgmm.data.dataset import read_table
+from bayesgmm.estimation.collapse import collapse_of, has_collapsed, made_finite
+from bayesgmm.parameters import MixtureParameters
+from tests.cases import STRUCTURES, example_rows
+
+
+def clouds_and_equal_rows() -> pd.DataFrame:
+    rows = np.append(example_rows(40, 2), np.full((3, 2), 50.0), axis=0)
+    return pd.DataFrame(rows, columns=["length", "width"], index=[f"bird {i}" for i in range(43)])
+
+
+def collapsed(X: object, spec: bg.MixtureSpec) -> tuple[bg.PointEstimate, str]:
+    with pytest.warns(bg.ConvergenceWarning) as told:
+        estimate = bg.estimate(X, spec, solver=bg.EM("likelihood", n_starts=4), random_seed=1)
+    assert estimate.status is bg.Status.COLLAPSED
+    return estimate, str(told[0].message)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal", "spherical", "inverse-wishart"])
+def test_the_component_the_rows_and_the_remedy_are_named(structure):
+    spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
+    estimate, message = collapsed(clouds_and_equal_rows(), spec)
+    # The smaller component comes second.
+    assert "component 1 has no spread in 'length', 'width' on rows bird 40, bird 41" in message
+    assert "component 0" not in message
+    assert "objective='posterior'" in message
+    assert estimate.collapse.components == (1,)
+    assert estimate.collapse.features == (("length", "width"),)
+    assert [list(rows) for rows in estimate.collapse.rows] == [["bird 40", "bird 41", "bird 42"]]
+    assert message.removeprefix("EM found no estimate: ").removesuffix(".") in str(estimate)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_parameters_of_a_collapse_are_numbers(structure):
+    X = np.repeat(example_rows(3, 4), [1, 1, 5], axis=0)
+    estimate, _ = collapsed(X, bg.MixtureSpec(3, covariances=STRUCTURES[structure]()))
+    for values in (estimate.weights, estimate.means, estimate.covariances):
+        assert np.all(np.isfinite(values))
+    assert not np.any(np.isnan(estimate.trace))
+
+
+def test_a_plane_is_told_from_a_point():
+    rows = example_rows(40, 2)
+    X = np.column_stack([rows, rows @ [1.0, 1.0]])
+    _, message = collapsed(X, bg.MixtureSpec(1))
+    assert "component 0 has a singular covariance matrix on rows 0, 1, 2, 3, 4 and 35 more" in (
+        message
+    )
+
+
+def test_more_components_than_distinct_rows_leave_some_without_rows():
+    X = np.repeat([[0.0, 1.0], [5.0, 3.0]], 4, axis=0)
+    _, message = collapsed(X, bg.MixtureSpec(4))
+    assert "was left without rows" in message
+    assert "on rows 0, 1, 2, 3;" in message
+
+
+def test_a_collapse_is_no_start_for_an_engine():
+    X = np.repeat([[0.0, 1.0], [5.0, 3.0]], [3, 4], axis=0)
+    with pytest.raises(bg.SpecificationError, match=r"component 1 has no spread.*rows 0, 1, 2"):
+        bg.fit(X, bg.MixtureSpec(2), solver=bg.EM("likelihood"), engine=bg.Laplace(), random_seed=1)
+
+
+def test_rows_of_a_sample_are_named_by_their_place_among_all():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(39_000, 1))
+    equal = np.sort(rng.choice(39_000, 9_000, replace=False))
+    X[equal] = 20.0
+    with pytest.warns(bg.ConvergenceWarning):
+        estimate = bg.estimate(
+            X, bg.MixtureSpec(2), solver=bg.EM("likelihood", n_starts=2, start="random"),
+            random_seed=1,
+        )  # fmt: skip
+    assert estimate.collapse.components == (1,)
+    assert np.array_equal(estimate.collapse.rows[0], equal)
+
+
+def thin_component(variance: float) -> MixtureParameters:
+    correlations = np.array([[[1.0, 1.0 - variance], [1.0 - variance, 1.0]]])
+    return MixtureParameters(np.ones(1), np.zeros((1, 2)), np.ones((1, 2)), correlations)
+
+
+def test_thin_is_not_flat():
+    assert not has_collapsed(thin_component(1e-11))
+    assert has_collapsed(thin_component(1e-14))
+
+
+def test_one_component_takes_in_an_outlier():
+    """The closed form is the answer: rows of full rank have no singular covariance matrix."""
+    X = example_rows(60, 2)
+    X[0] = 1e6
+    estimate = bg.estimate(X, bg.MixtureSpec(1), solver=bg.EM("likelihood"), random_seed=1)
+    assert estimate.converged
+    assert_allclose(estimate.covariances[0], np.cov(X.T, ddof=0), rtol=1e-12)
+    assert np.linalg.det(estimate.covariances[0]) == pytest.approx(
+        np.linalg.det(np.cov(X.T, ddof=0)), rel=1e-3
+    )
+
+
+def test_numbers_replace_what_is_none():
+    parameters = MixtureParameters(
+        np.array([1.0, 0.0]),
+        np.array([[0.0, 0.0], [np.nan, np.nan]]),
+        np.array([[1.0, 0.0], [np.nan, np.nan]]),
+        np.array([[[1.0, np.nan], [np.nan, np.nan]], np.full((2, 2), np.nan)]),
+    )
+    finite = made_finite(parameters)
+    assert np.all(np.isfinite(finite.covariances))
+    collapse = collapse_of(read_table([[0.0, 0.0], [1.0, 3e-9]]), finite)
+    assert collapse.components == (0, 1)
+    assert collapse.features == (("x1",), ("x0", "x1"))
+    assert "component 1 was left without rows" in str(collapse)
