@@ -30,6 +30,8 @@ _HOMES = {
     "engines.laplace": ("Laplace",),
     "posterior.relabel.ecr": ("ECR",),
     "posterior.storage": ("save", "load"),
+    "analysis.calibrate": ("calibrate",),
+    "analysis.calibration": ("Calibration",),
     "analysis.cluster": ("cluster",),
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),
