@@ -35,6 +35,8 @@ _HOMES = {
     "posterior.relabel.parameters": ("PRA", "PointProcess"),
     "posterior.relabel.order": ("OrderBy",),
     "posterior.storage": ("save", "load"),
+    "analysis.calibrate": ("calibrate",),
+    "analysis.calibration": ("Calibration",),
     "analysis.cluster": ("cluster",),
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),

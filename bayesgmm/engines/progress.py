@@ -1,4 +1,4 @@
-"""What a person sees while a fit runs: a line on its start, and one bar a chain."""
+"""What a person sees while something runs: a line on its start, and bars."""
 
 from __future__ import annotations
 
@@ -66,6 +66,47 @@ class ChainProgress:
         """Show every bar as full; the last report of a chain may have come too early."""
         for task in self._tasks:
             self._bars.update(task, completed=self._total, phase="done")
+
+
+class CountProgress:
+    """One bar for things that are done one after the other, or nothing at all.
+
+    Parameters
+    ----------
+    what : str
+        What is counted.
+    total : int
+    visible : bool
+    """
+
+    def __init__(self, what: str, total: int, *, visible: bool) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bars = Progress(
+            TextColumn(what),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeRemainingColumn(),
+            disable=not visible,
+            refresh_per_second=8,
+        )
+        self._task = self._bars.add_task("", total=total)
+
+    def __enter__(self) -> CountProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def advance(self, number: int) -> None:
+        """Say that so many more are done."""
+        self._bars.advance(self._task, number)
 
 
 def announce_start(start: PointEstimate) -> None:

@@ -48,14 +48,19 @@ def save(tree: xr.DataTree, path: str | os.PathLike) -> Path:
         raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
     if path.is_dir():
         raise DataError(f"{path} is a folder; give the name of a file in it, such as fit.nc.")
+    write_whole(tree, path)
+    return path
+
+
+def write_whole(data: xr.DataTree | xr.Dataset, path: Path) -> None:
+    """Write netCDF; a file that is there already is replaced only by a complete one."""
     # In the same folder, so that the last step is a rename, which happens whole or not at all.
     unfinished = path.with_name(f".{path.stem}-{uuid4().hex}.nc")
     try:
-        tree.to_netcdf(unfinished, engine="h5netcdf")
+        data.to_netcdf(unfinished, engine="h5netcdf")
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    return path
 
 
 def load(path: str | os.PathLike) -> xr.DataTree:

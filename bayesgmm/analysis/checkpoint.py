@@ -1,0 +1,118 @@
+"""The replications of a calibration that are done, in memory and on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.analysis.calibration import QUANTITY, REPLICATION
+from bayesgmm.analysis.replicate import Replication
+from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.posterior.storage import write_whole
+
+_VARIABLES = ("ranks", "pit", "ess")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Finished replications by number, and the messages of those that failed.
+
+    Attributes
+    ----------
+    settings : dict
+        Names to texts: what must be the same for a calibration to go on.
+    path : Path or None
+        Where it is kept; ``None`` for nowhere.
+    done : dict of int to Replication
+    failures : dict of int to str
+    """
+
+    settings: dict[str, str]
+    path: Path | None
+    done: dict[int, Replication] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def at(cls, path: Path | None, settings: dict[str, str]) -> Checkpoint:
+        """Read what an earlier call left at a path, or begin anew where there is nothing.
+
+        Raises
+        ------
+        SpecificationError
+            If it was left by a call with other settings.
+        DataError
+            If there is no such folder, or the file is something else.
+        """
+        if path is None or not path.exists():
+            if path is not None and not path.parent.is_dir():
+                raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
+            return cls(settings, path)
+        stored = _read(path)
+        known = json.loads(stored.attrs["settings"])
+        for name, value in settings.items():
+            if known.get(name) != value:
+                raise SpecificationError(
+                    f"{path} holds a calibration with another {name}, {known.get(name)}, not "
+                    f"{value}; give the same arguments to go on, or another path to begin anew."
+                )
+        failures = {int(number): text for number, text in stored.attrs["failures"].items()}
+        return cls(settings, path, _replications(stored), failures)
+
+    def missing(self, replications: int) -> list[int]:
+        """Return the numbers of the replications that are still to be done."""
+        return [
+            number
+            for number in range(replications)
+            if number not in self.done and number not in self.failures
+        ]
+
+    def first(self, replications: int) -> Checkpoint:
+        """Return the same without the replications that were not asked for."""
+        done = {number: one for number, one in self.done.items() if number < replications}
+        failures = {number: one for number, one in self.failures.items() if number < replications}
+        return Checkpoint(self.settings, self.path, done, failures)
+
+    def write(self) -> None:
+        """Write everything to disk, whole or not at all, if there is a path."""
+        if self.path is None or not self.done:
+            return
+        stored = self.gathered()
+        stored.attrs["failures"] = json.dumps(self.failures)
+        stored.attrs["settings"] = json.dumps(self.settings)
+        write_whole(stored, self.path)
+
+    def gathered(self) -> xr.Dataset:
+        """Return the finished replications in the order of their numbers."""
+        numbers = sorted(self.done)
+        variables = {
+            name: (
+                (REPLICATION, QUANTITY),
+                np.stack([getattr(self.done[number], name) for number in numbers]),
+            )
+            for name in _VARIABLES
+        }
+        coords = {REPLICATION: numbers, QUANTITY: list(self.done[numbers[0]].names)}
+        return xr.Dataset(variables, coords=coords, attrs={"failures": dict(self.failures)})
+
+
+def _read(path: Path) -> xr.Dataset:
+    try:
+        with xr.open_dataset(path, engine="h5netcdf") as file:
+            stored = file.load()
+        stored.attrs["failures"] = json.loads(stored.attrs["failures"])
+    except (OSError, KeyError) as error:
+        raise DataError(f"{path} is not a file that bayesgmm.calibrate wrote.") from error
+    return stored
+
+
+def _replications(stored: xr.Dataset) -> dict[int, Replication]:
+    names = tuple(str(name) for name in stored[QUANTITY].values)
+    columns = zip(*(stored[name].values for name in _VARIABLES), strict=True)
+    return {
+        int(number): Replication(names, *values)
+        for number, values in zip(stored[REPLICATION].values, columns, strict=True)
+    }

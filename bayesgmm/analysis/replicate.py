@@ -1,0 +1,144 @@
+"""One replication of a calibration: a truth from the prior, its rows, and its ranks among draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+
+from bayesgmm.analysis.generate import draw_rows
+from bayesgmm.analysis.quantities import label_free
+from bayesgmm.analysis.thinning import thinned
+from bayesgmm.data.dataset import read_table
+from bayesgmm.engines.catalogue import Engine
+from bayesgmm.engines.target import Target
+from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.em import EM
+from bayesgmm.estimation.point_estimate import Status
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.priors.sampling import draw_parameters
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.schema import CHAIN, DRAW, record
+from bayesgmm.seeds import spawn
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What all replications share.
+
+    Attributes
+    ----------
+    spec : MixtureSpec
+        With every hyperparameter a number.
+    engine : engine
+    solver : EM
+    n_rows, n_features, draws_kept : int
+    """
+
+    spec: MixtureSpec
+    engine: Engine
+    solver: EM
+    n_rows: int
+    n_features: int
+    draws_kept: int
+
+
+@dataclass(frozen=True, eq=False)
+class Replication:
+    """What one replication found, by quantity.
+
+    Attributes
+    ----------
+    names : tuple of str
+    ranks : array
+        How many of the draws kept are below the truth.
+    pit : array
+        The same on the unit interval.
+    ess : array
+        Effective number of the draws kept.
+    """
+
+    names: tuple[str, ...]
+    ranks: Int[np.ndarray, " quantity"]
+    pit: Float[np.ndarray, " quantity"]
+    ess: Float[np.ndarray, " quantity"]
+
+
+class ReplicationError(RuntimeError):
+    """EM or the engine gave nothing that could be ranked."""
+
+
+def replicate(experiment: Experiment, seed: np.random.SeedSequence) -> Replication:
+    """Draw a truth and rows, let the engine answer, and rank the truth among its draws.
+
+    Raises
+    ------
+    ReplicationError, or what EM or the engine raise
+        If there are no finite draws to rank the truth among.
+    KeyboardInterrupt
+        Also where the engine returned what it had instead.
+    """
+    truth_seed, start_seed, engine_seed, tie_seed = spawn(seed, 4)
+    spec, rng = experiment.spec, np.random.default_rng(truth_seed)
+    truth = draw_parameters(spec, experiment.n_features, 1, rng)
+    rows, _ = draw_rows(truth.draw((np.zeros(experiment.n_rows, dtype=int),)), rng)
+    data = read_table(rows)
+    start = experiment.solver.run(spec, data, seed=start_seed)
+    if start.status is Status.COLLAPSED:
+        raise ReplicationError(f"EM found no mode to start from: {start.status.text}.")
+    tree = experiment.engine.run(spec, data, start=start, seed=engine_seed, progress=False)
+    if record(tree).get("partial"):
+        raise KeyboardInterrupt
+    draws = _kept(tree, experiment.draws_kept)
+    quantities = label_free(_joined(truth, read_parameters(draws)), Target(spec, data))
+    return _ranked(quantities, draws, experiment.draws_kept, np.random.default_rng(tie_seed))
+
+
+def _kept(tree: xr.DataTree, draws_kept: int) -> xr.Dataset:
+    posterior = tree["posterior"]
+    available = posterior.sizes[CHAIN] * posterior.sizes[DRAW]
+    if available < draws_kept:
+        raise SpecificationError(
+            f"The engine gives {available} draws, fewer than draws_kept, {draws_kept}; "
+            "raise its draws."
+        )
+    return thinned(posterior, draws_kept)
+
+
+def _joined(truth: MixtureParameters, draws: MixtureParameters) -> MixtureParameters:
+    """Return the truth and then all draws, chain after chain, along one axis."""
+    names = ["weights", "means", "scales"]
+    names += ["correlations"] if truth.correlations is not None else []
+    n_batch = len(draws.batch_shape)
+    joined = {}
+    for name in names:
+        first, others = getattr(truth, name), getattr(draws, name)
+        joined[name] = np.concatenate([first, others.reshape(-1, *others.shape[n_batch:])])
+    return MixtureParameters(**joined)
+
+
+def _ranked(
+    quantities: dict[str, Float[np.ndarray, " m"]],
+    draws: xr.Dataset,
+    draws_kept: int,
+    rng: np.random.Generator,
+) -> Replication:
+    """Rank the first of all mixtures among the others; ties are broken at random."""
+    from arviz_stats.base import array_stats
+
+    values = np.array(list(quantities.values()))
+    if not np.isfinite(values).all():
+        broken = [name for name, row in quantities.items() if not np.isfinite(row).all()]
+        raise ReplicationError(f"Not finite for some draws: {', '.join(broken)}.")
+    by_chain = values[:, 1:].reshape(len(values), draws.sizes[CHAIN], draws.sizes[DRAW])
+    with np.errstate(all="ignore"):  # chains that never moved have no variance to divide by
+        ess = array_stats.ess(by_chain, chain_axis=1, draw_axis=2, method="mean")
+    # As many draws from each chain may be a few more than are wanted.
+    truth, others = values[:, :1], values[:, 1 : draws_kept + 1]
+    ties = (others == truth).sum(axis=1)
+    ranks = (others < truth).sum(axis=1) + rng.integers(0, ties + 1)
+    pit = (ranks + rng.random(ranks.size)) / (draws_kept + 1)
+    return Replication(tuple(quantities), ranks, pit, np.asarray(ess, dtype=float))

@@ -1,0 +1,33 @@
+"""Which hyperparameters still wait for data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.priors.spec import MixtureSpec
+
+
+def without_data(spec: MixtureSpec, n_features: int) -> tuple[MixtureSpec, list[str]]:
+    """Fill what does not depend on data, and name the hyperparameters that do.
+
+    They are found by filling the spec from two different summaries of columns: what differs
+    comes from the data.
+    """
+    first, second = (
+        spec.resolved(*(np.full(n_features, number) for number in numbers))
+        for numbers in ((0.0, 1.0, 1.0), (1.0, 2.0, 2.0))
+    )
+    return first, list(_differences(first, second))
+
+
+def _differences(first: Any, second: Any) -> Iterator[str]:
+    for item in fields(first):
+        ours, theirs = getattr(first, item.name), getattr(second, item.name)
+        if is_dataclass(ours):
+            yield from _differences(ours, theirs)
+        elif ours != theirs:
+            yield f"{item.name} of {type(first).__name__}"
