@@ -98,7 +98,7 @@ class EM:
 
         ``data`` should be on the standard scale, and every prior of ``spec`` resolved.
         """
-        objective = Objective(spec, data.n_features, self.uses_prior)
+        objective = Objective(spec, data.n_features, self.uses_prior, data.spread)
         *seeds, sample_seed = spawn(seed, self.n_starts + 1)
         sample = rows_to_start_on(data.values, objective, np.random.default_rng(sample_seed))
         with one_thread_for_small_algebra():
@@ -113,7 +113,9 @@ class EM:
         rival = None if starts.rival is None else results[starts.rival].parameters
         best = _in_canonical_order(replace(results[0], starts=starts, rival=rival), spec)
         if best.status is Status.COLLAPSED:
-            best = replace(best, collapse=collapse_of(data, best.parameters))
+            best = replace(
+                best, collapse=collapse_of(data, best.parameters, objective.smallest_scales)
+            )
         return best
 
     def _from_start(
