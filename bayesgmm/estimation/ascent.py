@@ -25,7 +25,7 @@ from jaxtyping import Float
 from scipy.optimize import Bounds, OptimizeResult, minimize
 
 from bayesgmm.estimation.collapse import has_collapsed, made_finite
-from bayesgmm.estimation.maximization import SMALLEST_SCALE, maximize
+from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
 from bayesgmm.numerics.statistics import sufficient_statistics
@@ -123,8 +123,11 @@ def em_steps(
     trace: list[float] = []
     status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
     for _ in range(limit + 1):
-        if has_collapsed(parameters):
-            status, best = Status.COLLAPSED, (made_finite(parameters), best[1])
+        if has_collapsed(parameters, objective.smallest_scales):
+            status, best = (
+                Status.COLLAPSED,
+                (made_finite(parameters, objective.smallest_scales), best[1]),
+            )
             break
         statistics = sufficient_statistics(X, parameters)
         trace.append(statistics.log_likelihood + objective.log_prior(parameters))
@@ -162,7 +165,7 @@ def quasi_newton_steps(
 
     result = minimize(
         fall, np.zeros(centre.size), jac=True, method="L-BFGS-B", callback=note,
-        bounds=Bounds(_lowest_steps(layout, centre, widths), np.inf),
+        bounds=Bounds(_lowest_steps(objective, centre, widths), np.inf),
         options={
             "maxcor": _MEMORY, "ftol": 0.0, "gtol": _GRADIENT,
             "maxiter": limit, "maxfun": limit,
@@ -198,9 +201,11 @@ def _position_of(parameters: MixtureParameters, layout: Layout) -> np.ndarray | 
         return None
 
 
-def _lowest_steps(layout: Layout, centre: np.ndarray, widths: np.ndarray) -> np.ndarray:
+def _lowest_steps(objective: Objective, centre: np.ndarray, widths: np.ndarray) -> np.ndarray:
     """Return the bounds that keep scales from leaving the numbers when a component collapses."""
+    layout = objective.layout
     _, first, last, _ = layout.boundaries
     lowest = np.full(centre.size, -np.inf)
-    lowest[first:last] = (math.log(SMALLEST_SCALE) - centre[first:last]) / widths[first:last]
+    log_scales = np.tile(np.log(objective.smallest_scales), layout.n_matrices)
+    lowest[first:last] = (log_scales - centre[first:last]) / widths[first:last]
     return lowest

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.estimation.maximization import SMALLEST_SCALE
 from bayesgmm.estimation.point_estimate import Collapse
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.parameters import MixtureParameters
@@ -27,22 +26,24 @@ very thin: its least eigenvalue is near 1e-11.
 _SHARE = 0.5  # a row belongs to every component at least half as probable as the most probable
 
 
-def has_collapsed(parameters: MixtureParameters) -> bool:
-    """Whether a component is (nearly) a point, a line or a plane, on the standard scale."""
+def has_collapsed(parameters: MixtureParameters, smallest: Float[np.ndarray, " s"]) -> bool:
+    """Whether a component is (nearly) a point, a line or a plane."""
     # Also where a scale is NaN: an empty component has no statistics.
-    if not np.all(parameters.scales > _MARGIN * SMALLEST_SCALE):
+    if not np.all(parameters.scales > _MARGIN * smallest):
         return True
     if parameters.correlations is None:
         return False
     return not bool(np.all(_smallest_eigenvalues(parameters.correlations) > _LEAST_EIGENVALUE))
 
 
-def made_finite(parameters: MixtureParameters) -> MixtureParameters:
+def made_finite(
+    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"]
+) -> MixtureParameters:
     """Return collapsed parameters without zeros and NaN, and with matrices of full rank.
 
     They are collapsed as before, but for a factor that is nothing beside it.
     """
-    scales = np.fmax(parameters.scales, SMALLEST_SCALE)  # the number, where the other is NaN
+    scales = np.fmax(parameters.scales, smallest)  # the number, where the other is NaN
     correlations = parameters.correlations
     if correlations is not None:
         identity = np.broadcast_to(np.eye(scales.shape[1]), correlations.shape)
@@ -52,9 +53,11 @@ def made_finite(parameters: MixtureParameters) -> MixtureParameters:
     return replace(parameters, means=means, scales=scales, correlations=correlations)
 
 
-def collapse_of(data: Dataset, parameters: MixtureParameters) -> Collapse:
+def collapse_of(
+    data: Dataset, parameters: MixtureParameters, smallest: Float[np.ndarray, " s"]
+) -> Collapse:
     """Say which components of collapsed parameters are flat, in which features, on which rows."""
-    flat = parameters.scales <= _MARGIN * SMALLEST_SCALE
+    flat = parameters.scales <= _MARGIN * smallest
     culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters))
     shares = responsibilities(data.values, parameters)
     members = shares >= _SHARE * shares.max(axis=1, keepdims=True)

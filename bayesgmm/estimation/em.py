@@ -99,7 +99,7 @@ class EM:
 
         ``data`` should be on the standard scale, and every prior of ``spec`` resolved.
         """
-        objective = Objective(spec, data.n_features, self.uses_prior)
+        objective = Objective(spec, data.n_features, self.uses_prior, data.spread)
         *seeds, sample_seed = spawn(seed, self.n_starts + 1)
         sample = rows_to_start_on(data.values, objective, np.random.default_rng(sample_seed))
         with one_thread_for_small_algebra():
@@ -115,7 +115,9 @@ class EM:
             replace(results[0], starts=starts, rivals=_rivals(results)), spec
         )
         if best.status is Status.COLLAPSED:
-            best = replace(best, collapse=collapse_of(data, best.parameters))
+            best = replace(
+                best, collapse=collapse_of(data, best.parameters, objective.smallest_scales)
+            )
         return best
 
     def _from_start(

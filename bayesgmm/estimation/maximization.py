@@ -12,7 +12,6 @@ general framework. Biometrika 80, 267-278.
 
 from __future__ import annotations
 
-import math
 from functools import singledispatch
 
 import numpy as np
@@ -28,11 +27,6 @@ from bayesgmm.priors.covariances import (
     DiagonalStructure,
 )
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
-
-SMALLEST_SCALE = 1e-7
-"""On the standard scale, where features have unit variance: below this a component is a point."""
-
-_LOWEST_LOG_SCALE = math.log(SMALLEST_SCALE)
 
 
 def maximize(
@@ -157,7 +151,7 @@ def _update_scales(
 def _fit_log_scales(
     counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
 ) -> np.ndarray:
-    prior = objective.covariance_prior
+    prior, lowest = objective.covariance_prior, np.log(objective.smallest_scales)
     result = np.log(parameters.scales[: counts.shape[0], : counts.shape[1]])
     for matrix, scale in np.ndindex(*result.shape):
         result[matrix, scale] = best_log_scale(
@@ -165,7 +159,7 @@ def _fit_log_scales(
             prior.count + counts[matrix, scale],
             prior.scatter[scale, scale] + scatter[matrix, scale],
             prior.terms[scale],
-            _LOWEST_LOG_SCALE,
+            lowest[scale],
         )
     return result
 
@@ -174,6 +168,7 @@ def _fit_covariances(
     counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
 ) -> tuple[np.ndarray, np.ndarray]:
     layout, prior = objective.layout, objective.covariance_prior
+    lowest = np.log(objective.smallest_scales)
     log_scales = np.log(parameters.scales[: layout.n_matrices])
     pairs = layout.coordinates(parameters.correlations)
     for matrix in range(layout.n_matrices):
@@ -183,7 +178,7 @@ def _fit_covariances(
             counts[matrix],
             scatter[matrix],
             prior,
-            _LOWEST_LOG_SCALE,
+            lowest,
         )
     size = layout.n_components
     return _repeated(np.exp(log_scales), size), layout.correlations(pairs)

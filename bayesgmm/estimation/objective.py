@@ -25,8 +25,11 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
 
+SMALLEST_SCALE = 1e-7
+"""Of the typical spread of a feature: below this a component is a point."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Objective:
     """The function that EM maximises, with the priors as arrays.
 
@@ -38,11 +41,14 @@ class Objective:
         d.
     uses_prior : bool
         ``False`` for maximum likelihood: all prior terms vanish.
+    spread : array, shape (d,), or None
+        The typical spread of each feature, which outliers do not change; ``None`` for ones.
     """
 
     spec: MixtureSpec
     n_features: int
     uses_prior: bool
+    spread: Float[np.ndarray, " d"] | None = None
 
     @cached_property
     def layout(self) -> Layout:
@@ -75,6 +81,14 @@ class Objective:
         if not self.uses_prior:
             return CovariancePrior.flat(self.layout.n_scales)
         return self.spec.covariances.mode_prior(self.n_features)
+
+    @cached_property
+    def smallest_scales(self) -> Float[np.ndarray, " s"]:
+        """Where a free scale counts as zero; one for all features, or one for each."""
+        spread = np.ones(self.n_features) if self.spread is None else self.spread
+        if self.layout.n_scales < self.n_features:
+            spread = np.sqrt(np.mean(spread**2, keepdims=True))
+        return SMALLEST_SCALE * spread
 
     @property
     def neutral_scales(self) -> Float[np.ndarray, " s"]:

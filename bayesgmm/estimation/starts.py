@@ -57,16 +57,20 @@ def from_labels(
     n_components, size = objective.spec.n_components, X.shape[1]
     responsibilities = np.eye(n_components)[labels]
     counts = responsibilities.sum(axis=0)
-    sums = responsibilities.T @ X
+    # About the centres of the clusters: about zero, which an outlier moves far away, the spread
+    # of the others would be a small difference of large numbers.
+    centres = responsibilities.T @ X / np.maximum(counts, 1)[:, None]
+    centred = X - centres[labels]
+    sums = responsibilities.T @ centred
     if objective.layout.correlated:
-        scatter = np.einsum("nk,ni,nj->kij", responsibilities, X, X, optimize=True)
+        scatter = np.einsum("nk,ni,nj->kij", responsibilities, centred, centred, optimize=True)
         correlations = np.broadcast_to(np.eye(size), (n_components, size, size)).copy()
     else:
-        scatter, correlations = responsibilities.T @ X**2, None
+        scatter, correlations = responsibilities.T @ centred**2, None
     statistics = SufficientStatistics(0.0, counts, sums, scatter)
     neutral = MixtureParameters(
         np.full(n_components, 1 / n_components),
-        np.zeros((n_components, size)),
+        centres,
         np.broadcast_to(objective.neutral_scales, (n_components, size)).copy(),
         correlations,
     )

@@ -13,6 +13,8 @@ from bayesgmm.estimation.collapse import collapse_of, has_collapsed, made_finite
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows
 
+SMALLEST = np.array([1e-7, 1e-7])
+
 
 def clouds_and_equal_rows() -> pd.DataFrame:
     rows = np.append(example_rows(40, 2), np.full((3, 2), 50.0), axis=0)
@@ -91,8 +93,8 @@ def thin_component(variance: float) -> MixtureParameters:
 
 
 def test_thin_is_not_flat():
-    assert not has_collapsed(thin_component(1e-11))
-    assert has_collapsed(thin_component(1e-14))
+    assert not has_collapsed(thin_component(1e-11), SMALLEST)
+    assert has_collapsed(thin_component(1e-14), SMALLEST)
 
 
 def test_one_component_takes_in_an_outlier():
@@ -114,9 +116,21 @@ def test_numbers_replace_what_is_none():
         np.array([[1.0, 0.0], [np.nan, np.nan]]),
         np.array([[[1.0, np.nan], [np.nan, np.nan]], np.full((2, 2), np.nan)]),
     )
-    finite = made_finite(parameters)
+    finite = made_finite(parameters, SMALLEST)
     assert np.all(np.isfinite(finite.covariances))
-    collapse = collapse_of(read_table([[0.0, 0.0], [1.0, 3e-9]]), finite)
+    collapse = collapse_of(read_table([[0.0, 0.0], [1.0, 3e-9]]), finite, SMALLEST)
     assert collapse.components == (0, 1)
     assert collapse.features == (("x1",), ("x0", "x1"))
     assert "component 1 was left without rows" in str(collapse)
+
+
+@pytest.mark.parametrize("distance", [1e7, 1e9, 1e11])
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_a_point_is_measured_by_the_other_rows_and_not_by_an_outlier(structure, distance):
+    """On the standard scale an outlier leaves the others hardly any spread; it is one still."""
+    X = example_rows(60, 2)
+    X[0] = distance
+    spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
+    estimate = bg.estimate(X, spec, solver=bg.EM(n_starts=6), random_seed=1)
+    assert estimate.converged
+    assert_allclose(estimate.means[:, 0], [X[1:, 0].mean(), distance], rtol=1e-3, atol=0.3)

@@ -87,7 +87,7 @@ def test_one_covariance_is_a_maximum(size, count, shrinkage):
 
     best = best_covariance(
         np.zeros(size), np.zeros(size * (size - 1) // 2), count, scatter,
-        spec.covariances.prior(size), LOWEST,
+        spec.covariances.prior(size), np.full(size, LOWEST),
     )  # fmt: skip
     highest = value(*best)
     for width in (1e-3, 1e-2, 1e-1):

@@ -96,7 +96,8 @@ def _largest(vector):
 def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
     """Maximise the expected log posterior of one covariance matrix from where it is now.
 
-    Returns log scales and correlation coordinates at least as good as the given ones.
+    Returns log scales and correlation coordinates at least as good as the given ones; no log scale
+    is below its ``lowest``.
     """
     size = log_scales.shape[0]
     position = np.concatenate((log_scales, pairs))
@@ -115,7 +116,7 @@ def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
         for _ in range(_MOST_HALVINGS):
             proposal = position + length * direction
             for i in range(size):
-                proposal[i] = max(proposal[i], lowest)
+                proposal[i] = max(proposal[i], lowest[i])
             new_value, new_gradient = expected_log_posterior(proposal, count, scatter, prior)
             if new_value >= value + _SUFFICIENT_INCREASE * length * slope:
                 accepted = True
