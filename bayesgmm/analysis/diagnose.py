@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from bayesgmm.analysis.diagnosis.approximation import is_approximation, judge_approximation
 from bayesgmm.analysis.diagnosis.chains import (
@@ -100,7 +102,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
 def _findings_within_a_mode(
     tree: xr.DataTree, labels: Labels, figures: xr.Dataset
 ) -> list[Finding]:
-    """Findings about labels and agreement, which mean nothing for chains in different modes."""
+    """Return findings about names and agreement, moot for chains in different modes."""
     found = findings_about_labels(tree, labels, figures)
     if any(finding.kind == "overlap" for finding in found):
         # The parameters of components that cannot be named have no other fault to be found.
@@ -113,8 +115,9 @@ def _with_all(
     tree: xr.DataTree,
     components: Components,
     labels: Labels,
-    distances: object,
+    distances: Float[np.ndarray, "chain chain"],
 ) -> xr.Dataset:
+    """Return the figures of the variables with those of components, pairs and chains."""
     names, chains = component_names(tree), tree["posterior"][CHAIN].values
     pairs = [f"{names[one]}, {names[other]}" for one, other in labels.pairs]
     return figures.assign(

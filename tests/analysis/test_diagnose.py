@@ -12,13 +12,15 @@ import bayesgmm as bg
 from bayesgmm.schema import with_record
 from tests.analysis.verdicts import VERDICTS, tree_of
 
+# Each looks at thousands of draws; tests of the parts check their shapes.
+pytestmark = pytest.mark.usefixtures("without_shape_checks")
+
 
 @pytest.fixture
 def tree() -> xr.DataTree:
     return bg.example_fit()
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.parametrize("name", VERDICTS)
 def test_every_case_has_its_own_findings_and_no_others(name):
     diagnosis, kinds = bg.diagnose(tree_of(name)), VERDICTS[name][1]
@@ -37,7 +39,6 @@ def test_a_good_fit_passes(tree):
     assert "R-hat" in str(diagnosis)
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 def test_labels_that_switched_and_were_cured():
     """Five of six shuffles change the order of three components."""
     diagnosis = bg.diagnose(tree_of("labels_switched"))
@@ -48,13 +49,11 @@ def test_labels_that_switched_and_were_cured():
     assert diagnosis.figures.attrs["switched_draws"] == pytest.approx(4000 * 5 / 6, abs=100)
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 def test_a_pair_that_overlaps_is_named():
     (finding,) = bg.diagnose(tree_of("overlap")).findings
     assert "too much to name: 0 and 1" in finding.problem
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 def test_modes_are_listed_with_their_chains_and_their_mass():
     """By symmetry both modes hold one half."""
     (finding,) = bg.diagnose(tree_of("different_modes")).findings
@@ -64,7 +63,6 @@ def test_modes_are_listed_with_their_chains_and_their_mass():
     assert "says nothing about its mass" in finding.problem
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 def test_a_mode_of_equal_height_that_no_chain_visited():
     tree = tree_of("unvisited_mode")
     (finding,) = bg.diagnose(tree).findings
@@ -77,7 +75,6 @@ def test_a_mode_of_equal_height_that_no_chain_visited():
     )
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 def test_small_components_are_named_with_their_rows():
     (empty,), (few,), (narrow,) = (
         bg.diagnose(tree_of(name)).findings
@@ -90,7 +87,6 @@ def test_small_components_are_named_with_their_rows():
     assert narrow.problem.startswith("Component 1 in x0, x1: collapsed")
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 def test_divergences_are_counted_and_placed():
     (finding,) = bg.diagnose(tree_of("divergences")).findings
     assert finding.problem.startswith(
@@ -99,7 +95,6 @@ def test_divergences_are_counted_and_placed():
     assert "target_accept" in finding.remedy
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 def test_chains_that_disagree_are_told_in_what():
     (finding,) = bg.diagnose(tree_of("chains_disagree")).findings
     assert "R-hat of correlations" in finding.problem

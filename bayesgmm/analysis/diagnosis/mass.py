@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Int
 from scipy.special import softmax
 
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
@@ -38,7 +39,9 @@ class LaplacePeak:
         return self.peak.mended == 0 and self.peak.remaining < _NEAR_MODE
 
 
-def laplace_peaks(tree: xr.DataTree, groups: list[np.ndarray]) -> list[LaplacePeak] | None:
+def laplace_peaks(
+    tree: xr.DataTree, groups: list[Int[np.ndarray, " _"]]
+) -> list[LaplacePeak] | None:
     """Climb from the highest draw of each group of chains; ``None`` where that costs too much."""
     data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
     known = record(tree)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from bayesgmm.analysis.diagnosis.convergence import Quantity
@@ -65,21 +65,18 @@ def find_modes(
     draw, and groups that reach one peak are one.
     """
     apart = _differ_in_rows(distances) | _differ_in_values(quantities)
-    _, labels = connected_components(~apart, directed=False)
-    groups = [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
+    groups = _connected(~apart)
     if len(groups) == 1:
-        return [Mode(tuple(groups[0].tolist()), 1.0)]
+        return [_mode(groups, 1.0)]
     peaks = laplace_peaks(tree, groups)
     if peaks is None:
-        return [Mode(tuple(group.tolist()), float("nan")) for group in groups]
-    joined = np.array([[same_peak(one, other) for other in peaks] for one in peaks])
-    _, labels = connected_components(joined, directed=False)
-    first = [int(np.flatnonzero(labels == label)[0]) for label in range(labels.max() + 1)]
-    masses = shares_of_mass([peaks[place] for place in first])
-    modes = []
-    for label, mass in enumerate(masses):
-        together = [groups[place] for place in np.flatnonzero(labels == label)]
-        modes.append(Mode(tuple(sorted(np.concatenate(together).tolist())), mass))
+        return [_mode([group], float("nan")) for group in groups]
+    joined = _connected(np.array([[same_peak(one, other) for other in peaks] for one in peaks]))
+    masses = shares_of_mass([peaks[places[0]] for places in joined])
+    modes = [
+        _mode([groups[place] for place in places], mass)
+        for places, mass in zip(joined, masses, strict=True)
+    ]
     return sorted(modes, key=lambda mode: (-np.nan_to_num(mode.mass).round(3), mode.chains))
 
 
@@ -99,6 +96,16 @@ def findings_about_modes(tree: xr.DataTree, modes: list[Mode]) -> list[Finding]:
         _remedy(tree, modes),
         kind="different modes",
     )]  # fmt: skip
+
+
+def _connected(related: Bool[np.ndarray, "item item"]) -> list[Int[np.ndarray, " _"]]:
+    """Return groups of items that are related, directly or through others."""
+    _, labels = connected_components(related, directed=False)
+    return [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
+
+
+def _mode(groups: list[Int[np.ndarray, " _"]], mass: float) -> Mode:
+    return Mode(tuple(sorted(np.concatenate(groups).tolist())), mass)
 
 
 def _remedy(tree: xr.DataTree, modes: list[Mode]) -> str:
