@@ -158,13 +158,13 @@ def test_the_evidence_follows_units_and_not_the_order(structure):
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.parametrize("engine", ["gibbs", "nuts"])
-@pytest.mark.parametrize("structure", ["full", "tied", "spherical", "inverse-wishart"])
+@pytest.mark.parametrize("structure", ["full", "spherical"])
 def test_averages_follow_units_and_not_the_order_of_rows(structure, engine):
-    """Eight cases of at most 20 comparisons, at 4.5 errors: wrong by chance in 0.2 % of runs."""
+    """Four cases of at most 22 comparisons, at 4.5 errors: wrong by chance in 0.06 % of runs."""
     a, b = units(structure, exact=False)
     order = np.random.default_rng(0).permutation(len(ROWS))
     spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
-    long = {"gibbs": bg.Gibbs(draws=4000), "nuts": bg.NUTS(draws=1000)}[engine]
+    long = {"gibbs": bg.Gibbs(draws=2000), "nuts": bg.NUTS(draws=500, tune=300)}[engine]
     trees = [
         bg.fit(X, spec, engine=long, random_seed=seed, progress=False)["posterior"]
         for seed, X in enumerate([ROWS, ROWS * a + b, ROWS[order]])
