@@ -11,16 +11,20 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from bayesgmm.data.dataset import Dataset
+from bayesgmm.estimation.objective import SMALLEST_SCALE
 from bayesgmm.estimation.point_estimate import Collapse
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.parameters import MixtureParameters
 
 _MARGIN = 1.001  # scales stop at the smallest, give or take a rounding
 _LEAST_EIGENVALUE = 1e-13
-"""Of a correlation matrix that is told from a singular one: a thousand roundings.
+"""Of a correlation matrix that is told from a singular one: a thousand roundings."""
+
+_THIN = 1e-7
+"""Eigenvalue below which a component is thin: beside its own width, and that of the rows.
 
 Where a component takes in an outlier at a million standard deviations, all else in it is rightly
-very thin: its least eigenvalue is near 1e-11.
+very thin beside that, but as wide as the rows are.
 """
 
 _SHARE = 0.5  # a row belongs to every component at least half as probable as the most probable
@@ -31,9 +35,7 @@ def has_collapsed(parameters: MixtureParameters, smallest: Float[np.ndarray, " s
     # Also where a scale is NaN: an empty component has no statistics.
     if not np.all(parameters.scales > _MARGIN * smallest):
         return True
-    if parameters.correlations is None:
-        return False
-    return not bool(np.all(_smallest_eigenvalues(parameters.correlations) > _LEAST_EIGENVALUE))
+    return bool(np.any(_singular(parameters, smallest)))
 
 
 def made_finite(
@@ -58,7 +60,7 @@ def collapse_of(
 ) -> Collapse:
     """Say which components of collapsed parameters are flat, in which features, on which rows."""
     flat = parameters.scales <= _MARGIN * smallest
-    culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters))
+    culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters, smallest))
     shares = responsibilities(data.values, parameters)
     members = shares >= _SHARE * shares.max(axis=1, keepdims=True)
     names = np.array(data.feature_names)
@@ -69,12 +71,20 @@ def collapse_of(
     )
 
 
-def _singular(parameters: MixtureParameters) -> Bool[np.ndarray, " k"]:
+def _singular(
+    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"]
+) -> Bool[np.ndarray, " k"]:
     if parameters.correlations is None:
         return np.zeros(parameters.n_components, dtype=bool)
-    # Three times: once the limit, once what made them finite, and a rounding.
-    return _smallest_eigenvalues(parameters.correlations) <= 3 * _LEAST_EIGENVALUE
+    least = _smallest_eigenvalues(parameters.correlations)
+    if np.all(least > _THIN):
+        return np.zeros(least.size, dtype=bool)
+    widths = parameters.scales * SMALLEST_SCALE / smallest  # beside the typical spread of rows
+    covariances = parameters.correlations * widths[:, :, None] * widths[:, None, :]
+    thick = (least > _THIN) | (_smallest_eigenvalues(covariances) > _THIN)
+    # Three times: once the limit, once what makes them finite, and a rounding.
+    return ~(thick & (least > 3 * _LEAST_EIGENVALUE))  # so that NaN counts
 
 
-def _smallest_eigenvalues(correlations: Float[np.ndarray, "k d d"]) -> Float[np.ndarray, " k"]:
-    return np.linalg.eigvalsh(correlations)[:, 0]
+def _smallest_eigenvalues(matrices: Float[np.ndarray, "k d d"]) -> Float[np.ndarray, " k"]:
+    return np.linalg.eigvalsh(matrices)[:, 0]

@@ -87,14 +87,18 @@ def test_rows_of_a_sample_are_named_by_their_place_among_all():
     assert np.array_equal(estimate.collapse.rows[0], equal)
 
 
-def thin_component(variance: float) -> MixtureParameters:
-    correlations = np.array([[[1.0, 1.0 - variance], [1.0 - variance, 1.0]]])
-    return MixtureParameters(np.ones(1), np.zeros((1, 2)), np.ones((1, 2)), correlations)
+def thin_component(eigenvalue: float, width: float) -> MixtureParameters:
+    correlations = np.array([[[1.0, 1.0 - eigenvalue], [1.0 - eigenvalue, 1.0]]])
+    scales = np.full((1, 2), width)
+    return MixtureParameters(np.ones(1), np.zeros((1, 2)), scales, correlations)
 
 
-def test_thin_is_not_flat():
-    assert not has_collapsed(thin_component(1e-11), SMALLEST)
-    assert has_collapsed(thin_component(1e-14), SMALLEST)
+def test_thin_beside_an_outlier_is_not_flat():
+    """A thin component is flat where it is thinner than the rows are wide, too."""
+    assert not has_collapsed(thin_component(1e-11, width=1e6), SMALLEST)
+    assert has_collapsed(thin_component(1e-11, width=1.0), SMALLEST)
+    assert not has_collapsed(thin_component(1e-6, width=1.0), SMALLEST)
+    assert has_collapsed(thin_component(1e-14, width=1e9), SMALLEST)
 
 
 def test_one_component_takes_in_an_outlier():
