@@ -36,7 +36,8 @@ TABLES = {
 
 
 def mixture_of(X: np.ndarray, structure: str) -> MixtureParameters:
-    estimate = bg.estimate(X, bg.MixtureSpec(2, covariances=STRUCTURES[structure]()), random_seed=1)
+    spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
+    estimate = bg.estimate(X, spec, solver=bg.EM(n_starts=4), random_seed=1)
     return estimate.parameters
 
 
@@ -69,7 +70,14 @@ def table(request) -> str:
 @pytest.fixture(scope="module")
 def tree(structure, table) -> xr.DataTree:
     spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
-    return bg.fit(TABLES[table], spec, engine=bg.Laplace(draws=4), random_seed=1, progress=False)
+    return bg.fit(
+        TABLES[table],
+        spec,
+        engine=bg.Laplace(draws=4),
+        solver=bg.EM(n_starts=4),
+        random_seed=1,
+        progress=False,
+    )
 
 
 def draws_of(tree: xr.DataTree) -> list[MixtureParameters]:
@@ -120,7 +128,7 @@ def test_the_declared_model(structure):
 
     X = TABLES["an offset"]
     spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
-    point = bg.estimate(X, spec, random_seed=1)
+    point = bg.estimate(X, spec, solver=bg.EM(n_starts=4), random_seed=1)
     model = bg.build_model(X, spec, initial=point)
     with model:
         values = model.initial_point()

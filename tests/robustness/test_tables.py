@@ -27,7 +27,7 @@ def estimated(
 ) -> tuple[bg.PointEstimate, str]:
     """Return an estimate, and the warning that came with it."""
     spec = bg.MixtureSpec(table.n_components, covariances=STRUCTURES[structure]())
-    solver = bg.EM(goal, **{"n_starts": 4, **options})
+    solver = bg.EM(goal, **{"n_starts": 3, **options})
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("error")
         warnings.simplefilter("always", bg.ConvergenceWarning)
