@@ -81,9 +81,13 @@ def report(case: str, work: Path) -> bg.Calibration | None:
 def draw(case: str, calibration: bg.Calibration, folder: Path) -> None:
     """Draw the difference between the distribution of normalised ranks and the uniform one."""
     collection = arviz_plots.plot_ecdf_pit(
-        calibration.pit, envelope_prob=0.99, backend="matplotlib"
+        calibration.pit,
+        envelope_prob=0.99,
+        backend="matplotlib",
+        visuals={"xlabel": False},
+        figure_kwargs={"figsize": (11, 7)},
     )
-    collection.savefig(folder / f"{case}.png", dpi=50)
+    collection.savefig(folder / f"{case}.png", dpi=60)
 
 
 def table(results: dict[str, bg.Calibration]) -> str:

@@ -39,6 +39,12 @@ class ADVI:
     are too narrow, and neither form sees skewness or a second mode. Use it to explore, and
     :class:`NUTS` for what you publish.
 
+    Calibration (:func:`bayesgmm.calibrate`; 60 rows, two features, two full components, 70
+    replications) found the truth in 64 to 69 % of the central 80 % intervals of the log posterior,
+    the largest scale, the largest weight and the entropy of allocations, with a standard error of
+    5 %; means and variances of the whole mixture were not seen to be wrong. Full rank was not
+    measured.
+
     It is PyMC's implementation, on the compiled log density instead of the graph of the PyMC
     model: 0.12 ms a step against 2.9 ms for the penguins (four features, k = 3). A loop of our
     own would take a third of the 0.12 ms and reach the same evidence lower bound, which is not

@@ -27,6 +27,11 @@ class Laplace:
     mode. ``pareto_k``, in the record of the tree and in :func:`bayesgmm.diagnose`, says how far
     it is from the posterior.
 
+    Calibration (:func:`bayesgmm.calibrate`; 60 rows, two features, two full components, 500
+    replications) found scales too small and components too distinct: the truth lay at the quantile
+    0.61 to 0.65 of scales and of the entropy of allocations on average, not 0.5, and in 67 to 71 %
+    of their central 80 % intervals. With 15 rows these were 0.67 to 0.70, and 58 to 70 %.
+
     The record also holds ``log_marginal_likelihood``, Laplace's estimate of the log probability
     density of the rows in the units of the data, for *one* labelling of the components. Under a
     prior that treats components alike all k! labellings count: add log k! to compare numbers of

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.posterior.relabel.assignment import Assignments
 from bayesgmm.posterior.relabel.rows import RowsInDraws
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, validate
+from bayesgmm.schema import CHAIN, COMPONENT, DIAGNOSIS, DRAW, validate
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.Data
     groups = {
         name: _permuted(node.to_dataset(), permutations.orders)
         for name, node in tree.children.items()
+        if name != DIAGNOSIS  # it speaks of the labels that were
     }
     groups["relabelling"] = relabelling
     relabelled = xr.DataTree.from_dict(groups)

@@ -210,3 +210,8 @@ def test_whatever_has_a_component_axis_moves(tree):
     moved = bg.relabel(with_more, bg.OrderBy("bill_depth_mm"))
     expected = 342 * moved["posterior"]["weights"]
     xr.testing.assert_allclose(moved["sizes"]["rows"].transpose(*expected.dims), expected)
+
+
+def test_the_verdict_on_other_labels_goes(tree):
+    assert "diagnosis" in tree.children
+    assert "diagnosis" not in bg.relabel(tree, bg.PRA()).children
