@@ -36,7 +36,7 @@ _HOMES = {
     "posterior.relabel.order": ("OrderBy",),
     "posterior.storage": ("save", "load"),
     "analysis.calibrate": ("calibrate",),
-    "analysis.calibration": ("Calibration",),
+    "analysis.calibration.value": ("Calibration",),
     "analysis.cluster": ("cluster",),
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bayesgmm.analysis.calibration import Calibration, judge
-from bayesgmm.analysis.checkpoint import Checkpoint
-from bayesgmm.analysis.replicate import Experiment, replicate
+from bayesgmm.analysis.calibration.checkpoint import Checkpoint
+from bayesgmm.analysis.calibration.replicate import Experiment, replicate
+from bayesgmm.analysis.calibration.value import Calibration, judge
 from bayesgmm.engines.catalogue import Engine
 from bayesgmm.engines.progress import CountProgress
 from bayesgmm.errors import SpecificationError

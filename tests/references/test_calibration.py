@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.analysis.uniformity import uniformity_p_value
+from bayesgmm.analysis.calibration.uniformity import uniformity_p_value
 from tests.cases import STRUCTURES
 
 pytestmark = pytest.mark.slow

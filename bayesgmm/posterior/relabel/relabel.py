@@ -37,8 +37,9 @@ def relabel(
 
     :func:`bayesgmm.fit` has already done so with :class:`ECR`. All chains are relabelled
     together, with every variable that has a ``component`` axis. The verdict that ``fit`` stored
-    goes, as it speaks of the old names; nothing else changes. No draw is dropped: ``tree["relabelling"]`` holds for each its permutation from the order of the engine,
-    the ``margin`` by which it was the best, and its ``agreement`` with the point estimate.
+    goes, as it speaks of the old names; nothing else changes. No draw is dropped:
+    ``tree["relabelling"]`` holds for each its permutation from the order of the engine, the
+    ``margin`` by which it was the best, and its ``agreement`` with the point estimate.
 
     Parameters
     ----------

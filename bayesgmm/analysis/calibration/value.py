@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from bayesgmm.analysis.calibration.uniformity import uniformity_p_value
 from bayesgmm.analysis.diagnose import Finding
-from bayesgmm.analysis.uniformity import uniformity_p_value
 from bayesgmm.schema import CHAIN, DRAW
 
 REPLICATION, QUANTITY = "replication", "quantity"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesgmm.analysis.quantities import label_free
+from bayesgmm.analysis.calibration.quantities import label_free
 from bayesgmm.data.dataset import read_table
 from bayesgmm.engines.target import Target
 from bayesgmm.parameters import MixtureParameters

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.calibration import QUANTITY, REPLICATION
-from bayesgmm.analysis.replicate import Replication
+from bayesgmm.analysis.calibration.replicate import Replication
+from bayesgmm.analysis.calibration.value import QUANTITY, REPLICATION
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.posterior.storage import write_whole
 

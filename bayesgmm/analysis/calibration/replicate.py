@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
+from bayesgmm.analysis.calibration.quantities import label_free
 from bayesgmm.analysis.generate import draw_rows
-from bayesgmm.analysis.quantities import label_free
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.data.dataset import read_table
 from bayesgmm.engines.catalogue import Engine
