@@ -20,9 +20,11 @@ from __future__ import annotations
 import arviz_stats
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 
 import bayesgmm as bg
+from tests.labels import shuffled
 from tests.references.tables import records_of, rows_of
 
 REFERENCE_DRAWS = 10_000  # 10 chains of 1000, thinned until they are nearly independent
@@ -48,7 +50,25 @@ def test_posterior_is_that_of_the_reference_draws(structure, engine):
         random_seed=1,
         progress=False,
     )
-    draws = draws_sorted_by_mean(tree)
+    expect_reference(draws_by_name(bg.relabel(tree, bg.OrderBy("x0"))))
+
+
+@pytest.mark.parametrize(
+    "method", [bg.ECR(), bg.IterativeECR(2), bg.Stephens(), bg.PRA(), bg.PointProcess()], ids=repr
+)
+def test_shuffled_and_relabelled_draws_are_those_of_the_reference(method):
+    """The reference orders the means; components this far apart come out in the same order."""
+    spec = bg.MixtureSpec(
+        2, bg.Dirichlet(5.0), bg.NormalMeans(0.0, 2.0), bg.Full(bg.HalfNormal(2.0))
+    )
+    tree = bg.fit(
+        rows_of("low_dim_gauss_mix"), spec, engine=bg.Gibbs(draws=5000), random_seed=1,
+        progress=False,
+    )  # fmt: skip
+    expect_reference(draws_by_name(bg.relabel(shuffled(tree, seed=2), method, order_by="x0")))
+
+
+def expect_reference(draws: dict[str, np.ndarray]) -> None:
     scores = {
         record["parameter"]: z_scores(draws[record["parameter"]], record)
         for record in records_of("posteriordb_low_dim_gauss_mix")
@@ -57,17 +77,13 @@ def test_posterior_is_that_of_the_reference_draws(structure, engine):
     assert not far, f"z-scores of mean, standard deviation and quantiles: {far}"
 
 
-def draws_sorted_by_mean(tree) -> dict[str, np.ndarray]:
+def draws_by_name(tree: xr.DataTree) -> dict[str, np.ndarray]:
     posterior = tree["posterior"]
-    means = posterior["means"].values[..., 0]
-    order = np.argsort(means, axis=-1)
-    scales = np.take_along_axis(posterior["scales"].values[..., 0], order, axis=-1)
-    weights = np.take_along_axis(posterior["weights"].values, order, axis=-1)
-    means = np.take_along_axis(means, order, axis=-1)
+    means, scales = (posterior[name].values[..., 0] for name in ("means", "scales"))
     return {
         "mu[1]": means[..., 0], "mu[2]": means[..., 1],
         "sigma[1]": scales[..., 0], "sigma[2]": scales[..., 1],
-        "theta": weights[..., 0],
+        "theta": posterior["weights"].values[..., 0],
     }  # fmt: skip
 
 
