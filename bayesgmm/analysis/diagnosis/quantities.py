@@ -115,7 +115,7 @@ class Allocation:
 
 def label_free_quantities(tree: xr.DataTree, allocation: Allocation) -> list[Quantity]:
     """Return what no permutation of the components can change."""
-    draws = read_parameters(tree["posterior"])
+    draws = _scaled_draws(tree)
     found: dict[str, np.ndarray] = {}
     if "log_likelihood" in tree.children:
         found["log-likelihood"] = tree["log_likelihood"][DATA].values.sum(axis=-1)
@@ -134,7 +134,7 @@ def label_free_quantities(tree: xr.DataTree, allocation: Allocation) -> list[Qua
 
 def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
     """Return the parameters, each entry of which has one variable of its own."""
-    draws = read_parameters(tree["posterior"])
+    draws = _scaled_draws(tree)
     found = {"weights": draws.weights, "means": draws.means, "scales": draws.scales}
     if draws.n_components == 1:  # its weight is 1 in every draw
         del found["weights"]
@@ -142,6 +142,12 @@ def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
         rows, columns = np.tril_indices(draws.n_features, -1)
         found["correlations"] = draws.correlations[..., rows, columns]
     return [Quantity(name, values, label_free=False) for name, values in found.items()]
+
+
+def _scaled_draws(tree: xr.DataTree) -> MixtureParameters:
+    """Return all draws on the standard scale: the figures are the same, and nothing overflows."""
+    scaling = Scaling.from_plain(record(tree)["scaling"])
+    return scaling.standardize_parameters(read_parameters(tree["posterior"]))
 
 
 def _total_covariance(draws: MixtureParameters) -> Float[np.ndarray, "chain draw pair"]:

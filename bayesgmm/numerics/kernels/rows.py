@@ -33,6 +33,10 @@ from bayesgmm.numerics.kernels.tiles import (
 
 _WORK = 4  # features whose whitened values are in work at once, see ``products.py``
 
+# The largest density of a row counts as one, so that totals are no less, but where a row is so far
+# from all components that its densities are no numbers. Such a position has density zero.
+_LEAST_TOTAL = 1.0
+
 
 @inlined
 def _share_out(table, rows, start, row_weights, largest, total):
@@ -41,12 +45,12 @@ def _share_out(table, rows, start, row_weights, largest, total):
     if row_weights.shape[0] == 0:
         value = log_likelihood(largest, total, rows)
         for row in range(rows):
-            total[row] = 1.0 / total[row]
+            total[row] = 1.0 / max(total[row], _LEAST_TOTAL)
     else:
         weights = row_weights[start : start + rows]
         value = weighted_log_likelihood(largest, total, rows, weights)
         for row in range(rows):
-            total[row] = weights[row] / total[row] if weights[row] > 0.0 else 0.0
+            total[row] = max(weights[row], 0.0) / max(total[row], _LEAST_TOTAL)
     scale(table, rows, total)
     return value
 
@@ -123,7 +127,7 @@ def _write(table, rows, normalized, work, output):
     if normalized:
         exponentials(table, rows, work[0], work[1])
         for row in range(rows):
-            work[1, row] = 1.0 / work[1, row]
+            work[1, row] = 1.0 / max(work[1, row], _LEAST_TOTAL)
         scale(table, rows, work[1])
     for row in range(rows):
         for component in range(table.shape[0]):

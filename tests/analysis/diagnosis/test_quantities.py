@@ -12,7 +12,9 @@ from bayesgmm.analysis.diagnosis.quantities import (
     label_free_quantities,
     relabelled_quantities,
 )
+from bayesgmm.data.standardize import Scaling
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
+from bayesgmm.schema import record
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +50,8 @@ def test_total_covariance_is_that_of_generated_rows():
         for one in label_free_quantities(tree, Allocation.of(tree))
         if one.name == "total covariance"
     )
-    rows = bg.generate(tree, 400_000, random_seed=1)["x"].values
+    scaling = Scaling.from_plain(record(tree)["scaling"])
+    rows = bg.generate(tree, 400_000, random_seed=1)["x"].values / scaling.factor
     lower = np.cov(rows.T)[np.tril_indices(4)]
     deviations = rows.std(axis=0)
     units = np.outer(deviations, deviations)[np.tril_indices(4)]
