@@ -134,7 +134,7 @@ def label_free_quantities(tree: xr.DataTree, allocation: Allocation) -> list[Qua
 
 def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
     """Return the parameters, each entry of which has one variable of its own."""
-    draws = _scaled_draws(tree)
+    draws = read_parameters(tree["posterior"])
     found = {"weights": draws.weights, "means": draws.means, "scales": draws.scales}
     if draws.n_components == 1:  # its weight is 1 in every draw
         del found["weights"]
@@ -145,7 +145,7 @@ def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
 
 
 def _scaled_draws(tree: xr.DataTree) -> MixtureParameters:
-    """Return all draws on the standard scale: the figures are the same, and nothing overflows."""
+    """Return all draws on the standard scale, where squares of covariances do not overflow."""
     scaling = Scaling.from_plain(record(tree)["scaling"])
     return scaling.standardize_parameters(read_parameters(tree["posterior"]))
 
