@@ -220,11 +220,11 @@ def build_model(X: Any, spec: MixtureSpec, *, initial: PointEstimate | None = No
 
 
 def _engine(engine: Engine | None) -> Engine:
+    from bayesgmm.engines.catalogue import expect_engine
     from bayesgmm.engines.nuts import NUTS
 
     engine = NUTS() if engine is None else engine
-    if isinstance(engine, type | EM) or not hasattr(engine, "run"):
-        raise SpecificationError(f"engine must be an engine such as NUTS(), not {engine!r}.")
+    expect_engine(engine)
     return engine
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from bayesgmm.analysis.calibration.checkpoint import Checkpoint
 from bayesgmm.analysis.calibration.replicate import Experiment, replicate
 from bayesgmm.analysis.calibration.value import Calibration, judge
-from bayesgmm.engines.catalogue import Engine
+from bayesgmm.engines.catalogue import Engine, expect_engine
 from bayesgmm.engines.progress import CountProgress
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.em import EM
@@ -180,8 +180,7 @@ def _experiment(
 ) -> Experiment:
     if not isinstance(spec, MixtureSpec):
         raise SpecificationError(f"spec must be a MixtureSpec, not {spec!r}.")
-    if isinstance(engine, type) or not hasattr(engine, "run"):
-        raise SpecificationError(f"engine must be an engine such as NUTS(), not {engine!r}.")
+    expect_engine(engine)
     for name, value in (
         ("n_rows", n_rows), ("n_features", n_features), ("draws_kept", draws_kept),
     ):  # fmt: skip

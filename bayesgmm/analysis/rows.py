@@ -8,10 +8,9 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.data.dataset import Dataset, read_like
-from bayesgmm.data.standardize import Scaling
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters
-from bayesgmm.schema import COMPONENT, DATA, FEATURE, ROW, record, validate
+from bayesgmm.posterior.parameters import read_parameters, read_scaling
+from bayesgmm.schema import COMPONENT, DATA, FEATURE, ROW, validate
 
 
 def asked_rows(tree: xr.DataTree, X: Any | None) -> Dataset:
@@ -30,7 +29,7 @@ def on_standard_scale(tree: xr.DataTree, data: Dataset) -> tuple[Dataset, Mixtur
     Densities are exact in any unit, but far from zero (an offset of 1e8, say) the differences
     between rows and means lose digits unless both are centred first.
     """
-    scaling = Scaling.from_plain(record(tree)["scaling"])
+    scaling = read_scaling(tree)
     draws = scaling.standardize_parameters(read_parameters(tree["posterior"]))
     return scaling.standardize(data), draws, scaling.log_jacobian()
 

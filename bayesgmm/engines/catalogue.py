@@ -12,6 +12,7 @@ from bayesgmm.engines.gibbs import Gibbs
 from bayesgmm.engines.laplace import Laplace
 from bayesgmm.engines.nuts import NUTS
 from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed
@@ -39,6 +40,12 @@ ENGINES: dict[str, type[Engine]] = {
     "laplace": Laplace,
     "advi": ADVI,
 }
+
+
+def expect_engine(engine: object) -> None:
+    """Raise unless this is an engine; ``EM`` runs, too, but draws nothing."""
+    if isinstance(engine, type | EM) or not hasattr(engine, "run"):
+        raise SpecificationError(f"engine must be an engine such as NUTS(), not {engine!r}.")
 
 
 def engine_named(name: str, **options: object) -> Engine:

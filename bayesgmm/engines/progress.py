@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from bayesgmm.estimation.point_estimate import PointEstimate
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
-class ChainProgress:
+
+class _Bars:
+    """Bars that are on the screen within a ``with`` block."""
+
+    _bars: Progress
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+
+class ChainProgress(_Bars):
     """Progress bars for chains, or nothing at all where they are not wanted.
 
     Parameters
@@ -37,18 +58,6 @@ class ChainProgress:
             for number in range(n_chains)
         ]
 
-    def __enter__(self) -> ChainProgress:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
-
     def reporter(self, chain: int) -> Callable[[list[Any]], None]:
         """Return the callback through which one chain reports its state."""
 
@@ -68,7 +77,7 @@ class ChainProgress:
             self._bars.update(task, completed=self._total, phase="done")
 
 
-class CountProgress:
+class CountProgress(_Bars):
     """One bar for things that are done one after the other, or nothing at all.
 
     Parameters
@@ -91,18 +100,6 @@ class CountProgress:
             refresh_per_second=8,
         )
         self._task = self._bars.add_task("", total=total)
-
-    def __enter__(self) -> CountProgress:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
 
     def advance(self, number: int) -> None:
         """Say that so many more are done."""

@@ -1,13 +1,17 @@
-"""Reading parameters and rows out of a tree, as the plain arrays that numerics take."""
+"""Reading a tree: parameters and rows as plain arrays, and what it remembers of its making."""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from bayesgmm.data.standardize import Scaling
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.schema import DATA
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.schema import DATA, record
 
 
 def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
@@ -21,3 +25,13 @@ def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
 def read_rows(tree: xr.DataTree) -> Float[np.ndarray, "n d"]:
     """Return the observed rows, in the units of the data."""
     return np.ascontiguousarray(tree["observed_data"][DATA].values)
+
+
+def read_spec(tree: xr.DataTree) -> MixtureSpec:
+    """Return the spec that was fitted, every hyperparameter a number in the units of the data."""
+    return MixtureSpec.from_json(json.dumps(record(tree)["spec"]))
+
+
+def read_scaling(tree: xr.DataTree) -> Scaling:
+    """Return the way to the standard scale and back."""
+    return Scaling.from_plain(record(tree)["scaling"])

@@ -9,10 +9,8 @@ import numpy as np
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.posterior.relabel.ecr import ECR
-from bayesgmm.posterior.relabel.order import order_of, reorder
-from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, in_raw_order
 from bayesgmm.schema import with_record
+from tests.labels import shuffled
 
 
 def cloud(n_rows: int, *centre: float, seed: int = 0) -> np.ndarray:
@@ -39,13 +37,7 @@ def converged() -> xr.DataTree:
 
 def labels_switched() -> xr.DataTree:
     """Draws whose labels were shuffled at random, then relabelled as every fit is."""
-    tree = in_raw_order(bg.example_fit())
-    rng = np.random.default_rng(0)
-    shape = tree["posterior"]["weights"].shape
-    orders = rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1)
-    shuffled = apply_permutations(tree, Permutations(orders, np.ones(shape[:-1]), "shuffled"))
-    found = apply_permutations(shuffled, ECR().permutations(shuffled))
-    return reorder(found, order_of(found["posterior"].to_dataset(), "weights"))
+    return bg.relabel(shuffled(bg.example_fit(), seed=0))
 
 
 def overlap() -> xr.DataTree:

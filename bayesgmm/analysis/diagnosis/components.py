@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,9 +19,10 @@ from bayesgmm.numerics.statistics import (
 )
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.parameters import read_spec
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import FEATURE, ROW, record
+from bayesgmm.schema import FEATURE, ROW
 
 _DRAWS, _ROWS = 40, 1_000
 _NARROW = 0.5
@@ -56,7 +56,7 @@ class Components:
     @classmethod
     def of(cls, tree: xr.DataTree) -> Components:
         """Look at the components of a fit."""
-        spec = MixtureSpec.from_json(json.dumps(record(tree)["spec"]))
+        spec = read_spec(tree)
         data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
         layout = layout_of(spec, draws.n_features)
         rows = data.values[:: -(-data.n_rows // _ROWS)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +10,12 @@ from jaxtyping import Int
 from scipy.special import softmax
 
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
-from bayesgmm.data.standardize import Scaling
 from bayesgmm.engines.normal import Peak, find_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters
-from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import DATA, record
+from bayesgmm.posterior.parameters import read_parameters, read_scaling, read_spec
+from bayesgmm.schema import DATA
 
 _MOST_WORK = 5_000_000
 """Rows times coordinates of a position; beyond, the curvature takes many seconds."""
@@ -44,10 +41,8 @@ def laplace_peaks(
 ) -> list[LaplacePeak] | None:
     """Climb from the highest draw of each group of chains; ``None`` where that costs too much."""
     data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
-    known = record(tree)
-    scaling = Scaling.from_plain(known["scaling"])
-    spec = MixtureSpec.from_json(json.dumps(known["spec"]))
-    target = Target(spec.standardized(scaling.shift, scaling.factor), data)
+    scaling = read_scaling(tree)
+    target = Target(read_spec(tree).standardized(scaling.shift, scaling.factor), data)
     if data.n_rows * target.layout.size > _MOST_WORK:
         return None
     heights = _heights(tree)
@@ -75,8 +70,7 @@ def _climbed(
 ) -> LaplacePeak:
     chain, draw = np.unravel_index(heights[chains].argmax(), heights[chains].shape)
     highest = draws.draw((int(chains[chain]), int(draw)))
-    units = target.layout.rough_deviations(highest, target.data.n_rows)
-    peak = find_peak(target, target.position_of(highest), units)
+    peak = find_peak(target, target.position_of(highest), target.rough_deviations(highest))
     return LaplacePeak(target.layout.unpack(peak.normal.centre), peak)
 
 

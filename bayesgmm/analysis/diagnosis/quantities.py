@@ -16,12 +16,11 @@ from scipy.special import xlogy
 from bayesgmm.analysis.diagnosis.convergence import Quantity
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
 from bayesgmm.analysis.thinning import thinned
-from bayesgmm.data.standardize import Scaling
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture, responsibilities
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters
-from bayesgmm.schema import DATA, record
+from bayesgmm.posterior.parameters import read_parameters, read_scaling
+from bayesgmm.schema import DATA
 
 _MOST_ROWS = 120  # to tell how rows are put together; any rows would do
 _MOST_DRAWS = 4000
@@ -54,7 +53,7 @@ class Allocation:
         """Allocate at most 120 rows under at most 4000 draws."""
         data, _, _ = on_standard_scale(tree, asked_rows(tree, None))
         X = data.values[:: -(-data.n_rows // _MOST_ROWS)]
-        scaling = Scaling.from_plain(record(tree)["scaling"])
+        scaling = read_scaling(tree)
         posterior = tree["posterior"]
         n_components = posterior.sizes["component"]
         n_draws = min(_MOST_DRAWS, max(1, _MOST_NUMBERS // (X.shape[0] * n_components)))
@@ -146,8 +145,7 @@ def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
 
 def _scaled_draws(tree: xr.DataTree) -> MixtureParameters:
     """Return all draws on the standard scale, where squares of covariances do not overflow."""
-    scaling = Scaling.from_plain(record(tree)["scaling"])
-    return scaling.standardize_parameters(read_parameters(tree["posterior"]))
+    return read_scaling(tree).standardize_parameters(read_parameters(tree["posterior"]))
 
 
 def _total_covariance(draws: MixtureParameters) -> Float[np.ndarray, "chain draw pair"]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Protocol, runtime_checkable
 
 import xarray as xr
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.posterior.parameters import read_spec
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import (
     BY_WEIGHT,
@@ -18,8 +18,7 @@ from bayesgmm.posterior.relabel.order import (
     reorder,
 )
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, in_raw_order
-from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import DATA, FEATURE, record, validate
+from bayesgmm.schema import DATA, FEATURE, validate
 
 
 @runtime_checkable
@@ -92,7 +91,7 @@ def expect_relabelling(tree: xr.DataTree, method: Relabelling) -> None:
         raise SpecificationError(
             f"method must be a way of relabelling such as ECR(), not {method!r}."
         )
-    if not MixtureSpec.from_json(json.dumps(record(tree)["spec"])).weights.exchangeable:
+    if not read_spec(tree).weights.exchangeable:
         raise SpecificationError(
             "The prior of the weights tells the components apart, so their labels mean something "
             "already; relabelling would change the posterior. Use one concentration for all."
