@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesgmm.analysis.thinning import thinned
 from bayesgmm.data.dataset import Dataset, read_like
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters, read_scaling
@@ -23,14 +24,18 @@ def asked_rows(tree: xr.DataTree, X: Any | None) -> Dataset:
     return Dataset(observed[DATA].values, tuple(names), observed[ROW].values)
 
 
-def on_standard_scale(tree: xr.DataTree, data: Dataset) -> tuple[Dataset, MixtureParameters, float]:
+def on_standard_scale(
+    tree: xr.DataTree, data: Dataset, *, n_draws: int | None = None
+) -> tuple[Dataset, MixtureParameters, float]:
     """Return rows, draws and log Jacobian for computing where numbers are near one.
 
     Densities are exact in any unit, but far from zero (an offset of 1e8, say) the differences
-    between rows and means lose digits unless both are centred first.
+    between rows and means lose digits unless both are centred first. All draws, or about
+    ``n_draws`` that are spread evenly over the chains.
     """
-    scaling = read_scaling(tree)
-    draws = scaling.standardize_parameters(read_parameters(tree["posterior"]))
+    scaling, posterior = read_scaling(tree), tree["posterior"]
+    chosen = posterior if n_draws is None else thinned(posterior, n_draws)
+    draws = scaling.standardize_parameters(read_parameters(chosen))
     return scaling.standardize(data), draws, scaling.log_jacobian()
 
 

@@ -1,4 +1,4 @@
-"""Passing over blocks of rows side by side, on every core that this process may use.
+"""Doing things side by side on every core that this process may use: blocks of rows, mostly.
 
 How rows are cut into blocks, and the order in which results are added, depend on the number of
 rows alone: sums are the same to the last bit whatever the number of cores. Compiled kernels hold
@@ -43,7 +43,13 @@ def for_each_block(
     n_rows: int, work: Callable[[int, int], object], *, cores: int | None = None
 ) -> None:
     """Call ``work(start, stop)`` for every block of rows, in any order."""
-    _share(_Turns(n_rows, lambda _, *block: work(*block)), cores)
+    blocks = row_blocks(n_rows)
+    for_each(len(blocks), lambda number: work(*blocks[number]), cores=cores)
+
+
+def for_each(n_items: int, work: Callable[[int], object], *, cores: int | None = None) -> None:
+    """Call ``work(number)`` for every number below ``n_items``, in any order."""
+    _share(_Turns(n_items, work), cores)
 
 
 def sum_over_blocks(
@@ -52,25 +58,25 @@ def sum_over_blocks(
     """Return the sum, entry by entry, of the tuples ``work(start, stop)`` of all blocks."""
     if n_rows <= SHORT:
         return work(0, n_rows)
-    total = _OrderedSum()
-    _share(_Turns(n_rows, lambda number, *block: total.add(number, work(*block))), cores)
+    total, blocks = _OrderedSum(), row_blocks(n_rows)
+    for_each(len(blocks), lambda number: total.add(number, work(*blocks[number])), cores=cores)
     return total.value
 
 
 class _Turns:
-    """Blocks that are still to be done, which any number of threads take one after another."""
+    """Items that are still to be done, which any number of threads take one after another."""
 
-    def __init__(self, n_rows: int, work: Callable[[int, int, int], object]) -> None:
-        self.blocks = row_blocks(n_rows)
+    def __init__(self, n_items: int, work: Callable[[int], object]) -> None:
+        self.n_items = n_items
         self._work, self._next, self._lock = work, 0, threading.Lock()
 
     def take(self) -> None:
-        while (number := self._take_number()) < len(self.blocks):
-            self._work(number, *self.blocks[number])
+        while (number := self._take_number()) < self.n_items:
+            self._work(number)
 
     def stop(self) -> None:
         with self._lock:
-            self._next = len(self.blocks)
+            self._next = self.n_items
 
     def _take_number(self) -> int:
         with self._lock:
@@ -99,10 +105,10 @@ class _OrderedSum:
 
 
 def _share(turns: _Turns, cores: int | None) -> None:
-    """Let this thread and helpers take turns until all blocks are done."""
-    if len(turns.blocks) == 1:
+    """Let this thread and helpers take turns until all items are done."""
+    if turns.n_items == 1:
         return turns.take()
-    n_helpers = min(cores or available_cores(), len(turns.blocks)) - 1
+    n_helpers = min(cores or available_cores(), turns.n_items) - 1
     helpers = [_helpers().submit(turns.take) for _ in range(n_helpers)]
     try:
         turns.take()

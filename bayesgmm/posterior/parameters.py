@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ast import literal_eval
 
 import numpy as np
 import xarray as xr
@@ -35,3 +36,8 @@ def read_spec(tree: xr.DataTree) -> MixtureSpec:
 def read_scaling(tree: xr.DataTree) -> Scaling:
     """Return the way to the standard scale and back."""
     return Scaling.from_plain(record(tree)["scaling"])
+
+
+def read_seed(tree: xr.DataTree) -> np.random.SeedSequence:
+    """Return the seed of the fit, for answers that the tree alone should determine."""
+    return np.random.SeedSequence(literal_eval(record(tree)["seed"]))

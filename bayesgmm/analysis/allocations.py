@@ -1,0 +1,63 @@
+"""Draws of the component that every row comes from: partitions of the rows, from the posterior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Int32
+
+from bayesgmm.analysis.rows import asked_rows, on_standard_scale
+from bayesgmm.numerics.statistics import each_mixture, responsibilities
+from bayesgmm.options import expect_whole_number
+from bayesgmm.posterior.parameters import read_seed
+from bayesgmm.seeds import RandomSeed, generator
+
+DEFAULT_DRAWS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Allocations:
+    """Partitions of some rows, one for each of some draws.
+
+    Attributes
+    ----------
+    labels : integer array, shape (draws, n)
+        The component of every row; labels of one draw say nothing of those of another.
+    row_names : array, shape (n,)
+    """
+
+    labels: Int32[np.ndarray, "draws n"]
+    row_names: np.ndarray
+
+
+def draw_allocations(
+    tree: xr.DataTree,
+    X: Any | None = None,
+    *,
+    draws: int = DEFAULT_DRAWS,
+    random_seed: RandomSeed = None,
+) -> Allocations:
+    """Draw the component of every row, z_i ~ Categorical(r_i1, ..., r_ik), once in each draw.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    X : table with the features of the fit, optional
+        New rows; those of the fit by default.
+    draws : int, default 1000
+        About how many draws to use, spread evenly over all chains.
+    random_seed : int, SeedSequence or Generator, optional
+        By default the seed of the fit, so that one tree always gives the same allocations.
+    """
+    expect_whole_number("draws", draws)
+    rows, mixtures, _ = on_standard_scale(tree, data := asked_rows(tree, X), n_draws=draws)
+    rng = generator(read_seed(tree) if random_seed is None else random_seed)
+    labels = np.empty((int(np.prod(mixtures.batch_shape)), data.n_rows), np.int32)
+    for number, (_, mixture) in enumerate(each_mixture(mixtures)):
+        below = np.cumsum(responsibilities(rows.values, mixture)[:, :-1], axis=1)
+        labels[number] = (below <= rng.random(data.n_rows)[:, None]).sum(axis=1)
+    return Allocations(labels, data.row_names)
