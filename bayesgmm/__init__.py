@@ -41,6 +41,13 @@ _HOMES = {
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),
     "analysis.predictive": ("posterior_predictive",),
+    "analysis.partition": ("partition",),
+    "analysis.partitions.losses": (
+        "VariationOfInformation", "Binder", "OneMinusAdjustedRand",
+        "NormalizedVariationOfInformation",
+    ),
+    "analysis.credible_ball": ("credible_ball",),
+    "analysis.representatives": ("representative_partitions",),
     "analysis.prior": ("prior_predictive",),
     "analysis.labelling": ("labelling_report", "LabellingReport"),
     "analysis.summarize": ("summarize",),

@@ -32,6 +32,12 @@ def expect_between(owner: Any, name: str, low: float, high: float) -> None:
         )
 
 
+def expect_probability(name: str, value: Any) -> None:
+    """Raise unless an argument is a number strictly between 0 and 1."""
+    if not isinstance(value, float | np.floating) or not 0 < value < 1:
+        raise SpecificationError(f"{name} must lie strictly between 0 and 1, not {value!r}.")
+
+
 def expect_member(owner: Any, name: str, allowed: Sequence[str]) -> None:
     """Raise unless an option is one of a few words."""
     value = getattr(owner, name)

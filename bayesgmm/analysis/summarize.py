@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayesgmm.errors import SpecificationError
+from bayesgmm.options import expect_probability
 from bayesgmm.schema import CHAIN, DRAW, validate
 
 DEFAULT_PROBABILITY = 0.89
@@ -45,8 +45,7 @@ def summarize(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) ->
     >>> summary.attrs["interval"]
     '89% equal-tailed interval'
     """
-    if not isinstance(probability, float) or not 0 < probability < 1:
-        raise SpecificationError(f"probability must lie between 0 and 1, not {probability!r}.")
+    expect_probability("probability", probability)
     validate(tree)
     parameters = tree["posterior"].to_dataset()[["weights", "means", "scales"]]
     tail = (1 - probability) / 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.options import expect_whole_number
+from bayesgmm.options import expect_probability, expect_whole_number
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import legend_entries
 from bayesgmm.plots.palette import INK, component_style
@@ -167,7 +167,6 @@ def _legend_below(figure: Drawing, view: ClusterView, certainty: float, *, ellip
 
 
 def _expect_options(certainty: float, share: float, n_draws: int) -> None:
-    for name, value in (("certainty", certainty), ("share", share)):
-        if not isinstance(value, float) or not 0 < value < 1:
-            raise SpecificationError(f"{name} must lie strictly between 0 and 1, not {value!r}.")
+    expect_probability("certainty", certainty)
+    expect_probability("share", share)
     expect_whole_number("n_draws", n_draws)

@@ -1,0 +1,318 @@
+"""Partitions of rows beside draws of partitions: losses, and the search for the best one.
+
+Every loss here is a function of three sums over the sizes of groups: over the groups of the draw,
+over the clusters of the candidate, and over what they share, each of h(size) with h(x) = x log x
+or x^2. So a row can be moved by looking at the sizes of the groups that it is in, draw by draw.
+
+Axes: n rows, m draws; ``groups`` (n, m) is the group of every row in every draw, and ``labels``
+(n,) the cluster of every row in the candidate, -1 where it has none yet. ``heights`` (n + 1,) is h,
+``rises`` (n,) how much it rises with one more.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.allocations import uniform
+from bayesgmm.numerics.kernels.compiling import compiled, inlined
+
+VARIATION_OF_INFORMATION, BINDER, ADJUSTED_RAND, NORMALIZED = 0, 1, 2, 3
+
+_LEAST_ENTROPY = 1e-12  # of two partitions together; below it, both are one cluster
+_LEAST_GAIN = 1e-11  # of a change of the candidate, relative to what one row can change
+_MOST_SCANS = 200
+
+_ALLOCATED, _CLUSTERS, _OWN = 0, 1, 2  # places of what a candidate counts
+
+
+@inlined
+def loss(kind, a, shared, drawn, own, n):
+    """Return the loss from the sums over shared sizes, those of the draw, those of the candidate.
+
+    ``a`` is the cost of splitting what belongs together, 2 - a that of the opposite.
+    """
+    if kind == ADJUSTED_RAND:
+        # Hubert & Arabie (1985), with sum_j C(x_j, 2) = (sum_j x_j^2 - n) / 2.
+        in_draw, in_candidate, in_both = 0.5 * (drawn - n), 0.5 * (own - n), 0.5 * (shared - n)
+        by_chance = in_draw * in_candidate / (0.5 * n * (n - 1.0)) if n > 1 else 0.0
+        most = 0.5 * (in_draw + in_candidate)
+        return 1.0 - (in_both - by_chance) / (most - by_chance) if most > by_chance else 0.0
+    costs = a * (drawn - shared) + (2.0 - a) * (own - shared)
+    if kind == BINDER:
+        return costs / (n * n)
+    if kind == VARIATION_OF_INFORMATION:
+        return costs / n
+    joint_entropy = math.log(n) - shared / n
+    return costs / n / joint_entropy if joint_entropy > _LEAST_ENTROPY else 0.0
+
+
+@compiled
+def losses(draws, n_groups, labels, n_clusters, heights, kind, a, output):
+    """Write the loss of a candidate beside every draw into ``output`` (m,).
+
+    ``draws`` (m, n) is the transpose of ``groups``.
+    """
+    n = labels.shape[0]
+    joint, sizes = np.empty((n_groups, n_clusters), np.int32), np.zeros(n_clusters, np.int32)
+    for row in range(n):
+        sizes[labels[row]] += 1
+    own = 0.0
+    for cluster in range(n_clusters):
+        own += heights[sizes[cluster]]
+    for draw in range(draws.shape[0]):
+        joint[:] = 0
+        for row in range(n):
+            joint[draws[draw, row], labels[row]] += 1
+        shared, drawn = 0.0, 0.0
+        for group in range(n_groups):
+            size = 0
+            for cluster in range(n_clusters):
+                size += joint[group, cluster]
+                shared += heights[joint[group, cluster]]
+            drawn += heights[size]
+        output[draw] = loss(kind, a, shared, drawn, own, n)
+
+
+@inlined
+def _place(candidate, groups, rises, row, cluster):
+    """Put a row that has no cluster into one, a new one if it is the first beyond the others."""
+    labels, sizes, joint, drawn_sizes, drawn, shared, counts = candidate
+    labels[row] = cluster
+    counts[_OWN] += rises[sizes[cluster]]
+    counts[_ALLOCATED] += 1.0
+    counts[_CLUSTERS] = max(counts[_CLUSTERS], cluster + 1.0)
+    sizes[cluster] += 1
+    for draw in range(groups.shape[1]):
+        group = groups[row, draw]
+        shared[draw] += rises[joint[draw, group, cluster]]
+        drawn[draw] += rises[drawn_sizes[draw, group]]
+        joint[draw, group, cluster] += 1
+        drawn_sizes[draw, group] += 1
+
+
+@inlined
+def _take(candidate, groups, rises, row):
+    """Take a row out of its cluster; the last cluster gets the number of one that is left empty."""
+    labels, sizes, joint, drawn_sizes, drawn, shared, counts = candidate
+    cluster = labels[row]
+    labels[row] = -1
+    sizes[cluster] -= 1
+    counts[_OWN] -= rises[sizes[cluster]]
+    counts[_ALLOCATED] -= 1.0
+    for draw in range(groups.shape[1]):
+        group = groups[row, draw]
+        joint[draw, group, cluster] -= 1
+        drawn_sizes[draw, group] -= 1
+        shared[draw] -= rises[joint[draw, group, cluster]]
+        drawn[draw] -= rises[drawn_sizes[draw, group]]
+    if sizes[cluster] == 0:
+        last = int(counts[_CLUSTERS]) - 1
+        counts[_CLUSTERS] -= 1.0
+        sizes[cluster], sizes[last] = sizes[last], 0
+        for other in range(labels.shape[0]):
+            if labels[other] == last:
+                labels[other] = cluster
+        for draw in range(joint.shape[0]):
+            for group in range(joint.shape[1]):
+                joint[draw, group, cluster] = joint[draw, group, last]
+                joint[draw, group, last] = 0
+
+
+@inlined
+def _add_rises(candidate, groups, rises, row, own, costs):
+    """Write how much the sum over shared sizes would rise, summed over draws, in every cluster."""
+    joint, counts = candidate[2], candidate[6]
+    n_clusters, n_draws = int(counts[_CLUSTERS]), groups.shape[1]
+    for draw in range(n_draws):
+        sizes = joint[draw, groups[row, draw]]
+        for cluster in range(n_clusters):
+            costs[cluster] += rises[sizes[cluster]]
+        if own >= 0:  # the row itself is among its cluster
+            costs[own] += rises[sizes[own] - 1] - rises[sizes[own]]
+    costs[n_clusters] = n_draws * rises[0]
+
+
+@inlined
+def _add_losses(candidate, groups, rises, kind, a, row, own, costs):
+    """Write the loss, summed over draws, that there would be with the row in every cluster."""
+    _, sizes, joint, drawn_sizes, drawn, shared, counts = candidate
+    n_clusters, n = int(counts[_CLUSTERS]), counts[_ALLOCATED] + (0.0 if own >= 0 else 1.0)
+    without = counts[_OWN] - (rises[sizes[own] - 1] if own >= 0 else 0.0)
+    for draw in range(groups.shape[1]):
+        group = groups[row, draw]
+        beside, of_draw = shared[draw], drawn[draw]
+        if own >= 0:
+            beside -= rises[joint[draw, group, own] - 1]
+        else:
+            of_draw += rises[drawn_sizes[draw, group]]
+        for cluster in range(n_clusters + 1):
+            less = 1 if cluster == own else 0
+            together = beside + rises[joint[draw, group, cluster] - less]
+            of_candidate = without + rises[sizes[cluster] - less]
+            costs[cluster] += loss(kind, a, together, of_draw, of_candidate, n)
+
+
+@inlined
+def _best_cluster(candidate, groups, rises, kind, a, most_clusters, row, costs):
+    """Return where a row is best; the first number beyond the clusters for one of its own."""
+    labels, sizes, counts = candidate[0], candidate[1], candidate[6]
+    own, n_clusters, n_draws = labels[row], int(counts[_CLUSTERS]), groups.shape[1]
+    costs[: n_clusters + 1] = 0.0
+    if kind <= BINDER:  # the loss is linear in the sums
+        _add_rises(candidate, groups, rises, row, own, costs)
+        for cluster in range(n_clusters + 1):
+            size = sizes[cluster] - (1 if cluster == own else 0)
+            rise = (2.0 - a) * n_draws * rises[size]
+            costs[cluster] = rise - 2.0 * costs[cluster]
+    else:
+        _add_losses(candidate, groups, rises, kind, a, row, own, costs)
+    scale = rises[rises.shape[0] - 1] if kind <= BINDER else 1.0
+    best, least_gain = max(own, 0), _LEAST_GAIN * n_draws * scale
+    for cluster in range(n_clusters + 1):
+        if (
+            cluster == n_clusters
+            and (n_clusters > 0)
+            and (n_clusters >= most_clusters or (own >= 0 and sizes[own] == 1))
+        ):
+            break
+        if costs[cluster] < costs[best] - least_gain:
+            best = cluster
+    return best
+
+
+@inlined
+def _shuffled(items, n_items, seed, counter):
+    """Put the first items in random order; return the counter of the next random number."""
+    for last in range(n_items - 1, 0, -1):
+        other = int(uniform(seed, counter) * (last + 1))
+        items[last], items[other] = items[other], items[last]
+        counter += 1
+    return counter
+
+
+@inlined
+def _expected_loss(candidate, kind, a):
+    drawn, shared, counts = candidate[4], candidate[5], candidate[6]
+    total = 0.0
+    for draw in range(drawn.shape[0]):
+        total += loss(kind, a, shared[draw], drawn[draw], counts[_OWN], counts[_ALLOCATED])
+    return total / drawn.shape[0]
+
+
+@inlined
+def _settle(candidate, groups, rises, kind, a, most_clusters, order, n_items, costs, seed, counter):
+    """Give clusters to the first rows in order, then move rows until none is better elsewhere.
+
+    Returns the counter of the next random number; -1 where there was no room for one more cluster.
+    """
+    labels, sizes, counts = candidate[0], candidate[1], candidate[6]
+    room = sizes.shape[0] - 1  # the last place stays empty: it is looked at as a new cluster
+    for _ in range(_MOST_SCANS):
+        moved = False
+        for place in range(n_items):
+            row = order[place]
+            own = labels[row]
+            best = _best_cluster(candidate, groups, rises, kind, a, most_clusters, row, costs)
+            if best == own:
+                continue
+            if best >= room:
+                return -1
+            moved = True
+            if own >= 0:
+                n_clusters = counts[_CLUSTERS]
+                _take(candidate, groups, rises, row)
+                if counts[_CLUSTERS] < n_clusters and best == int(counts[_CLUSTERS]):
+                    best = own  # the last cluster has moved to where the empty one was
+            _place(candidate, groups, rises, row, best)
+        if not moved and n_items == order.shape[0]:
+            break
+        n_items = order.shape[0]
+        counter = _shuffled(order, n_items, seed, counter)
+    return counter
+
+
+@inlined
+def _empty(n, n_draws, n_groups, room):
+    """A candidate in which no row has a cluster.
+
+    Labels, sizes of clusters, of what they share with the groups of every draw, of these groups;
+    sums over the latter and over what is shared; and what is counted.
+    """
+    return (
+        np.full(n, -1, np.int32),
+        np.zeros(room + 1, np.int32),
+        np.zeros((n_draws, n_groups, room + 1), np.int32),
+        np.zeros((n_draws, n_groups), np.int32),
+        np.zeros(n_draws),
+        np.zeros(n_draws),
+        np.zeros(3),
+    )
+
+
+@inlined
+def _copy(source, target):
+    target[0][:], target[1][:], target[2][:] = source[0], source[1], source[2]
+    target[3][:], target[4][:], target[5][:] = source[3], source[4], source[5]
+    target[6][:] = source[6]
+
+
+@inlined
+def _first(chosen, order):
+    """Put the chosen rows first in the order; return how many there are."""
+    front, back = 0, chosen.shape[0]
+    for row in range(chosen.shape[0]):
+        if chosen[row]:
+            order[front] = row
+            front += 1
+        else:
+            back -= 1
+            order[back] = row
+    return front
+
+
+@compiled
+def search(groups, n_groups, rises, kind, a, most_clusters, most_attempts, room, seed, labels):
+    """Improve a candidate: SALSO of Dahl, Johnson & Mueller (2022), from given labels.
+
+    Rows without a cluster get one in random order (sequential allocation), rows move one at a time
+    while that lowers the expected loss (sweetening), and whole clusters are taken apart and
+    allocated anew (zealous updates). Writes into ``labels`` (n,) and returns the expected loss and
+    the number of clusters; the latter is 0 where there was no room for as many as wanted.
+    """
+    n, n_draws = groups.shape
+    candidate = _empty(n, n_draws, n_groups, room)
+    before = _empty(n, n_draws, n_groups, room)
+    counts, order, costs = candidate[6], np.arange(n), np.empty(room + 1)
+    for row in range(n):
+        if labels[row] >= 0:
+            _place(candidate, groups, rises, row, labels[row])
+    n_items, counter = _first(labels < 0, order), 0
+    best, clusters = np.inf, np.arange(1)
+    for attempt in range(most_attempts + 1):
+        if attempt > 0:
+            if attempt > clusters.shape[0]:
+                break
+            chosen = min(clusters[attempt - 1], int(counts[_CLUSTERS]) - 1)
+            n_items = _first(candidate[0] == chosen, order)
+            for place in range(n_items):
+                _take(candidate, groups, rises, order[place])
+        counter = _shuffled(order, n_items if n_items > 0 else n, seed, counter)
+        counter = _settle(
+            candidate, groups, rises, kind, a, most_clusters, order,
+            n_items if n_items > 0 else n, costs, seed, counter,
+        )  # fmt: skip
+        if counter < 0:
+            return 0.0, 0
+        now = _expected_loss(candidate, kind, a)
+        if now < best - _LEAST_GAIN:
+            best = now
+            _copy(candidate, before)
+        else:
+            _copy(before, candidate)
+        if attempt == 0:
+            clusters = np.arange(int(counts[_CLUSTERS]))
+            counter = _shuffled(clusters, clusters.shape[0], seed, counter)
+    labels[:] = candidate[0]
+    return best, int(counts[_CLUSTERS])
