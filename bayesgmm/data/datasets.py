@@ -20,7 +20,7 @@ def available() -> tuple[str, ...]:
     --------
     >>> import bayesgmm as bg
     >>> bg.datasets.available()
-    ('penguins',)
+    ('faithful', 'galaxies', 'penguins', 'wholesale_customers')
     """
     names = (entry.name for entry in _TABLES.iterdir())
     return tuple(sorted(name.removesuffix(".csv") for name in names if name.endswith(".csv")))
@@ -29,11 +29,26 @@ def available() -> tuple[str, ...]:
 def load(name: str) -> pd.DataFrame:
     """Load a data set as a data frame.
 
+    ``"faithful"``: 272 eruptions of the geyser Old Faithful in Yellowstone National Park, USA.
+    Columns ``eruptions``, how long each lasted, and ``waiting``, the time to the next, both in
+    minutes. From Haerdle (1991); see Azzalini and Bowman (1990). A table of facts.
+
+    ``"galaxies"``: how fast 82 galaxies in the region of Corona Borealis move away from us. Column
+    ``velocity_km_s``, in km/s, sorted. From Roeder (1990). The 78th value is 26960; a common copy
+    has 26690 by mistake. A table of facts.
+
     ``"penguins"``: 344 penguins of three species (Adelie, Chinstrap, Gentoo) measured near
     Palmer Station, Antarctica, 2007 to 2009. Columns ``species``, ``island``,
     ``bill_length_mm``, ``bill_depth_mm``, ``flipper_length_mm``, ``body_mass_g``, ``sex`` and
     ``year``. Two birds lack all measurements and eleven the sex. Collected by K. Gorman and the
-    Palmer Station LTER; in the public domain (CC0).
+    Palmer Station LTER (Gorman et al., 2014); in the public domain (CC0).
+
+    ``"wholesale_customers"``: what 440 customers of a wholesaler in Portugal spent in a year on
+    ``fresh``, ``milk``, ``grocery``, ``frozen``, ``detergents_paper`` and ``delicassen`` products,
+    in monetary units. ``channel`` is 1 for hotels, restaurants and cafes and 2 for retail;
+    ``region`` is 1 for Lisbon, 2 for Oporto and 3 for elsewhere. From N. Abreu (2011), data set
+    292 of the UCI Machine Learning Repository, https://doi.org/10.24432/C5030X, licensed under
+    CC BY 4.0, https://creativecommons.org/licenses/by/4.0/; names of columns put in lower case.
 
     Parameters
     ----------
@@ -43,7 +58,7 @@ def load(name: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per individual; a new copy each time.
+        One row per eruption, galaxy, bird or customer; a new copy each time.
 
     Raises
     ------
@@ -52,9 +67,20 @@ def load(name: str) -> pd.DataFrame:
 
     References
     ----------
+    Abreu, N. (2011). Analise do perfil do cliente Recheio e desenvolvimento de um sistema
+    promocional. Master's thesis, ISCTE-IUL, Lisbon.
+
+    Azzalini, A. and Bowman, A. W. (1990). A look at some data on the Old Faithful geyser.
+    Applied Statistics 39, 357-365.
+
     Gorman, K. B., Williams, T. D. and Fraser, W. R. (2014). Ecological sexual dimorphism and
     environmental variability within a community of Antarctic penguins (genus Pygoscelis).
     PLoS ONE 9(3), e90081.
+
+    Haerdle, W. (1991). Smoothing Techniques with Implementation in S. New York: Springer.
+
+    Roeder, K. (1990). Density estimation with confidence sets exemplified by superclusters and
+    voids in the galaxies. Journal of the American Statistical Association 85, 617-624.
 
     Examples
     --------

@@ -21,6 +21,33 @@ def test_penguins_are_those_of_the_source():
     assert penguins["sex"].isna().sum() == 11
 
 
+def test_eruptions_of_old_faithful_are_those_of_the_source():
+    """Means and ranges as R prints them for its copy of the table."""
+    faithful = datasets.load("faithful")
+    assert faithful.shape == (272, 2)
+    assert faithful["eruptions"].mean() == pytest.approx(3.488, abs=5e-4)
+    assert faithful["waiting"].mean() == pytest.approx(70.9, abs=0.05)
+    assert faithful.agg(["min", "max"]).values.tolist() == [[1.6, 43.0], [5.1, 96.0]]
+
+
+def test_galaxies_are_without_the_mistake_of_a_common_copy():
+    galaxies = datasets.load("galaxies")
+    assert galaxies.shape == (82, 1)
+    velocities = galaxies["velocity_km_s"]
+    assert velocities.is_monotonic_increasing
+    assert velocities.iloc[[0, 77, 81]].tolist() == [9172, 26960, 34279]
+
+
+def test_wholesale_customers_are_those_of_the_source():
+    """Counts of the codes and means of the amounts as published with the table."""
+    customers = datasets.load("wholesale_customers")
+    assert customers.shape == (440, 8)
+    assert customers["channel"].value_counts().to_dict() == {1: 298, 2: 142}
+    assert customers["region"].value_counts().to_dict() == {1: 77, 2: 47, 3: 316}
+    means = customers.drop(columns=["channel", "region"]).mean().round(2)
+    assert means.tolist() == [12000.30, 5796.27, 7951.28, 3071.93, 2881.49, 1524.87]
+
+
 def test_each_call_returns_a_new_copy():
     first = datasets.load("penguins")
     first["year"] = 0
@@ -32,6 +59,16 @@ def test_every_name_loads():
         assert len(datasets.load(name)) > 0
 
 
+def test_only_tables_count_as_data_sets():
+    """The folder holds a page on sources and licences, too."""
+    assert datasets.available() == ("faithful", "galaxies", "penguins", "wholesale_customers")
+
+
+def test_every_data_set_is_described():
+    for name in datasets.available():
+        assert f'``"{name}"``' in datasets.load.__doc__
+
+
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(SpecificationError, match=r"'pinguins'; available: penguins"):
+    with pytest.raises(SpecificationError, match=r"'pinguins'; available: faithful, .*penguins"):
         datasets.load("pinguins")
