@@ -21,6 +21,12 @@ def expect_whole_number(name: str, value: Any) -> None:
         raise SpecificationError(f"{name} must be a whole number of at least 1, not {value!r}.")
 
 
+def expect_fraction(name: str, value: Any) -> None:
+    """Raise unless an argument lies strictly between 0 and 1."""
+    if not isinstance(value, float) or not 0 < value < 1:
+        raise SpecificationError(f"{name} must lie between 0 and 1, not {value!r}.")
+
+
 def expect_between(owner: Any, name: str, low: float, high: float) -> None:
     """Raise unless an option is a number strictly between two others."""
     value = getattr(owner, name)
