@@ -38,6 +38,7 @@ _HOMES = {
     "analysis.calibrate": ("calibrate",),
     "analysis.calibration.value": ("Calibration",),
     "analysis.cluster": ("cluster",),
+    "analysis.co_clustering": ("co_clustering",),
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),
     "analysis.predictive": ("posterior_predictive",),

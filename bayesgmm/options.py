@@ -39,9 +39,11 @@ def expect_between(owner: Any, name: str, low: float, high: float) -> None:
 
 
 def expect_member(owner: Any, name: str, allowed: Sequence[str]) -> None:
-    """Raise unless an option is one of a few words."""
-    value = getattr(owner, name)
+    """Raise unless an option of an object is one of a few words."""
+    expect_one_of(f"{type(owner).__name__}: {name}", getattr(owner, name), allowed)
+
+
+def expect_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
+    """Raise unless an argument is one of a few words."""
     if value not in allowed:
-        raise SpecificationError(
-            f"{type(owner).__name__}: {name} must be one of {list(allowed)}, not {value!r}."
-        )
+        raise SpecificationError(f"{name} must be one of {list(allowed)}, not {value!r}.")
