@@ -37,6 +37,7 @@ _HOMES = {
     "posterior.storage": ("save", "load"),
     "analysis.calibrate": ("calibrate",),
     "analysis.calibration.value": ("Calibration",),
+    "analysis.agreement": ("agreement",),
     "analysis.cluster": ("cluster",),
     "analysis.co_clustering": ("co_clustering",),
     "analysis.density": ("log_density",),
