@@ -40,6 +40,7 @@ _HOMES = {
     "analysis.agreement": ("agreement",),
     "analysis.cluster": ("cluster",),
     "analysis.co_clustering": ("co_clustering",),
+    "analysis.compare": ("compare",),
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),
     "analysis.predictive": ("posterior_predictive",),
