@@ -22,8 +22,11 @@ from bayesgmm.seeds import RandomSeed
 
 METHODS = ("responsibilities", "allocations")
 
-_BYTES_EACH = 16  # of a probability: the sum so far, and what some draws add to it
-_NUMBERS_AT_ONCE = 4_000_000  # in the tables of draws that are multiplied together, 32 MB
+_BYTES_EACH = 24
+"""Of a probability: the sum so far, what some draws add to it, and half a number of their tables,
+which are there twice: the more draws are multiplied at once, the less often the sum is written."""
+
+_FEWEST_NUMBERS = 4_000_000  # in the tables of draws that are multiplied at once, 32 MB
 
 
 def co_clustering(
@@ -105,8 +108,10 @@ def co_clustering(
         seed = read_seed(tree) if random_seed is None else random_seed
         tables = _as_tables(scaled.values, mixtures, seed)
     lines = data.row_names if chosen is None else data.row_names[chosen]
+    numbers = max(_FEWEST_NUMBERS, lines.size * data.n_rows // 2)
+    at_once = max(1, numbers // (data.n_rows * mixtures.n_components))
     return xr.DataArray(
-        _mean_product(tables, data.n_rows * mixtures.n_components, chosen),
+        _mean_product(tables, at_once, chosen),
         coords={ROW: lines, ROW_BIS: data.row_names},
         dims=(ROW, ROW_BIS),
         name="co_clustering",
@@ -123,13 +128,13 @@ def _as_tables(
 
 
 def _mean_product(
-    tables: Iterator[np.ndarray], numbers_each: int, chosen: Int64[np.ndarray, " m"] | None
+    tables: Iterator[np.ndarray], at_once: int, chosen: Int64[np.ndarray, " m"] | None
 ) -> Float[np.ndarray, "m n"]:
     """Return the mean of R R' over tables R (n, k), some lines of it, with ones for a row itself.
 
     Tables side by side make one matrix, whose product with itself is the sum of theirs.
     """
-    total, count, at_once = 0.0, 0, max(1, _NUMBERS_AT_ONCE // numbers_each)
+    total, count = 0.0, 0
     while side_by_side := list(islice(tables, at_once)):
         count += len(side_by_side)
         columns = np.concatenate(side_by_side, axis=1)

@@ -65,9 +65,9 @@ def test_blocks_are_lines_of_the_whole(tree, method, rows):
 
 
 def test_how_many_draws_are_multiplied_at_once_does_not_matter(tree, monkeypatch):
-    before = bg.co_clustering(tree, draws=50)
-    monkeypatch.setattr(module, "_NUMBERS_AT_ONCE", 3 * 342 * 3)
-    xr.testing.assert_allclose(bg.co_clustering(tree, draws=50), before, rtol=1e-12)
+    before = bg.co_clustering(tree, draws=300)
+    monkeypatch.setattr(module, "_FEWEST_NUMBERS", 0)
+    xr.testing.assert_allclose(bg.co_clustering(tree, draws=300), before, rtol=1e-12)
 
 
 def test_labels_do_not_matter(tree):
@@ -105,9 +105,9 @@ def test_the_seed_is_that_of_the_fit_or_another(tree):
 
 
 def test_a_matrix_that_does_not_fit_is_refused_with_a_remedy(tree):
-    needed = 16 * 342**2
+    needed = 24 * 342**2
     bg.co_clustering(tree, draws=8, most_memory=needed)
-    with pytest.raises(bg.SpecificationError, match=r"0\.00187 GB.*rows=range\(341\)"):
+    with pytest.raises(bg.SpecificationError, match=r"0\.00281 GB.*rows=range\(341\)"):
         bg.co_clustering(tree, draws=8, most_memory=needed - 1)
     bg.co_clustering(tree, draws=8, most_memory=needed - 1, rows=range(341))
     with pytest.raises(bg.SpecificationError, match="pass a sample of the rows as X"):
