@@ -21,6 +21,12 @@ def expect_whole_number(name: str, value: Any) -> None:
         raise SpecificationError(f"{name} must be a whole number of at least 1, not {value!r}.")
 
 
+def expect_fraction(name: str, value: Any) -> None:
+    """Raise unless an argument lies strictly between 0 and 1."""
+    if not isinstance(value, float | np.floating) or not 0 < value < 1:
+        raise SpecificationError(f"{name} must lie strictly between 0 and 1, not {value!r}.")
+
+
 def expect_between(owner: Any, name: str, low: float, high: float) -> None:
     """Raise unless an option is a number strictly between two others."""
     value = getattr(owner, name)
@@ -32,16 +38,12 @@ def expect_between(owner: Any, name: str, low: float, high: float) -> None:
         )
 
 
-def expect_probability(name: str, value: Any) -> None:
-    """Raise unless an argument is a number strictly between 0 and 1."""
-    if not isinstance(value, float | np.floating) or not 0 < value < 1:
-        raise SpecificationError(f"{name} must lie strictly between 0 and 1, not {value!r}.")
-
-
 def expect_member(owner: Any, name: str, allowed: Sequence[str]) -> None:
-    """Raise unless an option is one of a few words."""
-    value = getattr(owner, name)
+    """Raise unless an option of an object is one of a few words."""
+    expect_one_of(f"{type(owner).__name__}: {name}", getattr(owner, name), allowed)
+
+
+def expect_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
+    """Raise unless an argument is one of a few words."""
     if value not in allowed:
-        raise SpecificationError(
-            f"{type(owner).__name__}: {name} must be one of {list(allowed)}, not {value!r}."
-        )
+        raise SpecificationError(f"{name} must be one of {list(allowed)}, not {value!r}.")

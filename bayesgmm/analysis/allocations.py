@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Int32
+from jaxtyping import Float, Int32, Int64
 
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.options import expect_whole_number
+from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_seed
 from bayesgmm.seeds import RandomSeed, generator
 
@@ -55,9 +57,19 @@ def draw_allocations(
     """
     expect_whole_number("draws", draws)
     rows, mixtures, _ = on_standard_scale(tree, data := asked_rows(tree, X), n_draws=draws)
-    rng = generator(read_seed(tree) if random_seed is None else random_seed)
     labels = np.empty((int(np.prod(mixtures.batch_shape)), data.n_rows), np.int32)
-    for number, (_, mixture) in enumerate(each_mixture(mixtures)):
-        below = np.cumsum(responsibilities(rows.values, mixture)[:, :-1], axis=1)
-        labels[number] = (below <= rng.random(data.n_rows)[:, None]).sum(axis=1)
+    seed = read_seed(tree) if random_seed is None else random_seed
+    for number, (found, _) in enumerate(each_allocation(rows.values, mixtures, seed)):
+        labels[number] = found
     return Allocations(labels, data.row_names)
+
+
+def each_allocation(
+    X: Float[np.ndarray, "n d"], mixtures: MixtureParameters, seed: RandomSeed
+) -> Iterator[tuple[Int64[np.ndarray, " n"], Float[np.ndarray, "n k"]]]:
+    """Yield, for one mixture after another, drawn components and what they are drawn with."""
+    rng = generator(seed)
+    for _, mixture in each_mixture(mixtures):
+        shares = responsibilities(X, mixture)
+        below = np.cumsum(shares[:, :-1], axis=1)
+        yield (below <= rng.random(X.shape[0])[:, None]).sum(axis=1), shares

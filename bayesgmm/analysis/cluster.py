@@ -6,17 +6,33 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.special import entr
 
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
-from bayesgmm.numerics.statistics import each_mixture, responsibilities
+from bayesgmm.numerics.memberships import mean_responsibilities, memberships
+from bayesgmm.options import expect_fraction
 from bayesgmm.schema import COMPONENT, ROW
 
+DEFAULT_CERTAINTY = 0.9
+"""Below this probability of its most probable component, a row counts as unsure."""
 
-def cluster(tree: xr.DataTree, X: Any | None = None) -> xr.Dataset:
+
+def cluster(
+    tree: xr.DataTree,
+    X: Any | None = None,
+    *,
+    certainty: float = DEFAULT_CERTAINTY,
+    probability: float = DEFAULT_PROBABILITY,
+) -> xr.Dataset:
     """Assign rows to components, with probabilities that include parameter uncertainty.
 
     r_ik = E[ pi_k N(x_i | mu_k, Sigma_k) / sum_l pi_l N(x_i | mu_l, Sigma_l) ], the expectation
     being over the posterior draws.
+
+    Two things may be unsure about a row. It may lie between components, whatever their
+    parameters are: then r_ik is far from one. And the parameters may be known too little to say:
+    then the fraction in the brackets differs from draw to draw, and its interval is wide.
 
     Parameters
     ----------
@@ -24,12 +40,24 @@ def cluster(tree: xr.DataTree, X: Any | None = None) -> xr.Dataset:
         What :func:`bayesgmm.fit` returned.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
+    certainty : float, default 0.9
+        Probability of its component from which a row counts as ``core``, and below which as
+        ``unsure``.
+    probability : float, default 0.89
+        Posterior probability of the intervals, which leave equal tails on both sides.
 
     Returns
     -------
     xarray.Dataset
-        ``responsibilities`` (obs_id, component), which sum to one over components; ``label``
-        (obs_id), the most probable component; ``certainty`` (obs_id), its probability.
+        ``responsibilities`` (obs_id, component), which sum to one over components, and the ends
+        ``lower`` and ``upper`` of the interval of each over the draws; ``label`` (obs_id), the
+        most probable component, and ``certainty`` (obs_id), its probability; ``entropy``
+        (obs_id), that of the responsibilities, -sum_k r_ik log r_ik in nats: zero where the
+        component is certain, log k where all are equally probable; ``core`` (obs_id), whether
+        the certainty of a row and the lower end of its interval both reach ``certainty``, so
+        that hardly a draw doubts it; and ``unsure`` (obs_id), whether its certainty does not.
+        Rows that are neither are sure on average, and not under every draw. The attribute
+        ``interval`` names the kind of interval.
 
     Raises
     ------
@@ -37,6 +65,8 @@ def cluster(tree: xr.DataTree, X: Any | None = None) -> xr.Dataset:
         If ``tree`` is not a result of ``fit``.
     DataError
         If the features of ``X`` are not those of the fit.
+    SpecificationError
+        If ``certainty`` or ``probability`` does not lie between 0 and 1.
 
     Examples
     --------
@@ -45,19 +75,38 @@ def cluster(tree: xr.DataTree, X: Any | None = None) -> xr.Dataset:
     >>> clusters = bg.cluster(tree)
     >>> dict(clusters.sizes)
     {'obs_id': 342, 'component': 3}
+    >>> int(clusters["unsure"].sum())
+    13
     """
+    expect_fraction("certainty", certainty)
+    tails = equal_tails(probability)
     rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
-    total = np.zeros((data.n_rows, draws.n_components))
-    for _, mixture in each_mixture(draws):
-        total += responsibilities(rows.values, mixture)
-    probabilities = total / np.prod(draws.batch_shape)
-    labels = probabilities.argmax(axis=1)
-    names = component_names(tree)
+    found = memberships(rows.values, draws, tails)
+    names, by_component = component_names(tree), (ROW, COMPONENT)
+    labels, highest = found.mean.argmax(axis=1), found.mean.max(axis=1)
+    least = np.take_along_axis(found.lower, labels[:, None], axis=1)[:, 0]
     return xr.Dataset(
         {
-            "responsibilities": ((ROW, COMPONENT), probabilities),
+            "responsibilities": (by_component, found.mean),
+            "lower": (by_component, found.lower),
+            "upper": (by_component, found.upper),
             "label": (ROW, names[labels]),
-            "certainty": (ROW, probabilities.max(axis=1)),
+            "certainty": (ROW, highest),
+            "entropy": (ROW, entr(found.mean).sum(axis=1)),
+            "core": (ROW, (highest >= certainty) & (least >= certainty)),
+            "unsure": (ROW, highest < certainty),
         },
         coords={ROW: data.row_names, COMPONENT: names},
+        attrs={"interval": interval_name(probability)},
+    )
+
+
+def expected_responsibilities(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
+    """Return the responsibilities that :func:`cluster` does, alone: a pass, and no quantiles."""
+    rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
+    return xr.DataArray(
+        mean_responsibilities(rows.values, draws),
+        coords={ROW: data.row_names, COMPONENT: component_names(tree)},
+        dims=(ROW, COMPONENT),
+        name="responsibilities",
     )

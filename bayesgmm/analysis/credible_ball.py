@@ -16,7 +16,7 @@ from bayesgmm.analysis.partitions.losses import (
 )
 from bayesgmm.errors import DataError
 from bayesgmm.numerics.partition_search import PartitionDraws, by_size, numbered
-from bayesgmm.options import expect_probability
+from bayesgmm.options import expect_fraction
 from bayesgmm.schema import ROW
 from bayesgmm.seeds import RandomSeed
 
@@ -88,7 +88,7 @@ def credible_ball(
     >>> ball["n_clusters"].values
     array([3, 3, 3])
     """
-    expect_probability("probability", probability)
+    expect_fraction("probability", probability)
     loss = VariationOfInformation() if loss is None else loss
     expect_loss(loss)
     allocations = draw_allocations(tree, X, draws=draws, random_seed=random_seed)

@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayesgmm.options import expect_probability
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.schema import CHAIN, DRAW, validate
-
-DEFAULT_PROBABILITY = 0.89
-"""Of intervals, as in ArviZ; an odd number, lest it be taken for a test."""
 
 
 def summarize(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) -> xr.Dataset:
@@ -45,16 +42,15 @@ def summarize(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) ->
     >>> summary.attrs["interval"]
     '89% equal-tailed interval'
     """
-    expect_probability("probability", probability)
+    tails = equal_tails(probability)
     validate(tree)
     parameters = tree["posterior"].to_dataset()[["weights", "means", "scales"]]
-    tail = (1 - probability) / 2
     statistics = [
         parameters.mean((CHAIN, DRAW)),
         parameters.std((CHAIN, DRAW), ddof=1),
-        *(parameters.quantile(q, (CHAIN, DRAW)).drop_vars("quantile") for q in (tail, 1 - tail)),
+        *(parameters.quantile(q, (CHAIN, DRAW)).drop_vars("quantile") for q in tails),
     ]
     names = np.array(["mean", "sd", "lower", "upper"])
     summary = xr.concat(statistics, dim=xr.DataArray(names, dims="statistic", name="statistic"))
-    summary.attrs["interval"] = f"{probability:.0%} equal-tailed interval"
+    summary.attrs["interval"] = interval_name(probability)
     return summary

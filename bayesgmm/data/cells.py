@@ -105,7 +105,7 @@ def expect_finite(
     raise DataError(
         f"{rows.size} of {len(values)} rows {'has' if rows.size == 1 else 'have'} {trouble}, "
         f"by column: {columns}; "
-        f"{_first_labels(row_names[rows])}. Every cell must be a finite number. {remedy}"
+        f"{first_labels(row_names[rows])}. Every cell must be a finite number. {remedy}"
     )
 
 
@@ -123,7 +123,8 @@ def _trouble_and_remedy(cells: np.ndarray) -> tuple[str, str]:
     )
 
 
-def _first_labels(labels: np.ndarray, limit: int = 5) -> str:
+def first_labels(labels: np.ndarray, limit: int = 5) -> str:
+    """Name some rows in a message."""
     shown = ", ".join(str(label) for label in labels[:limit])
     more = f" and {len(labels) - limit} more" if len(labels) > limit else ""
     return f"row{'s' if len(labels) > 1 else ''} {shown}{more}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.options import expect_probability, expect_whole_number
+from bayesgmm.options import expect_fraction, expect_whole_number
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import legend_entries
 from bayesgmm.plots.palette import INK, component_style
@@ -167,6 +167,6 @@ def _legend_below(figure: Drawing, view: ClusterView, certainty: float, *, ellip
 
 
 def _expect_options(certainty: float, share: float, n_draws: int) -> None:
-    expect_probability("certainty", certainty)
-    expect_probability("share", share)
+    expect_fraction("certainty", certainty)
+    expect_fraction("share", share)
     expect_whole_number("n_draws", n_draws)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float, Int
 
-from bayesgmm.analysis.cluster import cluster
+from bayesgmm.analysis.cluster import expected_responsibilities
 from bayesgmm.analysis.marginal import POINT, marginal_density
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import DataError
@@ -62,13 +62,13 @@ class ClusterView:
         """Ask the tree."""
         validate(tree)
         chosen = _chosen(tree, features)
-        clusters = cluster(tree)
+        shares = expected_responsibilities(tree)
         return cls(
             tree,
             chosen,
-            clusters[COMPONENT].values,
-            clusters["responsibilities"].values.argmax(axis=1),
-            clusters["certainty"].values < certainty,
+            shares[COMPONENT].values,
+            shares.values.argmax(axis=1),
+            shares.values.max(axis=1) < certainty,
             share,
             thinned(tree["posterior"], n_draws).stack(sample=(CHAIN, DRAW)),
         )

@@ -22,7 +22,8 @@ from bayesgmm.posterior.rescale import rescale
 from bayesgmm.schema import CHAIN, DATA, DRAW, EVIDENCE, ROW, validate, with_record
 from bayesgmm.schema import record as record_of
 
-_MOST_LOG_LIKELIHOODS = 20_000_000  # numbers, 160 MB: beyond, the group is left out
+MOST_LOG_LIKELIHOODS = 20_000_000
+"""Numbers, one for each draw and row, 160 MB: beyond, the group ``log_likelihood`` is left out."""
 
 
 def finish(
@@ -55,7 +56,7 @@ def finish(
         tree = relabelled(raw, ECR(), order_by)
     else:  # the prior tells the components apart: to move a label would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
-    if tree["posterior"]["weights"][..., 0].size * data.n_rows <= _MOST_LOG_LIKELIHOODS:
+    if tree["posterior"]["weights"][..., 0].size * data.n_rows <= MOST_LOG_LIKELIHOODS:
         tree["log_likelihood"] = log_likelihoods(tree, scaling)
     tree = rescale(tree, scaling)
     jacobian = scaling.log_jacobian(data.n_rows)

@@ -7,7 +7,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bayesgmm.analysis.summarize import DEFAULT_PROBABILITY, summarize
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
+from bayesgmm.analysis.summarize import summarize
 from bayesgmm.report.numbers import decimals, interval, number
 from bayesgmm.schema import COMPONENT, FEATURE
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import xarray as xr
 
-from bayesgmm.analysis.cluster import cluster
+from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, expected_responsibilities
 from bayesgmm.analysis.diagnose import diagnose
-
-CERTAINTY = 0.9
-"""Below this probability of its most probable component, a row counts as uncertain."""
+from bayesgmm.schema import COMPONENT
 
 
 def convergence_lines(tree: xr.DataTree) -> list[str]:
@@ -25,7 +23,9 @@ def convergence_lines(tree: xr.DataTree) -> list[str]:
     return [diagnosis.verdict, *(f"- {finding}" for finding in diagnosis.findings)]
 
 
-def uncertainty_line(tree: xr.DataTree, *, rows: str = "rows", certainty: float = CERTAINTY) -> str:
+def uncertainty_line(
+    tree: xr.DataTree, *, rows: str = "rows", certainty: float = DEFAULT_CERTAINTY
+) -> str:
     """Say how many rows are assigned with less than the given certainty.
 
     Parameters
@@ -44,7 +44,7 @@ def uncertainty_line(tree: xr.DataTree, *, rows: str = "rows", certainty: float 
     >>> uncertainty_line(bg.example_fit(), rows="birds")
     '13 of 342 birds are assigned with less than 90% certainty.'
     """
-    certainties = cluster(tree)["certainty"]
+    certainties = expected_responsibilities(tree).max(COMPONENT)
     count = int((certainties < certainty).sum())
     return (
         f"{count} of {certainties.size} {rows} {'is' if count == 1 else 'are'} assigned with less "

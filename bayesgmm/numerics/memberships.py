@@ -1,0 +1,75 @@
+"""Responsibilities over many mixtures: their mean, and quantiles between which most of them lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from bayesgmm.numerics.blocks import for_each
+from bayesgmm.numerics.kernels.memberships import diagonal_responsibilities, full_responsibilities
+from bayesgmm.numerics.statistics import PrecisionForm, as_compiled, each_mixture, responsibilities
+from bayesgmm.parameters import MixtureParameters
+
+_MOST_ROWS = 256  # at once, one tile of the passes over rows
+_NUMBERS_AT_ONCE = 1_500_000  # responsibilities that a thread holds, 12 MB
+
+
+@dataclass(frozen=True)
+class Memberships:
+    """The component that rows come from, over many mixtures.
+
+    Attributes
+    ----------
+    mean : array, shape (n, k)
+        Responsibilities, averaged over the mixtures.
+    lower, upper : array, shape (n, k)
+        Two quantiles of the responsibilities over the mixtures.
+    """
+
+    mean: Float[np.ndarray, "n k"]
+    lower: Float[np.ndarray, "n k"]
+    upper: Float[np.ndarray, "n k"]
+
+
+def mean_responsibilities(
+    X: Float[np.ndarray, "n d"], draws: MixtureParameters
+) -> Float[np.ndarray, "n k"]:
+    """Return the probability of every component for every row, averaged over the mixtures."""
+    total = np.zeros((X.shape[0], draws.n_components))
+    for _, mixture in each_mixture(draws):
+        total += responsibilities(X, mixture)
+    return total / np.prod(draws.batch_shape)
+
+
+def memberships(
+    X: Float[np.ndarray, "n d"], draws: MixtureParameters, quantiles: tuple[float, float]
+) -> Memberships:
+    """Return mean and two quantiles of the responsibilities, those of NumPy's default kind.
+
+    A quantile needs all mixtures at once. So the rows go in small blocks, and memory depends
+    neither on their number nor, beyond the factorised mixtures themselves, on that of the draws.
+    """
+    mixtures, rows = _together(draws), as_compiled(X)
+    kernel = full_responsibilities if mixtures.correlated else diagonal_responsibilities
+    (n_mixtures, k), n_rows = mixtures.constants.shape, X.shape[0]
+    found = Memberships(*np.empty((3, n_rows, k)))
+    size = min(_MOST_ROWS, max(1, _NUMBERS_AT_ONCE // (n_mixtures * k)))
+
+    def write_block(number: int) -> None:
+        block = slice(number * size, min((number + 1) * size, n_rows))
+        table = np.empty((n_mixtures, block.stop - block.start, k))
+        kernel(rows[block], *mixtures.kernel_arguments(), table)
+        found.mean[block] = table.mean(axis=0)
+        ends = np.quantile(table, quantiles, axis=0, overwrite_input=True)
+        found.lower[block], found.upper[block] = ends
+
+    for_each(-(-n_rows // size), write_block)
+    return found
+
+
+def _together(draws: MixtureParameters) -> PrecisionForm:
+    """Return all mixtures, factorised, along one axis."""
+    forms = [mixture.kernel_arguments() for _, mixture in each_mixture(draws)]
+    return PrecisionForm(*(np.stack(parts) for parts in zip(*forms, strict=True)))
