@@ -54,10 +54,10 @@ def test_unequal_weights_part_where_the_closed_form_says(distance, side):
 
 
 def test_dips_are_those_of_a_dense_table_in_one_dimension():
-    """Of 300 mixtures of unequal weights and widths. Dips below 1e-4 may be seen or not."""
+    """Of 100 mixtures of unequal weights and widths. Dips below 1e-4 may be seen or not."""
     rng = np.random.default_rng(1)
     grid = np.linspace(-1.0, 8.0, 60_001)
-    for _ in range(300):
+    for _ in range(100):
         weight, distance, scale = rng.uniform(0.05, 0.95), rng.uniform(1, 7), rng.uniform(0.2, 1)
         density = weight * norm.pdf(grid) + (1 - weight) * norm.pdf(grid, distance, scale)
         expected = deepest_dip(density)
@@ -178,7 +178,7 @@ def test_a_lower_ratio_never_makes_more_hills():
 
 def test_hills_do_not_depend_on_the_order_of_components():
     rng = np.random.default_rng(5)
-    draws = at_random(rng, 300, 5, 3)
+    draws = at_random(rng, 100, 5, 3)
     order = rng.permutation(5)
     permuted = MixtureParameters.from_covariances(
         draws.weights[:, order], draws.means[:, order], draws.covariances[:, order]
