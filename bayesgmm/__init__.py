@@ -43,6 +43,9 @@ _HOMES = {
     "analysis.compare": ("compare",),
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),
+    "analysis.merge": ("merge_components",),
+    "analysis.merging.entropy": ("EntropyMerging",),
+    "analysis.merging.ridgeline": ("RidgelineMerging",),
     "analysis.predictive": ("posterior_predictive",),
     "analysis.partition": ("partition",),
     "analysis.partitions.losses": (

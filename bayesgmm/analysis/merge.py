@@ -1,0 +1,169 @@
+"""Components into clusters, with the probability of each merge."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+
+from bayesgmm.analysis.cluster import cluster
+from bayesgmm.analysis.merging.groupings import Groupings, named_by_first
+from bayesgmm.analysis.merging.ridgeline import RidgelineMerging
+from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
+from bayesgmm.errors import SpecificationError
+from bayesgmm.options import expect_whole_number
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.schema import COMPONENT, ROW
+
+COMPONENT_BIS, CLUSTER, N_CLUSTERS = "component_bis", "cluster", "n_clusters"
+
+_FORGIVING = 0.8
+"""Ratio of the default method."""
+
+
+@runtime_checkable
+class Merging(Protocol):
+    """A way to make clusters of the components of a mixture."""
+
+    def groups(self, rows: np.ndarray, draws: MixtureParameters) -> np.ndarray:
+        """Return the cluster of every component in every draw, shape (draws, k)."""
+
+    def figures(self, responsibilities: np.ndarray, names: np.ndarray) -> dict[str, xr.DataArray]:
+        """Return what else the method says of the posterior mean responsibilities."""
+
+
+def merge_components(
+    tree: xr.DataTree,
+    method: Merging | None = None,
+    *,
+    X: Any | None = None,
+    draws: int = 400,
+) -> xr.Dataset:
+    """Make clusters of components, and say how sure each merge is.
+
+    A cluster that is not normal takes several components to fit, so that components are not yet
+    clusters. Which of them belong together is decided anew in every posterior draw, as relabelled;
+    the share of draws in which two are in one cluster is the posterior probability of that.
+
+    Two notions of a cluster are known. :class:`RidgelineMerging` merges components that share one
+    hill of the density; :class:`EntropyMerging` merges those between which rows waver. The first
+    is the default because it asks about the density itself, which the posterior knows, and
+    because it may find any number of clusters; the elbow by which the second finds theirs is a
+    rule of thumb, and can name neither one cluster nor k. The default ratio forgives dips of less
+    than a fifth: nearly every draw of a smooth hill that takes several components has shallow
+    ones, for which a ratio of 1 would part it. Each method says where it fails.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    method : optional
+        ``RidgelineMerging(ratio=0.8)`` by default, or ``EntropyMerging()``.
+    X : table with the features of the fit, optional
+        Rows to put in the clusters; those of the fit by default. How components merge does not
+        depend on them.
+    draws : int, default 400
+        About how many draws to merge components in, spread evenly over all chains.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``probability`` (component, component_bis), that two components are in one cluster.
+        ``grouping`` (component), the cluster of each component in the draw that is nearest to all
+        draws: of the groupings that occur, the one with the fewest pairs of rows that it puts
+        together and a draw apart, or the other way round, on average (Binder, 1978). Clusters are
+        numbered by their weight, largest first. ``grouping_probability``, the share of draws with
+        exactly this grouping, and ``n_clusters_probability`` (n_clusters), of each number of
+        clusters; those that hold less than one row do not count.
+
+        ``responsibilities`` (obs_id, cluster), those of :func:`bayesgmm.cluster` added up over
+        the components of a cluster; ``label`` (obs_id), the most probable cluster, and
+        ``certainty`` (obs_id), its probability.
+
+        ``EntropyMerging`` adds the whole hierarchy at the mean responsibilities of the rows of
+        the fit: ``entropy``, ``merged_rows`` (n_left) and ``hierarchy`` (n_left, component), where
+        so many clusters are left, each named by its first component; and ``merged`` (merge, side),
+        the two clusters of each merge.
+
+    Raises
+    ------
+    SpecificationError
+        If the method is none, does not suit the number of components, or ``draws`` is not a whole
+        number of at least 1.
+    DataError
+        If the features of ``X`` are not those of the fit.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    References
+    ----------
+    Binder, D. A. (1978). Bayesian cluster analysis. Biometrika 65, 31-38.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> merged = bg.merge_components(bg.example_fit())
+    >>> merged["grouping"].values
+    array([0, 1, 2])
+    """
+    method = RidgelineMerging(_FORGIVING) if method is None else method
+    _expect_merging(method)
+    expect_whole_number("draws", draws)
+    rows, mixtures, _ = on_standard_scale(tree, asked_rows(tree, None), n_draws=draws)
+    flat = mixtures.draw(tuple(place.ravel() for place in np.indices(mixtures.batch_shape)))
+    groups = method.groups(rows.values, flat)
+    found, names = Groupings(named_by_first(groups), flat.weights), component_names(tree)
+    of_fit = cluster(tree)
+    figures = method.figures(of_fit["responsibilities"].values, names)
+    merged = _posterior(found, names, rows.n_rows).assign(figures)
+    of_asked = of_fit if X is None else cluster(tree, X)
+    merged = merged.merge(_rows_in_clusters(of_asked, merged["grouping"].values))
+    return merged.assign_attrs(method=repr(method))
+
+
+def _posterior(found: Groupings, names: np.ndarray, n_rows: int) -> xr.Dataset:
+    labels, probability = found.typical()
+    return xr.Dataset(
+        {
+            "probability": ((COMPONENT, COMPONENT_BIS), found.probability),
+            "grouping": (COMPONENT, _by_weight(labels, found.weights)),
+            "grouping_probability": ((), probability),
+            "n_clusters_probability": (N_CLUSTERS, found.n_clusters_probability(n_rows)),
+        },
+        coords={
+            COMPONENT: names,
+            COMPONENT_BIS: names,
+            N_CLUSTERS: np.arange(1, names.size + 1),
+        },
+    )
+
+
+def _by_weight(
+    labels: Int[np.ndarray, " k"], weights: Float[np.ndarray, "draws k"]
+) -> Int[np.ndarray, " k"]:
+    """Number the clusters by their mean weight, largest first."""
+    totals = np.bincount(labels, weights.mean(axis=0), minlength=labels.size)
+    return np.argsort(np.argsort(-totals, kind="stable"))[labels]
+
+
+def _rows_in_clusters(of_components: xr.Dataset, grouping: Int[np.ndarray, " k"]) -> xr.Dataset:
+    member = grouping[:, None] == np.arange(grouping.max() + 1)
+    probabilities = of_components["responsibilities"].values @ member
+    return xr.Dataset(
+        {
+            "responsibilities": ((ROW, CLUSTER), probabilities),
+            "label": (ROW, probabilities.argmax(axis=1)),
+            "certainty": (ROW, probabilities.max(axis=1)),
+        },
+        coords={ROW: of_components[ROW].values, CLUSTER: np.arange(member.shape[1])},
+    )
+
+
+def _expect_merging(method: Merging) -> None:
+    if isinstance(method, type) or not isinstance(method, Merging):
+        raise SpecificationError(
+            "method must be a way of merging, RidgelineMerging() or EntropyMerging(), "
+            f"not {method!r}."
+        )
