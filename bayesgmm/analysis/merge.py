@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from bayesgmm.analysis.cluster import cluster
+from bayesgmm.analysis.cluster import expected_responsibilities
 from bayesgmm.analysis.merging.groupings import Groupings, named_by_first
 from bayesgmm.analysis.merging.ridgeline import RidgelineMerging
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
@@ -18,9 +18,6 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import COMPONENT, ROW
 
 COMPONENT_BIS, CLUSTER, N_CLUSTERS = "component_bis", "cluster", "n_clusters"
-
-_FORGIVING = 0.8
-"""Ratio of the default method."""
 
 
 @runtime_checkable
@@ -51,16 +48,14 @@ def merge_components(
     hill of the density; :class:`EntropyMerging` merges those between which rows waver. The first
     is the default because it asks about the density itself, which the posterior knows, and
     because it may find any number of clusters; the elbow by which the second finds theirs is a
-    rule of thumb, and can name neither one cluster nor k. The default ratio forgives dips of less
-    than a fifth: nearly every draw of a smooth hill that takes several components has shallow
-    ones, for which a ratio of 1 would part it. Each method says where it fails.
+    rule of thumb, and can name neither one cluster nor k. Each method says where it fails.
 
     Parameters
     ----------
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     method : optional
-        ``RidgelineMerging(ratio=0.8)`` by default, or ``EntropyMerging()``.
+        ``RidgelineMerging()`` by default, or ``EntropyMerging()``.
     X : table with the features of the fit, optional
         Rows to put in the clusters; those of the fit by default. How components merge does not
         depend on them.
@@ -108,17 +103,17 @@ def merge_components(
     >>> merged["grouping"].values
     array([0, 1, 2])
     """
-    method = RidgelineMerging(_FORGIVING) if method is None else method
+    method = RidgelineMerging() if method is None else method
     _expect_merging(method)
     expect_whole_number("draws", draws)
     rows, mixtures, _ = on_standard_scale(tree, asked_rows(tree, None), n_draws=draws)
     flat = mixtures.draw(tuple(place.ravel() for place in np.indices(mixtures.batch_shape)))
     groups = method.groups(rows.values, flat)
     found, names = Groupings(named_by_first(groups), flat.weights), component_names(tree)
-    of_fit = cluster(tree)
-    figures = method.figures(of_fit["responsibilities"].values, names)
+    of_fit = expected_responsibilities(tree)
+    figures = method.figures(of_fit.values, names)
     merged = _posterior(found, names, rows.n_rows).assign(figures)
-    of_asked = of_fit if X is None else cluster(tree, X)
+    of_asked = of_fit if X is None else expected_responsibilities(tree, X)
     merged = merged.merge(_rows_in_clusters(of_asked, merged["grouping"].values))
     return merged.assign_attrs(method=repr(method))
 
@@ -148,9 +143,9 @@ def _by_weight(
     return np.argsort(np.argsort(-totals, kind="stable"))[labels]
 
 
-def _rows_in_clusters(of_components: xr.Dataset, grouping: Int[np.ndarray, " k"]) -> xr.Dataset:
+def _rows_in_clusters(of_components: xr.DataArray, grouping: Int[np.ndarray, " k"]) -> xr.Dataset:
     member = grouping[:, None] == np.arange(grouping.max() + 1)
-    probabilities = of_components["responsibilities"].values @ member
+    probabilities = of_components.values @ member
     return xr.Dataset(
         {
             "responsibilities": ((ROW, CLUSTER), probabilities),

@@ -10,7 +10,7 @@ import bayesgmm as bg
 from bayesgmm.posterior.relabel.order import reorder
 from tests.labels import shuffled
 
-METHODS = [bg.RidgelineMerging(), bg.RidgelineMerging(0.8), bg.EntropyMerging()]
+METHODS = [bg.RidgelineMerging(1.0), bg.RidgelineMerging(), bg.EntropyMerging()]
 ENGINE = bg.Gibbs(draws=250, tune=400, chains=2)
 
 
@@ -61,7 +61,7 @@ def test_a_skewed_cluster_is_one_and_a_cloud_stays_apart(skewed, method):
 
 
 def test_without_tolerance_for_dips_the_skewed_cluster_is_still_one_most_often(skewed):
-    merged = bg.merge_components(skewed[0], bg.RidgelineMerging())
+    merged = bg.merge_components(skewed[0], bg.RidgelineMerging(1.0))
     assert np.bincount(merged["grouping"]).tolist() == [3, 1]
     assert merged["grouping_probability"] > 0.5
     assert merged["n_clusters_probability"].idxmax() == 2

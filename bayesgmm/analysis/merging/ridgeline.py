@@ -32,13 +32,14 @@ class RidgelineMerging:
     It finds any number of clusters from one to k. A skewed or curved cluster, which takes several
     components to fit, has one mode and is one cluster. It fails where clusters differ in shape
     only: a narrow cluster within a wide one, or two that cross, are one hill. With ``ratio=1`` the
-    slightest dip parts two clusters, and a component that holds few rows may be a bump of its own;
-    lower ratios, 0.8 say, ask for dips that are worth the name. Where a ridge bends away from all
-    ridgelines, or three components make one mode between them, a hill may count as two.
+    slightest dip parts two clusters, and nearly every draw of a smooth hill that takes several
+    components has shallow ones; the default forgives dips of less than a fifth. Where a ridge
+    bends away from all ridgelines, or three components make one mode between them, a hill may
+    count as two.
 
     Parameters
     ----------
-    ratio : float, default 1.0
+    ratio : float, default 0.8
         How low the density may be between two tops of one cluster, over the lower of the tops;
         above 0, at most 1.
 
@@ -58,11 +59,11 @@ class RidgelineMerging:
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> bg.RidgelineMerging(ratio=0.8)
-    RidgelineMerging(ratio=0.8)
+    >>> bg.RidgelineMerging(ratio=1.0)
+    RidgelineMerging(ratio=1.0)
     """
 
-    ratio: float = 1.0
+    ratio: float = 0.8
 
     def __post_init__(self) -> None:
         is_number = isinstance(self.ratio, int | float) and not isinstance(self.ratio, bool)
