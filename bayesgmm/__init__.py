@@ -43,6 +43,7 @@ _HOMES = {
     "analysis.predictive": ("posterior_predictive",),
     "analysis.prior": ("prior_predictive",),
     "analysis.labelling": ("labelling_report", "LabellingReport"),
+    "analysis.select": ("select",),
     "analysis.summarize": ("summarize",),
     "analysis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),
