@@ -22,7 +22,17 @@ from rich.console import Console
 from settings import Settings
 from tables import Table
 
-TABLES = ("em", "em_scaling", "passes", "gradient", "sweeps", "samplers", "posterior", "large")
+TABLES = (
+    "em",
+    "em_scaling",
+    "passes",
+    "gradient",
+    "sweeps",
+    "samplers",
+    "posterior",
+    "selection",
+    "large",
+)
 """Every one is a module of this folder with a function ``measure``."""
 
 
