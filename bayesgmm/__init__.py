@@ -56,6 +56,7 @@ _HOMES = {
     "analysis.representatives": ("representative_partitions",),
     "analysis.prior": ("prior_predictive",),
     "analysis.labelling": ("labelling_report", "LabellingReport"),
+    "analysis.select": ("select",),
     "analysis.summarize": ("summarize",),
     "analysis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),

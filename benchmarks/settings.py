@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,3 +52,14 @@ class Settings:
         if not program.exists():
             copy(_FOLDER / "stan" / program.name, program)
         return Peer([self.rscript, str(_FOLDER / "peers" / "rstan.R"), str(program)])
+
+    def mclust(self) -> AbstractContextManager[Peer | None]:
+        """Start R with mclust, where both are found."""
+        if not self.rscript or not _has_package(self.rscript, "mclust"):
+            return nullcontext(None)
+        return Peer([self.rscript, str(_FOLDER / "peers" / "mclust.R")])
+
+
+def _has_package(rscript: str, name: str) -> bool:
+    asked = f"quit(status = !all(c('{name}', 'jsonlite') %in% rownames(installed.packages())))"
+    return subprocess.run([rscript, "-e", asked], check=False, capture_output=True).returncode == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -77,8 +79,10 @@ class ChainProgress(_Bars):
             self._bars.update(task, completed=self._total, phase="done")
 
 
-class CountProgress(_Bars):
+class CountProgress:
     """One bar for things that are done one after the other, or nothing at all.
+
+    It is shown within a ``with`` block, and may be advanced from any thread.
 
     Parameters
     ----------
@@ -86,24 +90,53 @@ class CountProgress(_Bars):
         What is counted.
     total : int
     visible : bool
+    after : float, default 0
+        Seconds that pass before it shows; what takes less time needs no bar.
     """
 
-    def __init__(self, what: str, total: int, *, visible: bool) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    def __init__(self, what: str, total: int, *, visible: bool, after: float = 0.0) -> None:
+        self._what, self._total, self._visible, self._after = what, total, visible, after
+        self._done, self._lock = 0, threading.Lock()
+        self._bars: Progress | None = None
 
-        self._bars = Progress(
-            TextColumn(what),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeRemainingColumn(),
-            disable=not visible,
-            refresh_per_second=8,
-        )
-        self._task = self._bars.add_task("", total=total)
+    def __enter__(self) -> Self:
+        self._began = time.monotonic()
+        self.advance(0)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
 
     def advance(self, number: int) -> None:
         """Say that so many more are done."""
-        self._bars.advance(self._task, number)
+        with self._lock:
+            self._done += number
+            if self._bars is None and self._visible and self._waited():
+                self._show()
+        if self._bars is not None:
+            self._bars.update(self._task, completed=self._done)
+
+    def _waited(self) -> bool:
+        return time.monotonic() - self._began >= self._after
+
+    def _show(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bars = Progress(
+            TextColumn(self._what),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TimeRemainingColumn(),
+            refresh_per_second=8,
+        )
+        self._task = self._bars.add_task("", total=self._total)
+        self._bars.start()
 
 
 def announce_start(start: PointEstimate) -> None:

@@ -3,7 +3,8 @@
 EM climbs safely from anywhere, and slowly where components overlap: it forgets the curvature that
 it has seen. A limited-memory BFGS method (Byrd, Lu, Nocedal & Zhu, 1995) remembers it, in units
 of the rough widths of the posterior; where EM needs a thousand passes over the rows, it needs
-fifty. Jamshidian & Jennrich (1997) accelerate EM in this way.
+fifty. Jamshidian & Jennrich (1997) accelerate EM in this way. Where there are no priors and not
+very many rows, compiled code does all of it (``likelihood.py``).
 
 References
 ----------
@@ -18,18 +19,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.optimize import Bounds, OptimizeResult, minimize
 
 from bayesgmm.estimation.collapse import has_collapsed, made_finite
+from bayesgmm.estimation.likelihood import (
+    compiled_steps,
+    position_of_partition,
+    suits_compiled_steps,
+)
 from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
+from bayesgmm.estimation.path import Path, position_of
+from bayesgmm.estimation.point_estimate import Status
+from bayesgmm.estimation.starts import from_labels
 from bayesgmm.numerics.statistics import sufficient_statistics
-from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 
 _FIRST_STEPS = 5  # of EM, which leave the start for the basin that plain EM would end in
@@ -37,56 +44,7 @@ _MEMORY = 20  # corrections that stand for the curvature
 # Quasi-Newton steps vary in length: one that gains little may come before one that gains much.
 _FINER = 1e-3
 _GRADIENT = 1e-6  # in units of the objective per rough width
-_SMALLEST_WEIGHT = 1e-100  # a position takes its logarithm
 _UNUSABLE = 1e30  # stands for an objective that is no number, so that the line search turns back
-
-
-@dataclass(frozen=True)
-class Path:
-    """Where some steps led.
-
-    Attributes
-    ----------
-    parameters : MixtureParameters
-        The last that were evaluated; after a collapse, those that collapsed.
-    log_likelihood : float
-        Of the last that were evaluated.
-    trace : list of float
-        The objective at every step, the last included.
-    status : Status
-    n_passes : int
-        Passes over all rows.
-    """
-
-    parameters: MixtureParameters
-    log_likelihood: float
-    trace: list[float]
-    status: Status
-    n_passes: int
-
-    def followed_by(self, later: Path) -> Path:
-        """Return both paths as one."""
-        return Path(
-            later.parameters,
-            later.log_likelihood,
-            self.trace + later.trace,
-            later.status,
-            self.n_passes + later.n_passes,
-        )
-
-    def as_estimate(self) -> PointEstimate:
-        """Return the end of the path as an estimate from a single start."""
-        trace = self.trace or [-np.inf]
-        final = -np.inf if self.status is Status.COLLAPSED else trace[-1]
-        return PointEstimate(
-            parameters=self.parameters,
-            log_likelihood=self.log_likelihood,
-            objective=trace[-1],
-            trace=np.array(trace),
-            status=self.status,
-            starts=Starts(np.array([final]), np.zeros(1)),
-            n_passes=self.n_passes,
-        )
 
 
 def climb(
@@ -101,6 +59,52 @@ def climb(
     """Climb from one starting point until convergence, collapse or the limit."""
     if not accelerated or max_iterations <= _FIRST_STEPS:
         return em_steps(X, parameters, objective, tolerance=tolerance, limit=max_iterations)
+    if suits_compiled_steps(X, objective):
+        position = position_of(parameters, objective.layout)
+        if position is not None:
+            return _climb_likelihood(X, position, objective, tolerance, max_iterations)
+    return _climb_in_turns(X, parameters, objective, tolerance, max_iterations)
+
+
+def climb_from_partition(
+    X: Float[np.ndarray, "n d"],
+    labels: Int[np.ndarray, " n"],
+    objective: Objective,
+    *,
+    tolerance: float,
+    max_iterations: int,
+    accelerated: bool,
+) -> Path:
+    """Climb from the parameters that fit a partition of the rows."""
+    if accelerated and max_iterations > _FIRST_STEPS and suits_compiled_steps(X, objective):
+        position = position_of_partition(X, labels, objective)
+        if position is not None:
+            return _climb_likelihood(X, position, objective, tolerance, max_iterations)
+    return climb(
+        X, from_labels(X, labels, objective), objective,
+        tolerance=tolerance, max_iterations=max_iterations, accelerated=accelerated,
+    )  # fmt: skip
+
+
+def _climb_likelihood(
+    X: np.ndarray, position: np.ndarray, objective: Objective, tolerance: float, limit: int
+) -> Path:
+    """Climb in compiled code; near singular matrices with care."""
+    path = compiled_steps(X, position, objective, tolerance=tolerance, limit=limit)
+    if path.status is not Status.COLLAPSED:
+        return path
+    later = _climb_in_turns(X, path.parameters, objective, tolerance, limit)
+    return path.followed_by(later)
+
+
+def _climb_in_turns(
+    X: np.ndarray,
+    parameters: MixtureParameters,
+    objective: Objective,
+    tolerance: float,
+    max_iterations: int,
+) -> Path:
+    """Take EM steps, quasi-Newton steps, and EM steps."""
     path = em_steps(X, parameters, objective, tolerance=tolerance, limit=_FIRST_STEPS)
     if path.status is not Status.ITERATION_LIMIT:
         return path
@@ -149,7 +153,7 @@ def quasi_newton_steps(
 ) -> Path:
     """Take quasi-Newton steps from the end of a path; they never lead down."""
     layout = objective.layout
-    centre = _position_of(path.parameters, layout)
+    centre = position_of(path.parameters, layout)
     _, precision = objective.means_prior
     widths = layout.rough_deviations(path.parameters, X.shape[0], precision)
     if centre is None:
@@ -190,15 +194,6 @@ class _Fall:
         if math.isnan(self._height):  # the first call is at the centre
             self._height = value
         return self._height - value, -self._widths * gradient
-
-
-def _position_of(parameters: MixtureParameters, layout: Layout) -> np.ndarray | None:
-    """Return where steps begin; ``None`` at the edge of the space, where there are no steps."""
-    weights = np.maximum(parameters.weights, _SMALLEST_WEIGHT)
-    try:
-        return layout.pack(replace(parameters, weights=weights))
-    except np.linalg.LinAlgError:
-        return None
 
 
 def _lowest_steps(objective: Objective, centre: np.ndarray, widths: np.ndarray) -> np.ndarray:

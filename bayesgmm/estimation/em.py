@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.estimation.ascent import climb
+from bayesgmm.estimation.ascent import climb, climb_from_partition
 from bayesgmm.estimation.collapse import collapse_of
+from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
-from bayesgmm.estimation.starts import rows_to_start_on, start
+from bayesgmm.estimation.starts import partition, rows_to_start_on
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
@@ -99,20 +102,38 @@ class EM:
 
         ``data`` should be on the standard scale, and every prior of ``spec`` resolved.
         """
-        objective = Objective(spec, data.n_features, self.uses_prior, data.spread)
+        return self.maximize(self.objective_of(spec, data), data, seed=seed)
+
+    def objective_of(self, spec: MixtureSpec, data: Dataset) -> Objective:
+        """Return what is maximised, the posterior density or the likelihood."""
+        return Objective(spec, data.n_features, self.uses_prior, data.spread)
+
+    def maximize(
+        self,
+        objective: Objective,
+        data: Dataset,
+        *,
+        seed: RandomSeed,
+        warm: Sequence[MixtureParameters] = (),
+    ) -> PointEstimate:
+        """Find the best of the optima that the starts lead to, and those from ``warm`` points."""
         *seeds, sample_seed = spawn(seed, self.n_starts + 1)
         sample = rows_to_start_on(data.values, objective, np.random.default_rng(sample_seed))
-        with one_thread_for_small_algebra():
+        compiled = self._accelerated and suits_compiled_steps(sample, objective)
+        with nullcontext() if compiled else one_thread_for_small_algebra():
             results = [
-                self._from_start(number, sample, objective, np.random.default_rng(child))
-                for number, child in enumerate(seeds)
+                *(self.climb(sample, parameters, objective) for parameters in warm),
+                *(
+                    self._from_start(number, sample, objective, np.random.default_rng(child))
+                    for number, child in enumerate(seeds)
+                ),
             ]
             if sample.shape[0] < data.n_rows:
                 results = self._on_all_rows(data.values, results, objective)
         results.sort(key=lambda result: -result.starts.objectives[0])
         starts = _compared(results)
         best = _in_canonical_order(
-            replace(results[0], starts=starts, rivals=_rivals(results)), spec
+            replace(results[0], starts=starts, rivals=_rivals(results)), objective.spec
         )
         if best.status is Status.COLLAPSED:
             best = replace(
@@ -123,7 +144,8 @@ class EM:
     def _from_start(
         self, number: int, rows: np.ndarray, objective: Objective, rng: np.random.Generator
     ) -> PointEstimate:
-        return self.climb(rows, start(rows, objective, self._method(number), rng), objective)
+        labels = partition(rows, objective.spec.n_components, self._method(number), rng)
+        return climb_from_partition(rows, labels, objective, **self._options()).as_estimate()
 
     def _on_all_rows(
         self, X: np.ndarray, results: list[PointEstimate], objective: Objective
@@ -157,22 +179,31 @@ class EM:
         self, X: np.ndarray, parameters: MixtureParameters, objective: Objective
     ) -> PointEstimate:
         """Climb from one starting point, on the standard scale of the rows."""
-        path = climb(
-            X, parameters, objective, tolerance=self.tolerance,
-            max_iterations=self.max_iterations, accelerated=self.acceleration == "quasi-newton",
-        )  # fmt: skip
-        return path.as_estimate()
+        return climb(X, parameters, objective, **self._options()).as_estimate()
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "tolerance": self.tolerance,
+            "max_iterations": self.max_iterations,
+            "accelerated": self._accelerated,
+        }
+
+    @property
+    def _accelerated(self) -> bool:
+        return self.acceleration == "quasi-newton"
 
 
 def _compared(results: list[PointEstimate]) -> Starts:
     """Compare the optima of all starts, best first, with the best of them."""
     objectives = np.concatenate([result.starts.objectives for result in results])
+    if not np.isfinite(objectives[0]):
+        return Starts(objectives, np.full(objectives.size, np.inf))
     best = results[0].parameters
     distances = [
         distance(best, result.parameters) if np.isfinite(objective) else np.inf
-        for result, objective in zip(results, objectives, strict=True)
+        for result, objective in zip(results[1:], objectives[1:], strict=True)
     ]
-    return Starts(objectives, np.array(distances))
+    return Starts(objectives, np.array([0.0, *distances]))
 
 
 def _rivals(results: list[PointEstimate]) -> tuple[MixtureParameters, ...]:

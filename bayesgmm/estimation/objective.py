@@ -99,20 +99,24 @@ class Objective:
         return np.sqrt(np.diagonal(prior.scatter) / prior.count)
 
     def function_of(self, X: Float[np.ndarray, "n d"]) -> LogPosterior:
-        """Return value (up to a constant) and gradient as a function of an unconstrained vector.
+        """Return value (up to a constant) and gradient as a function of an unconstrained vector."""
+        return LogPosterior(X, self.mixture_prior, self.layout.correlated)
 
-        It is a log posterior density without the Jacobians that this adds: of the log-ratios,
-        one in every concentration; of the logarithms, one in the power of every scale; of the
-        correlation coordinates, (d + 1) / 2 in the shape of the LKJ prior.
+    @cached_property
+    def mixture_prior(self) -> MixturePrior:
+        """The priors as compiled code takes them.
+
+        They make of a log posterior density one without the Jacobians that this adds: of the
+        log-ratios, one in every concentration; of the logarithms, one in the power of every
+        scale; of the correlation coordinates, (d + 1) / 2 in the shape of the LKJ prior.
         """
         layout, prior = self.layout, self.covariance_prior
         terms = prior.terms.copy()
         terms[:, 1] -= 1.0
         covariances = prior._replace(terms=terms, eta=prior.eta - 0.5 * (self.n_features + 1))
-        mixture_prior = MixturePrior(
+        return MixturePrior(
             0.0, self.weight_pseudo_counts, *self.means_prior, layout.n_matrices, covariances
-        )
-        return LogPosterior(X, mixture_prior, layout.correlated)
+        ).as_compiled()
 
     def log_prior(self, parameters: MixtureParameters) -> float:
         """Log prior density of the parameters, up to the constant of the Dirichlet."""

@@ -45,7 +45,19 @@ class Problem:
             raise SpecificationError(
                 f"spec must be a MixtureSpec, such as MixtureSpec(n_components=3), not {spec!r}."
             )
-        data = read_table(X)
+        return cls.of(read_table(X), spec)
+
+    @classmethod
+    def of(cls, data: Dataset, spec: MixtureSpec) -> Problem:
+        """Do the same with a table that has been read.
+
+        Raises
+        ------
+        DataError
+            If there are fewer rows than components, or one scale cannot serve all features.
+        SpecificationError
+            If a prior does not suit the number of features.
+        """
         expect_enough_rows(data, spec.n_components)
         if spec.covariances.isotropic:
             expect_like_units(data)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.cluster.vq import kmeans2
 
 from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.numerics.statistics import SufficientStatistics
+from bayesgmm.numerics.kernels.centres import k_means, nearest_centres, spread_out_rows
+from bayesgmm.numerics.statistics import SufficientStatistics, as_compiled
 from bayesgmm.parameters import MixtureParameters
 
 # Enough to tell good starts from bad ones; on more, the starts would cost more than the rest.
@@ -42,12 +41,22 @@ def start(
     Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
     Proceedings of the 18th ACM-SIAM symposium on discrete algorithms, 1027-1035.
     """
-    n_components = objective.spec.n_components
+    return from_labels(X, partition(X, objective.spec.n_components, method, rng), objective)
+
+
+def partition(
+    X: Float[np.ndarray, "n d"], n_components: int, method: str, rng: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    """Return for every row the number of a component, as ``start`` says."""
+    rows = as_compiled(X)
     if method == "random":
-        labels = _nearest(X, X[rng.choice(X.shape[0], n_components, replace=False)])
-    else:
-        labels = _kmeans(X, _spread_out_rows(X, n_components, rng))
-    return from_labels(X, labels, objective)
+        labels = np.empty(rows.shape[0], dtype=np.int64)
+        centres = rows[rng.choice(rows.shape[0], n_components, replace=False)]
+        nearest_centres(rows, centres, labels)
+        return labels
+    first, uniforms = rng.integers(rows.shape[0]), rng.random(n_components - 1)
+    centres = rows[spread_out_rows(rows, first, uniforms)]
+    return k_means(rows, centres, _KMEANS_ITERATIONS)
 
 
 def from_labels(
@@ -77,29 +86,3 @@ def from_labels(
     # EM never revives a component of weight zero, so that one without rows is given one row's.
     weights = (counts + 1) / (counts + 1).sum()
     return replace(maximize(statistics, neutral, objective), weights=weights)
-
-
-def _spread_out_rows(X: np.ndarray, n_components: int, rng: np.random.Generator) -> np.ndarray:
-    """Pick rows one after another, each with probability proportional to squared distance."""
-    centres = [X[rng.integers(X.shape[0])]]
-    nearest = np.full(X.shape[0], np.inf)
-    for _ in range(1, n_components):
-        nearest = np.minimum(nearest, np.sum((X - centres[-1]) ** 2, axis=1))
-        total = nearest.sum()
-        # All rows already are centres where there are fewer distinct rows than components.
-        probabilities = nearest / total if total > 0 else None
-        centres.append(X[rng.choice(X.shape[0], p=probabilities)])
-    return np.array(centres)
-
-
-def _kmeans(X: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    with warnings.catch_warnings():
-        # An empty cluster is no accident here: the M-step gives it what its prior says.
-        warnings.filterwarnings("ignore", message="One of the clusters is empty")
-        _, labels = kmeans2(X, centres, iter=_KMEANS_ITERATIONS, minit="matrix")
-    return labels
-
-
-def _nearest(X: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    distances = np.sum((X[:, None, :] - centres[None, :, :]) ** 2, axis=2)
-    return np.argmin(distances, axis=1)

@@ -33,6 +33,8 @@ for X in [*tables, frozen]:
             spec = bg.MixtureSpec(2, weights=weights, covariances=covariances)
             for goal in ("posterior", "likelihood"):
                 bg.estimate(X, spec, solver=bg.EM(goal, n_starts=2), random_seed=1)
+for X in (tables[0], tables[2], frozen):
+    bg.select(X, [1, 2, 4], random_seed=1, progress=False)
 for X in (tables[0], tables[3], frozen):
     for covariances in (bg.Full(), bg.Diagonal(bg.LogNormal()), bg.TiedInverseWishart()):
         spec = bg.MixtureSpec(2, covariances=covariances)

@@ -1,0 +1,1 @@
+"""How many components: fits over a grid, and criteria that compare them."""

@@ -1,0 +1,169 @@
+"""One covariance structure, fitted with more and more components.
+
+Each fit starts from what the one before ended with, its components split until there are enough,
+and from fresh points besides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from bayesgmm.analysis.selection.criteria import Criteria, entropies
+from bayesgmm.data.dataset import Dataset, expect_enough_rows
+from bayesgmm.errors import DataError
+from bayesgmm.estimation.em import EM
+from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.point_estimate import PointEstimate, Status
+from bayesgmm.estimation.problem import Problem
+from bayesgmm.estimation.splits import best_split
+from bayesgmm.numerics.statistics import responsibilities
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.covariances import CovarianceStructure
+from bayesgmm.priors.layout import layout_of
+from bayesgmm.priors.spec import MixtureSpec
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fit, or why there is none.
+
+    Attributes
+    ----------
+    n_parameters : int
+    failure : str
+        Empty where the fit is there.
+    criteria : Criteria or None
+    converged : bool
+    starts, agreeing : int
+        Starting points, and those that reached the best optimum.
+    """
+
+    n_parameters: int
+    failure: str = ""
+    criteria: Criteria | None = None
+    converged: bool = False
+    starts: int = 0
+    agreeing: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Parameters, and the responsibilities of the rows under them."""
+
+    parameters: MixtureParameters
+    shares: Float[np.ndarray, "n k"]
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """The fits of one structure.
+
+    Attributes
+    ----------
+    data : Dataset
+    structure : CovarianceStructure
+    solver : EM
+    """
+
+    data: Dataset
+    structure: CovarianceStructure
+    solver: EM
+
+    def cells(
+        self, numbers: tuple[int, ...], seeds: list[np.random.SeedSequence]
+    ) -> Iterator[tuple[int, Cell]]:
+        """Fit all numbers of components, which rise, and yield each with its cell."""
+        last: _Fit | None = None
+        for number, seed in zip(numbers, seeds, strict=True):
+            try:
+                expect_enough_rows(self.data, number)
+                estimate = self._estimate(number, self._split_up(last, number), seed)
+            except (DataError, ArithmeticError, np.linalg.LinAlgError) as error:
+                yield number, self._failed(number, str(error))
+                last = None
+                continue
+            if estimate.status is Status.COLLAPSED:
+                yield number, self._failed(number, f"from every start, {estimate.explanation}")
+                last = None
+                continue
+            last = self._fit(estimate.parameters)
+            yield number, self._cell(number, estimate, last)
+
+    def n_parameters(self, number: int) -> int:
+        """Return k - 1 weights, k d means, and the free entries of covariance matrices."""
+        spec = MixtureSpec(number, covariances=self.structure)
+        return layout_of(spec, self.data.n_features).size
+
+    @cached_property
+    def _problem(self) -> Problem:
+        return Problem.of(self.data, MixtureSpec(1, covariances=self.structure))
+
+    @cached_property
+    def _rows(self) -> Dataset:
+        return self._problem.scaled_data
+
+    @cached_property
+    def _one(self) -> PointEstimate:
+        """One normal distribution, which has one optimum."""
+        solver, seed = replace(self.solver, n_starts=1), np.random.SeedSequence(0)
+        return solver.maximize(self._objective(1), self._rows, seed=seed)
+
+    @cached_property
+    def _objectives(self) -> dict[int, Objective]:
+        return {}
+
+    def _objective(self, number: int) -> Objective:
+        if number not in self._objectives:
+            spec = replace(self._problem.scaled_spec, n_components=number)
+            self._objectives[number] = self.solver.objective_of(spec, self._rows)
+        return self._objectives[number]
+
+    def _fit(self, parameters: MixtureParameters) -> _Fit:
+        return _Fit(parameters, responsibilities(self._rows.values, parameters))
+
+    def _estimate(
+        self, number: int, warm: MixtureParameters | None, seed: np.random.SeedSequence
+    ) -> PointEstimate:
+        if number == 1:
+            return self._one
+        starts = [] if warm is None else [warm]
+        objective = self._objective(number)
+        return self.solver.maximize(objective, self._rows, seed=seed, warm=starts)
+
+    def _split_up(self, last: _Fit | None, number: int) -> MixtureParameters | None:
+        """Split components of the last mixture, one after the other, until there are enough."""
+        parameters = None
+        while last is not None and last.parameters.n_components < number:
+            objective = self._objective(last.parameters.n_components + 1)
+            parameters = best_split(self._rows.values, last.parameters, last.shares, objective)
+            if parameters is None or parameters.n_components == number:
+                break
+            last = self._fit(parameters)
+        return parameters
+
+    def _cell(self, number: int, estimate: PointEstimate, fit: _Fit) -> Cell:
+        one = math.nan if self._one.status is Status.COLLAPSED else self._one.log_likelihood
+        gain = estimate.log_likelihood - one
+        criteria = Criteria(
+            self._log_likelihood(estimate), number, self.n_parameters(number), self.data.n_rows,
+            *entropies(fit.shares), gain,
+        )  # fmt: skip
+        starts = estimate.starts
+        return Cell(
+            criteria.n_parameters, "", criteria, estimate.converged,
+            starts.objectives.size, starts.agreeing,
+        )  # fmt: skip
+
+    def _failed(self, number: int, why: str) -> Cell:
+        return Cell(self.n_parameters(number), why)
+
+    def _log_likelihood(self, estimate: PointEstimate) -> float:
+        """Return it in the units of the data."""
+        jacobian = self._problem.scaling.log_jacobian(self.data.n_rows)
+        return estimate.log_likelihood - jacobian

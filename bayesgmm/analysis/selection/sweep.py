@@ -1,0 +1,134 @@
+"""Going through the grid: structures side by side, with a bar, and a way to stop early."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from bayesgmm.analysis.selection.grid import Cell, Column
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.engines.progress import CountProgress
+from bayesgmm.estimation.em import EM
+from bayesgmm.numerics.blocks import for_each
+from bayesgmm.numerics.threads import one_thread_for_small_algebra
+from bayesgmm.priors.covariances import CovarianceStructure
+from bayesgmm.seeds import RandomSeed, spawn
+
+_NOTHING_SHOWN = 2.0  # seconds
+
+INTERRUPTED = "the run was interrupted before this fit"
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """A grid to go through.
+
+    Attributes
+    ----------
+    data : Dataset
+    structures : tuple of CovarianceStructure
+    numbers : tuple of int
+        Of components, rising.
+    solver : EM
+    """
+
+    data: Dataset
+    structures: tuple[CovarianceStructure, ...]
+    numbers: tuple[int, ...]
+    solver: EM
+
+    def run(self, random_seed: RandomSeed, *, progress: bool) -> dict[tuple[int, int], Cell]:
+        """Fit all cells; their keys are the place of the structure, and the number.
+
+        What is done on which core changes nothing: every cell has a seed of its own.
+        """
+        seeds = np.array(spawn(random_seed, len(self.columns) * len(self.numbers)), dtype=object)
+        total = seeds.size
+        with CountProgress("fits", total, visible=progress, after=_NOTHING_SHOWN) as bar:
+            work = _Work(self, seeds.reshape(len(self.columns), len(self.numbers)), bar)
+            # The limit is the process's: threads that set it one by one would undo each other.
+            with one_thread_for_small_algebra():
+                work.do()
+        return {key: work.done.get(key) or self._interrupted(*key) for key in self._keys()}
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The structures with the rows."""
+        return [Column(self.data, structure, self.solver) for structure in self.structures]
+
+    def _keys(self) -> Iterator[tuple[int, int]]:
+        return product(range(len(self.structures)), self.numbers)
+
+    def _interrupted(self, place: int, number: int) -> Cell:
+        return Cell(self.columns[place].n_parameters(number), INTERRUPTED)
+
+
+class _Work:
+    """The columns that are being fitted, and what is done.
+
+    The fits of a column follow one another. Whoever has finished one goes on with the column that
+    has the most parameters left to estimate, so that cores finish at about the same time.
+    """
+
+    def __init__(self, sweep: Sweep, seeds: np.ndarray, bar: CountProgress) -> None:
+        self.done: dict[tuple[int, int], Cell] = {}
+        self._bar = bar
+        self._cells = [
+            column.cells(sweep.numbers, list(of_column))
+            for column, of_column in zip(sweep.columns, seeds, strict=True)
+        ]
+        self._left = [
+            {number: column.n_parameters(number) for number in sweep.numbers}
+            for column in sweep.columns
+        ]
+        self._changed = threading.Condition()
+        self._running: set[int] = set()
+        self._stopped = False
+
+    def do(self) -> None:
+        """Fit all columns; an interrupt is raised only if nothing is done by then."""
+        try:
+            for_each(len(self._cells), lambda _: self._take_turns())
+        except KeyboardInterrupt:
+            self._stopped = True
+            with self._changed:  # in other threads, each ends its fit
+                self._changed.wait_for(lambda: not self._running)
+            if not self.done:
+                raise
+
+    def _take_turns(self) -> None:
+        while (place := self._begin()) is not None:
+            try:
+                number, cell = next(self._cells[place])
+                self.done[place, number] = cell
+                del self._left[place][number]
+                self._bar.advance(1)
+            except BaseException:
+                self._stopped = True
+                raise
+            finally:
+                self._end(place)
+
+    def _begin(self) -> int | None:
+        """Choose a column that nobody works on; ``None`` where there is none."""
+        with self._changed:
+            free = [
+                place
+                for place, left in enumerate(self._left)
+                if left and place not in self._running
+            ]
+            if self._stopped or not free:
+                return None
+            place = max(free, key=lambda place: sum(self._left[place].values()))
+            self._running.add(place)
+            return place
+
+    def _end(self, place: int) -> None:
+        with self._changed:
+            self._running.discard(place)
+            self._changed.notify_all()

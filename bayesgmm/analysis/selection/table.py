@@ -1,0 +1,76 @@
+"""The fits of a grid as one table, with the best of them marked.
+
+Axes: covariance structures, numbers of components.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.analysis.selection.grid import Cell
+from bayesgmm.priors.covariances import CovarianceStructure
+from bayesgmm.priors.spec import MixtureSpec
+
+DIMS = ("covariances", "n_components")
+
+_TYPES = {
+    "n_parameters": int, "log_likelihood": float, "BIC": float, "AIC": float, "ICL": float,
+    "NEC": float, "converged": bool, "starts": int, "agreeing": int, "failure": str,
+}  # fmt: skip
+
+
+def name_of(structure: CovarianceStructure) -> str:
+    """Return the name under which a structure stands in the table."""
+    return type(structure).__name__
+
+
+def tabulated(
+    structures: Sequence[CovarianceStructure],
+    numbers: Sequence[int],
+    cells: Mapping[tuple[int, int], Cell],
+) -> xr.Dataset:
+    """Put cells into a table; their keys are the place of the structure, and the number."""
+    records = [
+        [_record(cells[place, number]) for number in numbers] for place in range(len(structures))
+    ]
+    columns = {
+        name: np.array([[record[name] for record in row] for row in records], kind)
+        for name, kind in _TYPES.items()
+    }
+    bic = columns["BIC"]
+    place, column = np.unravel_index(np.nanargmin(bic), bic.shape)
+    columns["best"] = np.zeros(bic.shape, dtype=bool)
+    columns["best"][place, column] = True
+    spec = MixtureSpec(numbers[column], covariances=structures[place])
+    return xr.Dataset(
+        {name: (DIMS, values) for name, values in columns.items()},
+        coords=dict(zip(DIMS, (list(map(name_of, structures)), list(numbers)), strict=True)),
+        attrs={"best": _named(spec), "spec": spec.to_json()},
+    )
+
+
+def _named(spec: MixtureSpec) -> str:
+    many = "s" if spec.n_components > 1 else ""
+    return f"{name_of(spec.covariances)}, {spec.n_components} component{many}"
+
+
+def _record(cell: Cell) -> dict[str, Any]:
+    """Return what the table says of a cell."""
+    of_fit = cell.criteria
+    return {
+        "n_parameters": cell.n_parameters,
+        "log_likelihood": math.nan if of_fit is None else of_fit.log_likelihood,
+        "BIC": math.nan if of_fit is None else of_fit.bic,
+        "AIC": math.nan if of_fit is None else of_fit.aic,
+        "ICL": math.nan if of_fit is None else of_fit.icl,
+        "NEC": math.nan if of_fit is None else of_fit.nec,
+        "converged": cell.converged,
+        "starts": cell.starts,
+        "agreeing": cell.agreeing,
+        "failure": cell.failure,
+    }

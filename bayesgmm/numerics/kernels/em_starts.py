@@ -1,0 +1,237 @@
+"""Where compiled EM starts: from a partition of the rows, or from a component cut in half.
+
+Either is an M-step on moments that are made up for it, so that every structure takes of them what
+it can hold. Axes: rows n, components k, features d.
+
+References
+----------
+Jarque, C. M. and Bera, A. K. (1987). A test for normality of observations and regression residuals.
+International Statistical Review 55, 163-172.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
+from bayesgmm.numerics.kernels.em import step
+from bayesgmm.numerics.kernels.moments import diagonal_maximize, full_maximize
+from bayesgmm.numerics.kernels.triangular import cholesky, inverse
+
+_HALF = 2.0 / math.pi
+"""Half a standard normal distribution has the mean sqrt(2 / pi) and the variance 1 - 2 / pi."""
+
+_STEPS = 2  # of EM, until splits are compared
+_SQUARINGS = 8  # of a matrix, until its largest eigenvalue stands alone
+_FEWEST_ROWS = 2.0  # of a component that is split
+
+
+@compiled
+def moments_of(X, shares):
+    """Counts (k,), means (k, d) and scatter (k, d, d) about them, weighted by shares (n, k)."""
+    (n, d), k = X.shape, shares.shape[1]
+    counts, means, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+    centred = np.empty(d)
+    for row in range(n):
+        for component in range(k):
+            share = shares[row, component]
+            counts[component] += share
+            for i in range(d):
+                means[component, i] += share * X[row, i]
+    for component in range(k):
+        for i in range(d):
+            means[component, i] /= max(counts[component], 1e-300)
+    for row in range(n):
+        for component in range(k):
+            share = shares[row, component]
+            if share > 0.0:
+                for i in range(d):
+                    centred[i] = X[row, i] - means[component, i]
+                    for j in range(i + 1):
+                        scatter[component, i, j] += share * centred[i] * centred[j]
+    for component in range(k):
+        for i in range(d):
+            for j in range(i):
+                scatter[component, j, i] = scatter[component, i, j]
+    return counts, means, scatter
+
+
+@compiled_exactly
+def _write_moments(counts, means, scatter, prior, correlated, smallest, position, widths):
+    """Write the best position given moments about the means themselves."""
+    sums, squares = np.zeros(means.shape), np.empty(means.shape)
+    if correlated:
+        return full_maximize((counts, sums, scatter), means, prior, smallest, position, widths)
+    for component in range(means.shape[0]):
+        for i in range(means.shape[1]):
+            squares[component, i] = scatter[component, i, i]
+    return diagonal_maximize((counts, sums, squares), means, prior, smallest, position, widths)
+
+
+@compiled_exactly
+def write_partition(X, labels, prior, correlated, smallest, position):
+    """Write the position of a partition of the rows; return whether it can be started from.
+
+    Every component is given one row more, of the covariance matrix within components, so that it
+    has full rank where it has few rows of its own. There is no start where one has no rows, or
+    several that are equal.
+    """
+    shares = np.zeros((X.shape[0], prior.concentration.shape[0]))
+    for row in range(X.shape[0]):
+        shares[row, labels[row]] = 1.0
+    counts, means, scatter = moments_of(X, shares)
+    pooled = np.zeros(scatter.shape[1:])
+    for component in range(counts.shape[0]):
+        for i in range(X.shape[1]):
+            for j in range(X.shape[1]):
+                pooled[i, j] += scatter[component, i, j] / X.shape[0]
+    for component in range(counts.shape[0]):
+        spread = 0.0
+        for i in range(X.shape[1]):
+            least = counts[component] * smallest[i % smallest.shape[0]] ** 2
+            spread = max(spread, scatter[component, i, i] - least)
+        if counts[component] != 1.0 and not spread > 0.0:
+            return False
+        counts[component] += 1.0
+        for i in range(X.shape[1]):
+            for j in range(X.shape[1]):
+                scatter[component, i, j] += pooled[i, j]
+    return _write_moments(
+        counts, means, scatter, prior, correlated, smallest, position, np.empty(position.shape[0])
+    )
+
+
+@compiled_exactly
+def longest_axis(matrix):
+    """The eigenvector of the largest eigenvalue, times the root of that: a standard deviation."""
+    size, power = matrix.shape[0], matrix.copy()
+    for _ in range(_SQUARINGS):
+        trace = 0.0
+        for i in range(size):
+            trace += power[i, i]
+        if not trace > 0.0:
+            return np.zeros(size)
+        squared = np.zeros((size, size))
+        for i in range(size):
+            for j in range(size):
+                for m in range(size):
+                    squared[i, j] += power[i, m] * power[m, j] / (trace * trace)
+        power = squared
+    largest = 0
+    for i in range(size):
+        if power[i, i] > power[largest, largest]:
+            largest = i
+    axis, length, variance = power[largest].copy(), 0.0, 0.0
+    for i in range(size):
+        length += axis[i] * axis[i]
+    axis /= math.sqrt(length)
+    for i in range(size):
+        for j in range(size):
+            variance += axis[i] * matrix[i, j] * axis[j]
+    return axis * math.sqrt(variance)
+
+
+@compiled
+def _odd_axis(X, shares, component, mean, root):
+    """The column of a root of the covariance matrix along which rows are least like a normal.
+
+    That is the one with the largest statistic of Jarque & Bera (1987), of skewness and kurtosis.
+    """
+    d, whitener = mean.shape[0], inverse(root)
+    third, fourth = np.zeros(d), np.zeros(d)
+    for row in range(X.shape[0]):
+        share = shares[row, component]
+        for i in range(d):
+            total = 0.0
+            for j in range(i + 1):
+                total += whitener[i, j] * (X[row, j] - mean[j])
+            square = total * total
+            third[i] += share * square * total
+            fourth[i] += share * square * square
+    count, best, oddest = shares[:, component].sum(), 0, -1.0
+    for i in range(d):
+        skewness, excess = third[i] / count, fourth[i] / count - 3.0
+        oddness = 4.0 * skewness * skewness + excess * excess
+        if oddness > oddest:
+            best, oddest = i, oddness
+    return root[:, best].copy()
+
+
+@compiled_exactly
+def split_axes(X, shares):
+    """Counts, means and scatter of components, and the axes to split each across (k, c, d).
+
+    They are as long as the rows vary along them: the longest, and the one along which the rows
+    are least like a normal distribution. The latter is zero where there is none, and both are for
+    a component with fewer than two rows.
+    """
+    counts, means, scatter = moments_of(X, shares)
+    (k, d), n_axes = means.shape, 1 if X.shape[1] == 1 else 2
+    axes = np.zeros((k, n_axes, d))
+    for component in range(k):
+        if counts[component] < _FEWEST_ROWS:
+            continue
+        covariance = scatter[component] / counts[component]
+        longest = longest_axis(covariance)
+        for i in range(d):
+            axes[component, 0, i] = longest[i]
+        root = cholesky(covariance)
+        if n_axes == 1 or not root[d - 1, d - 1] > 0.0:
+            continue
+        odd = _odd_axis(X, shares, component, means[component], root)
+        for i in range(d):
+            axes[component, 1, i] = odd[i]
+    return counts, means, scatter, axes
+
+
+@compiled_exactly
+def _halved(component, axis, counts, means, scatter):
+    """Moments in which a component has become its two halves across an axis."""
+    k, d = means.shape
+    new_counts, new_means = np.empty(k + 1), np.empty((k + 1, d))
+    new_scatter = np.empty((k + 1, d, d))
+    for new in range(k + 1):
+        old = component if new == k else new
+        side, halved = -1.0 if new == component else 1.0, old == component
+        new_counts[new] = 0.5 * counts[old] if halved else counts[old]
+        for i in range(d):
+            shift = side * math.sqrt(_HALF) * axis[i] if halved else 0.0
+            new_means[new, i] = means[old, i] + shift
+            for j in range(d):
+                lost = counts[old] * _HALF * axis[i] * axis[j] if halved else 0.0
+                rest = scatter[old, i, j] - lost
+                new_scatter[new, i, j] = 0.5 * rest if halved else rest
+    return new_counts, new_means, new_scatter
+
+
+@compiled_exactly
+def best_split(X, shares, prior, correlated, smallest, position):
+    """Write the best position with one component more; return its log-likelihood.
+
+    Every component is cut in half in turn, a few steps of EM follow, and the highest is best; NaN
+    where all collapse. ``shares`` are the responsibilities (n, k) of those before.
+    """
+    counts, means, scatter, axes = split_axes(X, shares)
+    size, best = position.shape[0], np.nan
+    here, there, widths = np.empty(size), np.empty(size), np.empty(size)
+    for number in range(axes.shape[0] * axes.shape[1]):
+        component = number // axes.shape[1]
+        axis = axes[component, number % axes.shape[1]]
+        if not np.any(axis):
+            continue
+        new = _halved(component, axis, counts, means, scatter)
+        if not _write_moments(*new, prior, correlated, smallest, here, widths):
+            continue
+        value = -np.inf
+        for _ in range(_STEPS):
+            value = step(X, here, prior, correlated, smallest, there, widths)
+            if not math.isfinite(value):
+                break
+            here, there = there, here
+        if math.isfinite(value) and not value <= best:
+            best = value
+            for i in range(size):
+                position[i] = here[i]
+    return best

@@ -1,0 +1,129 @@
+"""From moments to a position (``positions.py``): the M-step of maximum likelihood, in closed form.
+
+Moments are counts (k,), sums (k, d) and scatter (k, d, d) or squares (k, d) about given means.
+``widths`` of a position are one over the standard deviations that its parameters would roughly
+have if every row knew its component. Axes: components k, features d.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.compiling import compiled_exactly
+from bayesgmm.numerics.kernels.positions import parts, write_ratios
+from bayesgmm.numerics.kernels.triangular import cholesky
+
+_FEWEST_ROWS = 1e-100  # a component of less is empty; a position takes the logarithm of its weight
+
+
+@compiled_exactly
+def _write_weights_and_means(counts, sums, means, ratios, new_means):
+    """Write log-ratios and means; return whether no component is empty."""
+    total, log_weights = counts.sum(), np.empty(counts.shape[0])
+    for component in range(counts.shape[0]):
+        if not counts[component] > _FEWEST_ROWS:
+            return False
+        log_weights[component] = math.log(counts[component] / total)
+        for i in range(means.shape[1]):
+            shift = sums[component, i] / counts[component]
+            new_means[component, i] = means[component, i] + shift
+    write_ratios(log_weights, ratios)
+    return True
+
+
+@compiled_exactly
+def _write_widths(counts, log_scales, widths, n_features):
+    n_components, (n_matrices, n_scales) = counts.shape[0], log_scales.shape
+    ratios, means, scales, pairs = parts(widths, n_components, n_features, n_matrices, n_scales)
+    shared = np.zeros(n_matrices)
+    for component in range(n_components):
+        matrix = component % n_matrices
+        shared[matrix] += counts[component]
+        width = math.sqrt(1.0 + counts[component])
+        if component < n_components - 1:
+            ratios[component] = width
+        for i in range(n_features):
+            means[component, i] = width * math.exp(-log_scales[matrix, i % n_scales])
+    for matrix in range(n_matrices):
+        for i in range(n_scales):
+            scales[matrix, i] = math.sqrt(2.0 * (1.0 + shared[matrix]))
+        for i in range(pairs.shape[1]):
+            pairs[matrix, i] = math.sqrt(1.0 + shared[matrix])
+
+
+@compiled_exactly
+def _write_matrix(scatter, count, smallest, log_scales, pairs):
+    """Write log scales and correlation coordinates of scatter (lower triangle, which is used up).
+
+    Returns whether it is of full rank, and no scale at its smallest.
+    """
+    size, position = scatter.shape[0], 0
+    for i in range(size):
+        if not scatter[i, i] > count * smallest[i] ** 2:
+            return False
+        log_scales[i] = 0.5 * math.log(scatter[i, i] / count)
+        for j in range(i):
+            scatter[i, j] /= math.sqrt(scatter[i, i]) * math.sqrt(scatter[j, j])
+    for i in range(size):
+        scatter[i, i] = 1.0
+    root = cholesky(scatter)
+    for i in range(size):
+        if not root[i, i] > 0.0:
+            return False
+        for j in range(i):
+            pairs[position] = root[i, j] / root[i, i]
+            position += 1
+    return True
+
+
+@compiled_exactly
+def full_maximize(moments, means, prior, smallest, position, widths):
+    """Write the best position given the moments; return whether no component has collapsed."""
+    counts, sums, scatter = moments
+    (k, d), n_matrices = means.shape, prior.n_matrices
+    ratios, new_means, log_scales, pairs = parts(position, k, d, n_matrices, d)
+    if not _write_weights_and_means(counts, sums, means, ratios, new_means):
+        return False
+    pooled, shared = np.zeros((n_matrices, d, d)), np.zeros(n_matrices)
+    for component in range(k):
+        matrix = component % n_matrices
+        shared[matrix] += counts[component]
+        for i in range(d):
+            shift = sums[component, i] / counts[component]
+            for j in range(i + 1):
+                pooled[matrix, i, j] += scatter[component, i, j] - shift * sums[component, j]
+    for matrix in range(n_matrices):
+        if not _write_matrix(
+            pooled[matrix], shared[matrix], smallest, log_scales[matrix], pairs[matrix]
+        ):
+            return False
+    _write_widths(counts, log_scales, widths, d)
+    return True
+
+
+@compiled_exactly
+def diagonal_maximize(moments, means, prior, smallest, position, widths):
+    """Write the best position given the moments; return whether no component has collapsed."""
+    counts, sums, squares = moments
+    (k, d), n_matrices = means.shape, prior.n_matrices
+    n_scales = prior.covariances.terms.shape[0]
+    ratios, new_means, log_scales, _ = parts(position, k, d, n_matrices, n_scales)
+    if not _write_weights_and_means(counts, sums, means, ratios, new_means):
+        return False
+    pooled, shared = np.zeros((n_matrices, n_scales)), np.zeros((n_matrices, n_scales))
+    for component in range(k):
+        matrix = component % n_matrices
+        for i in range(d):
+            shift = sums[component, i] / counts[component]
+            pooled[matrix, i % n_scales] += squares[component, i] - shift * sums[component, i]
+            shared[matrix, i % n_scales] += counts[component]
+    for matrix in range(n_matrices):
+        for i in range(n_scales):
+            variance = pooled[matrix, i] / shared[matrix, i]
+            if not variance > smallest[i] ** 2:
+                return False
+            log_scales[matrix, i] = 0.5 * math.log(variance)
+    _write_widths(counts, log_scales, widths, d)
+    return True
