@@ -11,8 +11,8 @@ import bayesgmm as bg
 from bayesgmm.estimation.ascent import em_steps
 from bayesgmm.estimation.likelihood import parameters_at, position_of_partition
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.numerics.kernels.em import climb, step
 from bayesgmm.numerics.kernels.centres import k_means, nearest_centres, spread_out_rows
+from bayesgmm.numerics.kernels.em import climb, step
 from tests.cases import STRUCTURES, example_rows
 
 
