@@ -236,3 +236,13 @@ def test_the_table_and_the_solver_are_checked():
         chosen(example_rows(20, 2), [1], solver="em")
     with pytest.raises(SpecificationError, match="random_seed"):
         chosen(example_rows(20, 2), [1], random_seed=-1)
+
+
+def test_structures_of_a_single_feature_are_two_models():
+    """Whether correlated or not, all features alike or not: with one feature it is all one."""
+    table = bg.select(bg.datasets.load("galaxies"), range(1, 7), random_seed=1, progress=False)
+    for first, others in (("Full", ("Diagonal", "Spherical")),
+                          ("Tied", ("TiedDiagonal", "TiedSpherical"))):  # fmt: skip
+        for other in others:
+            one, same = (table.sel(covariances=name, drop=True) for name in (first, other))
+            xr.testing.assert_identical(one.drop_vars("best"), same.drop_vars("best"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -54,18 +53,33 @@ class Sweep:
             # The limit is the process's: threads that set it one by one would undo each other.
             with one_thread_for_small_algebra():
                 work.do()
-        return {key: work.done.get(key) or self._interrupted(*key) for key in self._keys()}
+        columns = range(len(self.structures))
+        return {
+            (place, number): work.done.get((self._models[place], number))
+            or self._interrupted(place, number)
+            for place, number in product(columns, self.numbers)
+        }
 
     @cached_property
     def columns(self) -> list[Column]:
-        """The structures with the rows."""
-        return [Column(self.data, structure, self.solver) for structure in self.structures]
+        """The structures with the rows; those that are one and the same model come once."""
+        chosen = [self._models.index(model) for model in range(max(self._models) + 1)]
+        return [Column(self.data, self.structures[place], self.solver) for place in chosen]
 
-    def _keys(self) -> Iterator[tuple[int, int]]:
-        return product(range(len(self.structures)), self.numbers)
+    @cached_property
+    def _models(self) -> list[int]:
+        """The number of the model that each structure is.
+
+        Of a single feature there are two without priors: widths are shared, or they are not.
+        """
+        if self.data.n_features > 1 or self.solver.uses_prior:
+            return list(range(len(self.structures)))
+        kinds = [structure.tied for structure in self.structures]
+        first = list(dict.fromkeys(kinds))
+        return [first.index(kind) for kind in kinds]
 
     def _interrupted(self, place: int, number: int) -> Cell:
-        return Cell(self.columns[place].n_parameters(number), INTERRUPTED)
+        return Cell(self.columns[self._models[place]].n_parameters(number), INTERRUPTED)
 
 
 class _Work:
