@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from bayesgmm.numerics.blocks import row_blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +54,42 @@ class Patterns:
             n_observed,
         )
 
+    def each(self) -> Iterator[tuple[np.ndarray, np.ndarray, int, np.ndarray]]:
+        """Yield, pattern by pattern, rows of the table, features, how many of them, and cells."""
+        for pattern, size in enumerate(self.n_observed):
+            rows = self.rows[self.starts[pattern] : self.starts[pattern + 1]]
+            cells = self.cells[self.cells_starts[pattern] : self.cells_starts[pattern + 1]]
+            yield rows, self.features[pattern], size, cells.reshape(rows.size, size)
+
     def kernel_arguments(self) -> tuple[np.ndarray, ...]:
         """Return what kernels take."""
         return self.cells, self.cells_starts, self.features, self.n_observed, self.starts
+
+
+@dataclass(frozen=True, eq=False)
+class GappyRows:
+    """A table in which cells are missing, cut into blocks as tables are, see ``blocks.py``.
+
+    Attributes
+    ----------
+    values : array, shape (n, d)
+        NaN where a cell is missing.
+    """
+
+    values: Float[np.ndarray, "n d"]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and features."""
+        return self.values.shape
+
+    @cached_property
+    def blocks(self) -> list[tuple[int, int, Patterns]]:
+        """First row, last row and patterns of every block; rows count from the first of these."""
+        return [
+            (start, stop, Patterns.of(self.values[start:stop]))
+            for start, stop in row_blocks(self.values.shape[0])
+        ]
 
 
 def _starts(sizes: np.ndarray) -> np.ndarray:

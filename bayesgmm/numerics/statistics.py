@@ -7,13 +7,20 @@ of disjoint blocks of rows add.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
+from bayesgmm.numerics.kernels.patterns import (
+    diagonal_marginals,
+    diagonal_pattern_statistics,
+    full_marginals,
+    full_pattern_statistics,
+)
 from bayesgmm.numerics.kernels.rows import (
     diagonal_component_table,
     diagonal_mixture_log_densities,
@@ -22,6 +29,7 @@ from bayesgmm.numerics.kernels.rows import (
     full_mixture_log_densities,
     full_statistics,
 )
+from bayesgmm.numerics.patterns import GappyRows
 from bayesgmm.parameters import MixtureParameters
 
 _NUMBERS_AT_ONCE = 1_000_000  # in the factors of mixtures that are factorised together
@@ -109,6 +117,9 @@ class PrecisionForm:
 
 Mixture = MixtureParameters | PrecisionForm
 
+Rows = Float[np.ndarray, "n d"] | GappyRows
+"""All cells observed, or some missing."""
+
 
 def each_mixture(draws: MixtureParameters) -> Iterator[tuple[tuple[int, ...], PrecisionForm]]:
     """Go through many mixtures, factorised some thousand at a time; yield index and mixture."""
@@ -126,12 +137,15 @@ def each_mixture(draws: MixtureParameters) -> Iterator[tuple[tuple[int, ...], Pr
 
 
 def sufficient_statistics(
-    X: Float[np.ndarray, "n d"],
-    mixture: Mixture,
-    row_weights: Float[np.ndarray, " n"] | None = None,
+    X: Rows, mixture: Mixture, row_weights: Float[np.ndarray, " n"] | None = None
 ) -> SufficientStatistics:
-    """Return log-likelihood, N_k, S1_k and S2_k of the rows, each counted ``row_weights`` times."""
+    """Return log-likelihood, N_k, S1_k and S2_k of the rows, each counted ``row_weights`` times.
+
+    Where cells are missing, the statistics are those expected of whole rows.
+    """
     form = _precision_form(mixture)
+    if isinstance(X, GappyRows):
+        return _expected_statistics(X, form, row_weights)
     kernel = full_statistics if form.correlated else diagonal_statistics
     rows, weights = as_compiled(X), np.array([] if row_weights is None else row_weights, float)
 
@@ -141,9 +155,22 @@ def sufficient_statistics(
     return SufficientStatistics(*sum_over_blocks(X.shape[0], of_block))
 
 
-def log_densities(X: Float[np.ndarray, "n d"], mixture: Mixture) -> Float[np.ndarray, " n"]:
-    """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row."""
+def _expected_statistics(
+    X: GappyRows, form: PrecisionForm, row_weights: Float[np.ndarray, " n"] | None
+) -> SufficientStatistics:
+    kernel = full_pattern_statistics if form.correlated else diagonal_pattern_statistics
+    sums = []
+    for start, stop, patterns in X.blocks:
+        weights = np.empty(0) if row_weights is None else row_weights[start:stop][patterns.rows]
+        sums.append(kernel(*patterns.kernel_arguments(), weights, *form.kernel_arguments()))
+    return SufficientStatistics(*(sum(terms) for terms in zip(*sums, strict=True)))
+
+
+def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
+    """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row; of what is observed of it."""
     form = _precision_form(mixture)
+    if isinstance(X, GappyRows):
+        return _by_pattern(X, form, log_densities, ())
     kernel = full_mixture_log_densities if form.correlated else diagonal_mixture_log_densities
     rows, output = as_compiled(X), np.empty(X.shape[0])
 
@@ -154,20 +181,21 @@ def log_densities(X: Float[np.ndarray, "n d"], mixture: Mixture) -> Float[np.nda
     return output
 
 
-def component_log_densities(
-    X: Float[np.ndarray, "n d"], mixture: Mixture
-) -> Float[np.ndarray, "n k"]:
+def component_log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
     """Return log(pi_k N(x_i | mu_k, Sigma_k)) for every row and component."""
     return _component_table(X, mixture, normalized=False)
 
 
-def responsibilities(X: Float[np.ndarray, "n d"], mixture: Mixture) -> Float[np.ndarray, "n k"]:
+def responsibilities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
     """Return the probability of every component for every row, r_ik."""
     return _component_table(X, mixture, normalized=True)
 
 
-def _component_table(X: np.ndarray, mixture: Mixture, *, normalized: bool) -> np.ndarray:
+def _component_table(X: Rows, mixture: Mixture, *, normalized: bool) -> np.ndarray:
     form = _precision_form(mixture)
+    if isinstance(X, GappyRows):
+        of_rows = partial(_component_table, normalized=normalized)
+        return _by_pattern(X, form, of_rows, (form.constants.size,))
     kernel = full_component_table if form.correlated else diagonal_component_table
     rows, output = as_compiled(X), np.empty((X.shape[0], form.constants.size))
 
@@ -175,6 +203,19 @@ def _component_table(X: np.ndarray, mixture: Mixture, *, normalized: bool) -> np
         kernel(rows[start:stop], *form.kernel_arguments(), normalized, output[start:stop])
 
     for_each_block(X.shape[0], write_block)
+    return output
+
+
+def _by_pattern(
+    X: GappyRows, form: PrecisionForm, of_rows: Callable, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Ask the marginal mixture of every pattern about its rows."""
+    output = np.empty((X.shape[0], *shape))
+    marginals = full_marginals if form.correlated else diagonal_marginals
+    for start, _, patterns in X.blocks:
+        for rows, features, size, cells in patterns.each():
+            constants, means, factors, *_ = marginals(features, size, *form.kernel_arguments())
+            output[start + rows] = of_rows(cells, PrecisionForm(constants, means, factors))
     return output
 
 

@@ -11,8 +11,14 @@ from bayesgmm.numerics.kernels.patterns import (
     diagonal_pattern_statistics,
     full_pattern_statistics,
 )
-from bayesgmm.numerics.patterns import Patterns
-from bayesgmm.numerics.statistics import PrecisionForm, sufficient_statistics
+from bayesgmm.numerics.patterns import GappyRows, Patterns
+from bayesgmm.numerics.statistics import (
+    PrecisionForm,
+    component_log_densities,
+    log_densities,
+    responsibilities,
+    sufficient_statistics,
+)
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import example_rows, example_spec, random_parameters
 
@@ -86,3 +92,42 @@ def test_with_nothing_missing_they_are_those_of_complete_rows(structure):
     expected = (complete.log_likelihood, complete.counts, complete.sums, complete.scatter)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-11)
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_what_is_asked_of_rows_is_asked_of_their_observed_cells(structure):
+    X = holes(50, 3, 0.4, seed=5)
+    mixture = random_parameters(example_spec(structure, "gamma"), 3, seed=2)
+    expected = np.empty((50, 3))
+    for row, o in enumerate(~np.isnan(X)):
+        for c in range(3):
+            expected[row, c] = np.log(mixture.weights[c])
+            if o.any():
+                expected[row, c] += multivariate_normal.logpdf(
+                    X[row][o], mixture.means[c][o], mixture.covariances[c][o][:, o]
+                )
+    rows = GappyRows(X)
+    np.testing.assert_allclose(component_log_densities(rows, mixture), expected, atol=1e-10)
+    totals = logsumexp(expected, axis=1)
+    np.testing.assert_allclose(log_densities(rows, mixture), totals, atol=1e-10)
+    shares = np.exp(expected - totals[:, None])
+    np.testing.assert_allclose(responsibilities(rows, mixture), shares, atol=1e-10)
+    np.testing.assert_allclose(responsibilities(rows, mixture)[1], mixture.weights)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_blocks_of_a_long_table_add_up(weighted):
+    X = holes(20_000, 3, 0.2, seed=6)
+    mixture = random_parameters(example_spec("full", "gamma"), 3, seed=2)
+    row_weights = np.random.default_rng(3).uniform(0, 2, 20_000) if weighted else None
+    patterns = Patterns.of(X)
+    expected = full_pattern_statistics(
+        *patterns.kernel_arguments(),
+        row_weights[patterns.rows] if weighted else np.empty(0),
+        *PrecisionForm.of(mixture).kernel_arguments(),
+    )
+    found = sufficient_statistics(GappyRows(X), mixture, row_weights)
+    for ours, theirs in zip(
+        (found.log_likelihood, found.counts, found.sums, found.scatter), expected, strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-8)
