@@ -16,6 +16,8 @@ from jaxtyping import Float, Shaped
 from bayesgmm.data.cells import as_numbers, expect_finite, expect_variation
 from bayesgmm.data.readers import Source, expect_distinct, read_source
 from bayesgmm.errors import DataError
+from bayesgmm.numerics.patterns import GappyRows
+from bayesgmm.numerics.statistics import Rows
 
 _NORMAL_IQR, _NORMAL_90 = 1.349, 3.290
 """Widths of the central 50 % and 90 % of a normal distribution with standard deviation 1."""
@@ -68,18 +70,26 @@ class Dataset:
         return self.values.shape[1]
 
     @cached_property
+    def rows(self) -> Rows:
+        """The rows as numerics take them."""
+        return GappyRows(self.values) if np.isnan(self.values).any() else self.values
+
+    @cached_property
     def centre(self) -> Float[np.ndarray, " d"]:
         """Mean of each column."""
         # The second pass removes what rounding left in the first, which matters where a column
         # lies far from zero compared with its spread.
-        rough = self.values.mean(axis=0)
-        return rough + (self.values - rough).mean(axis=0)
+        rough = _mean(self.values)
+        return rough + _mean(self.values - rough)
 
     @cached_property
     def deviation(self) -> Float[np.ndarray, " d"]:
         """Standard deviation of each column, divisor n - 1."""
         centred = self.values - self.centre
-        return np.sqrt(np.einsum("ij,ij->j", centred, centred) / max(self.n_rows - 1, 1))
+        observed = ~np.isnan(centred)
+        centred = np.where(observed, centred, 0.0)
+        squares = np.einsum("ij,ij->j", centred, centred)
+        return np.sqrt(squares / np.maximum(observed.sum(axis=0) - 1, 1))
 
     @cached_property
     def spread(self) -> Float[np.ndarray, " d"]:
@@ -89,10 +99,17 @@ class Dataset:
         its value for a normal distribution of unit variance; where both are zero, or if it is
         smaller, the standard deviation.
         """
-        low, first, third, high = np.quantile(self.values, [0.05, 0.25, 0.75, 0.95], axis=0)
+        quantile = np.nanquantile if isinstance(self.rows, GappyRows) else np.quantile
+        low, first, third, high = quantile(self.values, [0.05, 0.25, 0.75, 0.95], axis=0)
         half, most = (third - first) / _NORMAL_IQR, (high - low) / _NORMAL_90
         typical = np.where(half > 0, half, np.where(most > 0, most, self.deviation))
         return np.minimum(typical, self.deviation)
+
+
+def _mean(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
+    """Mean of what is observed of each column."""
+    observed = ~np.isnan(values)
+    return np.where(observed, values, 0.0).sum(axis=0) / observed.sum(axis=0)
 
 
 def read_table(X: Any) -> Dataset:

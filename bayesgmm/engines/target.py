@@ -56,7 +56,7 @@ class Target:
         mixture_prior = MixturePrior(
             constant, concentration, loc, precision, layout.n_matrices, prior
         )
-        return LogPosterior(self.data.values, mixture_prior, layout.correlated)
+        return LogPosterior(self.data.rows, mixture_prior, layout.correlated)
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from scipy.optimize import Bounds, OptimizeResult, minimize
 
 from bayesgmm.estimation.collapse import has_collapsed, made_finite
@@ -37,7 +37,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.path import Path
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.estimation.starts import from_labels
-from bayesgmm.numerics.statistics import sufficient_statistics
+from bayesgmm.numerics.statistics import Rows, sufficient_statistics
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 
@@ -51,7 +51,7 @@ _UNUSABLE = 1e30  # stands for an objective that is no number, so that the line 
 
 
 def climb(
-    X: Float[np.ndarray, "n d"],
+    X: Rows,
     parameters: MixtureParameters,
     objective: Objective,
     *,
@@ -70,7 +70,7 @@ def climb(
 
 
 def climb_from_partition(
-    X: Float[np.ndarray, "n d"],
+    X: Rows,
     labels: Int[np.ndarray, " n"],
     objective: Objective,
     *,
@@ -90,7 +90,7 @@ def climb_from_partition(
 
 
 def _climb_likelihood(
-    X: np.ndarray, position: np.ndarray, objective: Objective, tolerance: float, limit: int
+    X: Rows, position: np.ndarray, objective: Objective, tolerance: float, limit: int
 ) -> Path:
     """Climb in compiled code; near singular matrices with care."""
     path = compiled_steps(X, position, objective, tolerance=tolerance, limit=limit)
@@ -101,7 +101,7 @@ def _climb_likelihood(
 
 
 def _climb_in_turns(
-    X: np.ndarray,
+    X: Rows,
     parameters: MixtureParameters,
     objective: Objective,
     tolerance: float,
@@ -119,7 +119,7 @@ def _climb_in_turns(
 
 
 def em_steps(
-    X: Float[np.ndarray, "n d"],
+    X: Rows,
     parameters: MixtureParameters,
     objective: Objective,
     *,
@@ -147,7 +147,7 @@ def em_steps(
 
 
 def quasi_newton_steps(
-    X: Float[np.ndarray, "n d"],
+    X: Rows,
     path: Path,
     objective: Objective,
     *,

@@ -61,7 +61,7 @@ def collapse_of(
     """Say which components of collapsed parameters are flat, in which features, on which rows."""
     flat = parameters.scales <= _MARGIN * smallest
     culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters, smallest))
-    shares = responsibilities(data.values, parameters)
+    shares = responsibilities(data.rows, parameters)
     members = shares >= _SHARE * shares.max(axis=1, keepdims=True)
     names = np.array(data.feature_names)
     return Collapse(

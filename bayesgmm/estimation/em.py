@@ -16,6 +16,7 @@ from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.starts import partition, rows_to_start_on
+from bayesgmm.numerics.statistics import Rows
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
@@ -118,7 +119,7 @@ class EM:
     ) -> PointEstimate:
         """Find the best of the optima that the starts lead to, and those from ``warm`` points."""
         *seeds, sample_seed = spawn(seed, self.n_starts + 1)
-        sample = rows_to_start_on(data.values, objective, np.random.default_rng(sample_seed))
+        sample = rows_to_start_on(data.rows, objective, np.random.default_rng(sample_seed))
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
         with nullcontext() if compiled else one_thread_for_small_algebra():
             results = [
@@ -129,7 +130,7 @@ class EM:
                 ),
             ]
             if sample.shape[0] < data.n_rows:
-                results = self._on_all_rows(data.values, results, objective)
+                results = self._on_all_rows(data.rows, results, objective)
         results.sort(key=lambda result: -result.starts.objectives[0])
         starts = _compared(results)
         best = _in_canonical_order(
@@ -142,13 +143,13 @@ class EM:
         return best
 
     def _from_start(
-        self, number: int, rows: np.ndarray, objective: Objective, rng: np.random.Generator
+        self, number: int, rows: Rows, objective: Objective, rng: np.random.Generator
     ) -> PointEstimate:
         labels = partition(rows, objective.spec.n_components, self._method(number), rng)
         return climb_from_partition(rows, labels, objective, **self._options()).as_estimate()
 
     def _on_all_rows(
-        self, X: np.ndarray, results: list[PointEstimate], objective: Objective
+        self, X: Rows, results: list[PointEstimate], objective: Objective
     ) -> list[PointEstimate]:
         """Climb on from the best optima that were found on a sample of the rows.
 
@@ -175,9 +176,7 @@ class EM:
             return self.start
         return "random" if number % 2 else "k-means++"
 
-    def climb(
-        self, X: np.ndarray, parameters: MixtureParameters, objective: Objective
-    ) -> PointEstimate:
+    def climb(self, X: Rows, parameters: MixtureParameters, objective: Objective) -> PointEstimate:
         """Climb from one starting point, on the standard scale of the rows."""
         return climb(X, parameters, objective, **self._options()).as_estimate()
 

@@ -16,15 +16,15 @@ from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.em import CONVERGED, LIMIT, THIN, climb, mixture_at
 from bayesgmm.numerics.kernels.em_starts import partition_moments, write_halves, write_moments
-from bayesgmm.numerics.statistics import as_compiled
+from bayesgmm.numerics.statistics import Rows, as_compiled
 from bayesgmm.parameters import MixtureParameters
 
 _STATUS = {CONVERGED: Status.CONVERGED, LIMIT: Status.ITERATION_LIMIT, THIN: Status.COLLAPSED}
 
 
-def suits_compiled_steps(X: Float[np.ndarray, "n d"], objective: Objective) -> bool:
-    """Whether there are no priors, and so few rows that one core passes over them."""
-    return not objective.uses_prior and X.shape[0] <= SHORT
+def suits_compiled_steps(X: Rows, objective: Objective) -> bool:
+    """Whether there are no priors, nothing is missing, and rows are few enough for one core."""
+    return isinstance(X, np.ndarray) and not objective.uses_prior and X.shape[0] <= SHORT
 
 
 def compiled_steps(

@@ -20,6 +20,7 @@ from bayesgmm.numerics.kernels.scale_priors import scale_prior
 from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
+from bayesgmm.numerics.statistics import Rows
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
@@ -98,7 +99,7 @@ class Objective:
             return np.ones(self.layout.n_scales)
         return np.sqrt(np.diagonal(prior.scatter) / prior.count)
 
-    def function_of(self, X: Float[np.ndarray, "n d"]) -> LogPosterior:
+    def function_of(self, X: Rows) -> LogPosterior:
         """Return value (up to a constant) and gradient as a function of an unconstrained vector."""
         return LogPosterior(X, self.mixture_prior, self.layout.correlated)
 

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.kernels.centres import k_means, nearest_centres, spread_out_rows
-from bayesgmm.numerics.statistics import SufficientStatistics, as_compiled
+from bayesgmm.numerics.patterns import GappyRows
+from bayesgmm.numerics.statistics import Rows, SufficientStatistics, as_compiled
 from bayesgmm.parameters import MixtureParameters
 
 # Enough to tell good starts from bad ones; on more, the starts would cost more than the rest.
@@ -18,18 +19,17 @@ _MOST_ROWS, _ROWS_PER_PARAMETER = 20_000, 5
 _KMEANS_ITERATIONS = 15
 
 
-def rows_to_start_on(
-    X: Float[np.ndarray, "n d"], objective: Objective, rng: np.random.Generator
-) -> Float[np.ndarray, "m d"]:
+def rows_to_start_on(X: Rows, objective: Objective, rng: np.random.Generator) -> Rows:
     """Return all rows, or a random sample where there are very many."""
     most = max(_MOST_ROWS, _ROWS_PER_PARAMETER * objective.layout.size)
     if X.shape[0] <= most:
         return X
-    return X[np.sort(rng.choice(X.shape[0], most, replace=False))]
+    chosen = np.sort(rng.choice(X.shape[0], most, replace=False))
+    return X.subset(chosen) if isinstance(X, GappyRows) else X[chosen]
 
 
 def start(
-    X: Float[np.ndarray, "n d"], objective: Objective, method: str, rng: np.random.Generator
+    X: Rows, objective: Objective, method: str, rng: np.random.Generator
 ) -> MixtureParameters:
     """Return parameters to start from, on the standard scale of the data.
 
@@ -45,10 +45,10 @@ def start(
 
 
 def partition(
-    X: Float[np.ndarray, "n d"], n_components: int, method: str, rng: np.random.Generator
+    X: Rows, n_components: int, method: str, rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
     """Return for every row the number of a component, as ``start`` says."""
-    rows = as_compiled(X)
+    rows = as_compiled(_whole(X))
     if method == "random":
         labels = np.empty(rows.shape[0], dtype=np.int64)
         centres = rows[rng.choice(rows.shape[0], n_components, replace=False)]
@@ -59,10 +59,9 @@ def partition(
     return k_means(rows, centres, _KMEANS_ITERATIONS)
 
 
-def from_labels(
-    X: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], objective: Objective
-) -> MixtureParameters:
+def from_labels(X: Rows, labels: Int[np.ndarray, " n"], objective: Objective) -> MixtureParameters:
     """Return the parameters that fit a partition of the rows."""
+    X = _whole(X)
     n_components, size = objective.spec.n_components, X.shape[1]
     responsibilities = np.eye(n_components)[labels]
     counts = responsibilities.sum(axis=0)
@@ -86,3 +85,8 @@ def from_labels(
     # EM never revives a component of weight zero, so that one without rows is given one row's.
     weights = (counts + 1) / (counts + 1).sum()
     return replace(maximize(statistics, neutral, objective), weights=weights)
+
+
+def _whole(X: Rows) -> Float[np.ndarray, "n d"]:
+    """Return rows to start on, what is missing filled in: it need not be right."""
+    return X.filled if isinstance(X, GappyRows) else X

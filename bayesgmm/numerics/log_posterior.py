@@ -19,7 +19,13 @@ from bayesgmm.numerics.kernels.log_posterior import (
 )
 from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
 from bayesgmm.numerics.mixture_prior import MixturePrior
-from bayesgmm.numerics.statistics import as_compiled
+from bayesgmm.numerics.patterns import GappyRows
+from bayesgmm.numerics.statistics import (
+    PrecisionForm,
+    Rows,
+    as_compiled,
+    sufficient_statistics,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +34,7 @@ class LogPosterior:
 
     Attributes
     ----------
-    X : array, shape (n, d)
+    X : array, shape (n, d), or GappyRows
         The rows.
     mixture_prior : MixturePrior
         Of weights, means and covariances.
@@ -36,14 +42,14 @@ class LogPosterior:
         Whether there are correlations.
     """
 
-    X: Float[np.ndarray, "n d"]
+    X: Rows
     mixture_prior: MixturePrior
     correlated: bool
 
     @cached_property
-    def rows(self) -> Float[np.ndarray, "n d"]:
+    def rows(self) -> Rows:
         """The rows as kernels take them."""
-        return as_compiled(self.X)
+        return self.X if isinstance(self.X, GappyRows) else as_compiled(self.X)
 
     @cached_property
     def prior(self) -> MixturePrior:
@@ -74,6 +80,9 @@ class LogPosterior:
         return of_state(state, log_likelihood, self.prior)
 
     def _statistics(self, mixture: tuple) -> tuple:
+        if isinstance(self.rows, GappyRows):
+            found = sufficient_statistics(self.rows, PrecisionForm(*mixture))
+            return found.log_likelihood, found.counts, found.sums, found.scatter
         kernel, all_once = full_statistics if self.correlated else diagonal_statistics, np.empty(0)
         return sum_over_blocks(
             self.rows.shape[0],

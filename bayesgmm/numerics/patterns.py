@@ -84,6 +84,18 @@ class GappyRows:
         return self.values.shape
 
     @cached_property
+    def filled(self) -> Float[np.ndarray, "n d"]:
+        """The rows with the mean of each column in place of what is missing."""
+        missing = np.isnan(self.values)
+        counts = np.maximum((~missing).sum(axis=0), 1)
+        means = np.where(missing, 0.0, self.values).sum(axis=0) / counts
+        return np.where(missing, means, self.values)
+
+    def subset(self, chosen: Int[np.ndarray, " m"]) -> GappyRows:
+        """Return some of the rows."""
+        return GappyRows(self.values[chosen])
+
+    @cached_property
     def blocks(self) -> list[tuple[int, int, Patterns]]:
         """First row, last row and patterns of every block; rows count from the first of these."""
         return [

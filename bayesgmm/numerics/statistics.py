@@ -117,7 +117,7 @@ class PrecisionForm:
 
 Mixture = MixtureParameters | PrecisionForm
 
-Rows = Float[np.ndarray, "n d"] | GappyRows
+Rows = Float[np.ndarray, "_ _"] | GappyRows
 """All cells observed, or some missing."""
 
 
