@@ -28,15 +28,17 @@ from scipy.optimize import Bounds, OptimizeResult, minimize
 from bayesgmm.estimation.collapse import has_collapsed, made_finite
 from bayesgmm.estimation.likelihood import (
     compiled_steps,
+    position_of,
     position_of_partition,
     suits_compiled_steps,
 )
 from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.estimation.path import Path, position_of
+from bayesgmm.estimation.path import Path
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.estimation.starts import from_labels
 from bayesgmm.numerics.statistics import sufficient_statistics
+from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 
 _FIRST_STEPS = 5  # of EM, which leave the start for the basin that plain EM would end in
@@ -44,6 +46,7 @@ _MEMORY = 20  # corrections that stand for the curvature
 # Quasi-Newton steps vary in length: one that gains little may come before one that gains much.
 _FINER = 1e-3
 _GRADIENT = 1e-6  # in units of the objective per rough width
+_SMALLEST_WEIGHT = 1e-100  # a position takes its logarithm
 _UNUSABLE = 1e30  # stands for an objective that is no number, so that the line search turns back
 
 
@@ -60,7 +63,7 @@ def climb(
     if not accelerated or max_iterations <= _FIRST_STEPS:
         return em_steps(X, parameters, objective, tolerance=tolerance, limit=max_iterations)
     if suits_compiled_steps(X, objective):
-        position = position_of(parameters, objective.layout)
+        position = position_of(parameters, objective)
         if position is not None:
             return _climb_likelihood(X, position, objective, tolerance, max_iterations)
     return _climb_in_turns(X, parameters, objective, tolerance, max_iterations)
@@ -153,7 +156,7 @@ def quasi_newton_steps(
 ) -> Path:
     """Take quasi-Newton steps from the end of a path; they never lead down."""
     layout = objective.layout
-    centre = position_of(path.parameters, layout)
+    centre = _packed(path.parameters, layout)
     _, precision = objective.means_prior
     widths = layout.rough_deviations(path.parameters, X.shape[0], precision)
     if centre is None:
@@ -194,6 +197,17 @@ class _Fall:
         if math.isnan(self._height):  # the first call is at the centre
             self._height = value
         return self._height - value, -self._widths * gradient
+
+
+def _packed(parameters: MixtureParameters, layout: Layout) -> np.ndarray | None:
+    """Return where steps begin; ``None`` at the edge of the space, where there are no steps."""
+    if not np.all(parameters.scales > 0):  # nor NaN, where a component is empty
+        return None
+    weights = np.maximum(parameters.weights, _SMALLEST_WEIGHT)
+    try:
+        return layout.pack(replace(parameters, weights=weights))
+    except np.linalg.LinAlgError:
+        return None
 
 
 def _lowest_steps(objective: Objective, centre: np.ndarray, widths: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ It stops short of matrices that are nearly singular, where Python looks more clo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -13,7 +15,7 @@ from bayesgmm.estimation.path import Path
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.em import CONVERGED, LIMIT, THIN, climb, mixture_at
-from bayesgmm.numerics.kernels.em_starts import best_split, write_partition
+from bayesgmm.numerics.kernels.em_starts import partition_moments, write_halves, write_moments
 from bayesgmm.numerics.statistics import as_compiled
 from bayesgmm.parameters import MixtureParameters
 
@@ -37,14 +39,38 @@ def compiled_steps(
 
     The latter is called a collapse here, and may be none.
     """
-    layout, position, trace = objective.layout, position.copy(), np.empty(limit + 1)
+    return _climb_best(X, position[None].copy(), objective, tolerance, limit)
+
+
+def best_of_halves(
+    X: Float[np.ndarray, "n d"], shares: Float[np.ndarray, "n m"], objective: Objective
+) -> MixtureParameters | None:
+    """Return where to start when the best component to split is split; ``None`` if all collapse.
+
+    ``shares`` are responsibilities of one component less than the objective has.
+    """
+    positions = np.empty((2 * shares.shape[1], objective.layout.size))
+    n_positions = write_halves(
+        as_compiled(X), as_compiled(shares), objective.mixture_prior,
+        objective.layout.correlated, objective.smallest_scales, positions,
+    )  # fmt: skip
+    if n_positions == 0:
+        return None
+    path = _climb_best(X, positions[:n_positions], objective, tolerance=0.5, limit=0)
+    return None if path.status is Status.COLLAPSED else path.parameters
+
+
+def _climb_best(
+    X: np.ndarray, starts: np.ndarray, objective: Objective, tolerance: float, limit: int
+) -> Path:
+    trace = np.empty(limit + 1)
     status, n_values, n_passes = climb(
-        as_compiled(X), position, objective.mixture_prior, layout.correlated,
+        as_compiled(X), starts, objective.mixture_prior, objective.layout.correlated,
         objective.smallest_scales, tolerance, limit, trace,
     )  # fmt: skip
     heights = trace[:n_values].tolist()
     height = heights[-1] if heights else -np.inf
-    return Path(parameters_at(position, objective), height, heights, _STATUS[status], n_passes)
+    return Path(parameters_at(starts[0], objective), height, heights, _STATUS[status], n_passes)
 
 
 def parameters_at(position: Float[np.ndarray, " p"], objective: Objective) -> MixtureParameters:
@@ -63,23 +89,26 @@ def position_of_partition(
 
     Components with few rows are widened a little, so that they are no dead end.
     """
-    position = np.empty(objective.layout.size)
-    return position if write_partition(
-        as_compiled(X), labels, objective.mixture_prior, objective.layout.correlated,
-        objective.smallest_scales, position,
-    ) else None  # fmt: skip
+    *moments, usable = partition_moments(
+        as_compiled(X), labels, objective.spec.n_components, objective.smallest_scales
+    )
+    return _position_with(moments, objective) if usable else None
 
 
-def position_of_split(
-    X: Float[np.ndarray, "n d"], shares: Float[np.ndarray, "n m"], objective: Objective
+def position_of(
+    parameters: MixtureParameters, objective: Objective
 ) -> Float[np.ndarray, " p"] | None:
-    """Return where to start when the best component to split is split; ``None`` if all collapse.
+    """Return the position of parameters; ``None`` at the edge of the space."""
+    weights, means, covariances = parameters.weights, parameters.means, parameters.covariances
+    moments = (weights, means, weights[:, None, None] * covariances)
+    return _position_with([as_compiled(moment) for moment in moments], objective)
 
-    ``shares`` are responsibilities of one component less than the objective has.
-    """
-    position = np.empty(objective.layout.size)
-    value = best_split(
-        as_compiled(X), as_compiled(shares), objective.mixture_prior,
-        objective.layout.correlated, objective.smallest_scales, position,
-    )  # fmt: skip
-    return position if np.isfinite(value) else None
+
+def _position_with(
+    moments: Sequence[np.ndarray], objective: Objective
+) -> Float[np.ndarray, " p"] | None:
+    position, layout = np.empty(objective.layout.size), objective.layout
+    is_inside = write_moments(
+        *moments, objective.mixture_prior, layout.correlated, objective.smallest_scales, position
+    )
+    return position if is_inside else None

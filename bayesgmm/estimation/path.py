@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
-from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
-
-_SMALLEST_WEIGHT = 1e-100  # a position takes its logarithm
 
 
 @dataclass(frozen=True)
@@ -59,14 +56,3 @@ class Path:
             starts=Starts(np.array([final]), np.zeros(1)),
             n_passes=self.n_passes,
         )
-
-
-def position_of(parameters: MixtureParameters, layout: Layout) -> np.ndarray | None:
-    """Return where steps begin; ``None`` at the edge of the space, where there are no steps."""
-    if not np.all(parameters.scales > 0):  # nor NaN, where a component is empty
-        return None
-    weights = np.maximum(parameters.weights, _SMALLEST_WEIGHT)
-    try:
-        return layout.pack(replace(parameters, weights=weights))
-    except np.linalg.LinAlgError:
-        return None

@@ -21,8 +21,7 @@ from jaxtyping import Float
 
 from bayesgmm.estimation.ascent import em_steps
 from bayesgmm.estimation.likelihood import (
-    parameters_at,
-    position_of_split,
+    best_of_halves,
     suits_compiled_steps,
 )
 from bayesgmm.estimation.objective import Objective
@@ -48,8 +47,7 @@ def best_split(
     larger mixture.
     """
     if suits_compiled_steps(X, objective):
-        position = position_of_split(X, shares, objective)
-        return None if position is None else parameters_at(position, objective)
+        return best_of_halves(X, shares, objective)
     best, highest = None, -np.inf
     axes = split_axes(as_compiled(X), as_compiled(shares))[-1]
     for component, number in np.ndindex(*axes.shape[:2]):

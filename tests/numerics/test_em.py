@@ -58,7 +58,7 @@ def test_a_climb_never_leads_down_and_ends_where_em_stands_still(structure):
     X, objective, position = started(structure, 2)
     trace, prior = np.empty(2001), objective.mixture_prior
     rest = objective.layout.correlated, objective.smallest_scales
-    status, n_values, n_passes = climb(X, position, prior, *rest, 1e-12, 2000, trace)
+    status, n_values, n_passes = climb(X, position[None], prior, *rest, 1e-12, 2000, trace)
     assert status == 0
     assert n_values <= n_passes
     assert np.all(np.diff(trace[:n_values]) >= 0)

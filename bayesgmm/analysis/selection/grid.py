@@ -23,6 +23,7 @@ from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.splits import best_split
 from bayesgmm.numerics.statistics import responsibilities
+from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.layout import layout_of
@@ -97,8 +98,12 @@ class Column:
 
     def n_parameters(self, number: int) -> int:
         """Return k - 1 weights, k d means, and the free entries of covariance matrices."""
-        spec = MixtureSpec(number, covariances=self.structure)
-        return layout_of(spec, self.data.n_features).size
+        n_matrices = self.structure.n_matrices(number)
+        return replace(self._layout, n_components=number, n_matrices=n_matrices).size
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return layout_of(MixtureSpec(1, covariances=self.structure), self.data.n_features)
 
     @cached_property
     def _problem(self) -> Problem:

@@ -1,21 +1,10 @@
 """Maximum likelihood by EM, from start to end in compiled code, with quasi-Newton steps.
 
-EM is a fixed-point iteration on positions (``positions.py``): x becomes G(x), with the residual
-f(x) = G(x) - x. In units of rough deviations the residual is nearly the gradient, and the
-curvature nearly one where components lie apart. Limited-memory quasi-Newton steps on the residual
-(QN1 of Jamshidian & Jennrich, 1997, with the formulas of Nocedal, 1980) therefore begin as good as
-EM and learn what slows it. A step that leads down, or to a matrix that is nearly singular, is
-shortened once; then EM's own, which never leads down, is taken.
+EM is a fixed-point iteration on positions (``positions.py``): x becomes G(x), and where it goes
+says which way is up (``quasi_newton.py``). A step that leads down, or to a matrix that is nearly
+singular, is shortened; then EM's own, which never leads down, is taken.
 
 Priors have no part in this; the ``prior`` says sizes only.
-
-References
-----------
-Jamshidian, M. and Jennrich, R. I. (1997). Acceleration of the EM algorithm by using quasi-Newton
-methods. Journal of the Royal Statistical Society B 59, 569-587.
-
-Nocedal, J. (1980). Updating quasi-Newton matrices with limited storage. Mathematics of Computation
-35, 773-782.
 """
 
 from __future__ import annotations
@@ -26,36 +15,63 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 from bayesgmm.numerics.kernels.covariances import correlation_factor
-from bayesgmm.numerics.kernels.log_posterior import diagonal_state, full_state
+from bayesgmm.numerics.kernels.log_posterior import diagonal_state
 from bayesgmm.numerics.kernels.moments import diagonal_maximize, full_maximize
 from bayesgmm.numerics.kernels.positions import log_weights_of, parts
+from bayesgmm.numerics.kernels.quasi_newton import MEMORY, place, propose, remember
 from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
 
-CONVERGED, LIMIT, THIN = 0, 1, 2
+CONVERGED, LIMIT, THIN, CLIMBING = 0, 1, 2, 3
 """How a climb ends; thin: a covariance matrix is, or is close to being, singular."""
 
-_MEMORY = 14  # steps that stand for the curvature
 _FIRST_STEPS = 5  # of EM alone, which leave the start for the basin that plain EM would end in
-_TRIES, _SHORTER = 2, 0.25  # steps that are not EM's own, and by how much the second is shorter
-_LEAST_COSINE = 0.1  # between step and change of the residual; below, there is little to learn
-_STEEP = 0.8  # of the slope: if so much is left after a step, the next may be twice as long,
-_LONGEST = 4.0  # up to so many times
-_LONGEST_RATIO = 10.0  # to EM's own step
-_LONGEST_CHANGE = 3.0  # in logarithms and correlation coordinates: a factor of twenty in a scale
+_SCREENING = 1  # step of EM from each of several starts, until the best is chosen
 _FINER = 1e-2  # of the tolerance: what another step of EM may still be expected to gain
-_THICK = 1e7  # bound of the squared norm of an inverse factor of a correlation matrix
+_THINNEST = 1e7  # see ``_write_factor``
+_LOG_2_PI = math.log(2 * math.pi)
 
 
 @compiled_exactly
-def _is_thick(inverses):
-    """Whether no correlation matrix is nearly singular, by the norms of the inverse factors."""
-    for matrix in range(inverses.shape[0]):
-        total = 0.0
-        for value in inverses[matrix].flat:
-            total += value * value
-        if not total < _THICK:
-            return False
-    return True
+def _write_factor(log_scales, pairs, factor):
+    """Write the precision factor of one matrix; return its log determinant, and how thin it is.
+
+    With C the factor of the correlation matrix, whose row i is (y_i, 1) / |(y_i, 1)|, row i of
+    the inverse V has |(y_i, 1)| on the diagonal, and before it -y_i times the rows above. How thin
+    is the sum of the squares of V, a bound of one over the smallest eigenvalue.
+    """
+    log_determinant, thinness, first = 0.0, 0.0, 0
+    for i in range(log_scales.shape[0]):
+        square = 1.0
+        for j in range(i):
+            square += pairs[first + j] ** 2
+            factor[i, j] = 0.0
+            for m in range(j, i):
+                factor[i, j] -= pairs[first + m] * factor[m, j]
+        factor[i, i] = math.sqrt(square)
+        log_determinant += 0.5 * math.log(square) - log_scales[i]
+        first += i
+    for j in range(log_scales.shape[0]):
+        unscale = math.exp(-log_scales[j])
+        for i in range(j, log_scales.shape[0]):
+            thinness += factor[i, j] ** 2
+            factor[i, j] *= unscale
+    return log_determinant, thinness
+
+
+@compiled_exactly
+def _full_mixture(position, d, prior):
+    """Constants, means and factors at a position, and how thin the thinnest matrix is."""
+    k, n_matrices = prior.concentration.shape[0], prior.n_matrices
+    ratios, means, log_scales, pairs = parts(position, k, d, n_matrices, d)
+    constants, factors, thinnest = log_weights_of(ratios), np.zeros((k, d, d)), 0.0
+    for component in range(k):
+        matrix = component % n_matrices
+        log_determinant, thinness = _write_factor(
+            log_scales[matrix], pairs[matrix], factors[component]
+        )
+        constants[component] += log_determinant - 0.5 * d * _LOG_2_PI
+        thinnest = max(thinnest, thinness)
+    return constants, means, factors, thinnest
 
 
 @compiled_exactly
@@ -66,11 +82,11 @@ def step(X, position, prior, correlated, smallest, target, widths):
     """
     d, all_once = X.shape[1], np.empty(0)
     if correlated:
-        state = full_state(position, d, prior)
-        if not _is_thick(state[5]):
+        constants, means, factors, thinnest = _full_mixture(position, d, prior)
+        if not thinnest < _THINNEST:
             return np.nan
-        statistics = full_statistics(X, all_once, state[6], state[1], state[7])
-        if not full_maximize(statistics[1:], state[1], prior, smallest, target, widths):
+        statistics = full_statistics(X, all_once, constants, means, factors)
+        if not full_maximize(statistics[1:], means, prior, smallest, target, widths):
             return np.nan
         return statistics[0]
     state = diagonal_state(position, d, prior)
@@ -81,145 +97,54 @@ def step(X, position, prior, correlated, smallest, target, widths):
 
 
 @compiled_exactly
-def _write_direction(residual, widths, steps, changes, kept, place, direction):
-    """Write the quasi-Newton direction: two loops over what is remembered (Nocedal, 1980).
+def climb(X, starts, prior, correlated, smallest, tolerance, limit, trace):
+    """Climb from the best of some starts (s, p) until steps gain little, or as often as allowed.
 
-    ``place`` is where the next will be written, so that the latest lie before it. Pairs along
-    which the likelihood is not clearly concave are left out.
+    The end is written in place of the first start, the log-likelihood of every step into ``trace``
+    (limit + 1,). Returns how it ended, the number of values in the trace, and that of passes over
+    the rows. All is one function, and steps are taken in one place, because whatever calls the
+    passes over the rows compiles them again.
     """
-    slopes, shares = np.zeros(kept), np.zeros(kept)
-    for i in range(residual.shape[0]):
-        direction[i] = residual[i] * widths[i]
-    for back in range(kept):
-        number = (place - 1 - back) % steps.shape[0]
-        along, length, bend, share = 0.0, 0.0, 0.0, 0.0
-        for i in range(residual.shape[0]):
-            moved, changed = steps[number, i] * widths[i], changes[number, i] * widths[i]
-            along += moved * changed
-            length += moved * moved
-            bend += changed * changed
-            share += moved * direction[i]
-        if along > _LEAST_COSINE * math.sqrt(length * bend):
-            slopes[back], shares[back] = along, share / along
-            for i in range(residual.shape[0]):
-                direction[i] -= shares[back] * changes[number, i] * widths[i]
-    for back in range(kept - 1, -1, -1):
-        if slopes[back] > 0.0:
-            number = (place - 1 - back) % steps.shape[0]
-            excess = 0.0
-            for i in range(residual.shape[0]):
-                excess += changes[number, i] * widths[i] * direction[i]
-            for i in range(residual.shape[0]):
-                share = shares[back] - excess / slopes[back]
-                direction[i] += share * steps[number, i] * widths[i]
-    for i in range(residual.shape[0]):
-        direction[i] /= widths[i]
-
-
-@compiled_exactly
-def _product(one, other, widths):
-    """Inner product in units of rough deviations."""
-    total = 0.0
-    for i in range(one.shape[0]):
-        total += widths[i] * widths[i] * one[i] * other[i]
-    return total
-
-
-@compiled_exactly
-def _allowed_length(length, direction, residual, widths, n_components, n_features):
-    """Shorten a step that is far longer than that of EM, or changes logarithms out of bounds."""
-    longest, furthest = 0.0, 0.0
-    first_mean = n_components - 1
-    first_scale = first_mean + n_components * n_features
-    for i in range(direction.shape[0]):
-        longest = max(longest, widths[i] * abs(direction[i]))
-        if i < first_mean or i >= first_scale:
-            furthest = max(furthest, abs(direction[i]))
-    usual = math.sqrt(_product(residual, residual, widths))
-    if longest > 0.0:
-        length = min(length, max(1.0, _LONGEST_RATIO * usual / longest))
-    return min(length, _LONGEST_CHANGE / furthest) if furthest > 0.0 else length
-
-
-@compiled_exactly
-def _advance(X, prior, correlated, smallest, here, there, direction, length, value):
-    """Step along a direction, a shorter way if that leads down, and if that does, as EM would.
-
-    Returns the log-likelihood there, the passes over the rows, and the length; 0 for EM's own.
-    """
-    for tried in range(_TRIES):
-        if length > 0.0:
-            for i in range(direction.shape[0]):
-                there[0, i] = here[0, i] + length * direction[i]
+    (n_starts, size), (k, d) = starts.shape, (prior.concentration.shape[0], X.shape[1])
+    here, there, direction = np.empty((3, size)), np.empty((3, size)), np.empty(size)
+    memory, counts = np.empty((2, MEMORY, size)), np.zeros(2, dtype=np.int64)
+    chosen, highest, passes = 0, -np.inf, 0
+    for start in range(0 if n_starts > 1 else 1, n_starts + 1):  # at last, the best of them
+        is_last = start == n_starts
+        most = limit if is_last else _SCREENING
+        for i in range(size):
+            there[0, i] = starts[chosen if is_last else start, i]
+        value, gain, length, stretch, number, tries = -np.inf, np.inf, 0.0, 1.0, 0, 0
+        counts[0], status = 0, CLIMBING
+        while status == CLIMBING:
             new_value = step(X, there[0], prior, correlated, smallest, there[1], there[2])
-            if new_value >= value:  # and is a number
-                return new_value, tried + 1, length
-            length *= _SHORTER
-    for i in range(direction.shape[0]):
-        there[0, i] = here[1, i]
-    new_value = step(X, there[0], prior, correlated, smallest, there[1], there[2])
-    return new_value, 1 + (_TRIES if length > 0.0 else 0), 0.0
-
-
-@compiled_exactly
-def _remember(here, there, number, steps, changes):
-    """Write the last step and change of the residual; return whether it should have been longer."""
-    before, after = 0.0, 0.0
-    for i in range(here.shape[1]):
-        moved = there[0, i] - here[0, i]
-        old, new = here[1, i] - here[0, i], there[1, i] - there[0, i]
-        steps[number, i], changes[number, i] = moved, old - new
-        before += here[2, i] * here[2, i] * moved * old
-        after += here[2, i] * here[2, i] * moved * new
-    return after > _STEEP * before
-
-
-@compiled_exactly
-def climb(X, position, prior, correlated, smallest, tolerance, limit, trace):
-    """Climb from a position, which is moved, until steps gain little, or as often as allowed.
-
-    Writes the log-likelihood of every step into ``trace`` (limit + 1,). Returns how it ended, the
-    number of values in the trace, and that of passes over the rows.
-    """
-    size, k = position.shape[0], prior.concentration.shape[0]
-    here, there = np.empty((3, size)), np.empty((3, size))  # position, where EM goes, widths
-    steps, changes = np.empty((_MEMORY, size)), np.empty((_MEMORY, size))
-    residual, direction = np.empty(size), np.empty(size)
+            passes += 1
+            if length > 0.0 and not new_value >= value:
+                tries += 1
+                length = place(here, direction, length, tries, there)
+            elif not math.isfinite(new_value):
+                status = THIN
+            else:
+                if number >= _FIRST_STEPS:
+                    stretch = remember(here, there, length, memory, counts)
+                gain, value = new_value - value, max(value, new_value)
+                if is_last:
+                    trace[number] = value
+                here, there = there, here
+                number, tries, least = number + 1, 0, tolerance * (1.0 + abs(value))
+                length, expected = propose(here, memory, counts, stretch, k, d, direction, there)
+                if gain < least and expected < _FINER * least:
+                    status = CONVERGED
+                elif number > most:
+                    status = LIMIT
+        if status != THIN and value > highest:
+            highest, chosen = value, start
+        if start < n_starts:
+            for i in range(size):
+                starts[start, i] = here[1, i]
     for i in range(size):
-        here[0, i] = position[i]
-    value = step(X, position, prior, correlated, smallest, here[1], here[2])
-    if not math.isfinite(value):
-        return THIN, 0, 1
-    trace[0] = value
-    kept, place, passes, gain, stretch = 0, 0, 1, np.inf, 1.0
-    for number in range(1, limit + 1):
-        for i in range(size):
-            residual[i] = here[1, i] - here[0, i]
-        least = tolerance * (1.0 + abs(value))
-        if gain < least and 0.5 * _product(residual, residual, here[2]) < _FINER * least:
-            return CONVERGED, number, passes
-        _write_direction(residual, here[2], steps, changes, kept, place, direction)
-        length = 0.0
-        if kept > 0 and _product(direction, residual, here[2]) > 0.0:
-            length = _allowed_length(stretch, direction, residual, here[2], k, X.shape[1])
-        new_value, tried, length = _advance(
-            X, prior, correlated, smallest, here, there, direction, length, value
-        )
-        passes += tried
-        for i in range(size):
-            position[i] = there[0, i]
-        if not math.isfinite(new_value):
-            return THIN, number, passes
-        if number >= _FIRST_STEPS:
-            kept = kept if length > 0.0 else 0  # what led astray is forgotten
-            too_short = _remember(here, there, place, steps, changes)
-            stretch = min(2.0 * max(length, 1.0), _LONGEST) if too_short else 1.0
-            place, kept = (place + 1) % _MEMORY, min(kept + 1, _MEMORY)
-        gain = new_value - value
-        value = max(value, new_value)
-        trace[number] = value
-        here, there = there, here
-    return LIMIT, limit + 1, passes
+        starts[0, i] = there[0, i] if status == THIN else here[0, i]
+    return status, number, passes
 
 
 @compiled_exactly

@@ -16,14 +16,12 @@ import math
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
-from bayesgmm.numerics.kernels.em import step
 from bayesgmm.numerics.kernels.moments import diagonal_maximize, full_maximize
-from bayesgmm.numerics.kernels.triangular import cholesky, inverse
+from bayesgmm.numerics.kernels.triangular import add, cholesky, inverse
 
 _HALF = 2.0 / math.pi
 """Half a standard normal distribution has the mean sqrt(2 / pi) and the variance 1 - 2 / pi."""
 
-_STEPS = 2  # of EM, until splits are compared
 _SQUARINGS = 8  # of a matrix, until its largest eigenvalue stands alone
 _FEWEST_ROWS = 2.0  # of a component that is split
 
@@ -59,9 +57,13 @@ def moments_of(X, shares):
 
 
 @compiled_exactly
-def _write_moments(counts, means, scatter, prior, correlated, smallest, position, widths):
-    """Write the best position given moments about the means themselves."""
+def write_moments(counts, means, scatter, prior, correlated, smallest, position):
+    """Write the position with these moments about its means; return whether all is of full rank.
+
+    They may also be weights, means and weighted covariance matrices of a mixture.
+    """
     sums, squares = np.zeros(means.shape), np.empty(means.shape)
+    widths = np.empty(position.shape[0])
     if correlated:
         return full_maximize((counts, sums, scatter), means, prior, smallest, position, widths)
     for component in range(means.shape[0]):
@@ -71,36 +73,30 @@ def _write_moments(counts, means, scatter, prior, correlated, smallest, position
 
 
 @compiled_exactly
-def write_partition(X, labels, prior, correlated, smallest, position):
-    """Write the position of a partition of the rows; return whether it can be started from.
+def partition_moments(X, labels, n_components, smallest):
+    """Counts, means and scatter of a partition of the rows; whether it can be started from.
 
     Every component is given one row more, of the covariance matrix within components, so that it
     has full rank where it has few rows of its own. There is no start where one has no rows, or
     several that are equal.
     """
-    shares = np.zeros((X.shape[0], prior.concentration.shape[0]))
+    shares = np.zeros((X.shape[0], n_components))
     for row in range(X.shape[0]):
         shares[row, labels[row]] = 1.0
     counts, means, scatter = moments_of(X, shares)
-    pooled = np.zeros(scatter.shape[1:])
-    for component in range(counts.shape[0]):
-        for i in range(X.shape[1]):
-            for j in range(X.shape[1]):
-                pooled[i, j] += scatter[component, i, j] / X.shape[0]
-    for component in range(counts.shape[0]):
+    pooled, usable = np.zeros(scatter.shape[1:]), True
+    for component in range(n_components):
+        add(scatter[component], pooled)
         spread = 0.0
         for i in range(X.shape[1]):
             least = counts[component] * smallest[i % smallest.shape[0]] ** 2
             spread = max(spread, scatter[component, i, i] - least)
-        if counts[component] != 1.0 and not spread > 0.0:
-            return False
+        usable = usable and (counts[component] == 1.0 or spread > 0.0)
+    pooled /= X.shape[0]
+    for component in range(n_components):
         counts[component] += 1.0
-        for i in range(X.shape[1]):
-            for j in range(X.shape[1]):
-                scatter[component, i, j] += pooled[i, j]
-    return _write_moments(
-        counts, means, scatter, prior, correlated, smallest, position, np.empty(position.shape[0])
-    )
+        add(pooled, scatter[component])
+    return counts, means, scatter, usable
 
 
 @compiled_exactly
@@ -207,31 +203,17 @@ def _halved(component, axis, counts, means, scatter):
 
 
 @compiled_exactly
-def best_split(X, shares, prior, correlated, smallest, position):
-    """Write the best position with one component more; return its log-likelihood.
+def write_halves(X, shares, prior, correlated, smallest, positions):
+    """Write positions with one component more, each cut in half in turn; return their number.
 
-    Every component is cut in half in turn, a few steps of EM follow, and the highest is best; NaN
-    where all collapse. ``shares`` are the responsibilities (n, k) of those before.
+    ``shares`` are the responsibilities (n, k) of the components before; there is space for 2 k
+    positions (2 k, p).
     """
     counts, means, scatter, axes = split_axes(X, shares)
-    size, best = position.shape[0], np.nan
-    here, there, widths = np.empty(size), np.empty(size), np.empty(size)
-    for number in range(axes.shape[0] * axes.shape[1]):
-        component = number // axes.shape[1]
-        axis = axes[component, number % axes.shape[1]]
-        if not np.any(axis):
-            continue
-        new = _halved(component, axis, counts, means, scatter)
-        if not _write_moments(*new, prior, correlated, smallest, here, widths):
-            continue
-        value = -np.inf
-        for _ in range(_STEPS):
-            value = step(X, here, prior, correlated, smallest, there, widths)
-            if not math.isfinite(value):
-                break
-            here, there = there, here
-        if math.isfinite(value) and not value <= best:
-            best = value
-            for i in range(size):
-                position[i] = here[i]
-    return best
+    written = 0
+    for component in range(axes.shape[0]):
+        for axis in axes[component]:
+            if np.any(axis):
+                new = _halved(component, axis, counts, means, scatter)
+                written += write_moments(*new, prior, correlated, smallest, positions[written])
+    return written
