@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.partition_search import LossFunction
@@ -23,7 +24,23 @@ class PartitionLoss(ABC):
 
 
 @dataclass(frozen=True)
-class VariationOfInformation(PartitionLoss):
+class _WithCosts(PartitionLoss):
+    """A loss in which splitting costs a, and joining 2 - a."""
+
+    a: float = 1.0
+
+    kind: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        expect_between(self, "a", 0.0, 2.0)
+
+    def function(self) -> LossFunction:
+        """Return the loss as compiled code takes it."""
+        return LossFunction(self.kind, float(self.a))
+
+
+@dataclass(frozen=True)
+class VariationOfInformation(_WithCosts):
     """The information that two partitions do not share.
 
     a H(estimate | truth) + (2 - a) H(truth | estimate), in natural logarithms (divide by log 2 for
@@ -55,18 +72,11 @@ class VariationOfInformation(PartitionLoss):
     VariationOfInformation(a=0.5)
     """
 
-    a: float = 1.0
-
-    def __post_init__(self) -> None:
-        expect_between(self, "a", 0.0, 2.0)
-
-    def function(self) -> LossFunction:
-        """Return the loss as compiled code takes it."""
-        return LossFunction("variation of information", float(self.a))
+    kind = "variation of information"
 
 
 @dataclass(frozen=True)
-class Binder(PartitionLoss):
+class Binder(_WithCosts):
     """The share of pairs of rows that two partitions treat differently.
 
     [a (sum_t n_t^2 - sum_te n_te^2) + (2 - a) (sum_e n_e^2 - sum_te n_te^2)] / n^2. Where rows
@@ -94,14 +104,7 @@ class Binder(PartitionLoss):
     Binder(a=1.0)
     """
 
-    a: float = 1.0
-
-    def __post_init__(self) -> None:
-        expect_between(self, "a", 0.0, 2.0)
-
-    def function(self) -> LossFunction:
-        """Return the loss as compiled code takes it."""
-        return LossFunction("Binder", float(self.a))
+    kind = "Binder"
 
 
 @dataclass(frozen=True)
