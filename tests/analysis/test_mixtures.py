@@ -15,7 +15,7 @@ def tree():
 
 def test_draws_of_a_fit_and_its_point_estimate_keep_their_names(tree):
     drawn, point = read_mixtures(tree), read_mixtures(tree, "point")
-    assert drawn.parameters.batch_shape == (4, 100)
+    assert drawn.parameters.batch_shape == (4, 1000)
     assert point.parameters.batch_shape == (1, 1)
     assert drawn.features == point.features == tuple(tree["posterior"]["feature"].values)
     assert np.array_equal(drawn.parameters.means, tree["posterior"]["means"].values)
@@ -24,7 +24,7 @@ def test_draws_of_a_fit_and_its_point_estimate_keep_their_names(tree):
 
 def test_parameters_are_one_draw_or_many(tree):
     many = read_mixtures(tree).parameters.draw((0,))
-    assert read_mixtures(many).parameters.batch_shape == (1, 100)
+    assert read_mixtures(many).parameters.batch_shape == (1, 1000)
     assert read_mixtures(many.draw((3,))).parameters.batch_shape == (1, 1)
     assert read_mixtures(many).features == ("x0", "x1", "x2", "x3")
 
