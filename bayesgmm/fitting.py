@@ -29,6 +29,8 @@ def fit(
     *,
     engine: Engine | None = None,
     random_seed: RandomSeed = None,
+    sample_weight: Any | None = None,
+    labels: Any | None = None,
     solver: EM | None = None,
     standardize: bool = True,
     order_by: str | Mapping[str, float] = "weights",
@@ -43,13 +45,28 @@ def fit(
     Parameters
     ----------
     X : table of n rows and d features
-        Array, list of rows, pandas, polars or pyarrow table, or xarray object.
+        Array, list of rows, pandas, polars or pyarrow table, or xarray object. NaN or null cells
+        are missing and integrated out, which is right where what is missing depends on observed
+        cells at most (missing at random; Little & Rubin, 2019).
     spec : MixtureSpec
         Number of components and priors.
     engine : engine, optional
         ``NUTS()`` by default; ``ADVI()`` for a fast approximation.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tree.
+    sample_weight : array, shape (n,), optional
+        How often each row counts: 2 is the same as two such rows, 0 leaves the row out, and the
+        middles of bins with their counts stand for binned data. Weights
+        need not be whole: the likelihood of a row is raised to its weight (a power likelihood;
+        Savitsky & Toth, 2016). Weights of surveys should sum to the number of rows; intervals then
+        leave out what the design of the survey adds.
+    labels : sequence of n labels, optional
+        What is known of the component that each row comes from: its number or its name, a set of
+        those that it may be, a mapping of these to probabilities, or None, NaN or -1 where nothing
+        is known; or a table of probabilities (n, k). Densities of the components are multiplied by
+        the probabilities, that is by 1 and 0 where labels are certain (Côme et al., 2009). Names
+        are given to components in alphabetical order, and components that labels tell apart are
+        never relabelled.
     solver : EM, optional
         How the starting mode is found; ``EM()`` by default.
     standardize : bool, default True
@@ -73,9 +90,26 @@ def fit(
     Raises
     ------
     DataError
-        If the table cannot be used; the message names columns, rows and the remedy.
+        If the table, the weights or the labels cannot be used; the message names columns, rows
+        and the remedy.
     SpecificationError
         If the priors do not suit the number of features, or are too weak for a mode to exist.
+
+    Warns
+    -----
+    BayesGMMWarning
+        If rows have no observed cell; they stay, and say nothing.
+
+    References
+    ----------
+    Côme, E., Oukhellou, L., Denoeux, T. and Aknin, P. (2009). Learning from partially supervised
+    data using mixture models and belief functions. Pattern Recognition 42, 334-348.
+
+    Little, R. J. A. and Rubin, D. B. (2019). Statistical analysis with missing data, 3rd edition.
+    Wiley.
+
+    Savitsky, T. D. and Toth, D. (2016). Bayesian estimation under informative sampling. Electronic
+    Journal of Statistics 10, 1677-1708.
 
     Examples
     --------
@@ -98,7 +132,7 @@ def fit(
     seed = seed_sequence(random_seed)
     start_seed, engine_seed = spawn(seed, 2)
 
-    problem = Problem.pose(X, spec)
+    problem = Problem.pose(X, spec, sample_weight, labels)
     expect_order(order_by, problem.data.feature_names)
     start = solver.run(problem.scaled_spec, problem.scaled_data, seed=start_seed)
     _expect_usable(start)
@@ -120,14 +154,21 @@ def fit(
 
 
 def estimate(
-    X: Any, spec: MixtureSpec, *, solver: EM | None = None, random_seed: RandomSeed = None
+    X: Any,
+    spec: MixtureSpec,
+    *,
+    solver: EM | None = None,
+    random_seed: RandomSeed = None,
+    sample_weight: Any | None = None,
+    labels: Any | None = None,
 ) -> PointEstimate:
     """Estimate a Gaussian mixture by EM: the posterior mode, or maximum likelihood.
 
     Parameters
     ----------
     X : table of n rows and d features
-        Array, list of rows, pandas, polars or pyarrow table, or xarray object.
+        Array, list of rows, pandas, polars or pyarrow table, or xarray object. NaN or null cells
+        are missing and integrated out (Ghahramani & Jordan, 1994).
     spec : MixtureSpec
         Number of components, covariance structure and priors.
     solver : EM, optional
@@ -135,6 +176,9 @@ def estimate(
         likelihood.
     random_seed : int, SeedSequence or Generator, optional
         Places the starting points.
+    sample_weight, labels : optional
+        How often each row counts, and what is known of the component it comes from, as for
+        :func:`fit`.
 
     Returns
     -------
@@ -154,6 +198,11 @@ def estimate(
     SpecificationError
         If the priors do not suit the number of features.
 
+    References
+    ----------
+    Ghahramani, Z. and Jordan, M. I. (1994). Supervised learning from incomplete data via an EM
+    approach. Advances in Neural Information Processing Systems 6, 120-127.
+
     Examples
     --------
     >>> import bayesgmm as bg
@@ -162,7 +211,7 @@ def estimate(
     >>> point.weights.round(2)
     array([0.46, 0.36, 0.18])
     """
-    problem, solver = Problem.pose(X, spec), _solver(solver)
+    problem, solver = Problem.pose(X, spec, sample_weight, labels), _solver(solver)
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
     if point.status is Status.COLLAPSED:
         warnings.warn(f"EM found no estimate: {point.explanation}.", ConvergenceWarning, 2)

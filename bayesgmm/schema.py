@@ -29,6 +29,13 @@ PARAMETER_DIMS: dict[str, tuple[str, ...]] = {
 DATA = "x"
 """The name of the observed rows, dims ``obs_id, feature``."""
 
+ROW_WEIGHT, PLAUSIBILITY = "sample_weight", "label_plausibility"
+"""How often each row counts (obs_id), and what is known of its component (obs_id, component).
+
+The second holds factors from 0 to 1 that densities are multiplied by. Both are in the group
+``constant_data``, where the fit was given weights or labels.
+"""
+
 REQUIRED_GROUPS = (
     "posterior",
     "sample_stats",

@@ -11,6 +11,7 @@ import xarray as xr
 from jaxtyping import Float, Int32, Int64
 
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
@@ -59,13 +60,13 @@ def draw_allocations(
     rows, mixtures, _ = on_standard_scale(tree, data := asked_rows(tree, X), n_draws=draws)
     labels = np.empty((int(np.prod(mixtures.batch_shape)), data.n_rows), np.int32)
     seed = read_seed(tree) if random_seed is None else random_seed
-    for number, (found, _) in enumerate(each_allocation(rows.values, mixtures, seed)):
+    for number, (found, _) in enumerate(each_allocation(rows.rows, mixtures, seed)):
         labels[number] = found
     return Allocations(labels, data.row_names)
 
 
 def each_allocation(
-    X: Float[np.ndarray, "n d"], mixtures: MixtureParameters, seed: RandomSeed
+    X: Rows, mixtures: MixtureParameters, seed: RandomSeed
 ) -> Iterator[tuple[Int64[np.ndarray, " n"], Float[np.ndarray, "n k"]]]:
     """Yield, for one mixture after another, drawn components and what they are drawn with."""
     rng = generator(seed)

@@ -81,7 +81,7 @@ def cluster(
     expect_fraction("certainty", certainty)
     tails = equal_tails(probability)
     rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
-    found = memberships(rows.values, draws, tails)
+    found = memberships(rows.rows, draws, tails)
     names, by_component = component_names(tree), (ROW, COMPONENT)
     labels, highest = found.mean.argmax(axis=1), found.mean.max(axis=1)
     least = np.take_along_axis(found.lower, labels[:, None], axis=1)[:, 0]
@@ -105,7 +105,7 @@ def expected_responsibilities(tree: xr.DataTree, X: Any | None = None) -> xr.Dat
     """Return the responsibilities that :func:`cluster` does, alone: a pass, and no quantiles."""
     rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
     return xr.DataArray(
-        mean_responsibilities(rows.values, draws),
+        mean_responsibilities(rows.rows, draws),
         coords={ROW: data.row_names, COMPONENT: component_names(tree)},
         dims=(ROW, COMPONENT),
         name="responsibilities",

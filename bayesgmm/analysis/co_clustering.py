@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from bayesgmm.analysis.allocations import DEFAULT_DRAWS, each_allocation
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.options import expect_one_of, expect_whole_number
 from bayesgmm.parameters import MixtureParameters
@@ -103,10 +104,10 @@ def co_clustering(
     _expect_room(data.n_rows if chosen is None else chosen.size, data.n_rows, most_memory)
     scaled, mixtures, _ = on_standard_scale(tree, data, n_draws=draws)
     if method == "responsibilities":
-        tables = (responsibilities(scaled.values, mixture) for _, mixture in each_mixture(mixtures))
+        tables = (responsibilities(scaled.rows, mixture) for _, mixture in each_mixture(mixtures))
     else:
         seed = read_seed(tree) if random_seed is None else random_seed
-        tables = _as_tables(scaled.values, mixtures, seed)
+        tables = _as_tables(scaled.rows, mixtures, seed)
     lines = data.row_names if chosen is None else data.row_names[chosen]
     numbers = max(_FEWEST_NUMBERS, lines.size * data.n_rows // 2)
     at_once = max(1, numbers // (data.n_rows * mixtures.n_components))
@@ -120,7 +121,7 @@ def co_clustering(
 
 
 def _as_tables(
-    X: Float[np.ndarray, "n d"], mixtures: MixtureParameters, seed: RandomSeed
+    X: Rows, mixtures: MixtureParameters, seed: RandomSeed
 ) -> Iterator[Float[np.ndarray, "n k"]]:
     """Yield drawn allocations, a one in the column of the component."""
     ones = np.eye(mixtures.n_components)

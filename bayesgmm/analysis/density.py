@@ -45,8 +45,9 @@ def log_density(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
     array([-13.4])
     """
     rows, draws, log_jacobian = on_standard_scale(tree, data := asked_rows(tree, X))
+    plain = rows.without_labels().rows
     total = np.full(data.n_rows, -np.inf)
     for _, mixture in each_mixture(draws):
-        total = np.logaddexp(total, log_densities(rows.values, mixture))
+        total = np.logaddexp(total, log_densities(plain, mixture))
     values = total - np.log(np.prod(draws.batch_shape)) - log_jacobian
     return xr.DataArray(values, coords={ROW: data.row_names}, dims=ROW, name="log_density")

@@ -108,7 +108,7 @@ def merge_components(
     expect_whole_number("draws", draws)
     rows, mixtures, _ = on_standard_scale(tree, asked_rows(tree, None), n_draws=draws)
     flat = mixtures.draw(tuple(place.ravel() for place in np.indices(mixtures.batch_shape)))
-    groups = method.groups(rows.values, flat)
+    groups = method.groups(rows.rows, flat)
     found, names = Groupings(named_by_first(groups), flat.weights), component_names(tree)
     of_fit = expected_responsibilities(tree)
     figures = method.figures(of_fit.values, names)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.data.dataset import Dataset, read_like
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters, read_scaling
-from bayesgmm.schema import COMPONENT, DATA, FEATURE, ROW, validate
+from bayesgmm.posterior.parameters import read_data, read_parameters, read_scaling
+from bayesgmm.schema import COMPONENT, FEATURE, validate
 
 
 def asked_rows(tree: xr.DataTree, X: Any | None) -> Dataset:
@@ -21,13 +22,13 @@ def asked_rows(tree: xr.DataTree, X: Any | None) -> Dataset:
     names = [str(name) for name in observed[FEATURE].values]
     if X is not None:
         return read_like(X, names)
-    return Dataset(observed[DATA].values, tuple(names), observed[ROW].values)
+    return read_data(tree)
 
 
 def on_standard_scale(
     tree: xr.DataTree, data: Dataset, *, n_draws: int | None = None
-) -> tuple[Dataset, MixtureParameters, float]:
-    """Return rows, draws and log Jacobian for computing where numbers are near one.
+) -> tuple[Dataset, MixtureParameters, Float[np.ndarray, " n"]]:
+    """Return rows, draws and the log Jacobian of each row for computing where numbers are near one.
 
     Densities are exact in any unit, but far from zero (an offset of 1e8, say) the differences
     between rows and means lose digits unless both are centred first. All draws, or about
@@ -36,7 +37,7 @@ def on_standard_scale(
     scaling, posterior = read_scaling(tree), tree["posterior"]
     chosen = posterior if n_draws is None else thinned(posterior, n_draws)
     draws = scaling.standardize_parameters(read_parameters(chosen))
-    return scaling.standardize(data), draws, scaling.log_jacobian()
+    return scaling.standardize(data), draws, scaling.log_jacobians(data)
 
 
 def component_names(tree: xr.DataTree) -> np.ndarray:

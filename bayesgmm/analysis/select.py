@@ -39,6 +39,7 @@ def select(
     *,
     solver: EM | None = None,
     random_seed: RandomSeed = None,
+    sample_weight: Any | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Fit a grid of numbers of components and covariance structures, and compare the fits.
@@ -92,6 +93,10 @@ def select(
         fewer components; AIC and NEC are no longer what their derivations ask for.
     random_seed : int, SeedSequence or Generator, optional
         Places the starting points. The same seed gives the same table on any number of cores.
+    sample_weight : array, shape (n,), optional
+        How often each row counts: 2 is the same as two such rows, 0 leaves the row out, and the
+        middles of bins with their counts stand for binned data. Rows number
+        as many as they count in all criteria.
     progress : bool, default True
         Whether to show a progress bar when it takes more than two seconds.
 
@@ -160,7 +165,7 @@ def select(
     structures = _expected_structures(covariances)
     numbers = _expected_numbers(n_components)
     solver = _expected_solver(solver)
-    sweep = Sweep(read_table(X), structures, numbers, solver)
+    sweep = Sweep(read_table(X, sample_weight), structures, numbers, solver)
     cells = sweep.run(random_seed, progress=progress)
     if all(cell.failure for cell in cells.values()):
         (place, number), cell = next(iter(cells.items()))

@@ -1,4 +1,4 @@
-"""Which cells can be used: real numbers, finite, of a size that can be squared, not all alike.
+"""Which cells can be used: real numbers of a size that can be squared, not all alike; or missing.
 
 Axes: rows n, features d.
 """
@@ -6,6 +6,8 @@ Axes: rows n, features d.
 from __future__ import annotations
 
 import numbers
+import sys
+import warnings
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bayesgmm.data.readers import Column, Source
-from bayesgmm.errors import DataError
+from bayesgmm.errors import BayesGMMWarning, DataError
 
 _LARGEST, _SMALLEST = 1e100, 1e-100
 """Limits of cells and of standard deviations: squares and their sums must stay representable."""
@@ -40,7 +42,7 @@ def as_numbers(source: Source, feature_names: tuple[str, ...]) -> Float[np.ndarr
 
 
 def _converted(cells: np.ndarray) -> np.ndarray:
-    """Return a new array of floats; what no float can hold is left for ``expect_finite``."""
+    """Return a new array of floats; what no float can hold is left for ``expect_usable``."""
     with np.errstate(over="ignore"):  # floats of more than 64 bits become infinite
         try:
             return np.array(cells, dtype=np.float64, order="C")
@@ -88,39 +90,67 @@ def _shown(cell: Any, limit: int = 40) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
-def expect_finite(
+def expect_usable(
     values: Float[np.ndarray, "n d"],
     feature_names: tuple[str, ...],
     row_names: Shaped[np.ndarray, " n"],
 ) -> None:
-    """Raise a ``DataError`` that counts and names what is missing, infinite or too large."""
-    # A comparison with NaN is false, so this finds all three at once.
-    unusable = ~(np.abs(values) <= _LARGEST)
+    """Raise a ``DataError`` that counts and names cells that are infinite or too large.
+
+    NaN is a missing cell, and usable.
+    """
+    unusable = np.abs(values) > _LARGEST  # false for NaN
     rows = np.flatnonzero(unusable.any(axis=1))
     if rows.size == 0:
         return
     counts = zip(feature_names, unusable.sum(axis=0), strict=True)
     columns = ", ".join(f"{name!r} ({count})" for name, count in counts if count)
-    trouble, remedy = _trouble_and_remedy(values[unusable])
+    if np.isfinite(values[unusable]).all():
+        trouble, remedy = f"cells beyond {_LARGEST:g}", "Give these columns in another unit."
+    else:
+        trouble = "infinite cells"
+        remedy = "Write NaN for what was not measured, or drop these rows."
     raise DataError(
         f"{rows.size} of {len(values)} rows {'has' if rows.size == 1 else 'have'} {trouble}, "
         f"by column: {columns}; "
-        f"{first_labels(row_names[rows])}. Every cell must be a finite number. {remedy}"
+        f"{first_labels(row_names[rows])}. Every cell must be a finite number, or missing. {remedy}"
     )
 
 
-def _trouble_and_remedy(cells: np.ndarray) -> tuple[str, str]:
-    if np.isnan(cells).all():
-        return (
-            "missing (NaN) cells",
-            "Drop these rows: X.dropna() for a data frame, else X[~numpy.isnan(X).any(axis=1)].",
+def expect_observed(values: Float[np.ndarray, "n d"], feature_names: tuple[str, ...]) -> None:
+    """Raise a ``DataError`` naming columns in which every cell is missing."""
+    empty = np.isnan(values).all(axis=0)
+    if empty.any():
+        names = [name for name, is_empty in zip(feature_names, empty, strict=True) if is_empty]
+        raise DataError(
+            f"Every cell is missing in {'column' if len(names) == 1 else 'columns'} "
+            f"{', '.join(map(repr, names))} ({len(values)} rows). Nothing can be learnt about "
+            "what was never measured; leave it out."
         )
-    if np.isfinite(cells).all():
-        return f"cells beyond {_LARGEST:g}", "Give these columns in another unit."
-    return (
-        "missing (NaN) or infinite cells",
-        "Drop these rows, for example with X[numpy.isfinite(X).all(axis=1)].",
-    )
+
+
+def warn_of_empty_rows(
+    values: Float[np.ndarray, "n d"], row_names: Shaped[np.ndarray, " n"]
+) -> None:
+    """Warn of rows in which every cell is missing, by name."""
+    empty = np.isnan(values).all(axis=1)
+    if empty.any():
+        count = int(empty.sum())
+        warnings.warn(
+            f"{count} of {len(values)} rows {'has' if count == 1 else 'have'} no observed cell: "
+            f"{first_labels(row_names[empty])}. They stay in the table and say nothing; the "
+            "probabilities of their components are the weights.",
+            BayesGMMWarning,
+            stacklevel=_outside_of_package(),
+        )
+
+
+def _outside_of_package() -> int:
+    """Return how many frames lie between the warning and the user's own line."""
+    frame, level = sys._getframe(1), 1
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("bayesgmm."):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def first_labels(labels: np.ndarray, limit: int = 5) -> str:
@@ -136,11 +166,11 @@ def expect_variation(
     feature_names: tuple[str, ...],
 ) -> None:
     """Raise a ``DataError`` naming a column that is constant, or too nearly so."""
-    low, high = values.min(axis=0), values.max(axis=0)
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     for index, name in enumerate(feature_names):
         if low[index] == high[index]:
             raise DataError(
-                f"Column {name!r} is constant: {low[index]:g} in all {len(values)} rows. "
+                f"Column {name!r} is constant: {low[index]:g} in {_extent(values[:, index])}. "
                 "It says nothing about components; leave it out."
             )
         if deviation[index] < _SMALLEST:
@@ -148,3 +178,10 @@ def expect_variation(
                 f"Column {name!r} has standard deviation {deviation[index]:g} in {len(values)} "
                 "rows, too small to be squared. Give it in another unit."
             )
+
+
+def _extent(column: Float[np.ndarray, " n"]) -> str:
+    n_observed = int((~np.isnan(column)).sum())
+    if n_observed == len(column):
+        return f"all {n_observed} rows"
+    return f"the {n_observed} of {len(column)} rows in which it is observed"

@@ -6,18 +6,26 @@ Axes: rows n, features d.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
-from bayesgmm.data.cells import as_numbers, expect_finite, expect_variation
+from bayesgmm.data.cells import (
+    as_numbers,
+    expect_observed,
+    expect_usable,
+    expect_variation,
+    warn_of_empty_rows,
+)
+from bayesgmm.data.labels import read_labels
+from bayesgmm.data.quantiles import column_quantiles
 from bayesgmm.data.readers import Source, expect_distinct, read_source
+from bayesgmm.data.weights import read_weights
 from bayesgmm.errors import DataError
-from bayesgmm.numerics.patterns import GappyRows
-from bayesgmm.numerics.statistics import Rows
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows
 
 _NORMAL_IQR, _NORMAL_90 = 1.349, 3.290
 """Widths of the central 50 % and 90 % of a normal distribution with standard deviation 1."""
@@ -28,16 +36,23 @@ _SMALLEST_RATIO = 1e-100
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A checked table: finite numbers, named features, named rows.
+    """A checked table: numbers, missing cells, named features, named rows, and what else is known.
 
     Attributes
     ----------
     values : array, shape (n, d)
-        Float64, rows contiguous, read-only.
+        Float64, rows contiguous, read-only; NaN where a cell is missing.
     feature_names : tuple of d strings
     row_names : array, shape (n,)
         The labels of the rows: the index of a data frame, the coordinate of an xarray object, or
         0, 1, 2, ...
+    weights : array, shape (n,) or (0,)
+        How often each row counts; none where all count once.
+    plausibilities : array, shape (n, k) or (0, 0)
+        Logarithms of what is known of the components of rows, see ``labels.py``; none where
+        nothing is.
+    component_names : tuple of strings
+        Of the first components, where labels gave names.
 
     Examples
     --------
@@ -52,6 +67,9 @@ class Dataset:
     values: Float[np.ndarray, "n d"]
     feature_names: tuple[str, ...]
     row_names: Shaped[np.ndarray, " n"]
+    weights: Float[np.ndarray, " n_or_0"] = field(default_factory=lambda: np.empty(0))
+    plausibilities: Float[np.ndarray, "n_or_0 k"] = field(default_factory=lambda: np.empty((0, 0)))
+    component_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # A view, so that whoever made the array may still write to it under its own name.
@@ -69,27 +87,82 @@ class Dataset:
         """Number of features, d."""
         return self.values.shape[1]
 
+    @property
+    def total_weight(self) -> float:
+        """How often all rows count together; n, where each counts once."""
+        return float(self.weights.sum()) if self.weights.size else float(self.n_rows)
+
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether cells are missing."""
+        return bool(np.isnan(self.values).any())
+
     @cached_property
     def rows(self) -> Rows:
-        """The rows as numerics take them."""
-        return GappyRows(self.values) if np.isnan(self.values).any() else self.values
+        """The rows as numerics take them, for questions about each."""
+        if self.has_gaps or self.weights.size or self.plausibilities.size:
+            return AnnotatedRows(self.values, self.weights, self.plausibilities)
+        return self.values
+
+    @cached_property
+    def evidence(self) -> Rows:
+        """The rows that a fit learns from: those that count, and of which anything is known."""
+        speaks = self.weights > 0 if self.weights.size else np.ones(self.n_rows, dtype=bool)
+        if self.has_gaps and not self.plausibilities.size:
+            speaks &= ~np.isnan(self.values).all(axis=1)
+        return self.rows if speaks.all() else self.subset(np.flatnonzero(speaks)).rows
+
+    def labelled(self, labels: Any | None, n_components: int) -> Dataset:
+        """Return the table with what is known of the components of its rows.
+
+        Raises
+        ------
+        DataError
+            If labels name no component, or there is not one for each row.
+        """
+        if labels is None:
+            return self
+        known = read_labels(labels, n_components, self.row_names)
+        return replace(self, plausibilities=known.plausibilities, component_names=known.names)
+
+    def subset(self, chosen: Int[np.ndarray, " m"]) -> Dataset:
+        """Return some of the rows."""
+        parts = {
+            name: values[chosen] if values.shape[0] else values
+            for name in ("values", "row_names", "weights", "plausibilities")
+            for values in [getattr(self, name)]
+        }
+        return replace(self, **parts)
+
+    def evenly(self, most: int) -> Dataset:
+        """Return so many rows at most, at equal distances."""
+        return self.subset(np.arange(0, self.n_rows, -(-self.n_rows // most)))
+
+    def without_labels(self) -> Dataset:
+        """Return the table with nothing known of the components of its rows."""
+        return replace(self, plausibilities=np.empty((0, 0)), component_names=())
+
+    @property
+    def n_observed(self) -> Float[np.ndarray, " d"]:
+        """How many cells are observed of each column, as often as their rows count."""
+        observed = ~np.isnan(self.values)
+        return self.weights @ observed if self.weights.size else observed.sum(axis=0).astype(float)
 
     @cached_property
     def centre(self) -> Float[np.ndarray, " d"]:
         """Mean of each column."""
         # The second pass removes what rounding left in the first, which matters where a column
         # lies far from zero compared with its spread.
-        rough = _mean(self.values)
-        return rough + _mean(self.values - rough)
+        rough = self._mean(self.values)
+        return rough + self._mean(self.values - rough)
 
     @cached_property
     def deviation(self) -> Float[np.ndarray, " d"]:
         """Standard deviation of each column, divisor n - 1."""
-        centred = self.values - self.centre
-        observed = ~np.isnan(centred)
-        centred = np.where(observed, centred, 0.0)
-        squares = np.einsum("ij,ij->j", centred, centred)
-        return np.sqrt(squares / np.maximum(observed.sum(axis=0) - 1, 1))
+        centred = np.nan_to_num(self.values - self.centre)
+        weighted = self.weights[:, None] * centred if self.weights.size else centred
+        squares = np.einsum("ij,ij->j", weighted, centred)
+        return np.sqrt(squares / np.maximum(self.n_observed - 1, 1))
 
     @cached_property
     def spread(self) -> Float[np.ndarray, " d"]:
@@ -99,20 +172,20 @@ class Dataset:
         its value for a normal distribution of unit variance; where both are zero, or if it is
         smaller, the standard deviation.
         """
-        quantile = np.nanquantile if isinstance(self.rows, GappyRows) else np.quantile
-        low, first, third, high = quantile(self.values, [0.05, 0.25, 0.75, 0.95], axis=0)
+        ends = column_quantiles(self.values, self.weights, [0.05, 0.25, 0.75, 0.95])
+        low, first, third, high = ends
         half, most = (third - first) / _NORMAL_IQR, (high - low) / _NORMAL_90
         typical = np.where(half > 0, half, np.where(most > 0, most, self.deviation))
         return np.minimum(typical, self.deviation)
 
+    def _mean(self, values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
+        """Return the mean of what is observed of each column."""
+        filled = np.nan_to_num(values)
+        total = self.weights @ filled if self.weights.size else filled.sum(axis=0)
+        return total / self.n_observed
 
-def _mean(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
-    """Mean of what is observed of each column."""
-    observed = ~np.isnan(values)
-    return np.where(observed, values, 0.0).sum(axis=0) / observed.sum(axis=0)
 
-
-def read_table(X: Any) -> Dataset:
+def read_table(X: Any, sample_weight: Any | None = None) -> Dataset:
     """Read and check a table to fit a mixture to.
 
     Parameters
@@ -120,7 +193,9 @@ def read_table(X: Any) -> Dataset:
     X : table of n rows and d features
         A numpy array or list of rows (one dimension: one feature), a pandas, polars or pyarrow
         table, a pandas or polars series, an xarray ``DataArray`` (its last dimension: features)
-        or ``Dataset`` (one variable per feature). Never modified.
+        or ``Dataset`` (one variable per feature). Never modified. NaN and null are missing cells.
+    sample_weight : array, shape (n,), optional
+        How often each row counts.
 
     Returns
     -------
@@ -130,8 +205,14 @@ def read_table(X: Any) -> Dataset:
     Raises
     ------
     DataError
-        If the table has no or one row, no columns, columns that are not numeric or are constant,
-        cells that are missing, infinite or beyond 1e100, or two columns of one name.
+        If the table has no or one row, no columns, columns that are not numeric, are constant or
+        have no observed cell, cells that are infinite or beyond 1e100, or two columns of one
+        name; or if weights are negative, not finite, or too few.
+
+    Warns
+    -----
+    BayesGMMWarning
+        If rows have no observed cell; the message names them.
 
     Examples
     --------
@@ -142,12 +223,18 @@ def read_table(X: Any) -> Dataset:
     """
     source = read_source(X)
     dataset = _checked(source, source.feature_names or default_names(len(source.columns)))
-    if dataset.n_rows == 1:
+    if sample_weight is not None:
+        weights = read_weights(sample_weight, dataset.row_names)
+        dataset = replace(dataset, weights=weights)
+    if dataset.n_rows == 1 and dataset.total_weight < 2:
         raise DataError(
             "The table has one row; at least two are needed to estimate a spread. "
             "Is it transposed? Rows come first, features second."
         )
-    expect_variation(dataset.values, dataset.deviation, dataset.feature_names)
+    counted = dataset.values[dataset.weights > 0] if dataset.weights.size else dataset.values
+    expect_observed(counted, dataset.feature_names)
+    expect_variation(counted, dataset.deviation, dataset.feature_names)
+    warn_of_empty_rows(dataset.values, dataset.row_names)
     return dataset
 
 
@@ -191,11 +278,18 @@ def read_like(X: Any, feature_names: Sequence[str]) -> Dataset:
 
 def expect_enough_rows(dataset: Dataset, n_components: int) -> None:
     """Raise a ``DataError`` if there are fewer rows than components."""
-    if dataset.n_rows < n_components:
+    if dataset.total_weight >= n_components:
+        return
+    if dataset.n_rows >= n_components:
         raise DataError(
-            f"{n_components} components need at least {n_components} rows; the table has "
-            f"{dataset.n_rows}. Ask for fewer components or give more rows."
+            f"{n_components} components need at least {n_components} rows; the rows count "
+            f"{dataset.total_weight:g} times together. A row of weight 2 counts as two rows: "
+            "multiply sample_weight so that it sums to the number of rows that it stands for."
         )
+    raise DataError(
+        f"{n_components} components need at least {n_components} rows; the table has "
+        f"{dataset.n_rows}. Ask for fewer components or give more rows."
+    )
 
 
 def expect_like_units(dataset: Dataset) -> None:
@@ -256,5 +350,5 @@ def _checked(source: Source, feature_names: tuple[str, ...]) -> Dataset:
     expect_distinct(feature_names)
     values = as_numbers(source, feature_names)
     row_names = np.arange(len(values)) if source.row_names is None else source.row_names
-    expect_finite(values, feature_names, row_names)
+    expect_usable(values, feature_names, row_names)
     return Dataset(values, feature_names, row_names)

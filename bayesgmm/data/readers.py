@@ -93,15 +93,8 @@ def _from_array(
 
 
 def _unmasked(X: np.ma.MaskedArray) -> np.ndarray:
-    mask = np.ma.getmaskarray(X)
-    if mask.any():
-        n_masked = int(mask.reshape(len(X), -1).any(axis=1).sum())
-        raise DataError(
-            f"{n_masked} of {len(X)} rows {'has' if n_masked == 1 else 'have'} masked cells; "
-            "every cell must be a number. Drop these rows, for example with "
-            "numpy.ma.compress_rows(X)."
-        )
-    return X.data
+    """Return the array with NaN in place of what is masked."""
+    return X.astype(float).filled(np.nan) if np.ma.getmaskarray(X).any() else X.data
 
 
 def _stacked(X: Sequence[Any]) -> np.ndarray:

@@ -85,13 +85,19 @@ class Scaling:
         means = parameters.means * self.factor + self.shift
         return replace(parameters, means=means, scales=parameters.scales * self.factor)
 
-    def log_jacobian(self, n_rows: int = 1) -> float:
-        """Return n sum_j log(factor_j).
+    def log_jacobian(self, n_observed: float | Float[np.ndarray, " d"] = 1) -> float:
+        """Return sum_j n_j log(factor_j), for n_j observed cells of feature j.
 
-        The log density of n rows in the units of the features is their log density on the
-        standard scale minus this number.
+        The log density of rows in the units of the features is their log density on the standard
+        scale minus this number.
         """
-        return float(n_rows * np.sum(np.log(self.factor)))
+        return float(np.sum(n_observed * np.log(self.factor)))
+
+    def log_jacobians(self, data: Dataset) -> Float[np.ndarray, " n"]:
+        """Return the same number for every row of a table."""
+        if not data.has_gaps:
+            return np.full(data.n_rows, self.log_jacobian())
+        return ~np.isnan(data.values) @ np.log(self.factor)
 
     def to_plain(self) -> dict[str, list[float]]:
         """Return the scaling as lists, which JSON keeps to the last bit."""

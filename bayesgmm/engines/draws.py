@@ -21,8 +21,10 @@ from bayesgmm.schema import (
     FEATURE,
     FEATURE_BIS,
     PARAMETER_DIMS,
+    PLAUSIBILITY,
     RIVAL,
     ROW,
+    ROW_WEIGHT,
 )
 
 
@@ -52,7 +54,7 @@ def draws_tree(
         Further entries for the attribute in which the tree remembers its making.
     """
     coords = {
-        COMPONENT: np.arange(draws.n_components),
+        COMPONENT: _component_names(data, draws.n_components),
         FEATURE: list(data.feature_names),
         FEATURE_BIS: list(data.feature_names),
     }
@@ -69,6 +71,7 @@ def draws_tree(
         "point_estimate": estimate,
         "chain_starts": parameters_dataset(chain_starts, (CHAIN,), coords),
         "observed_data": rows_dataset(data),
+        "constant_data": _known_dataset(data, coords),
     }
     if start.rival is not None:
         groups[RIVAL] = parameters_dataset(start.rival, (), coords).assign(
@@ -101,6 +104,24 @@ def rows_dataset(data: Dataset) -> xr.Dataset:
     """Write a table as labelled array ``x`` (obs_id, feature)."""
     coords = {ROW: data.row_names, FEATURE: list(data.feature_names)}
     return xr.Dataset({DATA: ((ROW, FEATURE), np.array(data.values))}, coords=coords)
+
+
+def _known_dataset(data: Dataset, coords: dict[str, Any]) -> xr.Dataset:
+    """Write what is known of rows beside their cells."""
+    known = xr.Dataset(coords={ROW: data.row_names})
+    if data.weights.size:
+        known[ROW_WEIGHT] = (ROW, np.array(data.weights))
+    if data.plausibilities.size:
+        known = known.assign_coords({COMPONENT: coords[COMPONENT]})
+        known[PLAUSIBILITY] = ((ROW, COMPONENT), np.exp(data.plausibilities))
+    return known if known.data_vars else xr.Dataset()
+
+
+def _component_names(data: Dataset, n_components: int) -> np.ndarray:
+    """Number the components, or name those that labels have named."""
+    names = data.component_names
+    numbers = np.arange(n_components)
+    return np.array([*names, *map(str, numbers[len(names) :])]) if names else numbers
 
 
 def _with_chain_and_draw(dataset: xr.Dataset) -> xr.Dataset:

@@ -18,6 +18,7 @@ from nutpie.sample import CompiledModel
 
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.target import Target
+from bayesgmm.numerics.annotated_rows import described
 from bayesgmm.numerics.kernels.callbacks import density_callback, pack_block, position_callback
 
 _EXPECTED = {
@@ -48,13 +49,14 @@ class NativeModel(CompiledModel):
         What the C functions read; nutpie keeps the model, and so the block, alive.
     start : array, shape (p,)
         Where the chain starts, as noise.
-    correlated : bool
-        Which of the two log posteriors is meant.
+    correlated, has_gaps : bool
+        Which of the log posteriors is meant.
     """
 
     block: Float[np.ndarray, " size"]
     start: Float[np.ndarray, " p"]
     correlated: bool
+    has_gaps: bool
 
     @property
     def n_dim(self) -> int:
@@ -76,7 +78,8 @@ class NativeModel(CompiledModel):
 
     def _make_model(self, init_mean: Any) -> Any:
         size, data = self.n_dim, self.block.ctypes.data
-        density = _lib.LogpFunc(density_callback(self.correlated).address, data, self)
+        callback = density_callback(self.correlated, self.has_gaps)
+        density = _lib.LogpFunc(callback.address, data, self)
         expand = _lib.ExpandFunc(size, size, position_callback().address, data, self)
         lengths: dict[str, int] = {}  # of the axes, which new_variables names and fills in
         variables = _lib.PyVariable.new_variables(["position"], ["float64"], [(size,)], lengths, {})
@@ -88,4 +91,5 @@ class NativeModel(CompiledModel):
 def native_block(target: Target, normal: NormalApproximation) -> Float[np.ndarray, " size"]:
     """Return what the C functions of all chains read."""
     log_posterior = target.log_posterior
-    return pack_block(normal.centre, normal.root, log_posterior.rows, log_posterior.prior)
+    rows, known = described(log_posterior.X)
+    return pack_block(normal.centre, normal.root, known, rows, log_posterior.prior)

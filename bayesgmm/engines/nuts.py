@@ -18,6 +18,7 @@ from bayesgmm.engines.sampling import sample
 from bayesgmm.engines.starts import StartChoice
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.numerics.annotated_rows import has_gaps
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
@@ -195,6 +196,7 @@ class _FusedSampler:
             block=self.blocks[chain],
             start=self.noise[chain],
             correlated=self.target.layout.correlated,
+            has_gaps=has_gaps(self.target.log_posterior.X),
         )
 
     def _python_model(self, chain: int) -> Any:

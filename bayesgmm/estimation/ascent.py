@@ -37,7 +37,8 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.path import Path
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.estimation.starts import from_labels
-from bayesgmm.numerics.statistics import Rows, sufficient_statistics
+from bayesgmm.numerics.annotated_rows import Rows, total_weight
+from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 
@@ -158,7 +159,7 @@ def quasi_newton_steps(
     layout = objective.layout
     centre = _packed(path.parameters, layout)
     _, precision = objective.means_prior
-    widths = layout.rough_deviations(path.parameters, X.shape[0], precision)
+    widths = layout.rough_deviations(path.parameters, total_weight(X), precision)
     if centre is None:
         return replace(path, trace=[], n_passes=0)
     fall = _Fall(objective.function_of(X), centre, widths)

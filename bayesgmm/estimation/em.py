@@ -16,7 +16,7 @@ from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.starts import partition, rows_to_start_on
-from bayesgmm.numerics.statistics import Rows
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
@@ -119,7 +119,8 @@ class EM:
     ) -> PointEstimate:
         """Find the best of the optima that the starts lead to, and those from ``warm`` points."""
         *seeds, sample_seed = spawn(seed, self.n_starts + 1)
-        sample = rows_to_start_on(data.rows, objective, np.random.default_rng(sample_seed))
+        rows = data.evidence
+        sample = rows_to_start_on(rows, objective, np.random.default_rng(sample_seed))
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
         with nullcontext() if compiled else one_thread_for_small_algebra():
             results = [
@@ -129,8 +130,8 @@ class EM:
                     for number, child in enumerate(seeds)
                 ),
             ]
-            if sample.shape[0] < data.n_rows:
-                results = self._on_all_rows(data.rows, results, objective)
+            if sample.shape[0] < rows.shape[0]:
+                results = self._on_all_rows(rows, results, objective)
         results.sort(key=lambda result: -result.starts.objectives[0])
         starts = _compared(results)
         best = _in_canonical_order(

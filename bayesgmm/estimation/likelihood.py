@@ -13,10 +13,10 @@ from jaxtyping import Float, Int
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.path import Path
 from bayesgmm.estimation.point_estimate import Status
+from bayesgmm.numerics.annotated_rows import Rows, as_compiled
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.em import CONVERGED, LIMIT, THIN, climb, mixture_at
 from bayesgmm.numerics.kernels.em_starts import partition_moments, write_halves, write_moments
-from bayesgmm.numerics.statistics import Rows, as_compiled
 from bayesgmm.parameters import MixtureParameters
 
 _STATUS = {CONVERGED: Status.CONVERGED, LIMIT: Status.ITERATION_LIMIT, THIN: Status.COLLAPSED}

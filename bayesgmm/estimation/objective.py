@@ -16,11 +16,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import xlogy
 
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
 from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
-from bayesgmm.numerics.statistics import Rows
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of

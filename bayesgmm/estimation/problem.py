@@ -31,7 +31,9 @@ class Problem:
     spec: MixtureSpec
 
     @classmethod
-    def pose(cls, X: Any, spec: MixtureSpec) -> Problem:
+    def pose(
+        cls, X: Any, spec: MixtureSpec, sample_weight: Any | None = None, labels: Any | None = None
+    ) -> Problem:
         """Read the table, fill the priors from it, and check that they suit each other.
 
         Raises
@@ -45,7 +47,7 @@ class Problem:
             raise SpecificationError(
                 f"spec must be a MixtureSpec, such as MixtureSpec(n_components=3), not {spec!r}."
             )
-        return cls.of(read_table(X), spec)
+        return cls.of(read_table(X, sample_weight).labelled(labels, spec.n_components), spec)
 
     @classmethod
     def of(cls, data: Dataset, spec: MixtureSpec) -> Problem:
@@ -86,7 +88,7 @@ class Problem:
 
     def restore(self, point: PointEstimate, *, uses_prior: bool) -> PointEstimate:
         """Return an estimate from the standard scale in the units of the data."""
-        of_likelihood = -self.scaling.log_jacobian(self.data.n_rows)
+        of_likelihood = -self.scaling.log_jacobian(self.data.n_observed)
         of_prior = -self._log_jacobian_of_parameters() if uses_prior else 0.0
         return point.moved(
             self.scaling.restore, density=of_likelihood, objective=of_likelihood + of_prior

@@ -26,8 +26,8 @@ from bayesgmm.estimation.likelihood import (
 )
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, whole
 from bayesgmm.numerics.kernels.em_starts import split_axes
-from bayesgmm.numerics.statistics import as_compiled
 from bayesgmm.parameters import MixtureParameters
 
 _STEPS = 2  # of EM, until the splits are compared
@@ -36,7 +36,7 @@ _HALF = 2 / math.pi
 
 
 def best_split(
-    X: Float[np.ndarray, "n d"],
+    X: Rows,
     parameters: MixtureParameters,
     shares: Float[np.ndarray, "n k"],
     objective: Objective,
@@ -49,7 +49,9 @@ def best_split(
     if suits_compiled_steps(X, objective):
         return best_of_halves(X, shares, objective)
     best, highest = None, -np.inf
-    axes = split_axes(as_compiled(X), as_compiled(shares))[-1]
+    if isinstance(X, AnnotatedRows):
+        shares = shares * X.counts[:, None]
+    axes = split_axes(as_compiled(whole(X)), as_compiled(shares))[-1]
     for component, number in np.ndindex(*axes.shape[:2]):
         if not axes[component, number].any():
             continue

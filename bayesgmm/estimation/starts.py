@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, whole
 from bayesgmm.numerics.kernels.centres import k_means, nearest_centres, spread_out_rows
-from bayesgmm.numerics.patterns import GappyRows
-from bayesgmm.numerics.statistics import Rows, SufficientStatistics, as_compiled
+from bayesgmm.numerics.statistics import SufficientStatistics
 from bayesgmm.parameters import MixtureParameters
 
 # Enough to tell good starts from bad ones; on more, the starts would cost more than the rest.
@@ -25,7 +26,7 @@ def rows_to_start_on(X: Rows, objective: Objective, rng: np.random.Generator) ->
     if X.shape[0] <= most:
         return X
     chosen = np.sort(rng.choice(X.shape[0], most, replace=False))
-    return X.subset(chosen) if isinstance(X, GappyRows) else X[chosen]
+    return X.subset(chosen) if isinstance(X, AnnotatedRows) else X[chosen]
 
 
 def start(
@@ -48,7 +49,16 @@ def partition(
     X: Rows, n_components: int, method: str, rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
     """Return for every row the number of a component, as ``start`` says."""
-    rows = as_compiled(_whole(X))
+    rows = as_compiled(whole(X))
+    labels = _clusters(rows, n_components, method, rng)
+    if isinstance(X, AnnotatedRows) and X.plausibilities.size:
+        return _in_agreement(labels, X.plausibilities)
+    return labels
+
+
+def _clusters(
+    rows: Float[np.ndarray, "n d"], n_components: int, method: str, rng: np.random.Generator
+) -> Int[np.ndarray, " n"]:
     if method == "random":
         labels = np.empty(rows.shape[0], dtype=np.int64)
         centres = rows[rng.choice(rows.shape[0], n_components, replace=False)]
@@ -59,15 +69,32 @@ def partition(
     return k_means(rows, centres, _KMEANS_ITERATIONS)
 
 
+def _in_agreement(
+    labels: Int[np.ndarray, " n"], plausibilities: Float[np.ndarray, "n k"]
+) -> Int[np.ndarray, " n"]:
+    """Number clusters so that rows lie where they may, and move those that do not.
+
+    Each cluster takes the name of the component that most of what is known of its rows speaks for.
+    """
+    likely = np.exp(plausibilities - plausibilities.max(axis=1, keepdims=True))
+    likely /= likely.sum(axis=1, keepdims=True)
+    members = np.eye(plausibilities.shape[1])[labels]
+    clusters, components = linear_sum_assignment(members.T @ likely, maximize=True)
+    labels = components[np.argsort(clusters)][labels]
+    own = np.take_along_axis(likely, labels[:, None], axis=1)[:, 0]
+    return np.where(own < 0.5 * likely.max(axis=1), likely.argmax(axis=1), labels)
+
+
 def from_labels(X: Rows, labels: Int[np.ndarray, " n"], objective: Objective) -> MixtureParameters:
     """Return the parameters that fit a partition of the rows."""
-    X = _whole(X)
+    row_weights = X.counts if isinstance(X, AnnotatedRows) else 1.0
+    X = whole(X)
     n_components, size = objective.spec.n_components, X.shape[1]
-    responsibilities = np.eye(n_components)[labels]
+    responsibilities = np.eye(n_components)[labels] * np.reshape(row_weights, (-1, 1))
     counts = responsibilities.sum(axis=0)
     # About the centres of the clusters: about zero, which an outlier moves far away, the spread
     # of the others would be a small difference of large numbers.
-    centres = responsibilities.T @ X / np.maximum(counts, 1)[:, None]
+    centres = responsibilities.T @ X / np.where(counts > 0, counts, 1)[:, None]
     centred = X - centres[labels]
     sums = responsibilities.T @ centred
     if objective.layout.correlated:
@@ -85,8 +112,3 @@ def from_labels(X: Rows, labels: Int[np.ndarray, " n"], objective: Objective) ->
     # EM never revives a component of weight zero, so that one without rows is given one row's.
     weights = (counts + 1) / (counts + 1).sum()
     return replace(maximize(statistics, neutral, objective), weights=weights)
-
-
-def _whole(X: Rows) -> Float[np.ndarray, "n d"]:
-    """Return rows to start on, what is missing filled in: it need not be right."""
-    return X.filled if isinstance(X, GappyRows) else X

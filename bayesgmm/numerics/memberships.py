@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, compiled_rows, has_gaps
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.kernels.memberships import diagonal_responsibilities, full_responsibilities
-from bayesgmm.numerics.statistics import PrecisionForm, as_compiled, each_mixture, responsibilities
+from bayesgmm.numerics.patterns import Patterns
+from bayesgmm.numerics.statistics import PrecisionForm, each_mixture, responsibilities
 from bayesgmm.parameters import MixtureParameters
 
 _MOST_ROWS = 256  # at once, one tile of the passes over rows
@@ -33,9 +35,7 @@ class Memberships:
     upper: Float[np.ndarray, "n k"]
 
 
-def mean_responsibilities(
-    X: Float[np.ndarray, "n d"], draws: MixtureParameters
-) -> Float[np.ndarray, "n k"]:
+def mean_responsibilities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, "n k"]:
     """Return the probability of every component for every row, averaged over the mixtures."""
     total = np.zeros((X.shape[0], draws.n_components))
     for _, mixture in each_mixture(draws):
@@ -43,30 +43,47 @@ def mean_responsibilities(
     return total / np.prod(draws.batch_shape)
 
 
-def memberships(
-    X: Float[np.ndarray, "n d"], draws: MixtureParameters, quantiles: tuple[float, float]
-) -> Memberships:
+def memberships(X: Rows, draws: MixtureParameters, quantiles: tuple[float, float]) -> Memberships:
     """Return mean and two quantiles of the responsibilities, those of NumPy's default kind.
 
     A quantile needs all mixtures at once. So the rows go in small blocks, and memory depends
     neither on their number nor, beyond the factorised mixtures themselves, on that of the draws.
     """
-    mixtures, rows = _together(draws), as_compiled(X)
+    mixtures = _together(draws)
+    found = Memberships(*np.empty((3, X.shape[0], draws.n_components)))
+    if not has_gaps(X):
+        _write(X, mixtures, quantiles, found, np.arange(X.shape[0]))
+        return found
+    for rows, features, size, cells in Patterns.of(X.values).each():
+        known = X.plausibilities[rows] if X.plausibilities.size else X.plausibilities
+        part = AnnotatedRows(cells, plausibilities=known)
+        _write(part, mixtures.marginal(features, size), quantiles, found, rows)
+    return found
+
+
+def _write(
+    X: Rows,
+    mixtures: PrecisionForm,
+    quantiles: tuple[float, float],
+    found: Memberships,
+    places: Int[np.ndarray, " m"],
+) -> None:
+    """Write what is asked of complete rows into their places."""
+    values, _, plausibilities = compiled_rows(X)
     kernel = full_responsibilities if mixtures.correlated else diagonal_responsibilities
-    (n_mixtures, k), n_rows = mixtures.constants.shape, X.shape[0]
-    found = Memberships(*np.empty((3, n_rows, k)))
+    (n_mixtures, k), n_rows = mixtures.constants.shape, values.shape[0]
     size = min(_MOST_ROWS, max(1, _NUMBERS_AT_ONCE // (n_mixtures * k)))
 
     def write_block(number: int) -> None:
         block = slice(number * size, min((number + 1) * size, n_rows))
         table = np.empty((n_mixtures, block.stop - block.start, k))
-        kernel(rows[block], *mixtures.kernel_arguments(), table)
-        found.mean[block] = table.mean(axis=0)
+        kernel(values[block], plausibilities[block], *mixtures.kernel_arguments(), table)
+        rows = places[block]
+        found.mean[rows] = table.mean(axis=0)
         ends = np.quantile(table, quantiles, axis=0, overwrite_input=True)
-        found.lower[block], found.upper[block] = ends
+        found.lower[rows], found.upper[rows] = ends
 
     for_each(-(-n_rows // size), write_block)
-    return found
 
 
 def _together(draws: MixtureParameters) -> PrecisionForm:

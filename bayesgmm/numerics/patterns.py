@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
-
-from bayesgmm.numerics.blocks import row_blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,47 +58,13 @@ class Patterns:
             cells = self.cells[self.cells_starts[pattern] : self.cells_starts[pattern + 1]]
             yield rows, self.features[pattern], size, cells.reshape(rows.size, size)
 
+    def sorted(self, of_rows: Float[np.ndarray, "m ..."]) -> Float[np.ndarray, "m ..."]:
+        """Return what belongs to the rows of the table in this order; nothing where it is empty."""
+        return of_rows[self.rows] if of_rows.shape[0] else of_rows
+
     def kernel_arguments(self) -> tuple[np.ndarray, ...]:
         """Return what kernels take."""
         return self.cells, self.cells_starts, self.features, self.n_observed, self.starts
-
-
-@dataclass(frozen=True, eq=False)
-class GappyRows:
-    """A table in which cells are missing, cut into blocks as tables are, see ``blocks.py``.
-
-    Attributes
-    ----------
-    values : array, shape (n, d)
-        NaN where a cell is missing.
-    """
-
-    values: Float[np.ndarray, "n d"]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Numbers of rows and features."""
-        return self.values.shape
-
-    @cached_property
-    def filled(self) -> Float[np.ndarray, "n d"]:
-        """The rows with the mean of each column in place of what is missing."""
-        missing = np.isnan(self.values)
-        counts = np.maximum((~missing).sum(axis=0), 1)
-        means = np.where(missing, 0.0, self.values).sum(axis=0) / counts
-        return np.where(missing, means, self.values)
-
-    def subset(self, chosen: Int[np.ndarray, " m"]) -> GappyRows:
-        """Return some of the rows."""
-        return GappyRows(self.values[chosen])
-
-    @cached_property
-    def blocks(self) -> list[tuple[int, int, Patterns]]:
-        """First row, last row and patterns of every block; rows count from the first of these."""
-        return [
-            (start, stop, Patterns.of(self.values[start:stop]))
-            for start, stop in row_blocks(self.values.shape[0])
-        ]
 
 
 def _starts(sizes: np.ndarray) -> np.ndarray:

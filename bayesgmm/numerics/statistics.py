@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, compiled_rows, has_gaps
 from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
 from bayesgmm.numerics.kernels.patterns import (
     diagonal_marginals,
@@ -29,7 +30,6 @@ from bayesgmm.numerics.kernels.rows import (
     full_mixture_log_densities,
     full_statistics,
 )
-from bayesgmm.numerics.patterns import GappyRows
 from bayesgmm.parameters import MixtureParameters
 
 _NUMBERS_AT_ONCE = 1_000_000  # in the factors of mixtures that are factorised together
@@ -110,15 +110,21 @@ class PrecisionForm:
         """Whether the factors are triangles."""
         return self.factors.ndim > self.means.ndim
 
+    def marginal(self, features: Int[np.ndarray, " d"], n_observed: int) -> PrecisionForm:
+        """Return the mixture, or mixtures along one axis, of the first of these features."""
+        marginals = full_marginals if self.correlated else diagonal_marginals
+        if self.constants.ndim == 1:
+            return PrecisionForm(*marginals(features, n_observed, *self.kernel_arguments())[:3])
+        each = zip(*self.kernel_arguments(), strict=True)
+        parts = [marginals(features, n_observed, *one)[:3] for one in each]
+        return PrecisionForm(*(np.stack(part) for part in zip(*parts, strict=True)))
+
     def kernel_arguments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return what kernels take of one mixture."""
         return self.constants, self.means, self.factors
 
 
 Mixture = MixtureParameters | PrecisionForm
-
-Rows = Float[np.ndarray, "_ _"] | GappyRows
-"""All cells observed, or some missing."""
 
 
 def each_mixture(draws: MixtureParameters) -> Iterator[tuple[tuple[int, ...], PrecisionForm]]:
@@ -136,49 +142,50 @@ def each_mixture(draws: MixtureParameters) -> Iterator[tuple[tuple[int, ...], Pr
             )
 
 
-def sufficient_statistics(
-    X: Rows, mixture: Mixture, row_weights: Float[np.ndarray, " n"] | None = None
-) -> SufficientStatistics:
-    """Return log-likelihood, N_k, S1_k and S2_k of the rows, each counted ``row_weights`` times.
+def sufficient_statistics(X: Rows, mixture: Mixture) -> SufficientStatistics:
+    """Return log-likelihood, N_k, S1_k and S2_k of the rows.
 
     Where cells are missing, the statistics are those expected of whole rows.
     """
     form = _precision_form(mixture)
-    if isinstance(X, GappyRows):
-        return _expected_statistics(X, form, row_weights)
-    kernel = full_statistics if form.correlated else diagonal_statistics
-    rows, weights = as_compiled(X), np.array([] if row_weights is None else row_weights, float)
-
-    def of_block(start: int, stop: int) -> tuple:
-        return kernel(rows[start:stop], weights[start:stop], *form.kernel_arguments())
-
-    return SufficientStatistics(*sum_over_blocks(X.shape[0], of_block))
+    return SufficientStatistics(
+        *statistics_of(X, compiled_rows(X), form.kernel_arguments(), correlated=form.correlated)
+    )
 
 
-def _expected_statistics(
-    X: GappyRows, form: PrecisionForm, row_weights: Float[np.ndarray, " n"] | None
-) -> SufficientStatistics:
-    kernel = full_pattern_statistics if form.correlated else diagonal_pattern_statistics
-    sums = []
-    for start, stop, patterns in X.blocks:
-        weights = np.empty(0) if row_weights is None else row_weights[start:stop][patterns.rows]
-        sums.append(kernel(*patterns.kernel_arguments(), weights, *form.kernel_arguments()))
-    return SufficientStatistics(*(sum(terms) for terms in zip(*sums, strict=True)))
+def statistics_of(
+    X: Rows, arrays: tuple[np.ndarray, ...], mixture: tuple[np.ndarray, ...], *, correlated: bool
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """Do the same for ``compiled_rows`` and what kernels take of a mixture."""
+    values, weights, plausibilities = arrays
+    if has_gaps(X):
+        of_patterns = full_pattern_statistics if correlated else diagonal_pattern_statistics
+
+        def of_block(start: int, stop: int) -> tuple:
+            patterns = X.patterns[start]
+            known = (patterns.sorted(part[start:stop]) for part in (weights, plausibilities))
+            return of_patterns(*patterns.kernel_arguments(), *known, *mixture)
+
+    else:
+        of_rows = full_statistics if correlated else diagonal_statistics
+
+        def of_block(start: int, stop: int) -> tuple:
+            block = slice(start, stop)
+            return of_rows(values[block], weights[block], plausibilities[block], *mixture)
+
+    return sum_over_blocks(X.shape[0], of_block)
 
 
 def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
-    """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row; of what is observed of it."""
+    """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row; of what is observed of it.
+
+    Of what else is known of a row, its components take part, and its weight does not.
+    """
     form = _precision_form(mixture)
-    if isinstance(X, GappyRows):
+    if has_gaps(X):
         return _by_pattern(X, form, log_densities, ())
     kernel = full_mixture_log_densities if form.correlated else diagonal_mixture_log_densities
-    rows, output = as_compiled(X), np.empty(X.shape[0])
-
-    def write_block(start: int, stop: int) -> None:
-        kernel(rows[start:stop], *form.kernel_arguments(), output[start:stop])
-
-    for_each_block(X.shape[0], write_block)
-    return output
+    return _written(X, form, kernel, (), ())
 
 
 def component_log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
@@ -193,46 +200,42 @@ def responsibilities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
 
 def _component_table(X: Rows, mixture: Mixture, *, normalized: bool) -> np.ndarray:
     form = _precision_form(mixture)
-    if isinstance(X, GappyRows):
-        of_rows = partial(_component_table, normalized=normalized)
-        return _by_pattern(X, form, of_rows, (form.constants.size,))
+    shape = (form.constants.size,)
+    if has_gaps(X):
+        return _by_pattern(X, form, partial(_component_table, normalized=normalized), shape)
     kernel = full_component_table if form.correlated else diagonal_component_table
-    rows, output = as_compiled(X), np.empty((X.shape[0], form.constants.size))
+    return _written(X, form, kernel, (normalized,), shape)
+
+
+def _written(
+    X: Rows, form: PrecisionForm, kernel: Callable, options: tuple, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return what a kernel writes for every row."""
+    rows, _, plausibilities = compiled_rows(X)
+    output = np.empty((X.shape[0], *shape))
 
     def write_block(start: int, stop: int) -> None:
-        kernel(rows[start:stop], *form.kernel_arguments(), normalized, output[start:stop])
+        block = slice(start, stop)
+        known = (rows[block], plausibilities[block])
+        kernel(*known, *form.kernel_arguments(), *options, output[block])
 
     for_each_block(X.shape[0], write_block)
     return output
 
 
 def _by_pattern(
-    X: GappyRows, form: PrecisionForm, of_rows: Callable, shape: tuple[int, ...]
+    X: AnnotatedRows, form: PrecisionForm, of_rows: Callable, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Ask the marginal mixture of every pattern about its rows."""
     output = np.empty((X.shape[0], *shape))
-    marginals = full_marginals if form.correlated else diagonal_marginals
-    for start, _, patterns in X.blocks:
-        for rows, features, size, cells in patterns.each():
-            constants, means, factors, *_ = marginals(features, size, *form.kernel_arguments())
-            output[start + rows] = of_rows(cells, PrecisionForm(constants, means, factors))
+    for start, patterns in X.patterns.items():
+        for numbers, features, size, cells in patterns.each():
+            rows = start + numbers
+            known = X.plausibilities[rows] if X.plausibilities.size else X.plausibilities
+            part = AnnotatedRows(cells, plausibilities=known)
+            output[rows] = of_rows(part, form.marginal(features, size))
     return output
 
 
 def _precision_form(mixture: Mixture) -> PrecisionForm:
     return mixture if isinstance(mixture, PrecisionForm) else PrecisionForm.of(mixture)
-
-
-def as_compiled(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:
-    """Return rows as the one kind of array that kernels are compiled for.
-
-    Contiguous, and not marked read-only, as arrays behind a C pointer never are: every further
-    kind would compile every kernel again. No kernel writes to its rows.
-    """
-    rows = np.ascontiguousarray(X, dtype=np.float64).view()
-    if not rows.flags.writeable:
-        try:
-            rows.flags.writeable = True
-        except ValueError:  # memory that belongs to others
-            rows = rows.copy()
-    return rows

@@ -12,8 +12,9 @@ from jaxtyping import Float
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.estimation.problem import Problem
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, log_densities
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.parameters import read_data, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import Direction
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
@@ -59,7 +60,7 @@ def finish(
     if tree["posterior"]["weights"][..., 0].size * data.n_rows <= MOST_LOG_LIKELIHOODS:
         tree["log_likelihood"] = log_likelihoods(tree, scaling)
     tree = rescale(tree, scaling)
-    jacobian = scaling.log_jacobian(data.n_rows)
+    jacobian = scaling.log_jacobian(data.n_observed)
     known = record_of(raw)
     evidence = {name: known[name] - jacobian for name in EVIDENCE if name in known}
     tree = with_record(
@@ -85,21 +86,23 @@ def finish(
 
 
 def log_likelihoods(tree: xr.DataTree, scaling: Scaling) -> xr.Dataset:
-    """Return log p(x_i | parameters) for every draw and row, in the units of the data.
+    """Return what each row adds to the log-likelihood of every draw, in the units of the data.
+
+    That is log p(x_i | parameters) of what is observed of it, times its weight.
 
     The parameters and rows of ``tree`` are on the standard scale.
     """
-    rows = tree["observed_data"][DATA]
-    X = np.ascontiguousarray(rows.values)
-    values = row_log_densities(X, tree["posterior"]) - scaling.log_jacobian()
-    posterior = tree["posterior"]
+    data, posterior = read_data(tree), tree["posterior"]
+    values = row_log_densities(data.rows, posterior) - scaling.log_jacobians(data)
+    if data.weights.size:
+        values *= data.weights
     coords = {name: posterior[name] for name in (CHAIN, DRAW)}
-    coords[ROW] = rows[ROW]
+    coords[ROW] = data.row_names
     return xr.Dataset({DATA: ((CHAIN, DRAW, ROW), values)}, coords=coords)
 
 
 def row_log_densities(
-    X: Float[np.ndarray, "n d"], posterior: xr.DataTree | xr.Dataset
+    X: Rows, posterior: xr.DataTree | xr.Dataset
 ) -> Float[np.ndarray, "chain draw n"]:
     """Return log p(x_i | parameters) for every draw, allocations summed out."""
     draws = read_parameters(posterior)

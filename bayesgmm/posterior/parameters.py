@@ -7,12 +7,12 @@ from ast import literal_eval
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
+from bayesgmm.data.dataset import Dataset
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import DATA, record
+from bayesgmm.schema import DATA, FEATURE, PLAUSIBILITY, ROW, ROW_WEIGHT, record
 
 
 def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
@@ -23,9 +23,18 @@ def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
     )
 
 
-def read_rows(tree: xr.DataTree) -> Float[np.ndarray, "n d"]:
-    """Return the observed rows, in the units of the data."""
-    return np.ascontiguousarray(tree["observed_data"][DATA].values)
+def read_data(tree: xr.DataTree) -> Dataset:
+    """Return the rows of the fit with all that was known of them, on the scale of the tree."""
+    observed = tree["observed_data"]
+    names = tuple(str(name) for name in observed[FEATURE].values)
+    known = tree["constant_data"] if "constant_data" in tree.children else {}
+    more = {}
+    if ROW_WEIGHT in known:
+        more["weights"] = known[ROW_WEIGHT].values
+    if PLAUSIBILITY in known:
+        with np.errstate(divide="ignore"):
+            more["plausibilities"] = np.log(known[PLAUSIBILITY].values)
+    return Dataset(observed[DATA].values, names, observed[ROW].values, **more)
 
 
 def read_spec(tree: xr.DataTree) -> MixtureSpec:

@@ -24,7 +24,8 @@ def rescale(tree: xr.DataTree, scaling: Scaling) -> xr.DataTree:
         groups[name] = _rescale_parameters(groups[name], shift, factor)
     rows = groups["observed_data"]
     groups["observed_data"] = rows.assign({DATA: rows[DATA] * factor + shift})
-    groups["constant_data"] = xr.Dataset({"shift": shift, "factor": factor})
+    known = groups.get("constant_data", xr.Dataset())
+    groups["constant_data"] = known.assign(shift=shift, factor=factor)
     restored = xr.DataTree.from_dict(groups)
     restored.attrs.update(tree.attrs)
     return restored

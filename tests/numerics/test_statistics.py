@@ -10,6 +10,7 @@ import scipy.stats
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp, softmax
 
+from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.tiles import TILE
 from bayesgmm.numerics.statistics import (
@@ -85,7 +86,7 @@ def test_every_form_of_the_pass_agrees_with_scipy(structure, d):
 def test_whole_row_weights_are_repeated_rows_and_zero_is_absence(structure):
     X, parameters = example_rows(301, 3), parameters_of(structure, 2, 3)
     times = np.random.default_rng(1).integers(0, 4, 301)
-    weighted = sufficient_statistics(X, parameters, times.astype(float))
+    weighted = sufficient_statistics(AnnotatedRows(X, times.astype(float)), parameters)
     repeated = sufficient_statistics(np.repeat(X, times, axis=0), parameters)
     for name in ("log_likelihood", "counts", "sums", "scatter"):
         assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-11, atol=1e-10)

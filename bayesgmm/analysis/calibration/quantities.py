@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy.special import entr, logsumexp
 
 from bayesgmm.engines.target import Target
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture
 from bayesgmm.parameters import MixtureParameters
 
@@ -20,7 +21,7 @@ def label_free(mixtures: MixtureParameters, target: Target) -> dict[str, Float[n
     Left out is what cannot vary: weights of one component, the largest scale where all are equal.
     """
     layout, scales = target.layout, mixtures.scales[..., 0]
-    of_rows, points = _of_rows(mixtures, target.data.values), _densities(mixtures, target)
+    of_rows, points = _of_rows(mixtures, target.data.rows), _densities(mixtures, target)
     quantities = {
         "log_likelihood": of_rows["log_likelihood"],
         "log_posterior": _log_posteriors(mixtures, target),
@@ -39,7 +40,7 @@ def label_free(mixtures: MixtureParameters, target: Target) -> dict[str, Float[n
     return quantities
 
 
-def _of_rows(mixtures: MixtureParameters, X: Float[np.ndarray, "n d"]) -> dict[str, np.ndarray]:
+def _of_rows(mixtures: MixtureParameters, X: Rows) -> dict[str, np.ndarray]:
     """Return the log-likelihood, and how undecided rows are on average, in nats."""
     tables = _component_tables(mixtures, X)
     densities = logsumexp(tables, axis=-1)
@@ -57,9 +58,7 @@ def _densities(mixtures: MixtureParameters, target: Target) -> Float[np.ndarray,
     return logsumexp(_component_tables(mixtures, points), axis=-1)
 
 
-def _component_tables(
-    mixtures: MixtureParameters, X: Float[np.ndarray, "n d"]
-) -> Float[np.ndarray, "m n k"]:
+def _component_tables(mixtures: MixtureParameters, X: Rows) -> Float[np.ndarray, "m n k"]:
     return np.stack([component_log_densities(X, mixture) for _, mixture in each_mixture(mixtures)])
 
 

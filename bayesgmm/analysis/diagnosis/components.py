@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import (
     SufficientStatistics,
     each_mixture,
@@ -59,9 +60,9 @@ class Components:
         spec = read_spec(tree)
         data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
         layout = layout_of(spec, draws.n_features)
-        rows = data.values[:: -(-data.n_rows // _ROWS)]
+        rows = data.evenly(_ROWS).rows
         return cls(
-            _expected_rows(draws, spec, data.n_rows),
+            _expected_rows(draws, spec, data.total_weight),
             _fewest_rows(layout),
             _spread(rows, _some(draws), layout),
         )
@@ -158,7 +159,7 @@ def _fewest_rows(layout: Layout) -> int:
     return layout.n_features + 1 if layout.correlated else 2
 
 
-def _spread(X: Float[np.ndarray, "n d"], draws: MixtureParameters, layout: Layout) -> np.ndarray:
+def _spread(X: Rows, draws: MixtureParameters, layout: Layout) -> np.ndarray:
     if layout.n_matrices < layout.n_components:
         return np.full(draws.means.shape[-2:], np.inf)
     ratios = np.zeros(draws.means.shape[-2:])
@@ -183,7 +184,7 @@ def _mean_responsibilities(tree: xr.DataTree) -> Float[np.ndarray, "n k"]:
     data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
     some, total = _some(draws), np.zeros((data.n_rows, draws.n_components))
     for _, mixture in each_mixture(some):
-        total += responsibilities(data.values, mixture)
+        total += responsibilities(data.rows, mixture)
     return total / np.prod(some.batch_shape)
 
 

@@ -52,7 +52,7 @@ class Allocation:
     def of(cls, tree: xr.DataTree) -> Allocation:
         """Allocate at most 120 rows under at most 4000 draws."""
         data, _, _ = on_standard_scale(tree, asked_rows(tree, None))
-        X = data.values[:: -(-data.n_rows // _MOST_ROWS)]
+        X = data.evenly(_MOST_ROWS).rows
         scaling = read_scaling(tree)
         posterior = tree["posterior"]
         n_components = posterior.sizes["component"]

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from bayesgmm.analysis.merging.hierarchy import hierarchy
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.annotated_rows import Rows, some_rows
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.statistics import responsibilities as responsibilities_of
 from bayesgmm.options import expect_whole
@@ -68,12 +69,10 @@ class EntropyMerging:
         if self.n_clusters is not None:
             expect_whole(self, "n_clusters")
 
-    def groups(
-        self, rows: Float[np.ndarray, "n d"], draws: MixtureParameters
-    ) -> Int[np.ndarray, "draws k"]:
+    def groups(self, rows: Rows, draws: MixtureParameters) -> Int[np.ndarray, "draws k"]:
         """Return the cluster of every component in every draw."""
         self._expect_components(draws.n_components)
-        some = np.ascontiguousarray(rows[:: -(-rows.shape[0] // _MOST_ROWS)])
+        some = some_rows(rows, _MOST_ROWS)
         groups = np.empty(draws.weights.shape, dtype=np.int64)
 
         def merge(number: int) -> None:

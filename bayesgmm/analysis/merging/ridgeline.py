@@ -9,6 +9,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.ridgeline import survey
 from bayesgmm.parameters import MixtureParameters
 
@@ -73,9 +74,7 @@ class RidgelineMerging:
                 f"not {self.ratio!r}."
             )
 
-    def groups(
-        self, rows: Float[np.ndarray, "n d"], draws: MixtureParameters
-    ) -> Int[np.ndarray, "draws k"]:
+    def groups(self, rows: Rows, draws: MixtureParameters) -> Int[np.ndarray, "draws k"]:
         """Return the cluster of every component in every draw; the rows play no part."""
         return survey(draws).hills(float(self.ratio))
 

@@ -21,8 +21,10 @@ class Criteria:
     ----------
     log_likelihood : float
         Of all rows, in the units of the data.
-    n_components, n_parameters, n_rows : int
-        Components k, free parameters p, and rows n.
+    n_components, n_parameters : int
+        Components k and free parameters p.
+    n_rows : float
+        Rows n, each as often as it counts.
     entropy : float
         -sum_i sum_k r_ik log r_ik: how undecided the rows are between the components.
     hard_entropy : float
@@ -34,7 +36,7 @@ class Criteria:
     log_likelihood: float
     n_components: int
     n_parameters: int
-    n_rows: int
+    n_rows: float
     entropy: float
     hard_entropy: float
     gain: float
@@ -66,10 +68,12 @@ class Criteria:
         return self.entropy / self.gain if self.gain > 0 else math.nan
 
 
-def entropies(shares: Float[np.ndarray, "n k"]) -> tuple[float, float]:
+def entropies(
+    shares: Float[np.ndarray, "n k"], row_weights: Float[np.ndarray, " n"] | None = None
+) -> tuple[float, float]:
     """Return the entropy of the responsibilities of all rows, and the hard one."""
     by_component = np.ascontiguousarray(shares.T)  # of which the largest is found much sooner
-    return (
-        -float(xlogy(by_component, by_component).sum()),
-        -float(np.log(by_component.max(axis=0)).sum()),
-    )
+    soft, hard = xlogy(by_component, by_component), np.log(by_component.max(axis=0))
+    if row_weights is not None:
+        soft, hard = soft * row_weights, hard * row_weights
+    return -float(soft.sum()), -float(hard.sum())

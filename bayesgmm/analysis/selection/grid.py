@@ -22,6 +22,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.splits import best_split
+from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
@@ -113,6 +114,11 @@ class Column:
     def _rows(self) -> Dataset:
         return self._problem.scaled_data
 
+    @property
+    def _row_weights(self) -> np.ndarray | None:
+        rows = self._rows.evidence
+        return rows.counts if isinstance(rows, AnnotatedRows) else None
+
     @cached_property
     def _one(self) -> PointEstimate:
         """One normal distribution, which has one optimum."""
@@ -130,7 +136,7 @@ class Column:
         return self._objectives[number]
 
     def _fit(self, parameters: MixtureParameters) -> _Fit:
-        return _Fit(parameters, responsibilities(self._rows.values, parameters))
+        return _Fit(parameters, responsibilities(self._rows.evidence, parameters))
 
     def _estimate(
         self, number: int, warm: MixtureParameters | None, seed: np.random.SeedSequence
@@ -146,7 +152,7 @@ class Column:
         parameters = None
         while last is not None and last.parameters.n_components < number:
             objective = self._objective(last.parameters.n_components + 1)
-            parameters = best_split(self._rows.values, last.parameters, last.shares, objective)
+            parameters = best_split(self._rows.evidence, last.parameters, last.shares, objective)
             if parameters is None or parameters.n_components == number:
                 break
             last = self._fit(parameters)
@@ -156,8 +162,8 @@ class Column:
         one = math.nan if self._one.status is Status.COLLAPSED else self._one.log_likelihood
         gain = estimate.log_likelihood - one
         criteria = Criteria(
-            self._log_likelihood(estimate), number, self.n_parameters(number), self.data.n_rows,
-            *entropies(fit.shares), gain,
+            self._log_likelihood(estimate), number, self.n_parameters(number),
+            self.data.total_weight, *entropies(fit.shares, self._row_weights), gain,
         )  # fmt: skip
         starts = estimate.starts
         return Cell(
@@ -170,5 +176,5 @@ class Column:
 
     def _log_likelihood(self, estimate: PointEstimate) -> float:
         """Return it in the units of the data."""
-        jacobian = self._problem.scaling.log_jacobian(self.data.n_rows)
+        jacobian = self._problem.scaling.log_jacobian(self.data.n_observed)
         return estimate.log_likelihood - jacobian

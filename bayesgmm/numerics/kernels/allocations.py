@@ -13,6 +13,7 @@ from bayesgmm.numerics.kernels.tiles import (
     TILE,
     add_diagonal_statistics,
     add_full_statistics,
+    add_plausibilities,
     diagonal_log_densities,
     exponentials,
     full_log_densities,
@@ -56,7 +57,7 @@ def _allocate(table, rows, seed, first, below, level):
 
 
 @compiled
-def full_allocations(X, first, constants, means, factors, seed):
+def full_allocations(X, plausibilities, first, constants, means, factors, seed):
     """Log-likelihood, then counts, sums and scatter about the means of drawn allocations.
 
     Shapes as for ``full_statistics``. ``first`` is the number of the first row of X within the
@@ -71,6 +72,7 @@ def full_allocations(X, first, constants, means, factors, seed):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         full_log_densities(tile, rows, constants, means, factors, centred, work, table)
+        add_plausibilities(plausibilities, start, rows, table)
         value += _allocate(table, rows, seed, first + start, work[0], work[1])
         add_full_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     mirror(scatter)
@@ -78,7 +80,7 @@ def full_allocations(X, first, constants, means, factors, seed):
 
 
 @compiled
-def diagonal_allocations(X, first, constants, means, factors, seed):
+def diagonal_allocations(X, plausibilities, first, constants, means, factors, seed):
     """Log-likelihood, then counts, sums and squares about the means of drawn allocations.
 
     Shapes as for ``diagonal_statistics``. ``first`` is the number of the first row of X within the
@@ -93,6 +95,7 @@ def diagonal_allocations(X, first, constants, means, factors, seed):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         diagonal_log_densities(tile, rows, constants, means, factors, table)
+        add_plausibilities(plausibilities, start, rows, table)
         value += _allocate(table, rows, seed, first + start, work[0], work[1])
         add_diagonal_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     return value, counts, sums, scatter

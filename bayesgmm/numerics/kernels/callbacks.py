@@ -23,6 +23,10 @@ from bayesgmm.numerics.kernels.log_posterior import (
     full_log_posterior,
     full_state,
 )
+from bayesgmm.numerics.kernels.patterns import (
+    diagonal_pattern_statistics,
+    full_pattern_statistics,
+)
 from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
 
@@ -33,12 +37,17 @@ _position_signature = types.int64(types.uint64, types.uint64, _numbers, _numbers
 # What nutpie makes of a return code: above zero the trajectory diverged, below zero it gives up.
 _DONE, _FAILED, _NOT_FINITE = 0, 1, 2
 
+_ROWS, _FEATURES = 15, 17  # places of the rows, and of the features of patterns
 _ENTRY = 4  # numbers that describe one argument: where it begins, and three lengths of axes
 
 
-def pack_block(centre, root, X, prior):
-    """Write an affine map, rows and a ``MixturePrior`` into one block of numbers."""
-    parts = (centre, root, X, *prior[:-1], *prior.covariances)
+def pack_block(centre, root, known, rows, prior):
+    """Write what a density needs into one block of numbers.
+
+    That is an affine map, ``known`` (weights and plausibilities), ``rows`` (values alone, or all
+    that describes patterns), and a ``MixturePrior``.
+    """
+    parts = (centre, root, *known, *prior[:-1], *prior.covariances, *rows)
     arrays = [np.asarray(part, dtype=float) for part in parts]
     begin = 1 + _ENTRY * len(arrays)
     block = np.empty(begin + sum(array.size for array in arrays))
@@ -107,15 +116,37 @@ def _enter(size, z, pointer):
 
 
 @inlined
+def _whole_numbers(block, number):
+    """A vector of whole numbers, which are exact as floats."""
+    return _vector(block, number).astype(np.int64)
+
+
+@inlined
 def _prior(block):
-    """The ``MixturePrior`` that ``pack_block`` has written after the rows."""
+    """The ``MixturePrior`` that ``pack_block`` has written."""
     covariances = CovariancePrior(
-        _matrix(block, 8), _number(block, 9), _number(block, 10), _number(block, 11),
-        _matrix(block, 12), _number(block, 13),
+        _matrix(block, 9), _number(block, 10), _number(block, 11), _number(block, 12),
+        _matrix(block, 13), _number(block, 14),
     )  # fmt: skip
     return MixturePrior(
-        _number(block, 3), _vector(block, 4), _vector(block, 5), _vector(block, 6),
-        int(_number(block, 7)), covariances,
+        _number(block, 4), _vector(block, 5), _vector(block, 6), _vector(block, 7),
+        int(_number(block, 8)), covariances,
+    )  # fmt: skip
+
+
+@inlined
+def _known(block):
+    """Weights and plausibilities of the rows."""
+    return _vector(block, 2), _matrix(block, 3)
+
+
+@inlined
+def _patterns(block):
+    """What describes the patterns of rows with missing cells."""
+    features = _matrix(block, _FEATURES).astype(np.int64)
+    return (
+        _vector(block, _ROWS), _whole_numbers(block, _ROWS + 1), features,
+        _whole_numbers(block, _FEATURES + 1), _whole_numbers(block, _FEATURES + 2),
     )  # fmt: skip
 
 
@@ -132,9 +163,10 @@ def _report(block, value, gradient, gradient_out, value_out):
 def _full_density(size, z, gradient_out, value_out, pointer):
     try:
         block, position = _enter(size, z, pointer)
-        X, prior, gradient = _matrix(block, 2), _prior(block), np.empty(size)
+        X, prior, gradient = _matrix(block, _ROWS), _prior(block), np.empty(size)
+        weights, plausibilities = _known(block)
         state = full_state(position, X.shape[1], prior)
-        statistics = full_statistics(X, np.empty(0), state[6], state[1], state[7])
+        statistics = full_statistics(X, weights, plausibilities, state[6], state[1], state[7])
         value = full_log_posterior(state, statistics, prior, gradient)
         return _report(block, value, gradient, gradient_out, value_out)
     except Exception:  # nothing else can pass from here to the caller
@@ -144,13 +176,56 @@ def _full_density(size, z, gradient_out, value_out, pointer):
 def _diagonal_density(size, z, gradient_out, value_out, pointer):
     try:
         block, position = _enter(size, z, pointer)
-        X, prior, gradient = _matrix(block, 2), _prior(block), np.empty(size)
+        X, prior, gradient = _matrix(block, _ROWS), _prior(block), np.empty(size)
+        weights, plausibilities = _known(block)
         state = diagonal_state(position, X.shape[1], prior)
-        statistics = diagonal_statistics(X, np.empty(0), state[3], state[1], state[4])
+        statistics = diagonal_statistics(X, weights, plausibilities, state[3], state[1], state[4])
         value = diagonal_log_posterior(state, statistics, prior, gradient)
         return _report(block, value, gradient, gradient_out, value_out)
     except Exception:  # nothing else can pass from here to the caller
         return _FAILED
+
+
+def _full_density_of_patterns(size, z, gradient_out, value_out, pointer):
+    try:
+        block, position = _enter(size, z, pointer)
+        cells, cells_starts, features, n_observed, starts = _patterns(block)
+        prior, gradient = _prior(block), np.empty(size)
+        weights, plausibilities = _known(block)
+        state = full_state(position, features.shape[1], prior)
+        statistics = full_pattern_statistics(
+            cells, cells_starts, features, n_observed, starts, weights, plausibilities,
+            state[6], state[1], state[7],
+        )  # fmt: skip
+        value = full_log_posterior(state, statistics, prior, gradient)
+        return _report(block, value, gradient, gradient_out, value_out)
+    except Exception:  # nothing else can pass from here to the caller
+        return _FAILED
+
+
+def _diagonal_density_of_patterns(size, z, gradient_out, value_out, pointer):
+    try:
+        block, position = _enter(size, z, pointer)
+        cells, cells_starts, features, n_observed, starts = _patterns(block)
+        prior, gradient = _prior(block), np.empty(size)
+        weights, plausibilities = _known(block)
+        state = diagonal_state(position, features.shape[1], prior)
+        statistics = diagonal_pattern_statistics(
+            cells, cells_starts, features, n_observed, starts, weights, plausibilities,
+            state[3], state[1], state[4],
+        )  # fmt: skip
+        value = diagonal_log_posterior(state, statistics, prior, gradient)
+        return _report(block, value, gradient, gradient_out, value_out)
+    except Exception:  # nothing else can pass from here to the caller
+        return _FAILED
+
+
+_DENSITIES = {
+    (True, False): _full_density,
+    (False, False): _diagonal_density,
+    (True, True): _full_density_of_patterns,
+    (False, True): _diagonal_density_of_patterns,
+}
 
 
 def _position(size, out_size, z, position_out, pointer):
@@ -159,10 +234,9 @@ def _position(size, out_size, z, position_out, pointer):
 
 
 @cache
-def density_callback(correlated):
+def density_callback(correlated, has_gaps):
     """Return the C function (size, z, gradient, value, block) -> return code."""
-    function = _full_density if correlated else _diagonal_density
-    return c_function(_density_signature, function)
+    return c_function(_density_signature, _DENSITIES[correlated, has_gaps])
 
 
 @cache

@@ -80,17 +80,17 @@ def step(X, position, prior, correlated, smallest, target, widths):
 
     NaN where a matrix is nearly singular at either. ``widths`` are one over rough deviations.
     """
-    d, all_once = X.shape[1], np.empty(0)
+    d, all_once, nothing = X.shape[1], np.empty(0), np.empty((0, 0))
     if correlated:
         constants, means, factors, thinnest = _full_mixture(position, d, prior)
         if not thinnest < _THINNEST:
             return np.nan
-        statistics = full_statistics(X, all_once, constants, means, factors)
+        statistics = full_statistics(X, all_once, nothing, constants, means, factors)
         if not full_maximize(statistics[1:], means, prior, smallest, target, widths):
             return np.nan
         return statistics[0]
     state = diagonal_state(position, d, prior)
-    statistics = diagonal_statistics(X, all_once, state[3], state[1], state[4])
+    statistics = diagonal_statistics(X, all_once, nothing, state[3], state[1], state[4])
     if not diagonal_maximize(statistics[1:], state[1], prior, smallest, target, widths):
         return np.nan
     return statistics[0]

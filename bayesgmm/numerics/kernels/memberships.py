@@ -10,14 +10,18 @@ from bayesgmm.numerics.kernels.rows import diagonal_component_table, full_compon
 
 
 @compiled
-def full_responsibilities(X, constants, means, factors, output):
+def full_responsibilities(X, plausibilities, constants, means, factors, output):
     """Write the responsibilities under mixtures with correlations, (m, n, k)."""
     for draw in range(constants.shape[0]):
-        full_component_table(X, constants[draw], means[draw], factors[draw], True, output[draw])
+        full_component_table(
+            X, plausibilities, constants[draw], means[draw], factors[draw], True, output[draw]
+        )
 
 
 @compiled
-def diagonal_responsibilities(X, constants, means, factors, output):
+def diagonal_responsibilities(X, plausibilities, constants, means, factors, output):
     """Write the responsibilities under mixtures without correlations, (m, n, k)."""
     for draw in range(constants.shape[0]):
-        diagonal_component_table(X, constants[draw], means[draw], factors[draw], True, output[draw])
+        diagonal_component_table(
+            X, plausibilities, constants[draw], means[draw], factors[draw], True, output[draw]
+        )

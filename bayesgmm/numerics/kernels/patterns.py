@@ -118,8 +118,9 @@ def _add_expected(features, slopes, rest, statistics, component, totals):
 
 @compiled_exactly
 def full_pattern_statistics(
-    cells, cells_starts, features, n_observed, starts, row_weights, constants, means, factors
-):
+    cells, cells_starts, features, n_observed, starts, row_weights, plausibilities,
+    constants, means, factors,
+):  # fmt: skip
     """What ``full_statistics`` returns of whole rows, expected given the observed cells."""
     k, d = means.shape
     totals = (np.zeros(1), np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d)))
@@ -130,8 +131,10 @@ def full_pattern_statistics(
         part_constants, part_means, part_factors, slopes, rests = full_marginals(
             order, size, constants, means, factors
         )
-        weights = row_weights[first:last] if row_weights.shape[0] > 0 else row_weights
-        statistics = full_statistics(X, weights, part_constants, part_means, part_factors)
+        statistics = full_statistics(
+            X, row_weights[first:last], plausibilities[first:last],
+            part_constants, part_means, part_factors,
+        )  # fmt: skip
         totals[0][0] += statistics[0]
         for component in range(k):
             _add_expected(order, slopes[component], rests[component], statistics, component, totals)
@@ -157,8 +160,9 @@ def diagonal_marginals(features, n_observed, constants, means, factors):
 
 @compiled_exactly
 def diagonal_pattern_statistics(
-    cells, cells_starts, features, n_observed, starts, row_weights, constants, means, factors
-):
+    cells, cells_starts, features, n_observed, starts, row_weights, plausibilities,
+    constants, means, factors,
+):  # fmt: skip
     """What ``diagonal_statistics`` returns of whole rows, expected given the observed cells."""
     k, d = means.shape
     value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros((k, d))
@@ -166,10 +170,10 @@ def diagonal_pattern_statistics(
         first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
         X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
         order = features[pattern]
-        weights = row_weights[first:last] if row_weights.shape[0] > 0 else row_weights
         part_value, part_counts, part_sums, part_scatter = diagonal_statistics(
-            X, weights, *diagonal_marginals(order, size, constants, means, factors)
-        )
+            X, row_weights[first:last], plausibilities[first:last],
+            *diagonal_marginals(order, size, constants, means, factors),
+        )  # fmt: skip
         value += part_value
         for component in range(k):
             counts[component] += part_counts[component]

@@ -8,6 +8,13 @@ over side by side.
 Axes: n rows, d features, k components; ``factors`` are lower Cholesky factors of the precision
 in the sense that ``factor @ (x - mean)`` is standard normal: (k, d, d) with correlations, and
 (k, d), one over the scales, without. ``row_weights`` is (n,), or (0,) where all rows count once.
+``plausibilities`` are logarithms, (n, k), that are added to the log densities of the components:
+what is known of where a row comes from (Côme et al., 2009); (0, k) where nothing is.
+
+References
+----------
+Côme, E., Oukhellou, L., Denoeux, T. and Aknin, P. (2009). Learning from partially supervised data
+using mixture models and belief functions. Pattern Recognition 42, 334-348.
 """
 
 from __future__ import annotations
@@ -21,6 +28,7 @@ from bayesgmm.numerics.kernels.tiles import (
     TILE,
     add_diagonal_statistics,
     add_full_statistics,
+    add_plausibilities,
     diagonal_log_densities,
     exponentials,
     full_log_densities,
@@ -56,7 +64,7 @@ def _share_out(table, rows, start, row_weights, largest, total):
 
 
 @compiled
-def full_statistics(X, row_weights, constants, means, factors):
+def full_statistics(X, row_weights, plausibilities, constants, means, factors):
     """Log-likelihood, counts (k,), sums (k, d) and scatter (k, d, d) about the means."""
     (n, d), k = X.shape, means.shape[0]
     tile, centred, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
@@ -67,6 +75,7 @@ def full_statistics(X, row_weights, constants, means, factors):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         full_log_densities(tile, rows, constants, means, factors, centred, work, table)
+        add_plausibilities(plausibilities, start, rows, table)
         value += _share_out(table, rows, start, row_weights, work[0], work[1])
         add_full_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     mirror(scatter)
@@ -74,7 +83,7 @@ def full_statistics(X, row_weights, constants, means, factors):
 
 
 @compiled
-def diagonal_statistics(X, row_weights, constants, means, factors):
+def diagonal_statistics(X, row_weights, plausibilities, constants, means, factors):
     """Log-likelihood, counts (k,), sums (k, d) and squares (k, d) about the means."""
     (n, d), k = X.shape, means.shape[0]
     tile, centred, weighted = np.empty((d, TILE)), np.empty((1, TILE)), np.empty((1, TILE))
@@ -85,6 +94,7 @@ def diagonal_statistics(X, row_weights, constants, means, factors):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         diagonal_log_densities(tile, rows, constants, means, factors, table)
+        add_plausibilities(plausibilities, start, rows, table)
         value += _share_out(table, rows, start, row_weights, work[0], work[1])
         add_diagonal_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     return value, counts, sums, scatter
@@ -98,7 +108,7 @@ def _log_densities(table, rows, largest, total, output):
 
 
 @compiled
-def full_mixture_log_densities(X, constants, means, factors, output):
+def full_mixture_log_densities(X, plausibilities, constants, means, factors, output):
     """Write log sum_k pi_k N(x_i | mu_k, Sigma_k) into ``output`` (n,)."""
     (n, d), k = X.shape, means.shape[0]
     tile, centred = np.empty((d, TILE)), np.empty((d, TILE))
@@ -107,11 +117,12 @@ def full_mixture_log_densities(X, constants, means, factors, output):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         full_log_densities(tile, rows, constants, means, factors, centred, work, table)
+        add_plausibilities(plausibilities, start, rows, table)
         _log_densities(table, rows, work[0], work[1], output[start:])
 
 
 @compiled
-def diagonal_mixture_log_densities(X, constants, means, factors, output):
+def diagonal_mixture_log_densities(X, plausibilities, constants, means, factors, output):
     """Write log sum_k pi_k N(x_i | mu_k, Sigma_k) into ``output`` (n,)."""
     (n, d), k = X.shape, means.shape[0]
     tile, table, work = np.empty((d, TILE)), np.empty((k, TILE)), np.empty((2, TILE))
@@ -119,6 +130,7 @@ def diagonal_mixture_log_densities(X, constants, means, factors, output):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         diagonal_log_densities(tile, rows, constants, means, factors, table)
+        add_plausibilities(plausibilities, start, rows, table)
         _log_densities(table, rows, work[0], work[1], output[start:])
 
 
@@ -135,7 +147,7 @@ def _write(table, rows, normalized, work, output):
 
 
 @compiled
-def full_component_table(X, constants, means, factors, normalized, output):
+def full_component_table(X, plausibilities, constants, means, factors, normalized, output):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)), or normalized the responsibilities, (n, k)."""
     (n, d), k = X.shape, means.shape[0]
     tile, centred = np.empty((d, TILE)), np.empty((d, TILE))
@@ -144,11 +156,12 @@ def full_component_table(X, constants, means, factors, normalized, output):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         full_log_densities(tile, rows, constants, means, factors, centred, work, table)
+        add_plausibilities(plausibilities, start, rows, table)
         _write(table, rows, normalized, work, output[start:])
 
 
 @compiled
-def diagonal_component_table(X, constants, means, factors, normalized, output):
+def diagonal_component_table(X, plausibilities, constants, means, factors, normalized, output):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)), or normalized the responsibilities, (n, k)."""
     (n, d), k = X.shape, means.shape[0]
     tile, table, work = np.empty((d, TILE)), np.empty((k, TILE)), np.empty((2, TILE))
@@ -156,4 +169,5 @@ def diagonal_component_table(X, constants, means, factors, normalized, output):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
         diagonal_log_densities(tile, rows, constants, means, factors, table)
+        add_plausibilities(plausibilities, start, rows, table)
         _write(table, rows, normalized, work, output[start:])

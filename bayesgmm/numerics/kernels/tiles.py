@@ -57,6 +57,15 @@ def diagonal_log_densities(tile, rows, constants, means, factors, table):
 
 
 @inlined
+def add_plausibilities(plausibilities, start, rows, table):
+    """Add to log densities what is known of where rows come from, (n, k) or (0, k)."""
+    if plausibilities.shape[0] > 0:
+        for component in range(table.shape[0]):
+            for row in range(rows):
+                table[component, row] += plausibilities[start + row, component]
+
+
+@inlined
 def exponentials(table, rows, largest, total):
     """Turn log densities into densities over the largest of the row; write that and their sum."""
     for row in range(rows):

@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters, read_rows
+from bayesgmm.posterior.parameters import read_data, read_parameters
 
 _MOST_ROWS = 2_000
 """Enough rows to tell components apart; more would only cost time."""
@@ -25,7 +26,7 @@ class RowsInDraws:
 
     Attributes
     ----------
-    X : array, shape (n, d)
+    X : array, shape (n, d), or AnnotatedRows
         The rows that are looked at.
     draws : MixtureParameters
         Batch axes chain and draw.
@@ -35,7 +36,7 @@ class RowsInDraws:
         Whether there is room for the responsibilities in all draws.
     """
 
-    X: Float[np.ndarray, "n d"]
+    X: Rows
     draws: MixtureParameters
     pivot: MixtureParameters
     keeps_all: bool
@@ -46,13 +47,12 @@ class RowsInDraws:
 
         With ``keeps_all``, at so few that their responsibilities in all draws fit in 160 MB.
         """
-        X, draws = read_rows(tree), read_parameters(tree["posterior"])
+        data, draws = read_data(tree), read_parameters(tree["posterior"])
         most = _MOST_ROWS
         if keeps_all:
             most = max(1, min(most, _MOST_NUMBERS // draws.weights.size))
-        X = X[:: -(-X.shape[0] // most)]
         pivot = read_parameters(tree["point_estimate"])
-        return cls(np.ascontiguousarray(X), draws, pivot, keeps_all)
+        return cls(data.evenly(most).rows, draws, pivot, keeps_all)
 
     @property
     def n_draws(self) -> int:

@@ -1,0 +1,146 @@
+"""Rows of which less, or more, is known than their cells say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bayesgmm.numerics.blocks import row_blocks
+from bayesgmm.numerics.patterns import Patterns
+
+
+def _none() -> Float[np.ndarray, " 0"]:
+    return np.empty(0)
+
+
+def _nothing() -> Float[np.ndarray, "0 0"]:
+    return np.empty((0, 0))
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedRows:
+    """A table in which cells may be missing, rows weighted, and components partly known.
+
+    Attributes
+    ----------
+    values : array, shape (n, d)
+        NaN where a cell is missing.
+    weights : array, shape (n,) or (0,)
+        How often each row counts; once where there are none.
+    plausibilities : array, shape (n, k) or (0, 0)
+        What is known of the components that rows come from: logarithms of factors that their
+        densities are multiplied by (Côme et al., 2009), zero where nothing is known and -inf where
+        a component is excluded.
+
+    References
+    ----------
+    Côme, E., Oukhellou, L., Denoeux, T. and Aknin, P. (2009). Learning from partially supervised
+    data using mixture models and belief functions. Pattern Recognition 42, 334-348.
+    """
+
+    values: Float[np.ndarray, "n d"]
+    weights: Float[np.ndarray, " n_or_0"] = field(default_factory=_none)
+    plausibilities: Float[np.ndarray, "n_or_0 k"] = field(default_factory=_nothing)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of rows and features."""
+        return self.values.shape
+
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether cells are missing."""
+        return bool(np.isnan(self.values).any())
+
+    @cached_property
+    def filled(self) -> Float[np.ndarray, "n d"]:
+        """The rows with the mean of each column in place of what is missing."""
+        missing = np.isnan(self.values)
+        counts = np.maximum((~missing).sum(axis=0), 1)
+        means = np.where(missing, 0.0, self.values).sum(axis=0) / counts
+        return np.where(missing, means, self.values)
+
+    @property
+    def counts(self) -> Float[np.ndarray, " n"]:
+        """How often each row counts."""
+        return self.weights if self.weights.size else np.ones(self.values.shape[0])
+
+    def subset(self, chosen: Int[np.ndarray, " m"]) -> AnnotatedRows:
+        """Return some of the rows."""
+        parts = (self.values, self.weights, self.plausibilities)
+        return AnnotatedRows(*(part[chosen] if part.shape[0] else part for part in parts))
+
+    def without_labels(self) -> AnnotatedRows:
+        """Return the rows with nothing known of their components."""
+        return AnnotatedRows(self.values, self.weights)
+
+    @cached_property
+    def patterns(self) -> dict[int, Patterns]:
+        """The rows of every block, sorted by what they lack, by its first row."""
+        blocks = row_blocks(self.values.shape[0])
+        return {start: Patterns.of(self.values[start:stop]) for start, stop in blocks}
+
+
+Rows = Float[np.ndarray, "_ _"] | AnnotatedRows
+"""Plain rows: all cells observed, each counts once, components unknown; or annotated ones."""
+
+
+def has_gaps(X: Rows) -> bool:
+    """Whether cells are missing."""
+    return isinstance(X, AnnotatedRows) and X.has_gaps
+
+
+def some_rows(X: Rows, most: int) -> Rows:
+    """Return so many rows at most, at equal distances."""
+    chosen = np.arange(0, X.shape[0], -(-X.shape[0] // most))
+    return X.subset(chosen) if isinstance(X, AnnotatedRows) else np.ascontiguousarray(X[chosen])
+
+
+def total_weight(X: Rows) -> float:
+    """Return how often all rows count together."""
+    has_weights = isinstance(X, AnnotatedRows) and X.weights.size
+    return float(X.weights.sum()) if has_weights else float(X.shape[0])
+
+
+def whole(X: Rows) -> Float[np.ndarray, "n d"]:
+    """Return the values, with the mean of a column in place of what is missing of it."""
+    if isinstance(X, AnnotatedRows):
+        return X.filled if X.has_gaps else X.values
+    return X
+
+
+def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return values, weights and plausibilities as kernels take them."""
+    parts = (
+        (X.values, X.weights, X.plausibilities)
+        if isinstance(X, AnnotatedRows)
+        else (X, _none(), _nothing())
+    )
+    return tuple(as_compiled(part) for part in parts)
+
+
+def described(X: Rows) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
+    """Return the rows of one block, or of its patterns, and weights and plausibilities of them."""
+    values, *known = compiled_rows(X)
+    if not has_gaps(X):
+        return (values,), tuple(known)
+    patterns = Patterns.of(values)
+    return patterns.kernel_arguments(), tuple(patterns.sorted(part) for part in known)
+
+
+def as_compiled(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:
+    """Return an array as the one kind that kernels are compiled for.
+
+    Contiguous, and not marked read-only, as arrays behind a C pointer never are: every further
+    kind would compile every kernel again. No kernel writes to its rows.
+    """
+    rows = np.ascontiguousarray(X, dtype=np.float64).view()
+    if not rows.flags.writeable:
+        try:
+            rows.flags.writeable = True
+        except ValueError:  # memory that belongs to others
+            rows = rows.copy()
+    return rows
