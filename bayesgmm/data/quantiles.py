@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 
 def column_quantiles(
-    values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n_or_0"], levels: Sequence[float]
+    values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " _"], levels: Sequence[float]
 ) -> Float[np.ndarray, "levels d"]:
     """Return quantiles of what is observed of each column; rows count ``weights`` times, or once.
 

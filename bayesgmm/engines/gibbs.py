@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import get_args
 
@@ -19,6 +19,7 @@ from bayesgmm.engines.sampling import sample
 from bayesgmm.engines.starts import StartChoice
 from bayesgmm.engines.sweeps import Sweeper, Swept
 from bayesgmm.engines.target import Target
+from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.options import expect_member, expect_whole
@@ -26,6 +27,7 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed
 
+_MOST_ROWS = 20_000_000  # when each counts once
 _ROWS_BETWEEN_REPORTS = 2_000_000  # rows times sweeps: a few hundredths of a second
 
 
@@ -36,7 +38,8 @@ class Gibbs:
     Every sweep allocates each row to a component, then draws weights, means and covariances
     given the allocations (Diebolt & Robert, 1994). Covariances whose priors are not conjugate
     are proposed from a conjugate neighbour and accepted by Metropolis-Hastings, so that the
-    target is the posterior of the spec exactly. Chains start where those of :class:`NUTS` do.
+    target is the posterior of the spec exactly. Missing cells are drawn with the allocations
+    (Tanner & Wong, 1987). Chains start where those of :class:`NUTS` do.
 
     Sweeps are cheap. On well separated components they give the most effective draws a second;
     where components overlap heavily, allocations move slowly and NUTS mixes better.
@@ -66,6 +69,9 @@ class Gibbs:
     ----------
     Diebolt, J. and Robert, C. P. (1994). Estimation of finite mixture distributions through
     Bayesian sampling. Journal of the Royal Statistical Society B 56, 363-375.
+
+    Tanner, M. A. and Wong, W. H. (1987). The calculation of posterior distributions by data
+    augmentation. Journal of the American Statistical Association 82, 528-540.
 
     Examples
     --------
@@ -115,7 +121,27 @@ class Gibbs:
         normals: list[NormalApproximation],
         positions: Float[np.ndarray, "chain p"],
     ) -> _GibbsSampler:
-        return _GibbsSampler(self, target, positions)
+        return _GibbsSampler(self, _with_repeated_rows(target), positions)
+
+
+def _with_repeated_rows(target: Target) -> Target:
+    """Return the target with every row as often as it counts: allocations are of rows."""
+    data = target.data
+    if not data.weights.size:
+        return target
+    if not np.all(data.weights == np.floor(data.weights)):
+        raise SpecificationError(
+            "Gibbs() allocates rows one by one, so that each must count a whole number of times; "
+            "sample_weight has fractions. Use NUTS(), or round the weights."
+        )
+    if data.total_weight > _MOST_ROWS:
+        raise SpecificationError(
+            f"Gibbs() allocates rows one by one, and sample_weight makes {data.total_weight:.3g} "
+            f"of them; at most {_MOST_ROWS:.0e} have room. Use NUTS(), which takes weights as "
+            "they are."
+        )
+    rows = np.repeat(np.arange(data.n_rows), data.weights.astype(int))
+    return Target(target.spec, replace(data.subset(rows), weights=np.empty(0)))
 
 
 @dataclass(frozen=True, eq=False)

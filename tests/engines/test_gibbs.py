@@ -23,21 +23,24 @@ N_ROWS = 12
 LIMIT = 4.5
 """Standard errors; each case compares at most 16 averages: error rate 16 * 6.8e-6 = 1e-4."""
 
-CASES = [(name, "inverse-gamma", d) for name in STRUCTURES for d in (1, 2)]
-CASES += [("full", prior, 2) for prior in SCALE_PRIORS if prior != "inverse-gamma"]
-CASES += [("full", "log-normal", 3), ("inverse-wishart", "inverse-gamma", 3)]
-QUICK = [("full", "inverse-gamma", 2)]
+CASES = [(name, "inverse-gamma", d, "rows") for name in STRUCTURES for d in (1, 2)]
+CASES += [("full", prior, 2, "rows") for prior in SCALE_PRIORS if prior != "inverse-gamma"]
+CASES += [("full", "log-normal", 3, "rows"), ("inverse-wishart", "inverse-gamma", 3, "rows")]
+CASES += [(name, "inverse-gamma", 3, "gaps") for name in ("full", "tied", "diagonal")]
+CASES += [(name, "inverse-gamma", 2, "labels") for name in ("full", "spherical")]
+CASES += [("full", "inverse-gamma", 3, "gaps and labels")]
+QUICK = [("full", "inverse-gamma", 2, "rows"), ("full", "inverse-gamma", 3, "gaps and labels")]
 
 
 @pytest.mark.parametrize(
-    ("structure", "prior", "n_features"),
+    ("structure", "prior", "n_features", "known"),
     [pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow) for case in CASES],
 )
-def test_joint_distribution(structure, prior, n_features, without_shape_checks):
+def test_joint_distribution(structure, prior, n_features, known, without_shape_checks):
     """Data drawn given parameters, parameters given data, in turn: the prior must come back."""
     spec = example_spec(structure, prior, n_components=2, shrinkage=0.1)
     rng = np.random.default_rng(7)
-    successive = label_free(successive_draws(spec, n_features, rng))
+    successive = label_free(successive_draws(spec, n_features, known, rng))
     independent = label_free(draw_parameters(spec, n_features, 40_000, rng))
     for name, values in successive.items():
         error = float(arviz_stats.mcse(values[None], method="mean"))
@@ -46,19 +49,32 @@ def test_joint_distribution(structure, prior, n_features, without_shape_checks):
         assert abs(z) < LIMIT, (name, z)
 
 
-def successive_draws(spec, n_features, rng):
-    names = default_names(n_features)
+def successive_draws(spec, n_features, known, rng):
     parameters = draw_parameters(spec, n_features, 1, rng).draw((0,))
+    missing = np.random.default_rng(1).random((N_ROWS, n_features)) < 0.4
+    missing[0] = True
     positions = []
     for _ in range(N_SWEEPS):
-        repeated = draw_parameters_repeated(parameters)
-        rows, _ = draw_rows(repeated, rng)
-        target = Target(spec, Dataset(rows, names, np.arange(N_ROWS)))
+        rows, components = draw_rows(draw_parameters_repeated(parameters), rng)
+        target = Target(spec, dataset_of(rows, components, missing, known))
         position = target.layout.pack(parameters)
         Sweeper(target).run(position, 1, rng)
         positions.append(position)
         parameters = target.layout.unpack(position)
     return target.layout.unpack(np.array(positions))
+
+
+def dataset_of(rows, components, missing, known):
+    """What is seen of rows: all, or some of their cells, and the components of every third."""
+    plausibilities = np.zeros((0, 0))
+    if "gaps" in known:
+        rows = np.where(missing, np.nan, rows)
+    if "labels" in known:
+        labelled = np.arange(N_ROWS) % 3 == 0
+        plausibilities = np.where(labelled[:, None], np.log(np.eye(2) + 1e-300)[components], 0.0)
+        plausibilities[plausibilities < -600] = -np.inf
+    names = default_names(rows.shape[1])
+    return Dataset(rows, names, np.arange(N_ROWS), plausibilities=plausibilities)
 
 
 def draw_parameters_repeated(parameters):

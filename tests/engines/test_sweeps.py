@@ -15,9 +15,13 @@ from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows
 
 
-def target_of(structure: str, n_rows: int) -> tuple[Target, np.ndarray]:
+def target_of(structure: str, n_rows: int, *, gaps: bool = False) -> tuple[Target, np.ndarray]:
     spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
-    problem = Problem.pose(example_rows(n_rows, 2), spec)
+    X = example_rows(n_rows, 2)
+    if gaps:
+        missing = np.random.default_rng(2).random(n_rows) < 0.2
+        X[missing, np.arange(n_rows)[missing] % 2] = np.nan
+    problem = Problem.pose(X, spec, labels=[i % 2 if i % 7 == 0 else None for i in range(n_rows)])
     start = bg.EM(n_starts=2).run(problem.scaled_spec, problem.scaled_data, seed=0)
     target = Target(problem.scaled_spec, problem.scaled_data)
     return target, target.position_of(start.parameters)
@@ -37,9 +41,10 @@ def test_blocks_of_rows_make_the_sweeps_of_one_loop(structure, monkeypatch):
     assert_allclose(here, together.positions[-1], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
-def test_the_number_of_cores_changes_nothing_in_long_tables(structure):
-    target, start = target_of(structure, 3 * SHORT + 11)
+def test_the_number_of_cores_changes_nothing_in_long_tables(structure, gaps):
+    target, start = target_of(structure, 3 * SHORT + 11, gaps=gaps)
     runs = [
         Sweeper(target, cores).run(start.copy(), 3, np.random.default_rng(3)) for cores in (1, 2, 5)
     ]
@@ -48,9 +53,10 @@ def test_the_number_of_cores_changes_nothing_in_long_tables(structure):
         assert np.array_equal(run.log_densities, runs[0].log_densities)
 
 
+@pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("n_rows", [50, SHORT + 1])
-def test_log_densities_are_those_before_each_sweep(n_rows):
-    target, start = target_of("full", n_rows)
+def test_log_densities_are_those_before_each_sweep(n_rows, gaps):
+    target, start = target_of("full", n_rows, gaps=gaps)
     swept = Sweeper(target).run(start.copy(), 3, np.random.default_rng(0))
     before = [start, *swept.positions[:-1]]
     assert_allclose(swept.log_densities, [target(here)[0] for here in before], rtol=1e-12)

@@ -24,6 +24,10 @@ from bayesgmm.numerics.kernels.log_posterior import (
     full_state,
     full_value,
 )
+from bayesgmm.numerics.kernels.pattern_allocations import (
+    diagonal_pattern_allocations,
+    full_pattern_allocations,
+)
 from bayesgmm.numerics.kernels.positions import parts, write_ratios
 from bayesgmm.numerics.kernels.triangular import add
 
@@ -125,7 +129,9 @@ def diagonal_conditionals(position, factors, statistics, prior, rng):
 
 
 @compiled_exactly
-def full_sweeps(position, X, prior, rng, seeds, positions, log_densities, acceptances):
+def full_sweeps(
+    position, X, plausibilities, prior, rng, seeds, positions, log_densities, acceptances
+):
     """As many sweeps as there are seeds, for structures with correlations.
 
     Every position goes to ``positions``, with its acceptance. ``log_densities`` are those before
@@ -133,7 +139,9 @@ def full_sweeps(position, X, prior, rng, seeds, positions, log_densities, accept
     """
     for sweep in range(seeds.shape[0]):
         state = full_state(position, X.shape[1], prior)
-        statistics = full_allocations(X, 0, state[6], state[1], state[7], seeds[sweep])
+        statistics = full_allocations(
+            X, plausibilities, 0, state[6], state[1], state[7], seeds[sweep]
+        )
         log_densities[sweep] = full_value(state, statistics[0], prior)
         acceptances[sweep] = full_conditionals(position, state[7], statistics, prior, rng)
         for place in range(position.shape[0]):
@@ -141,11 +149,51 @@ def full_sweeps(position, X, prior, rng, seeds, positions, log_densities, accept
 
 
 @compiled_exactly
-def diagonal_sweeps(position, X, prior, rng, seeds, positions, log_densities, acceptances):
+def diagonal_sweeps(
+    position, X, plausibilities, prior, rng, seeds, positions, log_densities, acceptances
+):
     """The same, for structures without correlations."""
     for sweep in range(seeds.shape[0]):
         state = diagonal_state(position, X.shape[1], prior)
-        statistics = diagonal_allocations(X, 0, state[3], state[1], state[4], seeds[sweep])
+        statistics = diagonal_allocations(
+            X, plausibilities, 0, state[3], state[1], state[4], seeds[sweep]
+        )
+        log_densities[sweep] = diagonal_value(state, statistics[0], prior)
+        acceptances[sweep] = diagonal_conditionals(position, state[4], statistics, prior, rng)
+        for place in range(position.shape[0]):
+            positions[sweep, place] = position[place]
+
+
+@compiled_exactly
+def full_pattern_sweeps(
+    position, cells, cells_starts, features, n_observed, starts, plausibilities, prior, rng, seeds,
+    positions, log_densities, acceptances,
+):  # fmt: skip
+    """The same as ``full_sweeps``, over rows with missing cells."""
+    for sweep in range(seeds.shape[0]):
+        state = full_state(position, features.shape[1], prior)
+        statistics = full_pattern_allocations(
+            cells, cells_starts, features, n_observed, starts, plausibilities, 0,
+            state[6], state[1], state[7], seeds[sweep],
+        )  # fmt: skip
+        log_densities[sweep] = full_value(state, statistics[0], prior)
+        acceptances[sweep] = full_conditionals(position, state[7], statistics, prior, rng)
+        for place in range(position.shape[0]):
+            positions[sweep, place] = position[place]
+
+
+@compiled_exactly
+def diagonal_pattern_sweeps(
+    position, cells, cells_starts, features, n_observed, starts, plausibilities, prior, rng, seeds,
+    positions, log_densities, acceptances,
+):  # fmt: skip
+    """The same as ``diagonal_sweeps``, over rows with missing cells."""
+    for sweep in range(seeds.shape[0]):
+        state = diagonal_state(position, features.shape[1], prior)
+        statistics = diagonal_pattern_allocations(
+            cells, cells_starts, features, n_observed, starts, plausibilities, 0,
+            state[3], state[1], state[4], seeds[sweep],
+        )  # fmt: skip
         log_densities[sweep] = diagonal_value(state, statistics[0], prior)
         acceptances[sweep] = diagonal_conditionals(position, state[4], statistics, prior, rng)
         for place in range(position.shape[0]):
