@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
+from jaxtyping import Int
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.ascent import climb, climb_from_partition
@@ -17,6 +18,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.starts import partition, rows_to_start_on
 from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.likeness import alike, ordered
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
@@ -135,7 +137,8 @@ class EM:
         results.sort(key=lambda result: -result.starts.objectives[0])
         starts = _compared(results)
         best = _in_canonical_order(
-            replace(results[0], starts=starts, rivals=_rivals(results)), objective.spec
+            replace(results[0], starts=starts, rivals=_rivals(results)),
+            alike(objective.concentration, data.plausibilities),
         )
         if best.status is Status.COLLAPSED:
             best = replace(
@@ -222,10 +225,7 @@ def _is_same(one: PointEstimate, other: PointEstimate) -> bool:
     return gap <= Starts.tolerance and distance(one.parameters, other.parameters) < Starts.reach
 
 
-def _in_canonical_order(estimate: PointEstimate, spec: MixtureSpec) -> PointEstimate:
-    """Sort components by weight, largest first, unless the prior gives them an identity."""
-    if not spec.weights.exchangeable:
-        return estimate
-    parameters = estimate.parameters
-    order = np.argsort(-parameters.weights, kind="stable")
-    return replace(estimate, parameters=parameters.reordered(order))
+def _in_canonical_order(estimate: PointEstimate, groups: Int[np.ndarray, " k"]) -> PointEstimate:
+    """Sort components by weight, largest first, among those that nothing tells apart."""
+    order = ordered(-estimate.weights, groups)
+    return replace(estimate, parameters=estimate.parameters.reordered(order))

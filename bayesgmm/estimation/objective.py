@@ -58,6 +58,11 @@ class Objective:
         return layout if self.uses_prior else layout.without_shrinkage()
 
     @cached_property
+    def concentration(self) -> Float[np.ndarray, " k"]:
+        """Of the weights; without a prior, too, it says which components are alike."""
+        return self.spec.weights.expanded(self.spec.n_components)
+
+    @cached_property
     def weight_pseudo_counts(self) -> Float[np.ndarray, " k"]:
         """What the Dirichlet prior adds to the counts of the components.
 
@@ -66,8 +71,8 @@ class Objective:
         """
         if not self.uses_prior:
             return np.zeros(self.spec.n_components)
-        concentration = self.spec.weights.expanded(self.spec.n_components)
-        return concentration - 1.0 if np.all(concentration >= 1) else concentration
+        at_least_one = bool(np.all(self.concentration >= 1))
+        return self.concentration - 1.0 if at_least_one else self.concentration
 
     @cached_property
     def means_prior(self) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:

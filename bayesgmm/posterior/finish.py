@@ -13,14 +13,15 @@ from bayesgmm.data.standardize import Scaling
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.likeness import has_twins
 from bayesgmm.numerics.statistics import each_mixture, log_densities
-from bayesgmm.posterior.parameters import read_data, read_parameters
+from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import Direction
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
 from bayesgmm.posterior.relabel.relabel import relabelled
 from bayesgmm.posterior.rescale import rescale
-from bayesgmm.schema import CHAIN, DATA, DRAW, EVIDENCE, ROW, validate, with_record
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, EVIDENCE, ROW, validate, with_record
 from bayesgmm.schema import record as record_of
 
 MOST_LOG_LIKELIHOODS = 20_000_000
@@ -53,9 +54,9 @@ def finish(
         Entries for the attribute in which the tree remembers its making.
     """
     data, tree = problem.data, raw
-    if problem.spec.weights.exchangeable:
+    if raw["posterior"].sizes[COMPONENT] == 1 or has_twins(alike_components(raw)):
         tree = relabelled(raw, ECR(), order_by)
-    else:  # the prior tells the components apart: to move a label would change the posterior
+    else:  # something tells the components apart: to move a name would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
     if tree["posterior"]["weights"][..., 0].size * data.n_rows <= MOST_LOG_LIKELIHOODS:
         tree["log_likelihood"] = log_likelihoods(tree, scaling)

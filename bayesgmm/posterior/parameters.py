@@ -7,12 +7,14 @@ from ast import literal_eval
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Int
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.data.standardize import Scaling
+from bayesgmm.numerics.likeness import alike
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import DATA, FEATURE, PLAUSIBILITY, ROW, ROW_WEIGHT, record
+from bayesgmm.schema import COMPONENT, DATA, FEATURE, PLAUSIBILITY, ROW, ROW_WEIGHT, record
 
 
 def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
@@ -40,6 +42,13 @@ def read_data(tree: xr.DataTree) -> Dataset:
 def read_spec(tree: xr.DataTree) -> MixtureSpec:
     """Return the spec that was fitted, every hyperparameter a number in the units of the data."""
     return MixtureSpec.from_json(json.dumps(record(tree)["spec"]))
+
+
+def alike_components(tree: xr.DataTree) -> Int[np.ndarray, " k"]:
+    """Number groups of components that nothing but their names tells apart."""
+    n_components = tree["posterior"].sizes[COMPONENT]
+    concentration = read_spec(tree).weights.expanded(n_components)
+    return alike(concentration, read_data(tree).plausibilities)
 
 
 def read_scaling(tree: xr.DataTree) -> Scaling:

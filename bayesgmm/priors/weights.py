@@ -57,11 +57,6 @@ class Dirichlet:
     def __str__(self) -> str:
         return f"Dirichlet(concentration {words(self.concentration)})"
 
-    @property
-    def exchangeable(self) -> bool:
-        """Whether the prior treats all components alike."""
-        return isinstance(self.concentration, float) or len(set(self.concentration)) == 1
-
     def expanded(self, n_components: int) -> np.ndarray:
         """Return the concentrations as an array of shape (k,)."""
         numbers = np.atleast_1d(np.asarray(self.concentration, dtype=float))

@@ -15,7 +15,7 @@ from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.rows import component_names
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.parameters import alike_components, read_parameters
 from bayesgmm.posterior.relabel.permute import in_raw_order
 
 CONFUSION_LIMIT = 0.05
@@ -36,7 +36,7 @@ class Labels:
     switched : boolean array, shape (chain, draw)
         Whether the draw came with its components in another order than most draws.
     pairs : tuple of (int, int)
-        Places of every pair of components.
+        Places of every pair of components that prior and labels treat alike.
     confusion : array, shape (pair,)
         How probable it is, on average over draws, that the two have each other's name.
     rhat_before : float
@@ -51,7 +51,10 @@ class Labels:
     @classmethod
     def of(cls, tree: xr.DataTree, small: Bool[np.ndarray, " k"]) -> Labels:
         """Look at names; components in ``small`` are not worth one, and left out."""
-        pairs = tuple(combinations(np.flatnonzero(~small).tolist(), 2))
+        groups, named = alike_components(tree), np.flatnonzero(~small).tolist()
+        pairs = tuple(
+            (one, other) for one, other in combinations(named, 2) if groups[one] == groups[other]
+        )
         switched = _switched(tree["relabelling"]["permutation"].values[..., ~small])
         before = _rhat_before(tree) if switched.any() else float("nan")
         some = read_parameters(thinned(tree["posterior"], _MOST_DRAWS))

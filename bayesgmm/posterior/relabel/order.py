@@ -10,6 +10,8 @@ import xarray as xr
 from jaxtyping import Int
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.likeness import ordered
+from bayesgmm.posterior.parameters import alike_components
 from bayesgmm.posterior.relabel.assignment import Assignments
 from bayesgmm.posterior.relabel.permute import Permutations, named_as_pivot
 from bayesgmm.posterior.relabel.rows import RowsInDraws
@@ -59,14 +61,15 @@ class OrderBy:
         expect_order(self.by, tuple(tree["observed_data"][DATA][FEATURE].values), name="by")
         key = _key(tree["posterior"].to_dataset(), self.by).transpose(CHAIN, DRAW, COMPONENT)
         values = key.values.reshape(-1, key.sizes[COMPONENT])
-        orders = np.argsort(values, axis=1, kind="stable")
-        steps = np.diff(np.take_along_axis(values, orders, axis=1), axis=1)
+        rows = RowsInDraws.of(tree)
+        orders = ordered(values, rows.groups)
+        neighbours = rows.groups[1:] == rows.groups[:-1]
+        steps = np.diff(np.take_along_axis(values, orders, axis=1), axis=1)[:, neighbours]
         margins = np.ones(steps.shape[0])
         if steps.shape[1]:
             whole = steps.sum(axis=1)
             margins = np.divide(steps.min(axis=1), whole, out=np.zeros_like(whole), where=whole > 0)
         found = Assignments(orders, np.zeros_like(margins), margins)
-        rows = RowsInDraws.of(tree)
         return Permutations.of(named_as_pivot(found, rows), rows, method=repr(self))
 
 
@@ -86,9 +89,13 @@ def expect_order(
     )
 
 
-def order_of(posterior: xr.Dataset, order_by: Direction) -> Int[np.ndarray, " k"]:
-    """Return the order of the components: weights falling, or means in a direction rising."""
-    return np.argsort(_key(posterior, order_by).mean((CHAIN, DRAW)).values, kind="stable")
+def order_of(tree: xr.DataTree, order_by: Direction) -> Int[np.ndarray, " k"]:
+    """Return the order of the components: weights falling, or means in a direction rising.
+
+    Components that prior or labels tell from all others keep their places.
+    """
+    key = _key(tree["posterior"].to_dataset(), order_by).mean((CHAIN, DRAW))
+    return ordered(key.values, alike_components(tree))
 
 
 def _key(posterior: xr.Dataset, order_by: Direction) -> xr.DataArray:

@@ -42,7 +42,8 @@ class PRA:
         """Return, for every chain and draw, the draw's component that takes each place."""
         rows = RowsInDraws.of(tree)
         points, pivot = _points(rows, with_weights=True)
-        return Permutations.of(assign(_squared_distances(points, pivot)), rows, method=repr(self))
+        found = assign(_squared_distances(points, pivot), rows.groups)
+        return Permutations.of(found, rows, method=repr(self))
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class PointProcess:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "One of the clusters is empty")  # it stays in place
             centres, clusters = kmeans2(flat, pivot, iter=_ITERATIONS, minit="matrix")
-        found = assign(_squared_distances(points, centres))
+        found = assign(_squared_distances(points, centres), rows.groups)
         named = _is_permutation(clusters.reshape(n_draws, size))
         # The closest permutation of a draw that has one is that of its clusters.
         found = Assignments(found.orders, found.costs, np.where(named, found.margins, 0.0))

@@ -9,6 +9,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
+from bayesgmm.numerics.likeness import forbidding
 from bayesgmm.posterior.relabel.assignment import Assignments
 from bayesgmm.posterior.relabel.rows import RowsInDraws
 from bayesgmm.schema import CHAIN, COMPONENT, DIAGNOSIS, DRAW, validate
@@ -44,7 +45,9 @@ class Permutations:
         """Return permutations that leave every draw as it is."""
         shape = tree["posterior"]["weights"].shape
         orders = np.broadcast_to(np.arange(shape[-1]), shape).copy()
-        return cls(orders, np.ones(shape[:-1]), method="none: the prior tells components apart")
+        return cls(
+            orders, np.ones(shape[:-1]), method="none: prior or labels tell components apart"
+        )
 
     @classmethod
     def of(
@@ -64,7 +67,8 @@ class Permutations:
 
 def named_as_pivot(found: Assignments, rows: RowsInDraws) -> Assignments:
     """Rename the places of all draws alike, so that they agree most with the point estimate."""
-    labels, places = linear_sum_assignment(_disagreeing(found, rows).sum(axis=0))
+    costs = forbidding(_disagreeing(found, rows).sum(axis=0), rows.groups)
+    labels, places = linear_sum_assignment(costs)
     return replace(found, orders=found.orders[:, places[np.argsort(labels)]])
 
 

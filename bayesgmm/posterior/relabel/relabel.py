@@ -7,7 +7,8 @@ from typing import Protocol, runtime_checkable
 import xarray as xr
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.posterior.parameters import read_spec
+from bayesgmm.numerics.likeness import has_twins
+from bayesgmm.posterior.parameters import alike_components
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import (
     BY_WEIGHT,
@@ -18,7 +19,7 @@ from bayesgmm.posterior.relabel.order import (
     reorder,
 )
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, in_raw_order
-from bayesgmm.schema import DATA, FEATURE, validate
+from bayesgmm.schema import COMPONENT, DATA, FEATURE, validate
 
 
 @runtime_checkable
@@ -82,7 +83,7 @@ def relabelled(raw: xr.DataTree, method: Relabelling, order_by: Direction) -> xr
     """Return a tree in the raw order of its engine relabelled and with components in order."""
     tree = apply_permutations(raw, method.permutations(raw))
     key = method.by if isinstance(method, OrderBy) else order_by
-    return reorder(tree, order_of(tree["posterior"].to_dataset(), key))
+    return reorder(tree, order_of(tree, key))
 
 
 def expect_relabelling(tree: xr.DataTree, method: Relabelling) -> None:
@@ -91,8 +92,8 @@ def expect_relabelling(tree: xr.DataTree, method: Relabelling) -> None:
         raise SpecificationError(
             f"method must be a way of relabelling such as ECR(), not {method!r}."
         )
-    if not read_spec(tree).weights.exchangeable:
+    if tree["posterior"].sizes[COMPONENT] > 1 and not has_twins(alike_components(tree)):
         raise SpecificationError(
-            "The prior of the weights tells the components apart, so their labels mean something "
-            "already; relabelling would change the posterior. Use one concentration for all."
+            "The prior of the weights, or the labels of rows, tell the components apart, so their "
+            "names mean something already; relabelling would change the posterior."
         )

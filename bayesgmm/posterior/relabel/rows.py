@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_data, read_parameters
+from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
 
 _MOST_ROWS = 2_000
 """Enough rows to tell components apart; more would only cost time."""
@@ -34,12 +34,15 @@ class RowsInDraws:
         The point estimate.
     keeps_all : bool
         Whether there is room for the responsibilities in all draws.
+    groups : integer array, shape (k,)
+        Components that nothing but their names tells apart, see ``numerics/likeness.py``.
     """
 
     X: Rows
     draws: MixtureParameters
     pivot: MixtureParameters
     keeps_all: bool
+    groups: Int[np.ndarray, " k"]
 
     @classmethod
     def of(cls, tree: xr.DataTree, *, keeps_all: bool = False) -> RowsInDraws:
@@ -52,7 +55,7 @@ class RowsInDraws:
         if keeps_all:
             most = max(1, min(most, _MOST_NUMBERS // draws.weights.size))
         pivot = read_parameters(tree["point_estimate"])
-        return cls(data.evenly(most).rows, draws, pivot, keeps_all)
+        return cls(data.evenly(most).rows, draws, pivot, keeps_all, alike_components(tree))
 
     @property
     def n_draws(self) -> int:

@@ -45,11 +45,11 @@ class Stephens:
     def permutations(self, tree: xr.DataTree) -> Permutations:
         """Return, for every chain and draw, the draw's component that takes each place."""
         rows = RowsInDraws.of(tree, keeps_all=True)
-        orders = assign(rows.disagreement(rows.pivot_labels)).orders
+        orders = assign(rows.disagreement(rows.pivot_labels), rows.groups).orders
         entropies = _entropies(rows.responsibilities)
         for _ in range(_MOST_ITERATIONS):
             q = mean_responsibilities(rows, orders)
-            found = assign(divergences(rows.responsibilities, q, entropies))
+            found = assign(divergences(rows.responsibilities, q, entropies), rows.groups)
             if np.array_equal(found.orders, orders):
                 break
             orders = found.orders
