@@ -6,9 +6,9 @@ Axes: rows n, features d.
 from __future__ import annotations
 
 import numbers
-import sys
 import warnings
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from jaxtyping import Float, Shaped
 
 from bayesgmm.data.readers import Column, Source
 from bayesgmm.errors import BayesGMMWarning, DataError
+
+_PACKAGE = str(Path(__file__).parents[1])  # warnings name the line that called it
 
 _LARGEST, _SMALLEST = 1e100, 1e-100
 """Limits of cells and of standard deviations: squares and their sums must stay representable."""
@@ -141,16 +143,8 @@ def warn_of_empty_rows(
             f"{first_labels(row_names[empty])}. They stay in the table and say nothing; the "
             "probabilities of their components are the weights.",
             BayesGMMWarning,
-            stacklevel=_outside_of_package(),
+            skip_file_prefixes=(_PACKAGE,),
         )
-
-
-def _outside_of_package() -> int:
-    """Return how many frames lie between the warning and the user's own line."""
-    frame, level = sys._getframe(1), 1
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("bayesgmm."):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def first_labels(labels: np.ndarray, limit: int = 5) -> str:

@@ -25,7 +25,7 @@ from bayesgmm.data.dataset import (
     read_like,
     read_table,
 )
-from bayesgmm.errors import DataError
+from bayesgmm.errors import BayesGMMWarning, DataError
 
 VALUES = np.array([[1.0, 10.0], [2.0, 30.0], [4.0, 20.0]])
 COLUMNS = {"a": VALUES[:, 0].copy(), "b": VALUES[:, 1].copy()}
@@ -65,7 +65,6 @@ HARD_TO_CONVERT = {
     "a long whole number": (-(10**400), "x1.*row 1.*unit"),
     "a fraction of long whole numbers": (Fraction(10**400, 3), "x1.*row 1.*unit"),
     "a long decimal": (Decimal("1e400"), "x1.*row 1"),
-    "a signalling NaN": (Decimal("sNaN"), "NaN.*x1.*row 1"),
 }
 
 
@@ -241,21 +240,18 @@ REFUSED = {
     "complex": (np.array([1 + 2j, 3.0]), ["'x0'", "complex128", "imaginary parts"]),
     "records": (np.array([(1.0, 2.0)], dtype=[("a", float), ("b", float)]), ["'x0'"]),
     "nested": (pl.DataFrame({"a": [[1.0], [2.0]]}), ["'a'", "List"]),
-    "NaN": (
-        pd.DataFrame({"a": [1.0, np.nan, 3.0], "b": [4.0, 5.0, 7.0]}, index=["p", "q", "r"]),
-        ["1 of 3 rows has", "NaN", "'a' (1)", "row q", "dropna"],
+    "infinite": ([1.0, np.inf, np.nan], ["1 of 3 rows has infinite", "row 1", "Write NaN"]),
+    "many rows": (np.full(9, np.inf), ["9 of 9", "rows 0, 1, 2, 3, 4 and 4 more. Every"]),
+    "a column without cells": (
+        named(a=[1.0, 2.0], b=[np.nan, np.nan]),
+        ["Every cell is missing in column 'b' (2 rows)", "leave it out"],
     ),
-    "missing in polars": (pl.DataFrame({"a": [1, None, 3]}), ["1 of 3 rows", "'a' (1)", "row 1"]),
-    "missing in pandas": (
-        named(a=pd.array([1, None, 3], dtype="Int64")),
-        ["1 of 3 rows", "'a' (1)", "row 1"],
+    "a column with one cell": (
+        named(a=[1.0, 2.0, 3.0], b=[np.nan, 4.0, np.nan]),
+        ["'b' is constant: 4 in the 1 of 3 rows in which it is observed"],
     ),
-    "None in a list": ([[1.0], [None]], ["1 of 2 rows", "'x0' (1)"]),
-    "infinite": ([1.0, np.inf, np.nan], ["2 of 3 rows", "infinite", "rows 1, 2", "isfinite"]),
-    "many rows": (np.full(9, np.nan), ["9 of 9", "rows 0, 1, 2, 3, 4 and 4 more. Every"]),
     "huge": ([1.0, 1e101], ["1 of 2 rows", "1e+100", "another unit"]),
     "tiny": ([0.0, 1e-101], ["standard deviation", "another unit"]),
-    "masked": (np.ma.array(VALUES, mask=VALUES == 30.0), ["1 of 3 rows has", "masked"]),
     "constant": (named(a=[1.0, 2.0], b=[7.5, 7.5]), ["'b'", "constant", "7.5", "leave it out"]),
     "duplicate names": (
         pd.DataFrame(VALUES, columns=["a", "a"]),
@@ -281,6 +277,41 @@ REFUSED = {
     "None": (None, ["got None", "return nothing"]),
     "a lazy frame": (pl.DataFrame(COLUMNS).lazy(), ["LazyFrame", "collect()"]),
 }
+
+
+GAP = np.where(VALUES == 30.0, np.nan, VALUES)
+WITH_GAPS = {
+    "array": GAP,
+    "list": [[1.0, 10.0], [2.0, None], [4.0, 20.0]],
+    "masked array": np.ma.array(VALUES, mask=VALUES == 30.0),
+    "masked integers": np.ma.array(VALUES.astype(int), mask=VALUES == 30.0),
+    "a signalling NaN": np.array([[1, 10], [2, Decimal("sNaN")], [4, 20]], dtype=object),
+    "pandas": pd.DataFrame(GAP, columns=["a", "b"]),
+    "pandas integers": pd.DataFrame({"a": [1, 2, 4], "b": pd.array([10, None, 20], "Int64")}),
+    "pandas objects": pd.DataFrame({"a": [1, 2, 4], "b": [10, None, 20]}, dtype=object),
+    "pandas arrow": pd.DataFrame({"a": [1, 2, 4], "b": [10, None, 20]}).astype("int64[pyarrow]"),
+    "polars": pl.DataFrame({"a": [1, 2, 4], "b": [10, None, 20]}),
+    "pyarrow": pa.table({"a": [1, 2, 4], "b": [10, None, 20]}),
+    "xarray": xr.DataArray(GAP),
+}
+
+
+@pytest.mark.parametrize("table", WITH_GAPS.values(), ids=WITH_GAPS)
+def test_cells_are_missing_in_the_way_of_each_kind_of_table(table):
+    dataset = read_table(table)
+    np.testing.assert_array_equal(dataset.values, GAP)
+    np.testing.assert_allclose(dataset.centre, [7 / 3, 15.0])
+    np.testing.assert_allclose(dataset.deviation, [np.std([1, 2, 4], ddof=1), 50**0.5])
+    np.testing.assert_array_equal(dataset.n_observed, [3, 2])
+
+
+def test_rows_without_cells_are_named_in_a_warning_and_say_nothing():
+    frame = pd.DataFrame(GAP, index=["p", "q", "r"])
+    frame.loc["s"] = np.nan
+    with pytest.warns(BayesGMMWarning, match="1 of 4 rows has no observed cell: row s"):
+        dataset = read_table(frame)
+    assert (dataset.n_rows, dataset.evidence.shape[0]) == (4, 3)
+    np.testing.assert_allclose(dataset.centre, read_table(GAP).centre)
 
 
 @pytest.mark.parametrize(("table", "words"), REFUSED.values(), ids=REFUSED)
@@ -339,7 +370,7 @@ class TestReadLike:
             (np.ones((2, 3)), ["2 features", "3 columns"]),
             (np.ones(2), ["2 features", "1 column.", "X.reshape(1, -1)"]),
             (np.ones((4, 1)), ["2 features", "1 column.", "['a', 'b']"]),
-            (np.array([[1.0, np.nan]]), ["'b' (1)"]),
+            (np.array([[1.0, np.inf]]), ["'b' (1)"]),
             (np.empty((0, 2)), ["no rows"]),
         ],
     )

@@ -10,7 +10,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.numerics.statistics import component_log_densities
-from bayesgmm.posterior.parameters import read_parameters, read_rows
+from bayesgmm.posterior.parameters import read_data, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
 
@@ -53,7 +53,7 @@ def test_log_density_does_not_see_labels(tree):
 def test_assignment_is_the_best_of_all_permutations(tree):
     """Compared with trying all k! of them on the number of rows allocated as the pivot does."""
     switched, _ = shuffled(tree, seed=7)
-    X, pivot = read_rows(switched), read_parameters(switched["point_estimate"])
+    X, pivot = read_data(switched).values, read_parameters(switched["point_estimate"])
     draws = read_parameters(switched["posterior"])
     pivot_labels = component_log_densities(X, pivot).argmax(axis=1)
     found = ECR().permutations(switched)
