@@ -14,12 +14,12 @@ def run_demo(folder: Path, seed: int) -> None:
     out, picture = folder / "penguins.nc", folder / "penguins.png"
     expect_writable(out)
     expect_writable(picture, picture=True)
-    birds = bg.datasets.load("penguins")[list(PENGUIN_MEASUREMENTS)].dropna()
+    birds = bg.datasets.load("penguins")[list(PENGUIN_MEASUREMENTS)]
     say(
         f"{len(birds)} Palmer penguins, {birds.shape[1]} measurements of each; their species are "
-        "kept from the model."
+        "kept from the model. Two were never measured, and stay."
     )
-    say("The first fit on a machine compiles for about half a minute; later ones take seconds.")
+    say("The first fit on a machine compiles for about twenty seconds; later ones take seconds.")
     tree = bg.fit(birds, bg.MixtureSpec(n_components=3), random_seed=seed)
     show(tree, rows="birds")
     write(tree, out, picture)

@@ -1,13 +1,15 @@
-"""Errors on the command line: one clean message, exit code 2, never a traceback."""
+"""Errors and warnings on the command line: clean messages, exit code 2, never a traceback."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
 
-from bayesgmm.errors import BayesGMMError
+from bayesgmm.errors import BayesGMMError, BayesGMMWarning
 
 EXIT_CODE = 2
 
@@ -19,7 +21,24 @@ def clean_errors() -> Iterator[None]:
     Any other error is a mistake of ours, and keeps its traceback.
     """
     try:
-        yield
+        with _clean_warnings():
+            yield
     except BayesGMMError as error:
         typer.echo("\n".join([f"Error: {error}", *getattr(error, "__notes__", [])]), err=True)
         raise typer.Exit(EXIT_CODE) from error
+
+
+@contextmanager
+def _clean_warnings() -> Iterator[None]:
+    """Show warnings of the package as notes, without the line of code that gave them."""
+    with warnings.catch_warnings():
+        show_others = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
+            if issubclass(category, BayesGMMWarning):
+                typer.echo(f"Note: {message}", err=True)
+            else:
+                show_others(message, category, *place, **options)
+
+        warnings.showwarning = show
+        yield

@@ -40,7 +40,7 @@ def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: i
 
 def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) -> None:
     """Draw the histogram of a feature, its predictive density, and what components add to it."""
-    values = view.rows(feature)[:, 0]
+    values = view.observed(feature)
     bars, *_ = axes.hist(values, bins=_bins(values), density=True, color=PALE, zorder=1)
     drawn = view.densities(feature, view.n_draws)
     mean = view.densities(feature, _MEAN_DENSITY_DRAWS).mean("sample")

@@ -85,12 +85,17 @@ class ClusterView:
         return posterior[["weights", "means", "covariances"]].mean((CHAIN, DRAW))
 
     def rows(self, *features: str) -> Float[np.ndarray, "n f"]:
-        """Return the rows, these features only."""
+        """Return the rows, these features only; NaN where a cell is missing."""
         return self.tree["observed_data"][DATA].sel({FEATURE: list(features)}).values
+
+    def observed(self, feature: str) -> Float[np.ndarray, " n"]:
+        """Return the observed cells of one feature."""
+        values = self.rows(feature)[:, 0]
+        return values[~np.isnan(values)]
 
     def limits(self, feature: str) -> tuple[float, float]:
         """Return the ends of an axis that shows all rows, and ellipses unless they are huge."""
-        values = self.rows(feature)
+        values = self.observed(feature)
         least, most = values.min(), values.max()
         length = most - least
         component = self.mean.sel({FEATURE: feature, FEATURE_BIS: feature})
