@@ -72,6 +72,7 @@ def climb(
 
 def climb_from_partition(
     X: Rows,
+    complete: Rows,
     labels: Int[np.ndarray, " n"],
     objective: Objective,
     *,
@@ -79,13 +80,16 @@ def climb_from_partition(
     max_iterations: int,
     accelerated: bool,
 ) -> Path:
-    """Climb from the parameters that fit a partition of the rows."""
+    """Climb from the parameters that fit a partition of the rows.
+
+    ``complete`` are the rows with something in place of every missing cell.
+    """
     if accelerated and max_iterations > _FIRST_STEPS and suits_compiled_steps(X, objective):
         position = position_of_partition(X, labels, objective)
         if position is not None:
             return _climb_likelihood(X, position, objective, tolerance, max_iterations)
     return climb(
-        X, from_labels(X, labels, objective), objective,
+        X, from_labels(complete, labels, objective), objective,
         tolerance=tolerance, max_iterations=max_iterations, accelerated=accelerated,
     )  # fmt: skip
 

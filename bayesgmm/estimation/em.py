@@ -18,6 +18,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.starts import partition, rows_to_start_on
 from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.likeness import alike, ordered
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_between, expect_member, expect_whole
@@ -123,12 +124,15 @@ class EM:
         *seeds, sample_seed = spawn(seed, self.n_starts + 1)
         rows = data.evidence
         sample = rows_to_start_on(rows, objective, np.random.default_rng(sample_seed))
+        complete = filled(sample)
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
         with nullcontext() if compiled else one_thread_for_small_algebra():
             results = [
                 *(self.climb(sample, parameters, objective) for parameters in warm),
                 *(
-                    self._from_start(number, sample, objective, np.random.default_rng(child))
+                    self._from_start(
+                        number, sample, complete, objective, np.random.default_rng(child)
+                    )
                     for number, child in enumerate(seeds)
                 ),
             ]
@@ -147,10 +151,16 @@ class EM:
         return best
 
     def _from_start(
-        self, number: int, rows: Rows, objective: Objective, rng: np.random.Generator
+        self,
+        number: int,
+        rows: Rows,
+        complete: Rows,
+        objective: Objective,
+        rng: np.random.Generator,
     ) -> PointEstimate:
-        labels = partition(rows, objective.spec.n_components, self._method(number), rng)
-        return climb_from_partition(rows, labels, objective, **self._options()).as_estimate()
+        labels = partition(complete, objective.spec.n_components, self._method(number), rng)
+        path = climb_from_partition(rows, complete, labels, objective, **self._options())
+        return path.as_estimate()
 
     def _on_all_rows(
         self, X: Rows, results: list[PointEstimate], objective: Objective

@@ -26,7 +26,8 @@ from bayesgmm.estimation.likelihood import (
 )
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, whole
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, values_of
+from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.kernels.em_starts import split_axes
 from bayesgmm.parameters import MixtureParameters
 
@@ -51,7 +52,7 @@ def best_split(
     best, highest = None, -np.inf
     if isinstance(X, AnnotatedRows):
         shares = shares * X.counts[:, None]
-    axes = split_axes(as_compiled(whole(X)), as_compiled(shares))[-1]
+    axes = split_axes(as_compiled(values_of(filled(X))), as_compiled(shares))[-1]
     for component, number in np.ndindex(*axes.shape[:2]):
         if not axes[component, number].any():
             continue

@@ -10,7 +10,8 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, whole
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, values_of
+from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.kernels.centres import k_means, nearest_centres, spread_out_rows
 from bayesgmm.numerics.statistics import SufficientStatistics
 from bayesgmm.parameters import MixtureParameters
@@ -42,15 +43,16 @@ def start(
     Arthur, D. and Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
     Proceedings of the 18th ACM-SIAM symposium on discrete algorithms, 1027-1035.
     """
-    return from_labels(X, partition(X, objective.spec.n_components, method, rng), objective)
+    rows = filled(X)
+    labels = partition(rows, objective.spec.n_components, method, rng)
+    return from_labels(rows, labels, objective)
 
 
 def partition(
     X: Rows, n_components: int, method: str, rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
-    """Return for every row the number of a component, as ``start`` says."""
-    rows = as_compiled(whole(X))
-    labels = _clusters(rows, n_components, method, rng)
+    """Return for every row, of which no cell is missing, a component, as ``start`` says."""
+    labels = _clusters(as_compiled(values_of(X)), n_components, method, rng)
     if isinstance(X, AnnotatedRows) and X.plausibilities.size:
         return _in_agreement(labels, X.plausibilities)
     return labels
@@ -86,9 +88,9 @@ def _in_agreement(
 
 
 def from_labels(X: Rows, labels: Int[np.ndarray, " n"], objective: Objective) -> MixtureParameters:
-    """Return the parameters that fit a partition of the rows."""
+    """Return the parameters that fit a partition of rows of which no cell is missing."""
     row_weights = X.counts if isinstance(X, AnnotatedRows) else 1.0
-    X = whole(X)
+    X = values_of(X)
     n_components, size = objective.spec.n_components, X.shape[1]
     responsibilities = np.eye(n_components)[labels] * np.reshape(row_weights, (-1, 1))
     counts = responsibilities.sum(axis=0)

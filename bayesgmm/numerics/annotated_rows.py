@@ -55,14 +55,6 @@ class AnnotatedRows:
         """Whether cells are missing."""
         return bool(np.isnan(self.values).any())
 
-    @cached_property
-    def filled(self) -> Float[np.ndarray, "n d"]:
-        """The rows with the mean of each column in place of what is missing."""
-        missing = np.isnan(self.values)
-        counts = np.maximum((~missing).sum(axis=0), 1)
-        means = np.where(missing, 0.0, self.values).sum(axis=0) / counts
-        return np.where(missing, means, self.values)
-
     @property
     def counts(self) -> Float[np.ndarray, " n"]:
         """How often each row counts."""
@@ -105,11 +97,9 @@ def total_weight(X: Rows) -> float:
     return float(X.weights.sum()) if has_weights else float(X.shape[0])
 
 
-def whole(X: Rows) -> Float[np.ndarray, "n d"]:
-    """Return the values, with the mean of a column in place of what is missing of it."""
-    if isinstance(X, AnnotatedRows):
-        return X.filled if X.has_gaps else X.values
-    return X
+def values_of(X: Rows) -> Float[np.ndarray, "n d"]:
+    """Return the cells."""
+    return X.values if isinstance(X, AnnotatedRows) else X
 
 
 def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

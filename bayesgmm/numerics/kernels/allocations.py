@@ -37,7 +37,7 @@ def uniform(seed, counter):
 
 
 @inlined
-def _allocate(table, rows, seed, first, below, level):
+def allocate(table, rows, seed, first, below, level):
     """Replace log densities by zeros and a one for each row, drawn with their probabilities.
 
     Returns the log-likelihood of the rows, allocations summed out.
@@ -73,7 +73,7 @@ def full_allocations(X, plausibilities, first, constants, means, factors, seed):
         load(X, start, rows, tile)
         full_log_densities(tile, rows, constants, means, factors, centred, work, table)
         add_plausibilities(plausibilities, start, rows, table)
-        value += _allocate(table, rows, seed, first + start, work[0], work[1])
+        value += allocate(table, rows, seed, first + start, work[0], work[1])
         add_full_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     mirror(scatter)
     return value, counts, sums, scatter
@@ -96,6 +96,6 @@ def diagonal_allocations(X, plausibilities, first, constants, means, factors, se
         load(X, start, rows, tile)
         diagonal_log_densities(tile, rows, constants, means, factors, table)
         add_plausibilities(plausibilities, start, rows, table)
-        value += _allocate(table, rows, seed, first + start, work[0], work[1])
+        value += allocate(table, rows, seed, first + start, work[0], work[1])
         add_diagonal_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     return value, counts, sums, scatter

@@ -17,41 +17,66 @@ import math
 
 import numpy as np
 
-from bayesgmm.numerics.kernels.allocations import (
-    diagonal_allocations,
-    full_allocations,
-    uniform,
-)
+from bayesgmm.numerics.kernels.allocations import allocate, uniform
 from bayesgmm.numerics.kernels.compiling import compiled, inlined
-from bayesgmm.numerics.kernels.patterns import diagonal_marginals, full_marginals
-from bayesgmm.numerics.kernels.rows import diagonal_component_table, full_component_table
-from bayesgmm.numerics.kernels.triangular import add, cholesky
+from bayesgmm.numerics.kernels.patterns import (
+    covariances_of,
+    diagonal_marginals,
+    marginals_with,
+)
+from bayesgmm.numerics.kernels.tiles import (
+    TILE,
+    add_diagonal_statistics,
+    add_full_statistics,
+    add_plausibilities,
+    diagonal_log_densities,
+    full_log_densities,
+    load,
+)
+from bayesgmm.numerics.kernels.triangular import cholesky
 
-_OTHER_STREAM = np.uint64(0xD1B54A32D192ED03)  # no multiple of the step from number to number
+_OTHER_STREAM = np.uint64(0xD1B54A32D192ED03)  # of random numbers, for the noise
 
 
 @inlined
-def _normal(seed, counter):
-    """The standard normal number of this counter (Box & Muller, 1958)."""
-    radius = math.sqrt(-2.0 * math.log(1.0 - uniform(seed, 2 * counter)))
-    return radius * math.cos(2.0 * math.pi * uniform(seed, 2 * counter + 1))
+def _write_noise(seed, first, rows, n_missing, tile, n_observed):
+    """Write standard normal numbers where cells are missing (Box & Muller, 1958), two at a time."""
+    for row in range(rows):
+        for i in range(0, n_missing, 2):
+            counter = (first + row) * (n_missing + 1) + i
+            radius = math.sqrt(-2.0 * math.log(1.0 - uniform(seed, counter)))
+            angle = 2.0 * math.pi * uniform(seed, counter + 1)
+            tile[n_observed + i, row] = radius * math.cos(angle)
+            if i + 1 < n_missing:
+                tile[n_observed + i + 1, row] = radius * math.sin(angle)
 
 
 @inlined
-def _pick(logs, level):
-    """Draw a component with the help of a uniform number; return it and the log of the total."""
-    largest, total = logs[0], 0.0
-    for component in range(1, logs.shape[0]):
-        largest = max(largest, logs[component])
-    for component in range(logs.shape[0]):
-        total += math.exp(logs[component] - largest)
-    left, chosen = level * total, -1
-    for component in range(logs.shape[0]):
-        share = math.exp(logs[component] - largest)
-        if share > 0.0 and left >= 0.0:
-            chosen = component
-        left -= share
-    return chosen, largest + math.log(total)
+def _complete(table, rows, means, slopes, roots, n_observed, tile, away):
+    """Turn noise into missing cells, given the observed ones and drawn allocations.
+
+    ``means`` and the rows of a tile are in the order of a pattern, observed features first.
+    """
+    n_missing = tile.shape[0] - n_observed
+    for component in range(table.shape[0]):
+        for row in range(rows):
+            if table[component, row] == 1.0:
+                for i in range(n_missing):
+                    total = means[component, n_observed + i]
+                    for j in range(n_observed):
+                        total += slopes[component, i, j] * (tile[j, row] - means[component, j])
+                    for j in range(i + 1):
+                        total += roots[component, i, j] * tile[n_observed + j, row]
+                    away[i] = total
+                for i in range(n_missing):
+                    tile[n_observed + i, row] = away[i]
+
+
+@inlined
+def _in_order(means, order, ordered):
+    for component in range(means.shape[0]):
+        for i in range(means.shape[1]):
+            ordered[component, i] = means[component, order[i]]
 
 
 @compiled
@@ -61,54 +86,46 @@ def full_pattern_allocations(
 ):  # fmt: skip
     """What ``full_allocations`` returns, missing cells drawn with the allocations."""
     k, d = means.shape
+    tile, centred, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
+    table, work, away = np.empty((k, TILE)), np.empty((4, TILE)), np.empty(d)
     value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
-    away, noise = np.empty(d), np.empty(d)
+    part_sums, part_scatter, centres = np.empty((k, d)), np.empty((k, d, d)), np.empty((k, d))
+    covariances = covariances_of(factors)
     for pattern in range(n_observed.shape[0]):
         begin, end, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
         X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(end - begin, size)
-        known, order = plausibilities[begin:end], features[pattern]
-        if size == d:
-            part = full_allocations(X, known, first + begin, constants, means, factors, seed)
-            value += part[0]
-            for component in range(k):
-                counts[component] += part[1][component]
-                for i in range(d):
-                    sums[component, i] += part[2][component, i]
-                add(part[3][component], scatter[component])
-            continue
-        part_constants, part_means, part_factors, slopes, rests = full_marginals(
-            order, size, constants, means, factors
+        order = features[pattern]
+        part_constants, part_means, part_factors, slopes, rests = marginals_with(
+            order, size, constants, means, factors, covariances
         )
-        roots = np.empty_like(rests)
         for component in range(k):
             root = cholesky(rests[component])
             for i in range(d - size):
-                for j in range(d - size):
-                    roots[component, i, j] = root[i, j]
-        table = np.empty((end - begin, k))
-        full_component_table(X, known, part_constants, part_means, part_factors, False, table)
-        for row in range(end - begin):
-            number = first + begin + row
-            c, density = _pick(table[row], uniform(seed, number))
-            value += density
-            if c < 0:  # a density that is no number; the position counts as impossible
-                continue
-            for i in range(size):
-                away[i] = X[row, i] - part_means[c, i]
-            for i in range(d - size):
-                noise[i] = _normal(seed ^ _OTHER_STREAM, number * d + i)
-            for i in range(d - size):
-                total = 0.0
-                for j in range(size):
-                    total += slopes[c, i, j] * away[j]
                 for j in range(i + 1):
-                    total += roots[c, i, j] * noise[j]
-                away[size + i] = total
-            counts[c] += 1.0
+                    rests[component, i, j] = root[i, j]
+        _in_order(means, order, centres)
+        part_sums[:] = 0.0
+        part_scatter[:] = 0.0
+        for start in range(0, end - begin, TILE):
+            rows, number = min(TILE, end - begin - start), first + begin + start
+            load(X, start, rows, tile)
+            full_log_densities(
+                tile[:size], rows, part_constants, part_means, part_factors, centred[:size], work,
+                table,
+            )  # fmt: skip
+            add_plausibilities(plausibilities[begin:end], start, rows, table)
+            value += allocate(table, rows, seed, number, work[0], work[1])
+            _write_noise(seed ^ _OTHER_STREAM, number, rows, d - size, tile, size)
+            _complete(table, rows, centres, slopes, rests, size, tile, away)
+            add_full_statistics(
+                tile, rows, table, centres, centred, weighted, counts, part_sums, part_scatter
+            )
+        for component in range(k):
             for i in range(d):
-                sums[c, order[i]] += away[i]
-                for j in range(d):
-                    scatter[c, order[i], order[j]] += away[i] * away[j]
+                sums[component, order[i]] += part_sums[component, i]
+                for j in range(d):  # the lower triangle of what was added is all there is
+                    row, column = max(i, j), min(i, j)
+                    scatter[component, order[i], order[j]] += part_scatter[component, row, column]
     return value, counts, sums, scatter
 
 
@@ -119,36 +136,40 @@ def diagonal_pattern_allocations(
 ):  # fmt: skip
     """What ``diagonal_allocations`` returns, missing cells drawn with the allocations."""
     k, d = means.shape
+    tile, centred, weighted = np.empty((d, TILE)), np.empty((1, TILE)), np.empty((1, TILE))
+    table, work = np.empty((k, TILE)), np.empty((2, TILE))
     value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros((k, d))
+    part_sums, part_scatter, centres = np.empty((k, d)), np.empty((k, d)), np.empty((k, d))
     for pattern in range(n_observed.shape[0]):
         begin, end, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
         X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(end - begin, size)
-        known, order = plausibilities[begin:end], features[pattern]
-        if size == d:
-            part = diagonal_allocations(X, known, first + begin, constants, means, factors, seed)
-            value += part[0]
-            for component in range(k):
-                counts[component] += part[1][component]
-            add(part[2], sums)
-            add(part[3], scatter)
-            continue
+        order = features[pattern]
         part_constants, part_means, part_factors = diagonal_marginals(
             order, size, constants, means, factors
         )
-        table = np.empty((end - begin, k))
-        diagonal_component_table(X, known, part_constants, part_means, part_factors, False, table)
-        for row in range(end - begin):
-            number = first + begin + row
-            c, density = _pick(table[row], uniform(seed, number))
-            value += density
-            if c < 0:
-                continue
-            counts[c] += 1.0
+        _in_order(means, order, centres)
+        part_sums[:] = 0.0
+        part_scatter[:] = 0.0
+        for start in range(0, end - begin, TILE):
+            rows, number = min(TILE, end - begin - start), first + begin + start
+            load(X, start, rows, tile)
+            diagonal_log_densities(
+                tile[:size], rows, part_constants, part_means, part_factors, table
+            )
+            add_plausibilities(plausibilities[begin:end], start, rows, table)
+            value += allocate(table, rows, seed, number, work[0], work[1])
+            _write_noise(seed ^ _OTHER_STREAM, number, rows, d - size, tile, size)
+            for component in range(k):
+                for i in range(size, d):
+                    mean, factor = centres[component, i], factors[component, order[i]]
+                    for row in range(rows):
+                        if table[component, row] == 1.0:
+                            tile[i, row] = mean + tile[i, row] / factor
+            add_diagonal_statistics(
+                tile, rows, table, centres, centred, weighted, counts, part_sums, part_scatter
+            )
+        for component in range(k):
             for i in range(d):
-                if i < size:
-                    away = X[row, i] - part_means[c, i]
-                else:
-                    away = _normal(seed ^ _OTHER_STREAM, number * d + i) / factors[c, order[i]]
-                sums[c, order[i]] += away
-                scatter[c, order[i]] += away * away
+                sums[component, order[i]] += part_sums[component, i]
+                scatter[component, order[i]] += part_scatter[component, i]
     return value, counts, sums, scatter

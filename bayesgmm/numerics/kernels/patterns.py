@@ -31,33 +31,41 @@ _LOG_2_PI = math.log(2 * math.pi)
 
 
 @compiled_exactly
-def _covariance(factor, features):
-    """The covariance matrix behind a precision factor, its features in the given order."""
-    root, size = inverse(factor), factor.shape[0]
-    result = np.zeros((size, size))
-    for i in range(size):
-        for j in range(i + 1):
-            total, row, column = 0.0, features[i], features[j]
-            for m in range(min(row, column) + 1):
-                total += root[row, m] * root[column, m]
-            result[i, j] = total
-            result[j, i] = total
+def covariances_of(factors):
+    """The covariance matrices (k, d, d) behind precision factors."""
+    k, d, _ = factors.shape
+    result = np.zeros((k, d, d))
+    for component in range(k):
+        root = inverse(factors[component])
+        for i in range(d):
+            for j in range(i + 1):
+                total = 0.0
+                for m in range(j + 1):
+                    total += root[i, m] * root[j, m]
+                result[component, i, j] = total
+                result[component, j, i] = total
     return result
 
 
 @compiled_exactly
 def full_marginals(features, n_observed, constants, means, factors):
     """Constants, means and factors of the observed features; then B and C of the missing ones."""
+    return marginals_with(features, n_observed, constants, means, factors, covariances_of(factors))
+
+
+@compiled_exactly
+def marginals_with(features, n_observed, constants, means, factors, covariances):
+    """The same, where the covariance matrices are known."""
     k, d = means.shape
     n_missing = d - n_observed
-    marginal_constants = np.empty(k)
-    marginal_means, marginal_factors = (
-        np.empty((k, n_observed)),
-        np.zeros((k, n_observed, n_observed)),
-    )
+    marginal_constants, marginal_means = np.empty(k), np.empty((k, n_observed))
+    marginal_factors = np.zeros((k, n_observed, n_observed))
     slopes, rests = np.zeros((k, n_missing, n_observed)), np.zeros((k, n_missing, n_missing))
+    matrix = np.empty((d, d))
     for component in range(k):
-        matrix = _covariance(factors[component], features)
+        for i in range(d):
+            for j in range(d):
+                matrix[i, j] = covariances[component, features[i], features[j]]
         root = cholesky(matrix)  # of all, in this order: its first block is that of the observed
         constant = constants[component] + 0.5 * n_missing * _LOG_2_PI
         for i in range(d):
@@ -66,10 +74,14 @@ def full_marginals(features, n_observed, constants, means, factors):
             constant -= math.log(root[i, i])
             marginal_means[component, i] = means[component, features[i]]
         marginal_constants[component] = constant
-        unroot = inverse(root[:n_observed, :n_observed].copy())
-        for i in range(n_observed):
-            for j in range(i + 1):
-                marginal_factors[component, i, j] = unroot[i, j]
+        unroot = marginal_factors[component]
+        for j in range(n_observed):  # the inverse of that block
+            unroot[j, j] = 1.0 / root[j, j]
+            for i in range(j + 1, n_observed):
+                total = 0.0
+                for m in range(j, i):
+                    total -= root[i, m] * unroot[m, j]
+                unroot[i, j] = total / root[i, i]
         for i in range(n_missing):
             for j in range(n_observed):
                 for m in range(j, n_observed):
@@ -124,12 +136,13 @@ def full_pattern_statistics(
     """What ``full_statistics`` returns of whole rows, expected given the observed cells."""
     k, d = means.shape
     totals = (np.zeros(1), np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d)))
+    covariances = covariances_of(factors)
     for pattern in range(n_observed.shape[0]):
         first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
         X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
         order = features[pattern]
-        part_constants, part_means, part_factors, slopes, rests = full_marginals(
-            order, size, constants, means, factors
+        part_constants, part_means, part_factors, slopes, rests = marginals_with(
+            order, size, constants, means, factors, covariances
         )
         statistics = full_statistics(
             X, row_weights[first:last], plausibilities[first:last],

@@ -200,7 +200,7 @@ def test_components_that_the_prior_names_are_left_alone(tree):
     spec = bg.MixtureSpec(3, weights=bg.Dirichlet((1.0, 2.0, 3.0)))
     rows = tree["observed_data"]["x"]
     named = bg.fit(rows, spec, engine=bg.Gibbs(5, 5, 2), random_seed=1, progress=False)
-    with pytest.raises(bg.SpecificationError, match="labels mean something"):
+    with pytest.raises(bg.SpecificationError, match="names mean something"):
         bg.relabel(named, bg.ECR())
 
 

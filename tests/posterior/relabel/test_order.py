@@ -48,7 +48,7 @@ def test_reorder_moves_every_group_and_keeps_permutations_true():
         moved["relabelling"]["permutation"], tree["relabelling"]["permutation"][..., order]
     )
     np.testing.assert_array_equal(moved["posterior"]["component"], [0, 1, 2])
-    assert order_of(tree["posterior"].to_dataset(), "weights").tolist() == [0, 1, 2]
+    assert order_of(tree, "weights").tolist() == [0, 1, 2]
 
 
 def test_components_with_priors_of_their_own_keep_their_places():
