@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.data.dataset import Dataset, read_like
+from bayesgmm.errors import DataError
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters, read_scaling
 from bayesgmm.schema import COMPONENT, DATA, FEATURE, ROW, validate
@@ -21,6 +22,11 @@ def asked_rows(tree: xr.DataTree, X: Any | None) -> Dataset:
     names = [str(name) for name in observed[FEATURE].values]
     if X is not None:
         return read_like(X, names)
+    if observed.sizes[ROW] == 0:
+        raise DataError(
+            "A conditional mixture has no rows of its own. Pass X, rows with the features "
+            f"{names}; or ask the fit that it was made from."
+        )
     return Dataset(observed[DATA].values, tuple(names), observed[ROW].values)
 
 

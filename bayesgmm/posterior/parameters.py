@@ -10,9 +10,10 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.standardize import Scaling
+from bayesgmm.errors import SchemaError
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import DATA, record
+from bayesgmm.schema import DATA, DERIVED, record
 
 
 def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
@@ -30,7 +31,17 @@ def read_rows(tree: xr.DataTree) -> Float[np.ndarray, "n d"]:
 
 def read_spec(tree: xr.DataTree) -> MixtureSpec:
     """Return the spec that was fitted, every hyperparameter a number in the units of the data."""
+    expect_fitted(tree)
     return MixtureSpec.from_json(json.dumps(record(tree)["spec"]))
+
+
+def expect_fitted(tree: xr.DataTree) -> None:
+    """Raise a ``SchemaError`` if a tree is a mixture made from a fit, and no fit itself."""
+    if DERIVED in record(tree):
+        raise SchemaError(
+            "This tree is a conditional or marginal mixture. It has no spec, log-likelihoods or "
+            "diagnosis of its own: ask this of the fit that it was made from."
+        )
 
 
 def read_scaling(tree: xr.DataTree) -> Scaling:
