@@ -11,6 +11,7 @@ from bayesgmm.analysis.derived import Source
 from bayesgmm.analysis.features import asked_features, others_than
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.analysis.mixtures import Uncertainty, on_own_scale, read_mixtures
+from bayesgmm.data.cells import first_labels
 from bayesgmm.data.dataset import Dataset, default_names, read_like
 from bayesgmm.data.readers import read_source
 from bayesgmm.data.standardize import Scaling
@@ -185,6 +186,7 @@ def _expect_near(mean: np.ndarray, data: Dataset) -> None:
     lost = data.row_names[np.isnan(mean).any(axis=1)]
     if lost.size:
         raise DataError(
-            f"{lost.size} rows of X lie too far from every component to be told apart, the "
-            f"first {lost[0]}. Are they in the units of the fit?"
+            f"{lost.size} row{'s' if lost.size > 1 else ''} of X "
+            f"{'lie' if lost.size > 1 else 'lies'} too far from every component: "
+            f"{first_labels(lost)}. Are the values in the units of the fit?"
         )
