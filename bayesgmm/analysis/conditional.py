@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -87,7 +87,7 @@ def condition(source: Source, given: Mapping[str, float]) -> Source:
     return derived(source, left, change, keeps_rows=False, step=step)
 
 
-def marginal(source: Source, features: str | list[str]) -> Source:
+def marginal(source: Source, features: str | Sequence[str]) -> Source:
     """Return the mixture of some features; the others are integrated out.
 
     Under each draw it has the same weights, and those entries of means and covariances that
@@ -97,7 +97,7 @@ def marginal(source: Source, features: str | list[str]) -> Source:
     ----------
     source : xarray.DataTree, PointEstimate or MixtureParameters
         As for :func:`condition`.
-    features : str or list of str
+    features : str or sequence of str
         Which ones to keep, in this order.
 
     Returns

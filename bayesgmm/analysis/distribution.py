@@ -25,7 +25,7 @@ from bayesgmm.seeds import RandomSeed, generator
 
 QUANTILE = "quantile"
 
-_NUMBERS_AT_ONCE = 4_000_000  # comparisons of rows with rows, 4 MB
+_NUMBERS_AT_ONCE = 4_000_000  # in arrays of the work, 32 MB
 
 
 def cdf(
@@ -185,7 +185,10 @@ def simulate(
 ) -> Float[np.ndarray, "n d"]:
     """Draw rows from mixtures, each from one of them at random."""
     numbers = rng.integers(np.prod(draws.batch_shape), size=n_rows)
-    return draw_rows(draws.draw(np.unravel_index(numbers, draws.batch_shape)), rng)[0]
+    size = max(1, _NUMBERS_AT_ONCE // (draws.n_components * draws.n_features**2))
+    blocks = [numbers[start : start + size] for start in range(0, n_rows, size)]
+    indices = (np.unravel_index(block, draws.batch_shape) for block in blocks)
+    return np.concatenate([draw_rows(draws.draw(index), rng)[0] for index in indices])
 
 
 def _by_draw(

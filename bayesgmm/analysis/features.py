@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bayesgmm.data.readers import expect_distinct
@@ -19,17 +19,16 @@ def asked_features(argument: str, asked: Any, known: Sequence[str]) -> tuple[int
     SpecificationError
         If the argument names none.
     """
-    if isinstance(asked, str):
-        asked = (asked,)
-    if not isinstance(asked, Sequence) or not asked or not all(isinstance(n, str) for n in asked):
+    names = [asked] if isinstance(asked, str) or not isinstance(asked, Iterable) else list(asked)
+    if not names or not all(isinstance(name, str) for name in names):
         raise SpecificationError(
             f"{argument} must be a name or a list of names, of {list(known)}; not {asked!r}."
         )
-    unknown = [name for name in asked if name not in known]
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise DataError(f"{argument}: unknown features {unknown}; there are {list(known)}.")
-    expect_distinct(asked)
-    return tuple(known.index(name) for name in asked)
+    expect_distinct(names)
+    return tuple(known.index(name) for name in names)
 
 
 def others_than(features: Sequence[int], n_features: int) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def regress(
     source: Source,
     X: Any,
     *,
-    target: str | list[str] | None = None,
+    target: str | Sequence[str] | None = None,
     probability: float = DEFAULT_PROBABILITY,
     draws: int | None = None,
     uncertainty: Uncertainty = "posterior",
@@ -54,7 +55,7 @@ def regress(
     X : table of n rows
         The given features. Columns with names are matched by name, and may be any but the
         targets; without names they are all features but the targets, in their order.
-    target : str or list of str, optional
+    target : str or sequence of str, optional
         The features to predict; by default all that ``X`` has no columns of.
     probability : float, default 0.89
         Predictive probability of the intervals, which leave equal tails on both sides.

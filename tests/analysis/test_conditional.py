@@ -174,7 +174,7 @@ def test_parameters_keep_their_batch_axes(tree):
     np.testing.assert_allclose(
         found.means, bg.condition(tree, {FLIPPER: 210.0})["posterior"]["means"], rtol=1e-12
     )
-    assert bg.marginal(many, ["x3", "x0"]).means.shape == (4, 1000, 3, 2)
+    assert bg.marginal(many, np.array(["x3", "x0"])).means.shape == (4, 1000, 3, 2)
 
 
 def test_a_point_estimate_gives_parameters():
