@@ -54,6 +54,9 @@ DIAGNOSIS = "diagnosis"
 EVIDENCE = ("elbo", "log_marginal_likelihood")
 """Entries of the record that estimate, or bound, the log probability density of all rows."""
 
+DERIVED = "derived"
+"""The entry of the record that says how a conditional or marginal mixture was made from a fit."""
+
 ATTRIBUTE = "bayesgmm"
 """The attribute of the root that holds spec, seed, scaling and versions as JSON."""
 

@@ -13,6 +13,7 @@ import xarray as xr
 
 from bayesgmm.errors import DataError, SchemaError, SpecificationError
 from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
+from bayesgmm.posterior.parameters import expect_fitted
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW, validate
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ def _expect_trees(trees: Any) -> None:
 def _expect_tree(name: str, tree: Any) -> None:
     try:
         validate(tree)
+        expect_fitted(tree)
     except SchemaError as error:
         raise SchemaError(f"{name!r} is no fit. {error}") from None
     if "log_likelihood" not in tree.children:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
-from bayesgmm.numerics.statistics import each_mixture, log_densities
+from bayesgmm.numerics.statistics import predictive_log_densities
 from bayesgmm.schema import ROW
 
 
@@ -46,8 +45,5 @@ def log_density(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
     """
     rows, draws, log_jacobian = on_standard_scale(tree, data := asked_rows(tree, X))
     plain = rows.without_labels().rows
-    total = np.full(data.n_rows, -np.inf)
-    for _, mixture in each_mixture(draws):
-        total = np.logaddexp(total, log_densities(plain, mixture))
-    values = total - np.log(np.prod(draws.batch_shape)) - log_jacobian
+    values = predictive_log_densities(plain, draws) - log_jacobian
     return xr.DataArray(values, coords={ROW: data.row_names}, dims=ROW, name="log_density")

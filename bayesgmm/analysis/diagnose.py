@@ -25,6 +25,7 @@ from bayesgmm.analysis.diagnosis.quantities import (
 )
 from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding
 from bayesgmm.analysis.rows import component_names
+from bayesgmm.posterior.parameters import expect_fitted
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, validate
 
 
@@ -81,6 +82,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     True
     """
     validate(tree)
+    expect_fitted(tree)
     allocation = Allocation.of(tree)
     label_free = label_free_quantities(tree, allocation)
     figures = convergence([*label_free, *relabelled_quantities(tree)])

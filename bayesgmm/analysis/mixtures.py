@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Shaped
 
 from bayesgmm.data.dataset import default_names
+from bayesgmm.data.standardize import Scaling
 from bayesgmm.errors import SchemaError, SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_one_of
@@ -104,3 +105,20 @@ def _given(parameters: MixtureParameters) -> Mixtures:
         np.zeros(1, dtype=int),
         np.arange(batched.batch_shape[1]),
     )
+
+
+def on_own_scale(mixtures: Mixtures) -> tuple[Scaling, MixtureParameters]:
+    """Return the scale on which the average of all mixtures has mean zero and unit spread.
+
+    For answers about any source, whether or not it remembers a scaling: far from zero (an offset
+    of 1e8, say) differences lose digits unless rows and means are centred first.
+    """
+    parameters = mixtures.parameters
+    shares = parameters.weights[..., None] / np.prod(parameters.batch_shape, dtype=int)
+    over_all = tuple(range(parameters.means.ndim - 1))
+    rough = parameters.means.mean(axis=over_all)
+    centred = parameters.means - rough
+    shift = (shares * centred).sum(axis=over_all)
+    squares = parameters.scales**2 + (centred - shift) ** 2
+    scaling = Scaling(rough + shift, np.sqrt((shares * squares).sum(axis=over_all)))
+    return scaling, scaling.standardize_parameters(parameters)

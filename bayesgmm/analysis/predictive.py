@@ -6,11 +6,12 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.generate import draw_rows
+from bayesgmm.analysis.rows import asked_rows
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import SpecificationError
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters
-from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW, validate
+from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, generator
 
 
@@ -40,6 +41,8 @@ def posterior_predictive(
         If ``draws`` is not between 1 and the number of draws in a chain.
     SchemaError
         If ``tree`` is not a result of ``fit``.
+    DataError
+        If it is a conditional mixture, which has no rows.
 
     Examples
     --------
@@ -48,8 +51,7 @@ def posterior_predictive(
     >>> tree["posterior_predictive"]["x"].dims
     ('chain', 'draw', 'obs_id', 'feature')
     """
-    validate(tree)
-    posterior = tree["posterior"]
+    data, posterior = asked_rows(tree, None), tree["posterior"]
     available = posterior.sizes[DRAW]
     if (
         not isinstance(draws, int | np.integer)
@@ -60,17 +62,16 @@ def posterior_predictive(
     rng = generator(random_seed)
     chosen = thinned(posterior, draws * posterior.sizes[CHAIN])
     parameters = read_parameters(chosen)
-    observed = tree["observed_data"]
-    tables = np.empty((*parameters.batch_shape, *observed[DATA].shape))
+    tables = np.empty((*parameters.batch_shape, *data.values.shape))
     for index in np.ndindex(*parameters.batch_shape):
-        tables[index] = draw_rows(_repeated(parameters.draw(index), observed.sizes[ROW]), rng)[0]
+        tables[index] = draw_rows(_repeated(parameters.draw(index), data.n_rows), rng)[0]
     replicated = xr.Dataset(
         {DATA: ((CHAIN, DRAW, ROW, FEATURE), tables)},
         coords={
             CHAIN: chosen[CHAIN].values,
             DRAW: chosen[DRAW].values,
-            ROW: observed[ROW].values,
-            FEATURE: observed[FEATURE].values,
+            ROW: data.row_names,
+            FEATURE: list(data.feature_names),
         },
     )
     result = tree.copy()

@@ -10,9 +10,10 @@ from jaxtyping import Float
 
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.data.dataset import Dataset, read_like
+from bayesgmm.errors import DataError
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_data, read_parameters, read_scaling
-from bayesgmm.schema import COMPONENT, FEATURE, validate
+from bayesgmm.schema import COMPONENT, FEATURE, ROW, validate
 
 
 def asked_rows(tree: xr.DataTree, X: Any | None) -> Dataset:
@@ -22,6 +23,11 @@ def asked_rows(tree: xr.DataTree, X: Any | None) -> Dataset:
     names = [str(name) for name in observed[FEATURE].values]
     if X is not None:
         return read_like(X, names)
+    if observed.sizes[ROW] == 0:
+        raise DataError(
+            "A conditional mixture has no rows of its own. Pass X, rows with the features "
+            f"{names}; or ask the fit that it was made from."
+        )
     return read_data(tree)
 
 

@@ -97,9 +97,7 @@ class PrecisionForm:
         constants = constants - np.log(parameters.scales).sum(axis=-1)
         if parameters.correlations is None:
             return cls(constants, means, 1.0 / parameters.scales)
-        # No more than the rounding error of the matrix itself, which may leave it indefinite.
-        slack = 4 * size * np.finfo(float).eps * np.eye(size)
-        roots = np.linalg.cholesky(parameters.correlations + slack)
+        roots = correlation_roots(parameters.correlations)
         constants -= np.log(np.diagonal(roots, axis1=-2, axis2=-1)).sum(axis=-1)
         # A triangular solve against the identity: the factors are needed entry by entry below.
         inverses = np.tril(np.linalg.solve(roots, np.broadcast_to(np.eye(size), roots.shape)))
@@ -122,6 +120,13 @@ class PrecisionForm:
     def kernel_arguments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return what kernels take of one mixture."""
         return self.constants, self.means, self.factors
+
+
+def correlation_roots(correlations: Float[np.ndarray, "*batch d d"]) -> np.ndarray:
+    """Return lower Cholesky factors of correlation matrices."""
+    # No more than the rounding error of the matrix itself, which may leave it indefinite.
+    size = correlations.shape[-1]
+    return np.linalg.cholesky(correlations + 4 * size * np.finfo(float).eps * np.eye(size))
 
 
 Mixture = MixtureParameters | PrecisionForm
@@ -186,6 +191,14 @@ def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
         return _by_pattern(X, form, log_densities, ())
     kernel = full_mixture_log_densities if form.correlated else diagonal_mixture_log_densities
     return _written(X, form, kernel, (), ())
+
+
+def predictive_log_densities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, " n"]:
+    """Return the logarithm of the density of every row, averaged over many mixtures."""
+    total = np.full(X.shape[0], -np.inf)
+    for _, mixture in each_mixture(draws):
+        total = np.logaddexp(total, log_densities(X, mixture))
+    return total - np.log(np.prod(draws.batch_shape, dtype=int))
 
 
 def component_log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:

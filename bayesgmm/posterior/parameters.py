@@ -11,10 +11,20 @@ from jaxtyping import Int
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.data.standardize import Scaling
+from bayesgmm.errors import SchemaError
 from bayesgmm.numerics.likeness import alike
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import COMPONENT, DATA, FEATURE, PLAUSIBILITY, ROW, ROW_WEIGHT, record
+from bayesgmm.schema import (
+    COMPONENT,
+    DATA,
+    DERIVED,
+    FEATURE,
+    PLAUSIBILITY,
+    ROW,
+    ROW_WEIGHT,
+    record,
+)
 
 
 def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
@@ -41,6 +51,7 @@ def read_data(tree: xr.DataTree) -> Dataset:
 
 def read_spec(tree: xr.DataTree) -> MixtureSpec:
     """Return the spec that was fitted, every hyperparameter a number in the units of the data."""
+    expect_fitted(tree)
     return MixtureSpec.from_json(json.dumps(record(tree)["spec"]))
 
 
@@ -49,6 +60,15 @@ def alike_components(tree: xr.DataTree) -> Int[np.ndarray, " k"]:
     n_components = tree["posterior"].sizes[COMPONENT]
     concentration = read_spec(tree).weights.expanded(n_components)
     return alike(concentration, read_data(tree).plausibilities)
+
+
+def expect_fitted(tree: xr.DataTree) -> None:
+    """Raise a ``SchemaError`` if a tree is a mixture made from a fit, and no fit itself."""
+    if DERIVED in record(tree):
+        raise SchemaError(
+            "This tree is a conditional or marginal mixture. It has no spec, log-likelihoods or "
+            "diagnosis of its own: ask this of the fit that it was made from."
+        )
 
 
 def read_scaling(tree: xr.DataTree) -> Scaling:

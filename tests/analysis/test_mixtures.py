@@ -1,10 +1,12 @@
 """Mixtures of a fit, a prior, an estimate, or given ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.analysis.mixtures import read_mixtures
+from bayesgmm.analysis.mixtures import on_own_scale, read_mixtures
 from bayesgmm.errors import SchemaError, SpecificationError
 
 
@@ -45,3 +47,17 @@ def test_other_sources_are_refused(tree):
     del without["posterior"]
     with pytest.raises(SchemaError, match="posterior"):
         read_mixtures(without)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e8])
+def test_on_their_own_scale_mixtures_have_mean_zero_and_unit_spread(tree, offset):
+    mixtures = read_mixtures(read_mixtures(tree).parameters.draw((0,)))
+    parameters = mixtures.parameters
+    moved = replace(mixtures, parameters=replace(parameters, means=parameters.means + offset))
+    scaling, found = on_own_scale(moved)
+    weights = found.weights[..., None] / 1000
+    mean = (weights * found.means).sum(axis=(0, 1, 2))
+    np.testing.assert_allclose(mean, 0.0, atol=1e-12 if offset == 0 else 1e-8)
+    squares = (weights * (found.scales**2 + found.means**2)).sum(axis=(0, 1, 2))
+    np.testing.assert_allclose(squares, 1.0, rtol=1e-7)
+    np.testing.assert_allclose(scaling.restore(found).means, moved.parameters.means, rtol=1e-13)

@@ -1,0 +1,153 @@
+"""Conditional and marginal mixtures: under every draw a mixture again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.analysis.derived import Source, derived, source_features
+from bayesgmm.analysis.features import asked_features, others_than
+from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.numerics.conditionals import conditional_mixture, marginal_mixture
+from bayesgmm.parameters import MixtureParameters
+
+
+def condition(source: Source, given: Mapping[str, float]) -> Source:
+    """Return the mixture of the other features, given the values of some.
+
+    Under each draw the rest of a row is again from a Gaussian mixture. With o the given features
+    and m the others, component k has the weight, mean and covariance
+
+        pi_k N(x_o | mu_ko, S_koo) / sum_l pi_l N(x_o | mu_lo, S_loo),
+        mu_km + S_kmo S_koo^-1 (x_o - mu_ko),
+        S_kmm - S_kmo S_koo^-1 S_kom.
+
+    Draws keep their equal weights: what is given is a question, not a further row to learn from.
+
+    Parameters
+    ----------
+    source : xarray.DataTree, PointEstimate or MixtureParameters
+        What :func:`bayesgmm.fit` returned; a tree with a group ``prior``, as
+        :func:`bayesgmm.prior_predictive` returns it; or parameters with any batch axes, whose
+        features are called x0, x1, and so on.
+    given : mapping from feature to number
+        In the units of the data.
+
+    Returns
+    -------
+    xarray.DataTree or MixtureParameters
+        From a fit, a tree for the features that are left, on which :func:`bayesgmm.generate`,
+        :func:`bayesgmm.log_density` and :func:`bayesgmm.cluster` of new rows,
+        :func:`bayesgmm.summarize` and the like work; rows drawn from it are conditional ones.
+        ``posterior`` and ``point_estimate`` hold conditional parameters, the component numbers
+        being those of the fit. There are no rows of such a mixture: ``observed_data`` has none,
+        questions about rows need ``X``, and what asks for the spec or the log-likelihoods of a
+        fit refuses the tree. From a tree with a prior, a tree with the group ``prior``. From
+        parameters, parameters; where features have no names, those left are x0, x1, ... again.
+
+    Raises
+    ------
+    DataError
+        If a feature is unknown, all features are given, or a value is no finite number or too
+        far from every component.
+    SpecificationError
+        If ``given`` is no mapping, or ``source`` is none of these.
+    SchemaError
+        If ``source`` is another tree.
+
+    References
+    ----------
+    Ghahramani, Z. and Jordan, M. I. (1994). Supervised learning from incomplete data via an EM
+    approach. Advances in Neural Information Processing Systems 6, 120-127.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> long_flippers = bg.condition(bg.example_fit(), {"flipper_length_mm": 210.0})
+    >>> summary = bg.summarize(long_flippers)
+    >>> summary["weights"].sel(statistic="mean").values.round(2)
+    array([0.01, 0.86, 0.12])
+    >>> dict(bg.generate(long_flippers, 10, random_seed=1)["x"].sizes)
+    {'obs_id': 10, 'feature': 3}
+    """
+    known = source_features(source)
+    features, values = _given(given, known)
+
+    def change(parameters: MixtureParameters) -> MixtureParameters:
+        changed = conditional_mixture(parameters, features, values)
+        if not np.isfinite(changed.weights).all():
+            raise DataError(f"given lies too far from every component: {dict(given)}.")
+        return changed
+
+    step = {"given": {name: float(value) for name, value in given.items()}}
+    left = others_than(features.tolist(), len(known))
+    return derived(source, left, change, keeps_rows=False, step=step)
+
+
+def marginal(source: Source, features: str | Sequence[str]) -> Source:
+    """Return the mixture of some features; the others are integrated out.
+
+    Under each draw it has the same weights, and those entries of means and covariances that
+    belong to the features.
+
+    Parameters
+    ----------
+    source : xarray.DataTree, PointEstimate or MixtureParameters
+        As for :func:`condition`.
+    features : str or sequence of str
+        Which ones to keep, in this order.
+
+    Returns
+    -------
+    xarray.DataTree or MixtureParameters
+        Of the kind that :func:`condition` returns. From a fit, the tree keeps the rows, reduced
+        to these features, so that questions about them are answered. It is not a fit of these
+        features alone: its posterior comes from all of them. So it has neither spec nor
+        log-likelihoods, and what asks for them refuses it.
+
+    Raises
+    ------
+    DataError
+        If a feature is unknown or named twice.
+    SpecificationError
+        If none is named, or ``source`` is none of these.
+    SchemaError
+        If ``source`` is another tree.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bills = bg.marginal(bg.example_fit(), ["bill_length_mm", "bill_depth_mm"])
+    >>> bg.log_density(bills, [[40.0, 18.0]]).values.round(1)
+    array([-4.])
+    """
+    kept = np.array(asked_features("features", features, source_features(source)))
+
+    def change(parameters: MixtureParameters) -> MixtureParameters:
+        return marginal_mixture(parameters, kept)
+
+    step = {"features": [features] if isinstance(features, str) else list(features)}
+    return derived(source, tuple(kept.tolist()), change, keeps_rows=True, step=step)
+
+
+def _given(given: Any, known: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the given features and their values, once they are checked."""
+    if not isinstance(given, Mapping):
+        raise SpecificationError(
+            f"given must say a number for each feature, such as {{{known[0]!r}: 1.0}}; "
+            f"not {given!r}."
+        )
+    features = asked_features("given", list(given), known)
+    for name, value in given.items():
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_number or not np.isfinite(value):
+            raise DataError(f"given: {name!r} must be a finite number, not {value!r}.")
+    if len(features) == len(known):
+        raise DataError(
+            f"given names all features, {list(known)}: none is left to say anything about. "
+            "Leave out those that you ask for; of whole rows ask log_density or cluster."
+        )
+    return np.array(features), np.array(list(given.values()), dtype=float)

@@ -1,0 +1,216 @@
+"""One-dimensional normal mixtures of any number of components: distribution, density, quantiles.
+
+Axes: m components, with ``weights``, ``means`` and ``scales`` (m,); weights sum to one.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.compiling import compiled, inlined
+from bayesgmm.numerics.kernels.exponential import exponential
+
+_ROOT_HALF, _ROOT_TAU = math.sqrt(0.5), math.sqrt(2.0 * math.pi)
+_MOST_STEPS = 200  # halving a bracket so often leaves nothing of it
+_EXACT = 1e-14  # relative error of a probability that rounding in sums leaves anyway
+# A step that is so small, of the probability or of the first bracket, is the last: what is left
+# is of the order of its square.
+_LAST = 1e-7
+_NEGLIGIBLE = 1e-17  # a component with a smaller share of a row changes no digit of the answer
+
+
+@inlined
+def _tail(x, upper, weights, means, scales):
+    """The probability above x, or of no more than x."""
+    sign, total = _ROOT_HALF if upper else -_ROOT_HALF, 0.0
+    for i in range(weights.shape[0]):
+        total += weights[i] * math.erfc(sign * (x - means[i]) / scales[i])
+    return 0.5 * total
+
+
+@inlined
+def _density_and_slope(x, weights, means, scales):
+    """The density at x, and its derivative."""
+    density, slope = 0.0, 0.0
+    for i in range(weights.shape[0]):
+        z = (x - means[i]) / scales[i]
+        height = weights[i] / scales[i] * exponential(-0.5 * z * z)
+        density += height
+        slope -= height * z / scales[i]
+    return density / _ROOT_TAU, slope / _ROOT_TAU
+
+
+@compiled
+def write_cdf(points, weights, means, scales, output):
+    """Write the probability of no more than each point into ``output`` (n,)."""
+    for number in range(points.shape[0]):
+        output[number] = _tail(points[number], False, weights, means, scales)
+
+
+@compiled
+def write_densities(points, weights, means, scales, densities, slopes):
+    """Write density and its derivative at each point into ``densities`` and ``slopes`` (n,)."""
+    for number in range(points.shape[0]):
+        densities[number], slopes[number] = _density_and_slope(
+            points[number], weights, means, scales
+        )
+
+
+@inlined
+def _next(x, step, low, high):
+    """A step from x where it stays within the bracket, otherwise the middle of that."""
+    moved = x - step
+    return moved if low < moved < high else 0.5 * (low + high)
+
+
+@compiled
+def quantile(probability, normal_quantile, start, weights, means, scales):
+    """The point below which a probability lies; ``normal_quantile`` is that of N(0, 1).
+
+    It lies between the least and the largest of the quantiles of the components. Halley's steps
+    within this bracket, which every step narrows; of the smaller tail, so that no digits cancel.
+    """
+    low, high = math.inf, -math.inf
+    for i in range(weights.shape[0]):
+        own = means[i] + scales[i] * normal_quantile
+        low, high = min(low, own), max(high, own)
+    upper = probability > 0.5
+    goal = 1.0 - probability if upper else probability
+    x = min(max(start, low), high)
+    for _ in range(_MOST_STEPS):
+        excess = _tail(x, upper, weights, means, scales) - goal
+        if abs(excess) <= _EXACT * goal:
+            return x
+        if upper:
+            excess = -excess
+        if excess > 0:
+            high = x
+        else:
+            low = x
+        density, slope = _density_and_slope(x, weights, means, scales)
+        step = math.inf
+        if density > 0:
+            step = excess / density
+            step /= min(max(1.0 - 0.5 * step * slope / density, 0.5), 2.0)
+        if abs(step) * density <= _LAST * goal:
+            return min(max(x - step, low), high)
+        x = _next(x, step, low, high)
+    return x
+
+
+@compiled
+def write_quantiles(probabilities, normal_quantiles, weights, means, scales, output):
+    """Write the quantile of each probability into ``output`` (q,)."""
+    mean, spread = _moments(weights, means, scales)
+    for number in range(probabilities.shape[0]):
+        start = mean + spread * normal_quantiles[number]
+        output[number] = quantile(
+            probabilities[number], normal_quantiles[number], start, weights, means, scales
+        )
+
+
+@inlined
+def _moments(weights, means, scales):
+    """Mean and standard deviation."""
+    mean, variance = 0.0, 0.0
+    for i in range(weights.shape[0]):
+        mean += weights[i] * means[i]
+    for i in range(weights.shape[0]):
+        variance += weights[i] * (scales[i] ** 2 + (means[i] - mean) ** 2)
+    return mean, math.sqrt(variance)
+
+
+@compiled
+def crossing(height, low, high, weights, means, scales):
+    """Where the density, monotone between two points, has a height that lies between theirs."""
+    rising = _density_and_slope(high, weights, means, scales)[0] > height
+    x, least = 0.5 * (low + high), _LAST * (high - low)
+    for _ in range(_MOST_STEPS):
+        density, slope = _density_and_slope(x, weights, means, scales)
+        if (density > height) == rising:
+            high = x
+        else:
+            low = x
+        if abs(density - height) <= _EXACT * height:
+            return x
+        step = (density - height) / slope if slope != 0 else math.inf
+        if abs(step) <= least:
+            return min(max(x - step, low), high)
+        x = _next(x, step, low, high)
+    return x
+
+
+@compiled
+def turning_point(low, high, weights, means, scales):
+    """Where the slope of the density changes its sign between two points, by halving."""
+    sign = _density_and_slope(low, weights, means, scales)[1] > 0
+    for _ in range(_MOST_STEPS):
+        x = 0.5 * (low + high)
+        if x <= low or x >= high:
+            return x
+        if (_density_and_slope(x, weights, means, scales)[1] > 0) == sign:
+            low = x
+        else:
+            high = x
+    return 0.5 * (low + high)
+
+
+@compiled
+def thinned_points(points, gaps, output):
+    """Write sorted points that lie further than their own gap from the last one; count them."""
+    count = 0
+    for number in range(points.shape[0]):
+        if count == 0 or points[number] - output[count - 1] >= gaps[number]:
+            output[count] = points[number]
+            count += 1
+    return count
+
+
+@compiled
+def write_regression(
+    X, shares, given_means, slopes, means, scales, probabilities, normal_quantiles, output
+):
+    """Describe one target given each row: mean, deviation, that of the means, and quantiles.
+
+    Axes: n rows, s mixtures, k components, g given features. ``shares`` (s, n, k) are the
+    responsibilities; ``given_means`` (s, k, g), ``slopes`` (s, k, g), ``means`` and ``scales``
+    (s, k) those of the target; ``output`` (n, 3 + q), NaN where a row has no shares.
+    """
+    (s, n, k), size = shares.shape, slopes.shape[2]
+    weights, centres, widths = np.empty(s * k), np.empty(s * k), np.empty(s * k)
+    for row in range(n):
+        count, mean, squares = 0, 0.0, 0.0
+        for draw in range(s):
+            expected = 0.0
+            for component in range(k):
+                share = shares[draw, row, component]
+                if not share > _NEGLIGIBLE:
+                    continue
+                centre = means[draw, component]
+                for j in range(size):
+                    centre += slopes[draw, component, j] * (
+                        X[row, j] - given_means[draw, component, j]
+                    )
+                weights[count], centres[count] = share / s, centre
+                widths[count] = scales[draw, component]
+                expected += share * centre
+                count += 1
+            change = expected - mean
+            mean += change / (draw + 1)
+            squares += change * (expected - mean)
+        if count == 0:
+            output[row] = np.nan
+            continue
+        output[row, 2] = math.sqrt(squares / s)
+        _describe(
+            weights[:count], centres[:count], widths[:count],
+            probabilities, normal_quantiles, output[row],
+        )  # fmt: skip
+
+
+@inlined
+def _describe(weights, means, scales, probabilities, normal_quantiles, output):
+    output[0], output[1] = _moments(weights, means, scales)
+    write_quantiles(probabilities, normal_quantiles, weights, means, scales, output[3:])
