@@ -43,6 +43,7 @@ _HOMES = {
     "analysis.compare": ("compare",),
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),
+    "analysis.overlap": ("overlap",),
     "analysis.merge": ("merge_components",),
     "analysis.merging.entropy": ("EntropyMerging",),
     "analysis.merging.ridgeline": ("RidgelineMerging",),
