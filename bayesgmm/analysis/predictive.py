@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.generate import draw_rows
+from bayesgmm.analysis.generate import draw_rows, repeated
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import SpecificationError
-from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW, validate
 from bayesgmm.seeds import RandomSeed, generator
@@ -63,7 +62,7 @@ def posterior_predictive(
     observed = tree["observed_data"]
     tables = np.empty((*parameters.batch_shape, *observed[DATA].shape))
     for index in np.ndindex(*parameters.batch_shape):
-        tables[index] = draw_rows(_repeated(parameters.draw(index), observed.sizes[ROW]), rng)[0]
+        tables[index] = draw_rows(repeated(parameters.draw(index), observed.sizes[ROW]), rng)[0]
     replicated = xr.Dataset(
         {DATA: ((CHAIN, DRAW, ROW, FEATURE), tables)},
         coords={
@@ -76,15 +75,3 @@ def posterior_predictive(
     result = tree.copy()
     result["posterior_predictive"] = xr.DataTree(replicated)
     return result
-
-
-def _repeated(one: MixtureParameters, n_rows: int) -> MixtureParameters:
-    """The same mixture for every row."""
-
-    def repeat(values: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(values, (n_rows, *values.shape))
-
-    correlations = None if one.correlations is None else repeat(one.correlations)
-    return MixtureParameters(
-        repeat(one.weights), repeat(one.means), repeat(one.scales), correlations
-    )
