@@ -44,6 +44,8 @@ _HOMES = {
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),
     "analysis.overlap": ("overlap",),
+    "analysis.simulate": ("simulate",),
+    "analysis.simulation.value": ("Simulation",),
     "analysis.merge": ("merge_components",),
     "analysis.merging.entropy": ("EntropyMerging",),
     "analysis.merging.ridgeline": ("RidgelineMerging",),
