@@ -46,6 +46,8 @@ _HOMES = {
     "analysis.overlap": ("overlap",),
     "analysis.simulate": ("simulate",),
     "analysis.simulation.value": ("Simulation",),
+    "analysis.similarity": ("similarity",),
+    "analysis.closeness.value": ("Similarity",),
     "analysis.merge": ("merge_components",),
     "analysis.merging.entropy": ("EntropyMerging",),
     "analysis.merging.ridgeline": ("RidgelineMerging",),
