@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 COMPONENT, FEATURE, FEATURE_BIS, ROW = "component", "feature", "feature_bis", "obs_id"
-ROW_BIS = "obs_id_bis"
+ROW_BIS, COMPONENT_BIS = "obs_id_bis", "component_bis"
 CHAIN, DRAW = "chain", "draw"
 
 PARAMETER_DIMS: dict[str, tuple[str, ...]] = {

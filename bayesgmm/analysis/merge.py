@@ -15,9 +15,9 @@ from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scal
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.schema import COMPONENT, ROW
+from bayesgmm.schema import COMPONENT, COMPONENT_BIS, ROW
 
-COMPONENT_BIS, CLUSTER, N_CLUSTERS = "component_bis", "cluster", "n_clusters"
+CLUSTER, N_CLUSTERS = "cluster", "n_clusters"
 
 
 @runtime_checkable

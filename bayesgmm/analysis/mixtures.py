@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Shaped
 
+from bayesgmm.analysis.given import expect_mixture
 from bayesgmm.data.dataset import default_names
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.errors import SchemaError, SpecificationError
@@ -55,7 +56,8 @@ def read_mixtures(source: Any, uncertainty: Uncertainty = "posterior") -> Mixtur
     Raises
     ------
     SpecificationError
-        If ``source`` is none of these, or has batch axes other than one for draws.
+        If ``source`` is none of these, has batch axes other than one for draws, or holds
+        numbers that make no mixture.
     SchemaError
         If it is another tree.
     """
@@ -92,7 +94,8 @@ def _of_group(group: xr.DataTree, named: xr.DataTree) -> Mixtures:
     )
 
 
-def _given(parameters: MixtureParameters) -> Mixtures:
+def _given(given: MixtureParameters) -> Mixtures:
+    parameters = expect_mixture(given)
     if len(parameters.batch_shape) > 1:
         raise SpecificationError(
             f"Parameters may have one batch axis, the draws; these have {parameters.batch_shape}."

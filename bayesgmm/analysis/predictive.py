@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.generate import draw_rows
+from bayesgmm.analysis.generate import draw_rows, repeated
 from bayesgmm.analysis.rows import asked_rows
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import SpecificationError
-from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, generator
@@ -64,7 +63,7 @@ def posterior_predictive(
     parameters = read_parameters(chosen)
     tables = np.empty((*parameters.batch_shape, *data.values.shape))
     for index in np.ndindex(*parameters.batch_shape):
-        tables[index] = draw_rows(_repeated(parameters.draw(index), data.n_rows), rng)[0]
+        tables[index] = draw_rows(repeated(parameters.draw(index), data.n_rows), rng)[0]
     replicated = xr.Dataset(
         {DATA: ((CHAIN, DRAW, ROW, FEATURE), tables)},
         coords={
@@ -77,15 +76,3 @@ def posterior_predictive(
     result = tree.copy()
     result["posterior_predictive"] = xr.DataTree(replicated)
     return result
-
-
-def _repeated(one: MixtureParameters, n_rows: int) -> MixtureParameters:
-    """The same mixture for every row."""
-
-    def repeat(values: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(values, (n_rows, *values.shape))
-
-    correlations = None if one.correlations is None else repeat(one.correlations)
-    return MixtureParameters(
-        repeat(one.weights), repeat(one.means), repeat(one.scales), correlations
-    )

@@ -72,3 +72,114 @@ def test_same_seed_same_rows(tree):
 def test_refuses_a_senseless_number(tree, n_rows):
     with pytest.raises(bg.SpecificationError, match="n_rows"):
         bg.generate(tree, n_rows)
+
+
+def test_the_order_of_rows_carries_nothing(tree):
+    """Places against components, draws and features: 7 correlations, none above 4.5 standard
+    errors; and as many changes of component from row to row as chance makes. Error rate below
+    1e-4."""
+    n_rows = 20_000
+    new = bg.generate(tree, n_rows, random_seed=5)
+    columns = [new["component"], new["chain"], new["draw"], *new["x"].values.T]
+    for column in columns:
+        correlation = np.corrcoef(np.arange(n_rows), column)[0, 1]
+        assert abs(correlation) < 4.5 / np.sqrt(n_rows)
+    shares = np.bincount(new["component"]) / n_rows
+    expected = 1 - (shares**2).sum()
+    changes = np.mean(np.diff(new["component"]) != 0)
+    assert abs(changes - expected) < 4.5 * np.sqrt(expected * (1 - expected) / n_rows)
+
+
+def test_draws_differ_and_a_point_does_not(tree):
+    new = bg.generate(tree, 4000, random_seed=1)
+    assert np.unique(new["draw"]).size > 900
+    one = bg.generate(tree, 4000, uncertainty="point", random_seed=1)
+    assert (np.unique(one["draw"]), np.unique(one["chain"])) == ([0], [0])
+    assert one["feature"].equals(new["feature"])
+
+
+def test_rows_of_a_point_have_its_moments(tree):
+    """Standardised by the component they came from, rows of each are standard normal: 12 means
+    and 12 variances within 4.5 standard errors, error rate below 2e-4."""
+    new = bg.generate(tree, 20_000, uncertainty="point", random_seed=6)
+    point = tree["point_estimate"]
+    for component in range(3):
+        rows = new["x"].values[new["component"].values == component]
+        root = np.linalg.cholesky(point["covariances"].values[component])
+        noise = np.linalg.solve(root, (rows - point["means"].values[component]).T)
+        assert np.abs(noise.mean(axis=1)).max() < 4.5 / np.sqrt(len(rows))
+        assert np.abs(noise.var(axis=1) - 1).max() < 4.5 * np.sqrt(2 / len(rows))
+        products = np.corrcoef(noise)[np.triu_indices(4, 1)]
+        assert np.abs(products).max() < 4.5 / np.sqrt(len(rows))
+
+
+def given(weights=(0.2, 0.8), means=((0.0, 0.0), (50.0, -50.0)), **changes):
+    arrays = {"weights": weights, "means": means, "scales": np.ones((2, 2)), **changes}
+    return bg.MixtureParameters(
+        **{name: np.asarray(array, dtype=float) for name, array in arrays.items()}
+    )
+
+
+def test_estimates_and_parameters_are_sources():
+    """A share within 4.5 standard errors; components so far apart that rows tell them."""
+    new = bg.generate(given(), 5000, random_seed=2)
+    assert new["feature"].values.tolist() == ["x0", "x1"]
+    assert np.array_equal(new["component"].values, new["x"].values[:, 0] > 25)
+    assert abs(new["component"].values.mean() - 0.8) < 4.5 * np.sqrt(0.16 / 5000)
+    rows = new["x"].values[:300]
+    again = bg.generate(bg.estimate(rows, bg.MixtureSpec(2), random_seed=1), 100, random_seed=1)
+    assert set(np.round(again["x"].values[:, 0] / 50).tolist()) == {0.0, 1.0}
+
+
+def test_many_mixtures_are_drawn_from_in_turn():
+    weights = np.array([[1.0, 0.0], [0.0, 1.0]])
+    many = given(
+        weights, np.repeat([[[0.0, 0.0], [50.0, 0.0]]], 2, axis=0), scales=np.ones((2, 2, 2))
+    )
+    new = bg.generate(many, 400, random_seed=1)
+    assert np.array_equal(new["draw"].values, new["component"].values)
+
+
+def test_the_prior_is_a_source():
+    """Rows of the prior have the moments of what prior_predictive draws from the same prior:
+    medians within 4.5 standard errors of the medians of 2000 rows each."""
+    X = bg.datasets.load("penguins")[["bill_length_mm"]].dropna()
+    prior = bg.prior_predictive(X, bg.MixtureSpec(2), draws=2000, rows=1, random_seed=1)
+    ours = bg.generate(prior, 2000, random_seed=2)["x"].values.ravel()
+    theirs = prior["prior_predictive"]["x"].values.ravel()
+    assert bg.generate(prior, 3, random_seed=2)["feature"].values.tolist() == ["bill_length_mm"]
+    spread = np.subtract(*np.quantile(theirs, [0.75, 0.25])) / 1.349
+    error = np.sqrt(2) * 1.2533 * spread / np.sqrt(2000)
+    assert abs(np.median(ours) - np.median(theirs)) < 4.5 * error
+
+
+def test_some_components_only(tree):
+    """Weights divided by their sum in every draw; a share within 4.5 standard errors."""
+    new = bg.generate(tree, 20_000, components=[2, 0], random_seed=3)
+    assert set(new["component"].values.tolist()) == {0, 2}
+    weights = tree["posterior"]["weights"]
+    share = float(
+        (weights.sel(component=2) / weights.sel(component=[0, 2]).sum("component")).mean()
+    )
+    found = np.mean(new["component"].values == 2)
+    assert abs(found - share) < 4.5 * np.sqrt(share * (1 - share) / 20_000)
+    one = bg.generate(tree, 50, components=np.int64(1), random_seed=3)
+    assert set(one["component"].values.tolist()) == {1}
+
+
+@pytest.mark.parametrize("components", [3, [0, 0], [], "first", [0, "1"]])
+def test_unknown_components_are_refused(tree, components):
+    with pytest.raises(bg.SpecificationError, match=r"components.*\[0, 1, 2\]"):
+        bg.generate(tree, 10, components=components)
+
+
+def test_components_without_weight_are_refused():
+    with pytest.raises(bg.SpecificationError, match=r"weights of .* are zero"):
+        bg.generate(given((1.0, 0.0)), 10, components=1)
+
+
+def test_blocks_of_rows_are_seamless(tree, monkeypatch):
+    monkeypatch.setattr("bayesgmm.analysis.generate._NUMBERS_AT_ONCE", 1000)
+    new = bg.generate(tree, 3001, random_seed=1)
+    assert np.isfinite(new["x"].values).all()
+    assert abs(new["x"].values[:, 0].mean() - 44) < 2
