@@ -13,7 +13,7 @@ from bayesgmm.analysis.derived import Source
 from bayesgmm.analysis.features import asked_features
 from bayesgmm.analysis.generate import draw_rows
 from bayesgmm.analysis.mixtures import Mixtures, Uncertainty, on_own_scale, read_mixtures
-from bayesgmm.data.dataset import read_like
+from bayesgmm.data.dataset import expect_complete, read_like
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.conditionals import marginal_mixture
@@ -85,6 +85,7 @@ def cdf(
     expect_whole_number("rows", rows)
     mixtures = one_feature(read_mixtures(source, uncertainty), feature)
     data = read_like(X, mixtures.features)
+    expect_complete(data, "A distribution function")
     scaling, parameters = on_own_scale(mixtures)
     points = scaling.standardize(data).values
     coords = {ROW: data.row_names}

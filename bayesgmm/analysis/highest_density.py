@@ -13,7 +13,7 @@ from bayesgmm.analysis.derived import Source
 from bayesgmm.analysis.distribution import one_feature, simulate
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.mixtures import Uncertainty, on_own_scale, read_mixtures
-from bayesgmm.data.dataset import read_like
+from bayesgmm.data.dataset import expect_complete, read_like
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.numerics.normal_mixtures import NormalMixture, highest_density_intervals
 from bayesgmm.numerics.statistics import predictive_log_densities
@@ -98,6 +98,8 @@ def highest_density_region(
     expect_whole_number("rows", rows)
     mixtures = one_feature(read_mixtures(source, uncertainty), feature)
     data = None if X is None else read_like(X, mixtures.features)
+    if data is not None:
+        expect_complete(data, "A region")
     scaling, parameters = on_own_scale(mixtures)
     if parameters.n_features == 1:
         region, error = _intervals(parameters, probability, scaling), 0.0

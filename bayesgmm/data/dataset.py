@@ -18,6 +18,7 @@ from bayesgmm.data.cells import (
     expect_observed,
     expect_usable,
     expect_variation,
+    first_labels,
     warn_of_empty_rows,
 )
 from bayesgmm.data.labels import read_labels
@@ -274,6 +275,20 @@ def read_like(X: Any, feature_names: Sequence[str]) -> Dataset:
         source = _matched(source, source.feature_names, wanted)
     _expect_width(source, wanted)
     return _checked(source, wanted)
+
+
+def expect_complete(dataset: Dataset, question: str) -> None:
+    """Raise a ``DataError`` that names rows with missing cells, which a question has no answer for.
+
+    ``question`` says what it is, such as "A distribution function".
+    """
+    rows = np.flatnonzero(np.isnan(dataset.values).any(axis=1))
+    if rows.size:
+        raise DataError(
+            f"{question} needs whole rows; {rows.size} of {dataset.n_rows} "
+            f"{'has' if rows.size == 1 else 'have'} missing cells: "
+            f"{first_labels(dataset.row_names[rows])}. Leave them out, or impute them first."
+        )
 
 
 def expect_enough_rows(dataset: Dataset, n_components: int) -> None:

@@ -100,3 +100,12 @@ def test_what_cannot_be_asked(tree):
         bg.cdf(tree, [1.0], feature=FLIPPER, rows=0)
     with pytest.raises(bg.SpecificationError, match="Expected a tree"):
         bg.quantile([1.0], 0.5)
+
+
+def test_rows_with_missing_cells_are_refused_in_words(tree):
+    whole = tree["observed_data"]["x"].values[:4].copy()
+    whole[2, 1] = np.nan
+    with pytest.raises(bg.DataError, match="whole rows; 1 of 4 has missing cells: row 2"):
+        bg.cdf(tree, whole)
+    with pytest.raises(bg.DataError, match="A region needs whole rows"):
+        bg.highest_density_region(tree, whole)
