@@ -93,7 +93,7 @@ def _unflattened(flat, like):
                                   "tied-inverse-wishart-k3-d4"])  # fmt: skip
 def test_prior_predictive_has_named_dims(name):
     values, spec = case(name)
-    model = model_of(spec, values, row_names=[f"row {i}" for i in range(len(values))])
+    model = model_of(spec, values, row_names=np.array([f"row {i}" for i in range(len(values))]))
     tree = _prior(model, draws=4)
     assert tree.prior["weights"].dims == ("chain", "draw", "component")
     assert tree.prior["means"].dims == ("chain", "draw", "component", "feature")
