@@ -11,9 +11,11 @@ from bayesgmm.data.standardize import Scaling
 from bayesgmm.engines.target import Target
 from bayesgmm.models.mixture import declare_model
 from tests.cases import (
+    KNOWN,
     PAIRS,
     SCALE_PRIORS,
     STRUCTURES,
+    annotated_dataset,
     example_rows,
     example_spec,
     random_parameters,
@@ -52,6 +54,19 @@ def test_compiled_equals_pymc_without_shrinkage():
     expect_equal_densities(
         spec, dataset_of(example_rows(20, 3)), random_parameters(spec, 3, seed=7)
     )
+
+
+# The PyMC model knows two kinds of rows, correlated and not, with one feature and with more.
+ANNOTATED = [(name, 2, KNOWN) for name in STRUCTURES]
+ANNOTATED += [("full", 3, ("gaps",)), ("full", 3, ("weights",)), ("diagonal", 3, ("labels",))]
+ANNOTATED += [("tied", 1, KNOWN), ("spherical", 1, ("gaps",))]
+
+
+@pytest.mark.parametrize(("structure", "n_features", "known"), ANNOTATED, ids=str)
+def test_compiled_equals_pymc_where_more_or_less_is_known(structure, n_features, known):
+    spec = example_spec(structure, "gamma")
+    data = annotated_dataset(25, n_features, *known, seed=1)
+    expect_equal_densities(spec, data, random_parameters(spec, n_features, seed=8))
 
 
 def expect_equal_densities(spec, data, parameters):
