@@ -67,8 +67,8 @@ class Dataset:
     values: Float[np.ndarray, "n d"]
     feature_names: tuple[str, ...]
     row_names: Shaped[np.ndarray, " n"]
-    weights: Float[np.ndarray, " n_or_0"] = field(default_factory=lambda: np.empty(0))
-    plausibilities: Float[np.ndarray, "m_or_0 k"] = field(default_factory=lambda: np.empty((0, 0)))
+    weights: Float[np.ndarray, " _"] = field(default_factory=lambda: np.empty(0))
+    plausibilities: Float[np.ndarray, "_ _"] = field(default_factory=lambda: np.empty((0, 0)))
     component_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

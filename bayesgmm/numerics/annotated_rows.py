@@ -42,8 +42,8 @@ class AnnotatedRows:
     """
 
     values: Float[np.ndarray, "n d"]
-    weights: Float[np.ndarray, " n_or_0"] = field(default_factory=_none)
-    plausibilities: Float[np.ndarray, "m_or_0 k"] = field(default_factory=_nothing)
+    weights: Float[np.ndarray, " _"] = field(default_factory=_none)
+    plausibilities: Float[np.ndarray, "_ _"] = field(default_factory=_nothing)
 
     @property
     def shape(self) -> tuple[int, int]:
