@@ -40,7 +40,7 @@ def test_the_pymc_backend_has_the_same_posterior_where_rows_are_annotated():
     }
     expect_the_same_posterior(*(
         bg.fit(
-            X, bg.MixtureSpec(2), engine=bg.NUTS(4000, backend=backend), random_seed=1,
+            X, bg.MixtureSpec(2), engine=bg.NUTS(2000, backend=backend), random_seed=1,
             progress=False, **known,
         )
         for backend in ("fused", "pymc")
