@@ -218,13 +218,21 @@ def estimate(
     return problem.restore(point, uses_prior=solver.uses_prior)
 
 
-def build_model(X: Any, spec: MixtureSpec, *, initial: PointEstimate | None = None) -> pm.Model:
+def build_model(
+    X: Any,
+    spec: MixtureSpec,
+    *,
+    initial: PointEstimate | None = None,
+    sample_weight: Any | None = None,
+    labels: Any | None = None,
+) -> pm.Model:
     """Declare the mixture as a PyMC model, in the units of the data, to extend and sample by hand.
 
     Parameters
     ----------
     X : table of n rows and d features
-        Array, list of rows, pandas, polars or pyarrow table, or xarray object.
+        Array, list of rows, pandas, polars or pyarrow table, or xarray object. NaN or null cells
+        are missing and integrated out; ``x`` has no imputed part.
     spec : MixtureSpec
         Number of components and priors.
     initial : PointEstimate, optional
@@ -232,20 +240,31 @@ def build_model(X: Any, spec: MixtureSpec, *, initial: PointEstimate | None = No
         PyMC starts all components at one place, a saddle point that ``pm.find_MAP`` cannot
         leave. With it, functions of PyMC that convert the model, ``pm.compute_log_likelihood``
         among them, refuse it.
+    sample_weight : array, shape (n,), optional
+        How often each row counts, as for :func:`fit`. The log-likelihood of a row, and what
+        ``pm.compute_log_likelihood`` returns of it, is multiplied by its weight.
+    labels : sequence of n labels, optional
+        What is known of the component that each row comes from, as for :func:`fit`.
 
     Returns
     -------
     pymc.Model
         With the named variables ``weights``, ``means``, ``scales``, ``correlations`` and
         ``covariances``, and the rows observed as ``x``, allocations summed out. Sampling by
-        hand, you relabel by hand: components may switch between chains.
+        hand, you relabel by hand: components may switch between chains. Predictive draws are
+        whole rows, of which no label is known.
 
     Raises
     ------
     DataError
-        If the table cannot be used.
+        If the table, the weights or the labels cannot be used.
     SpecificationError
         If the priors do not suit the number of features.
+
+    Warns
+    -----
+    BayesGMMWarning
+        If rows have no observed cell; they stay, and say nothing.
 
     Examples
     --------
@@ -257,15 +276,10 @@ def build_model(X: Any, spec: MixtureSpec, *, initial: PointEstimate | None = No
     """
     from bayesgmm.models.mixture import declare_model
 
-    problem = Problem.pose(X, spec)
+    problem = Problem.pose(X, spec, sample_weight, labels)
     _expect_suitable(initial, problem)
-    return declare_model(
-        problem.data.values,
-        problem.spec,
-        feature_names=problem.data.feature_names,
-        row_names=problem.data.row_names,
-        initial=None if initial is None else initial.parameters,
-    )
+    start = None if initial is None else initial.parameters
+    return declare_model(problem.data, problem.spec, initial=start)
 
 
 def _engine(engine: Engine | None) -> Engine:

@@ -69,10 +69,8 @@ def _case(
     position = target.position_of(mode)
     programs = {"bayesgmm": Program(_repeated(lambda: target(position), 1000), 1000, None)}
     if not settings.quick:  # minutes of compilation
-        rows, names = target.data.values, problem.data.feature_names
-        ours = declare_model(rows, target.spec, feature_names=names)
-        programs["PyMC"] = _pymc(ours, position)
-        programs["naive PyMC"] = _pymc(naive_model(rows, k), None)
+        programs["PyMC"] = _pymc(declare_model(target.data, target.spec), position)
+        programs["naive PyMC"] = _pymc(naive_model(target.data.values, k), None)
     question = {"data": data_of(target), "init": start_of(mode), "repeats": 200}
     for label, seconds in compiling.items():
         programs[label] = Program(

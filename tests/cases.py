@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import bayesgmm as bg
+from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure, SeparatedStructure
 from bayesgmm.priors.spec import MixtureSpec
@@ -90,6 +91,35 @@ def example_rows(n_rows: int, n_features: int, *, seed: int = 0) -> np.ndarray:
     rows[:, 1:] += 0.5 * rows[:, :1]
     rows[: n_rows // 3] += 2.0
     return rows
+
+
+KNOWN = ("gaps", "weights", "labels")
+
+
+def annotated_dataset(
+    n_rows: int, n_features: int, *known: str, n_components: int = 3, seed: int = 0
+) -> Dataset:
+    """Return rows with some of ``KNOWN``.
+
+    Some rows then lack all cells, have no weight, are certain of their component, or exclude one;
+    one that lacks all cells has a label.
+    """
+    rng = np.random.default_rng(seed)
+    rows = example_rows(n_rows, n_features, seed=seed)
+    parts = {}
+    if "gaps" in known:
+        rows[rng.random(rows.shape) < 0.3] = np.nan
+        rows[:2] = np.nan
+        rows[2] = 1.0
+    if "weights" in known:
+        parts["weights"] = rng.choice([0.0, 0.4, 1.0, 3.0], n_rows)
+    if "labels" in known:
+        plausibilities = np.zeros((n_rows, n_components))
+        plausibilities[[1, 3], 1:] = -np.inf
+        plausibilities[4, 0] = -np.inf
+        plausibilities[5] = np.log(rng.dirichlet(np.ones(n_components)))
+        parts["plausibilities"] = plausibilities
+    return Dataset(rows, default_names(n_features), np.arange(n_rows), **parts)
 
 
 def random_parameters(spec: MixtureSpec, n_features: int, *, seed: int = 0) -> MixtureParameters:

@@ -219,6 +219,16 @@ def test_build_model_starts_where_it_is_told(table):
     np.testing.assert_allclose(model.initial_point()["means"], point.means)
 
 
+def test_build_model_takes_what_is_known_of_rows(table):
+    weights, labels = np.ones(len(table)), [None] * (len(table) - 1) + ["late"]
+    model = bg.build_model(table, bg.MixtureSpec(2), sample_weight=weights, labels=labels)
+    assert {"sample_weight", "label_plausibility"} <= {item.name for item in model.data_vars}
+    with pytest.raises(bg.DataError, match="sample_weight"):
+        bg.build_model(table, bg.MixtureSpec(2), sample_weight=-weights)
+    with pytest.raises(bg.DataError, match="label"):
+        bg.build_model(table, bg.MixtureSpec(2), labels=["a", "b", "c"] + labels[3:])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

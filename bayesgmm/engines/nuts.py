@@ -242,8 +242,9 @@ class _PyMCSampler:
 
         from bayesgmm.models.mixture import declare_model
 
-        data = target.data
-        model = declare_model(data.values, target.spec, feature_names=data.feature_names)
+        # Names of rows, which may be of any kind, come back when the chains are done.
+        data = replace(target.data, row_names=np.arange(target.data.n_rows))
+        model = declare_model(data, target.spec)
         names = ["weights", "means", "scales"]
         names += ["correlations"] if target.layout.correlated else []
         compiled = nutpie.compile_pymc_model(model, jitter_rvs=set(), var_names=names)

@@ -98,4 +98,4 @@ class Problem:
         """Return by how much the prior density is larger on the standard scale: its Jacobian."""
         layout = self.layout
         of_matrix = self.spec.covariances.log_jacobian(self.scaling.factor)
-        return self.scaling.log_jacobian(float(layout.n_components)) + layout.n_matrices * of_matrix
+        return self.scaling.log_jacobian(layout.n_components) + layout.n_matrices * of_matrix

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from jaxtyping import Float
 from pytensor.tensor import TensorVariable
 
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.models.annotated_observations import declare_annotations
 from bayesgmm.models.covariances import declare_covariances
+from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.spec import MixtureSpec
@@ -22,12 +22,7 @@ SMALLEST_WEIGHT = 1e-12
 
 
 def declare_model(
-    values: Float[np.ndarray, "n d"],
-    spec: MixtureSpec,
-    *,
-    feature_names: Sequence[str],
-    row_names: Sequence[object] | np.ndarray | None = None,
-    initial: MixtureParameters | None = None,
+    data: Dataset, spec: MixtureSpec, *, initial: MixtureParameters | None = None
 ) -> pm.Model:
     """Declare a Gaussian mixture and its priors as a PyMC model.
 
@@ -36,20 +31,18 @@ def declare_model(
     Free variables are ``weights``, ``means``, ``scales`` (or ``scale`` in its natural shape,
     where components or features share it) and ``correlation_cholesky``. ``scales``,
     ``correlations`` and ``covariances`` are there per component whatever the structure. The rows
-    are the mutable data ``rows``, observed as ``x``.
+    are the mutable data ``rows``, observed as ``x``. Missing cells, weights and labels are data of
+    their own, see :mod:`bayesgmm.models.annotated_observations`: to exchange rows is then to
+    exchange these too.
 
     Parameters
     ----------
-    values : array, shape (n, d)
-        The rows, complete and finite.
+    data : Dataset
+        The rows, and what is known of them.
     spec : MixtureSpec
-        Resolved, in the units of ``values``: none of its hyperparameters is ``None``.
-    feature_names : sequence of d names
-        Coordinates of the dims ``feature`` and ``feature_bis``.
-    row_names : sequence of n names, optional
-        Coordinates of the dim ``obs_id``; 0 to n - 1 by default.
+        Resolved, in the units of ``data``: none of its hyperparameters is ``None``.
     initial : MixtureParameters, optional
-        One mixture, in the units of ``values``: where samplers start. PyMC refuses to transform
+        One mixture, in the units of ``data``: where samplers start. PyMC refuses to transform
         a model that has such starts, so ``compute_log_likelihood``, ``do`` and ``observe`` want
         one that was declared without.
 
@@ -63,22 +56,32 @@ def declare_model(
     SpecificationError
         If a prior has the wrong number of hyperparameters.
     """
-    n_rows, n_features = values.shape
+    shape = (spec.n_components, data.n_features)
     coords = {
         COMPONENT: range(spec.n_components),
-        FEATURE: list(feature_names),
-        FEATURE_BIS: list(feature_names),
-        ROW: range(n_rows) if row_names is None else row_names,
+        FEATURE: list(data.feature_names),
+        FEATURE_BIS: list(data.feature_names),
+        ROW: data.row_names,
     }
     with pm.Model(coords=coords) as model:
-        rows = pm.Data("rows", values, dims=(ROW, FEATURE))
+        rows = _declare_rows(data)
         weights = _declare_weights(spec.weights, spec.n_components, initial)
         means = _declare_means(spec.means, initial)
-        row_distribution, factors = declare_covariances(
-            spec.covariances, shape=(spec.n_components, n_features), initial=initial
-        )
-        row_distribution(DATA, weights, means, factors, observed=rows, dims=(ROW, FEATURE))
+        distribution, factors = declare_covariances(spec.covariances, shape=shape, initial=initial)
+        annotations: tuple[TensorVariable, ...] = ()
+        if isinstance(data.rows, AnnotatedRows):
+            distribution, annotations = declare_annotations(distribution, data)
+        parameters = (weights, means, factors, *annotations)
+        distribution(DATA, *parameters, observed=rows, dims=(ROW, FEATURE))
     return model
+
+
+def _declare_rows(data: Dataset) -> TensorVariable:
+    """Declare the cells, NaN where one is missing."""
+    rows = pm.Data("rows", np.nan_to_num(data.values), dims=(ROW, FEATURE))
+    # PyMC refuses NaN here, because elsewhere it means cells to be sampled.
+    rows.set_value(data.values)
+    return rows
 
 
 def _declare_weights(

@@ -24,6 +24,8 @@ from pytensor.gradient import disconnected_grad
 from pytensor.tensor import TensorVariable
 from pytensor.tensor.random.utils import normalize_size_param
 
+HALF_LOG_2_PI = 0.5 * math.log(2 * math.pi)
+
 
 class MixtureRowRV(SymbolicRandomVariable):
     """A random row: a label from the weights, then the mean of that component plus noise."""
@@ -39,11 +41,11 @@ class MixtureRowRV(SymbolicRandomVariable):
         weights: TensorVariable,
         means: TensorVariable,
         factors: TensorVariable,
-        *,
+        *annotations: TensorVariable,
         size: Any = None,
         rng: Any = None,
     ) -> TensorVariable:
-        """Build the graph that draws ``size`` independent rows."""
+        """Build the graph that draws ``size`` independent rows, whole whatever the annotations."""
         rng, size = normalize_rng_param(rng), normalize_size_param(size)
         next_rng, labels = pt.random.categorical(
             weights, size=None if rv_size_is_none(size) else size, rng=rng, return_next_rng=True
@@ -52,7 +54,7 @@ class MixtureRowRV(SymbolicRandomVariable):
             size=(*labels.shape, means.shape[-1]), rng=next_rng, return_next_rng=True
         )
         rows = means[labels] + cls.coloured(noise, factors[labels])
-        inputs = [rng, size, weights, means, factors]
+        inputs = [rng, size, weights, means, factors, *annotations]
         return cls(inputs=inputs, outputs=[final_rng, rows])(*inputs)
 
 
@@ -83,7 +85,7 @@ class UncorrelatedRowRV(MixtureRowRV):
 
 
 def mean_row(
-    row: TensorVariable, _size: Any, weights: TensorVariable, means: TensorVariable, _factors: Any
+    row: TensorVariable, _size: Any, weights: TensorVariable, means: TensorVariable, *_others: Any
 ) -> TensorVariable:
     """Return the mean of the mixture, in the shape of the rows: where an unobserved row starts."""
     return pt.broadcast_to(weights @ means, row.shape)
@@ -156,11 +158,11 @@ def _summed_out(
     """Sum the allocations out of whitened deviations, axes (component, row, feature)."""
     constants = pt.log(weights) - pt.log(scales).sum(axis=-1)
     joint = constants[:, None] - 0.5 * (whitened**2).sum(axis=-1)
-    density = _log_sum_exp(joint) - 0.5 * math.log(2 * math.pi) * value.shape[-1]
+    density = log_sum_exp(joint) - HALF_LOG_2_PI * value.shape[-1]
     return density.reshape(value.shape[:-1])
 
 
-def _log_sum_exp(joint: TensorVariable) -> TensorVariable:
+def log_sum_exp(joint: TensorVariable) -> TensorVariable:
     """Return the log of the sum of exponentials over the components, the first axis.
 
     Written out, because ``pt.logsumexp`` is stable only after a rewrite that fast compilation

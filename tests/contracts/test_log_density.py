@@ -11,9 +11,11 @@ from bayesgmm.data.standardize import Scaling
 from bayesgmm.engines.target import Target
 from bayesgmm.models.mixture import declare_model
 from tests.cases import (
+    KNOWN,
     PAIRS,
     SCALE_PRIORS,
     STRUCTURES,
+    annotated_dataset,
     example_rows,
     example_spec,
     random_parameters,
@@ -36,26 +38,41 @@ def test_compiled_equals_pymc(structure, prior, n_features, n_components):
     spec = example_spec(structure, prior, n_components=n_components)
     rows = example_rows(30, n_features)
     parameters = random_parameters(spec, n_features, seed=5)
-    expect_equal_densities(spec, rows, parameters)
+    expect_equal_densities(spec, dataset_of(rows), parameters)
 
 
 @pytest.mark.parametrize("structure", ["full", "spherical", "inverse-wishart"])
 def test_compiled_equals_pymc_for_one_component(structure):
     spec = example_spec(structure, "gamma", n_components=1)
-    expect_equal_densities(spec, example_rows(20, 2), random_parameters(spec, 2, seed=6))
+    expect_equal_densities(
+        spec, dataset_of(example_rows(20, 2)), random_parameters(spec, 2, seed=6)
+    )
 
 
 def test_compiled_equals_pymc_without_shrinkage():
     spec = example_spec("tied", "half-normal", shrinkage=0.0)
-    expect_equal_densities(spec, example_rows(20, 3), random_parameters(spec, 3, seed=7))
-
-
-def expect_equal_densities(spec, rows, parameters):
-    target = Target(spec, dataset_of(rows))
-    value, gradient = target(target.layout.pack(parameters))
-    model = declare_model(
-        rows, spec, feature_names=default_names(rows.shape[1]), initial=parameters
+    expect_equal_densities(
+        spec, dataset_of(example_rows(20, 3)), random_parameters(spec, 3, seed=7)
     )
+
+
+# The PyMC model knows two kinds of rows, correlated and not, with one feature and with more.
+ANNOTATED = [(name, 2, KNOWN) for name in STRUCTURES]
+ANNOTATED += [("full", 3, ("gaps",)), ("full", 3, ("weights",)), ("diagonal", 3, ("labels",))]
+ANNOTATED += [("tied", 1, KNOWN), ("spherical", 1, ("gaps",))]
+
+
+@pytest.mark.parametrize(("structure", "n_features", "known"), ANNOTATED, ids=str)
+def test_compiled_equals_pymc_where_more_or_less_is_known(structure, n_features, known):
+    spec = example_spec(structure, "gamma")
+    data = annotated_dataset(25, n_features, *known, seed=1)
+    expect_equal_densities(spec, data, random_parameters(spec, n_features, seed=8))
+
+
+def expect_equal_densities(spec, data, parameters):
+    target = Target(spec, data)
+    value, gradient = target(target.layout.pack(parameters))
+    model = declare_model(data, spec, initial=parameters)
     point = model.initial_point()
     names = [model.rvs_to_values[variable].name for variable in model.free_RVs]
     theirs = np.concatenate([np.ravel(point[name]) for name in names])
@@ -98,5 +115,5 @@ def test_the_constant_is_the_jacobian(structure):
     value = here(here.layout.pack(scaling.restore(parameters)))[0]
     scaled_value = there(there.layout.pack(parameters))[0]
     # Rows, and means (which are not transformed), change their unit; log scales only shift.
-    expected = -scaling.log_jacobian(25) - spec.n_components * scaling.log_jacobian()
+    expected = -scaling.log_jacobian(data.n_observed) - spec.n_components * scaling.log_jacobian()
     np.testing.assert_allclose(value - scaled_value, expected, atol=1e-9)

@@ -7,7 +7,9 @@ import pymc as pm
 from pytensor.compile.mode import Mode
 from scipy import special, stats
 
+from bayesgmm.data.dataset import Dataset
 from bayesgmm.models.mixture import declare_model
+from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.spec import MixtureSpec
 from tests.references.density import inverse_wishart, joint_log_densities, scale_distribution
@@ -27,9 +29,17 @@ def resolved(spec: MixtureSpec, values: np.ndarray) -> MixtureSpec:
     return spec.resolved(values.mean(axis=0), values.std(axis=0), values.std(axis=0))
 
 
-def model_of(spec: MixtureSpec, values: np.ndarray, **options) -> pm.Model:
-    names = [f"feature {j}" for j in range(values.shape[1])]
-    return declare_model(values, spec, feature_names=names, **options)
+def model_of(
+    spec: MixtureSpec,
+    values: np.ndarray,
+    *,
+    initial: MixtureParameters | None = None,
+    **known: object,
+) -> pm.Model:
+    """Declare a model of rows; ``known`` is what else a ``Dataset`` says of them."""
+    names = tuple(f"feature {j}" for j in range(values.shape[1]))
+    data = Dataset(values, names, **{"row_names": np.arange(len(values)), **known})
+    return declare_model(data, spec, initial=initial)
 
 
 def random_point(model: pm.Model, spec: MixtureSpec, n_features: int, seed: int = 0) -> dict:

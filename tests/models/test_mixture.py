@@ -1,9 +1,10 @@
 import numpy as np
 import pymc as pm
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import approx_fprime
 
+from bayesgmm.fitting import build_model, estimate
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.covariances import (
@@ -28,6 +29,7 @@ from tests.models.reference import (
     row_log_density,
     rows_of,
 )
+from tests.references.density import joint_log_densities
 
 # Every structure with one feature and with several, every scale prior at least twice, each
 # number of features from 1 to 6, one component and more, with and without shrinkage.
@@ -93,7 +95,7 @@ def _unflattened(flat, like):
                                   "tied-inverse-wishart-k3-d4"])  # fmt: skip
 def test_prior_predictive_has_named_dims(name):
     values, spec = case(name)
-    model = model_of(spec, values, row_names=[f"row {i}" for i in range(len(values))])
+    model = model_of(spec, values, row_names=np.array([f"row {i}" for i in range(len(values))]))
     tree = _prior(model, draws=4)
     assert tree.prior["weights"].dims == ("chain", "draw", "component")
     assert tree.prior["means"].dims == ("chain", "draw", "component", "feature")
@@ -196,13 +198,97 @@ def test_rows_can_be_replaced():
     assert _prior(model, draws=2).prior_predictive["x"].shape == (1, 2, 7, 1)
 
 
+def annotated(structure):
+    """Return the separated rows with what is known of them, and beliefs as there."""
+    values, spec = separated(structure)
+    values[::3, 0] = np.nan
+    values[1, :] = np.nan
+    plausibilities = np.zeros((40, 2))
+    plausibilities[[2, 30]] = [[0.0, -np.inf], np.log([0.4, 0.6])]
+    known = {"weights": np.tile([0.0, 0.5, 1.0, 3.0], 10), "plausibilities": plausibilities}
+    return values, spec, known
+
+
+@pytest.mark.parametrize("structure", [Full(HalfNormal(1.0)), Spherical(HalfNormal(1.0))])
+def test_missing_cells_are_not_imputed(structure):
+    values, spec, known = annotated(structure)
+    model = model_of(spec, values, **known)
+    whole = model_of(spec, np.nan_to_num(values))
+    assert [variable.name for variable in model.observed_RVs] == ["x"]
+    assert [item.name for item in model.free_RVs] == [item.name for item in whole.free_RVs]
+    assert {item.name for item in whole.data_vars} == {"rows"}
+    tree = _prior(model, draws=3)
+    assert_array_equal(tree.observed_data["x"], values)
+    assert tree.prior_predictive["x"].dims == ("chain", "draw", "obs_id", "feature")
+    assert np.isfinite(tree.prior_predictive["x"]).all()
+    assert_array_equal(tree.constant_data["sample_weight"], known["weights"])
+    assert_allclose(tree.constant_data["label_plausibility"][30], [0.4, 0.6])
+
+
+def test_an_annotated_model_can_be_printed():
+    values, spec, known = annotated(Full(HalfNormal(1.0)))
+    lines = model_of(spec, values, **known).str_repr().splitlines()
+    assert lines[-1].strip() == (
+        "x ~ AnnotatedCorrelatedRow(weights, means, f(scales, correlation_cholesky), "
+        "<shared>, <shared>, <shared>, <shared>)"
+    )
+
+
+@pytest.mark.parametrize("structure", [Full(HalfNormal(1.0)), TiedDiagonal(HalfNormal(1.0))])
+def test_log_likelihood_of_a_row_is_that_of_its_observed_part_times_its_weight(structure):
+    values, spec, known = annotated(structure)
+    model = model_of(spec, values, **known)
+    prior = _prior(model, draws=3).prior.to_dataset()
+    likelihood = pm.compute_log_likelihood(
+        _as_posterior(prior), model=model, progressbar=False, compile_kwargs={"mode": FAST}
+    ).log_likelihood["x"]
+    assert likelihood.dims == ("chain", "draw", "obs_id")
+    draw, computed = prior.isel(chain=0, draw=2), likelihood.values[0, 2]
+    weights, means, covariances = (
+        draw[name].values for name in ("weights", "means", "covariances")
+    )
+    assert_allclose(computed[1], 0.0, atol=1e-12)  # no observed cell
+    assert_allclose(computed[[0, 4]], 0.0, atol=0)  # no weight
+    marginal = row_log_density(values[3:4, 1:], weights, means[:, 1:], covariances[:, 1:, 1:])
+    assert_allclose(computed[3], 3.0 * marginal[0], rtol=1e-10)
+    joint = joint_log_densities(values[2:3], weights, means, covariances)[0]
+    assert_allclose(computed[2], joint[0], rtol=1e-10)  # certainly of the first component
+
+
+def test_find_map_finds_the_mode_of_annotated_rows():
+    """Without correlations PyMC's mode is that of the package's own EM."""
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(50, 2)) + np.repeat([[0.0], [4.0]], 25, axis=0)
+    X[::4, 1] = np.nan
+    known = {"sample_weight": np.tile([0.5, 2.0], 25), "labels": [0] + [None] * 48 + [1]}
+    spec = MixtureSpec(2, covariances=Diagonal())
+    point = estimate(X, spec, random_seed=1, **known)
+    found = pm.find_MAP(
+        model=build_model(X, spec, initial=point, **known),
+        progressbar=False, jitter=False, return_inferencedata=True, compile_kwargs={"mode": FAST},
+    ).posterior  # fmt: skip
+    for name in ("weights", "means", "scales"):
+        assert_allclose(
+            found[name].values[0, 0], getattr(point.parameters, name), rtol=1e-3, atol=1e-3
+        )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("structure", [
     Full(InverseGamma(2.0, 1.0)), Tied(Gamma(2.0, 1.0)), InverseWishart(4.0, 1.0)
 ])  # fmt: skip
 def test_everything_works_with_the_defaults_of_pymc(structure):
-    values, spec = separated(structure)
-    with model_of(spec, values):
+    _expect_everything_to_work(*separated(structure))
+
+
+@pytest.mark.slow
+def test_everything_works_with_the_defaults_of_pymc_where_rows_are_annotated():
+    values, spec, known = annotated(Full(InverseGamma(2.0, 1.0)))
+    _expect_everything_to_work(values, spec, **known)
+
+
+def _expect_everything_to_work(values, spec, **known):
+    with model_of(spec, values, **known):
         prior = pm.sample_prior_predictive(3, random_seed=1)
         tree = pm.sample(tune=50, draws=50, chains=2, cores=1, random_seed=1, progressbar=False)
         pm.sample_posterior_predictive(
