@@ -7,20 +7,23 @@ of disjoint blocks of rows add.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, compiled_rows, has_gaps
+from bayesgmm.numerics.annotated_rows import Rows, compiled_rows, has_gaps
 from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
 from bayesgmm.numerics.kernels.patterns import (
     diagonal_marginals,
+    diagonal_pattern_log_densities,
     diagonal_pattern_statistics,
+    diagonal_pattern_table,
     full_marginals,
+    full_pattern_log_densities,
     full_pattern_statistics,
+    full_pattern_table,
 )
 from bayesgmm.numerics.kernels.rows import (
     diagonal_component_table,
@@ -186,11 +189,7 @@ def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
 
     Of what else is known of a row, its components take part, and its weight does not.
     """
-    form = _precision_form(mixture)
-    if has_gaps(X):
-        return _by_pattern(X, form, log_densities, ())
-    kernel = full_mixture_log_densities if form.correlated else diagonal_mixture_log_densities
-    return _written(X, form, kernel, (), ())
+    return _written(X, mixture, _LOG_DENSITIES, (), ())
 
 
 def predictive_log_densities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, " n"]:
@@ -213,40 +212,44 @@ def responsibilities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
 
 def _component_table(X: Rows, mixture: Mixture, *, normalized: bool) -> np.ndarray:
     form = _precision_form(mixture)
-    shape = (form.constants.size,)
-    if has_gaps(X):
-        return _by_pattern(X, form, partial(_component_table, normalized=normalized), shape)
-    kernel = full_component_table if form.correlated else diagonal_component_table
-    return _written(X, form, kernel, (normalized,), shape)
+    return _written(X, form, _TABLES, (normalized,), (form.constants.size,))
+
+
+_LOG_DENSITIES = {  # with correlations, with missing cells
+    (True, False): full_mixture_log_densities,
+    (True, True): full_pattern_log_densities,
+    (False, False): diagonal_mixture_log_densities,
+    (False, True): diagonal_pattern_log_densities,
+}
+_TABLES = {
+    (True, False): full_component_table,
+    (True, True): full_pattern_table,
+    (False, False): diagonal_component_table,
+    (False, True): diagonal_pattern_table,
+}
 
 
 def _written(
-    X: Rows, form: PrecisionForm, kernel: Callable, options: tuple, shape: tuple[int, ...]
+    X: Rows, mixture: Mixture, kernels: dict, options: tuple, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Return what a kernel writes for every row."""
+    form, gaps = _precision_form(mixture), has_gaps(X)
+    kernel = kernels[form.correlated, gaps]
     rows, _, plausibilities = compiled_rows(X)
     output = np.empty((X.shape[0], *shape))
 
     def write_block(start: int, stop: int) -> None:
         block = slice(start, stop)
-        known = (rows[block], plausibilities[block])
-        kernel(*known, *form.kernel_arguments(), *options, output[block])
+        if not gaps:
+            known = (rows[block], plausibilities[block])
+            kernel(*known, *form.kernel_arguments(), *options, output[block])
+            return
+        patterns, part = X.patterns[start], np.empty((stop - start, *shape))
+        known = (*patterns.kernel_arguments(), patterns.sorted(plausibilities[block]))
+        kernel(*known, *form.kernel_arguments(), *options, part)
+        output[start + patterns.rows] = part
 
     for_each_block(X.shape[0], write_block)
-    return output
-
-
-def _by_pattern(
-    X: AnnotatedRows, form: PrecisionForm, of_rows: Callable, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Ask the marginal mixture of every pattern about its rows."""
-    output = np.empty((X.shape[0], *shape))
-    for start, patterns in X.patterns.items():
-        for numbers, features, size, cells in patterns.each():
-            rows = start + numbers
-            known = X.plausibilities[rows] if X.plausibilities.size else X.plausibilities
-            part = AnnotatedRows(cells, plausibilities=known)
-            output[rows] = of_rows(part, form.marginal(features, size))
     return output
 
 

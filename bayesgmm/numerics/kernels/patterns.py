@@ -24,7 +24,14 @@ import math
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
-from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
+from bayesgmm.numerics.kernels.rows import (
+    diagonal_component_table,
+    diagonal_mixture_log_densities,
+    diagonal_statistics,
+    full_component_table,
+    full_mixture_log_densities,
+    full_statistics,
+)
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
 _LOG_2_PI = math.log(2 * math.pi)
@@ -198,3 +205,77 @@ def diagonal_pattern_statistics(
                     factors[component, order[i]] ** 2
                 )
     return value, counts, sums, scatter
+
+
+@compiled_exactly
+def full_pattern_log_densities(
+    cells, cells_starts, features, n_observed, starts, plausibilities,
+    constants, means, factors, output,
+):  # fmt: skip
+    """Write what ``full_mixture_log_densities`` does, rows in the order of their patterns."""
+    covariances = covariances_of(factors)
+    for pattern in range(n_observed.shape[0]):
+        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
+        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
+        part_constants, part_means, part_factors, _, _ = marginals_with(
+            features[pattern], size, constants, means, factors, covariances
+        )
+        full_mixture_log_densities(
+            X, plausibilities[first:last], part_constants, part_means, part_factors,
+            output[first:last],
+        )  # fmt: skip
+
+
+@compiled_exactly
+def full_pattern_table(
+    cells, cells_starts, features, n_observed, starts, plausibilities,
+    constants, means, factors, normalized, output,
+):  # fmt: skip
+    """Write what ``full_component_table`` does, rows in the order of their patterns."""
+    covariances = covariances_of(factors)
+    for pattern in range(n_observed.shape[0]):
+        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
+        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
+        part_constants, part_means, part_factors, _, _ = marginals_with(
+            features[pattern], size, constants, means, factors, covariances
+        )
+        full_component_table(
+            X, plausibilities[first:last], part_constants, part_means, part_factors, normalized,
+            output[first:last],
+        )  # fmt: skip
+
+
+@compiled_exactly
+def diagonal_pattern_log_densities(
+    cells, cells_starts, features, n_observed, starts, plausibilities,
+    constants, means, factors, output,
+):  # fmt: skip
+    """Write what ``diagonal_mixture_log_densities`` does, rows in the order of their patterns."""
+    for pattern in range(n_observed.shape[0]):
+        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
+        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
+        part_constants, part_means, part_factors = diagonal_marginals(
+            features[pattern], size, constants, means, factors
+        )
+        diagonal_mixture_log_densities(
+            X, plausibilities[first:last], part_constants, part_means, part_factors,
+            output[first:last],
+        )  # fmt: skip
+
+
+@compiled_exactly
+def diagonal_pattern_table(
+    cells, cells_starts, features, n_observed, starts, plausibilities,
+    constants, means, factors, normalized, output,
+):  # fmt: skip
+    """Write what ``diagonal_component_table`` does, rows in the order of their patterns."""
+    for pattern in range(n_observed.shape[0]):
+        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
+        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
+        part_constants, part_means, part_factors = diagonal_marginals(
+            features[pattern], size, constants, means, factors
+        )
+        diagonal_component_table(
+            X, plausibilities[first:last], part_constants, part_means, part_factors, normalized,
+            output[first:last],
+        )  # fmt: skip
