@@ -95,3 +95,33 @@ def test_tables_that_cannot_be_compared_are_refused():
         bg.similarity(real, new[:9])
     with pytest.raises(bg.SpecificationError, match="splits"):
         bg.similarity(real, new, splits=0)
+
+
+def test_rows_with_missing_cells_are_left_out():
+    """Of both tables: the figures are those of the complete rows, to the last digit."""
+    real, new = (pd.DataFrame(each, columns=["a", "b", "c"]) for each in samples(13))
+    real.iloc[::7, 1] = np.nan
+    new.iloc[::11, 2] = np.nan
+    found = bg.similarity(real, new, random_seed=1)
+    complete = bg.similarity(real.dropna(), new.dropna(), random_seed=1)
+    for name in ("features", "correlations", "classifier", "nearest"):
+        assert getattr(found, name).identical(getattr(complete, name))
+    assert (found.copies, found.too_near) == (complete.copies, complete.too_near)
+
+
+def test_rows_without_any_cell_are_left_out_and_named():
+    real, new = samples(14)
+    holed = real.copy()
+    holed[[3, 271]] = np.nan
+    with pytest.warns(bg.BayesGMMWarning, match="rows 3, 271"):
+        found = bg.similarity(holed, new, random_seed=1)
+    complete = bg.similarity(np.delete(real, [3, 271], axis=0), new, random_seed=1)
+    assert found.features.identical(complete.features)
+    assert found.too_near == complete.too_near
+
+
+def test_too_few_complete_rows_are_counted_after_missing_cells():
+    real, new = samples(15)
+    real[9:, 0] = np.nan
+    with pytest.raises(bg.DataError, match="real table has 9 complete rows"):
+        bg.similarity(real, new)
