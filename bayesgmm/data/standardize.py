@@ -85,7 +85,7 @@ class Scaling:
         means = parameters.means * self.factor + self.shift
         return replace(parameters, means=means, scales=parameters.scales * self.factor)
 
-    def log_jacobian(self, n_observed: float | Float[np.ndarray, " d"] = 1) -> float:
+    def log_jacobian(self, n_observed: float | int | Float[np.ndarray, " d"] = 1) -> float:
         """Return sum_j n_j log(factor_j), for n_j observed cells of feature j.
 
         The log density of rows in the units of the features is their log density on the standard
