@@ -43,6 +43,8 @@ _HOMES = {
     "analysis.compare": ("compare",),
     "analysis.density": ("log_density",),
     "analysis.generate": ("generate",),
+    "analysis.impute": ("impute", "Imputation"),
+    "analysis.pool": ("pool",),
     "analysis.merge": ("merge_components",),
     "analysis.merging.entropy": ("EntropyMerging",),
     "analysis.merging.ridgeline": ("RidgelineMerging",),
