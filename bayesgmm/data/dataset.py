@@ -68,7 +68,9 @@ class Dataset:
     feature_names: tuple[str, ...]
     row_names: Shaped[np.ndarray, " n"]
     weights: Float[np.ndarray, " n_or_0"] = field(default_factory=lambda: np.empty(0))
-    plausibilities: Float[np.ndarray, "n_or_0 k"] = field(default_factory=lambda: np.empty((0, 0)))
+    plausibilities: Float[np.ndarray, "n_or_none k"] = field(
+        default_factory=lambda: np.empty((0, 0))
+    )
     component_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ that gets numbers holds floats afterwards; one of floats keeps its precision.
 
 from __future__ import annotations
 
+import copy
 import sys
 from typing import Any
 
@@ -81,7 +82,7 @@ def _dataset(X: Any, rows: Places, columns: Places, values: Values) -> Any:
     return result
 
 
-def _by_column(columns: Places) -> list[tuple[int, Places]]:
+def _by_column(columns: Places) -> list[tuple[int, np.ndarray]]:
     """Return each column that occurs, and where."""
     return [(int(one), np.flatnonzero(columns == one)) for one in np.unique(columns)]
 
@@ -91,7 +92,7 @@ def _frame(X: Any, rows: Places, columns: Places, values: Values) -> Any:
 
     frame = nw.from_native(X, eager_only=True, allow_series=True)
     if isinstance(frame, nw.Series):
-        return (_column(frame, rows, values) if rows.size else frame.clone()).to_native()
+        return _column(frame, rows, values).to_native() if rows.size else copy.deepcopy(X)
     new = {
         column: _column(frame[:, column], rows[own], values[own])
         for column, own in _by_column(columns)

@@ -43,7 +43,7 @@ class AnnotatedRows:
 
     values: Float[np.ndarray, "n d"]
     weights: Float[np.ndarray, " n_or_0"] = field(default_factory=_none)
-    plausibilities: Float[np.ndarray, "n_or_0 k"] = field(default_factory=_nothing)
+    plausibilities: Float[np.ndarray, "n_or_none k"] = field(default_factory=_nothing)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -50,7 +50,7 @@ class _Gap:
     """
 
     cells: Float[np.ndarray, "n o"]
-    plausibilities: Float[np.ndarray, "n_or_0 k"]
+    plausibilities: Float[np.ndarray, "n_or_none k"]
     features: Int[np.ndarray, " d"]
     rows: Int[np.ndarray, " n"]
     places: Int[np.ndarray, "n q"]
