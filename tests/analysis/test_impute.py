@@ -230,6 +230,7 @@ CASES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.filterwarnings("ignore:.*no observed cell")
 def test_intervals_cover_and_predictions_beat_simpler_ones(name):
     """Hidden cells of real tables.

@@ -187,9 +187,9 @@ def test_imputations_are_written_when_asked(gaps):
     table = pd.read_csv("gaps.csv", sep=";")
     done = bg.impute(bg.load("fit.nc"), table, 3, random_seed=5)
     for name, frame in zip(names, done.frames, strict=True):
-        written = pd.read_csv(name, sep=";", float_precision="round_trip")
-        assert written["body_mass_g"].tolist() == frame["body_mass_g"].tolist()
-        assert written["bill_length_mm"].tolist() == frame["bill_length_mm"].tolist()
+        written = pd.read_csv(name, sep=";", dtype=str)
+        for feature in ("body_mass_g", "bill_length_mm"):
+            assert written[feature].map(float).tolist() == frame[feature].tolist()
 
 
 def test_impute_fills_in_the_rows_of_the_fit(here):
@@ -200,10 +200,9 @@ def test_impute_fills_in_the_rows_of_the_fit(here):
     tree = bg.fit(birds, bg.MixtureSpec(2), **options)
     bg.save(tree, "fit.nc")
     assert run("impute", "fit.nc", "--out", "full.csv").exit_code == 0
-    written = pd.read_csv("full.csv", index_col="obs_id", float_precision="round_trip")
-    pd.testing.assert_frame_equal(
-        written, bg.impute(tree).completed.to_pandas(), check_names=False, check_exact=True
-    )
+    written = pd.read_csv("full.csv", index_col="obs_id", dtype=str).map(float)
+    completed = bg.impute(tree).completed.to_pandas()
+    pd.testing.assert_frame_equal(written, completed, check_names=False, check_exact=True)
 
 
 @pytest.mark.parametrize(
