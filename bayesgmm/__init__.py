@@ -51,6 +51,8 @@ _HOMES = {
     "analysis.simulation.value": ("Simulation",),
     "analysis.similarity": ("similarity",),
     "analysis.closeness.value": ("Similarity",),
+    "analysis.impute": ("impute", "Imputation"),
+    "analysis.pool": ("pool",),
     "analysis.merge": ("merge_components",),
     "analysis.merging.entropy": ("EntropyMerging",),
     "analysis.merging.ridgeline": ("RidgelineMerging",),

@@ -103,7 +103,8 @@ def fit(
         int | None, typer.Option(help="The same seed gives the same result.", min=0)
     ] = None,
     drop_missing: Annotated[
-        bool, typer.Option("--drop-missing", help="Leave out rows with missing cells.")
+        bool,
+        typer.Option("--drop-missing", help="Leave out rows with missing cells; they count else."),
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="File for the fit; by default DATA.nc, in this folder.")
@@ -130,6 +131,29 @@ def fit(
                 figure=figure,
             )
         )
+
+
+@app.command()
+def impute(
+    fit: Annotated[Path, typer.Argument(metavar="FIT.nc", help="A fit, as the command fit keeps.")],
+    out: Annotated[Path, typer.Option(help="File for the completed table, a CSV file.")],
+    data: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DATA.csv]", help="Rows to fill in; those of the fit by default."),
+    ] = None,
+    imputations: Annotated[
+        int | None,
+        typer.Option(help="Write so many imputations, too, beside the completed table.", min=1),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the imputations; that of the fit by default.", min=0)
+    ] = None,
+) -> None:
+    """Fill in the empty cells of a CSV file with posterior means, or by multiple imputation."""
+    with clean_errors():
+        from bayesgmm.cli.impute import Request, run_impute
+
+        run_impute(Request(fit, data, out, imputations, seed))
 
 
 def _names(listed: str) -> list[str]:

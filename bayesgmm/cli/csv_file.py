@@ -62,17 +62,21 @@ def expect_numbers(table: pd.DataFrame) -> None:
     raise DataError(f"Numbers are needed in every column; not so in {examples}.{remedy}")
 
 
-def expect_complete(table: pd.DataFrame) -> None:
-    """Raise a ``DataError`` that counts the rows with missing cells, by column."""
-    missing = table.isna()
-    count = int(missing.any(axis=1).sum())
-    if count == 0:
-        return
-    columns = ", ".join(f"{name!r} ({n})" for name, n in missing.sum().items() if n)
-    raise DataError(
-        f"{count} of {len(table)} rows {'has' if count == 1 else 'have'} missing cells, "
-        f"by column: {columns}. Leave such rows out with --drop-missing."
+def read_text(path: Path) -> tuple[pd.DataFrame, str]:
+    """Read the same cells as they are written, and the separator between them."""
+    separator = _separator(path)
+    table = pd.read_csv(
+        path, sep=separator, skipinitialspace=True, dtype=str, keep_default_na=False
     )
+    return table.rename(columns=str.strip), separator
+
+
+def rows_with_gaps(table: pd.DataFrame) -> str:
+    """Say how many rows have missing cells, as the start of a sentence; nothing if none has."""
+    count = int(table.isna().any(axis=1).sum())
+    if count == 0:
+        return ""
+    return f"{count} of {len(table)} rows {'has' if count == 1 else 'have'} missing cells"
 
 
 def _read(path: Path) -> pd.DataFrame:

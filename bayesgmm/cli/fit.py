@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bayesgmm as bg
-from bayesgmm.cli.csv_file import expect_complete, expect_numbers, read_csv
+from bayesgmm.cli.csv_file import expect_numbers, read_csv, rows_with_gaps
 from bayesgmm.cli.results import expect_other_files, expect_writable, say, show, write
 from bayesgmm.engines.catalogue import ENGINES, engine_named
 from bayesgmm.errors import DataError, SpecificationError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STRUCTURES = {
     "full": bg.Full,
@@ -69,9 +72,7 @@ def run_fit(request: Request) -> None:
     spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
     table = read_csv(request.data, request.columns)
     expect_numbers(table)
-    if request.drop_missing:
-        table = _without_missing(table)
-    expect_complete(table)
+    table = _without_missing(table) if request.drop_missing else _with_missing(table)
     tree = bg.fit(table, spec, engine=engine, random_seed=request.seed)
     show(tree)
     write(tree, request.out, request.figure)
@@ -86,12 +87,21 @@ def _engine(name: str, options: Mapping[str, int | None]) -> Any:
     return engine_named(name, **given)
 
 
-def _without_missing(table: Any) -> Any:
-    complete = table.dropna()
-    left_out = len(table) - len(complete)
-    if left_out and complete.empty:
-        raise DataError("Every row has missing cells; choose other columns with --columns.")
-    if left_out:
-        verbs = ("has", "is") if left_out == 1 else ("have", "are")
-        say(f"{left_out} of {len(table)} rows {verbs[0]} missing cells and {verbs[1]} left out.")
+def _with_missing(table: pd.DataFrame) -> pd.DataFrame:
+    gaps = rows_with_gaps(table)
+    if gaps:
+        say(f"{gaps}, which count with what is known of them; --drop-missing leaves them out.")
+    return table
+
+
+def _without_missing(table: pd.DataFrame) -> pd.DataFrame:
+    complete, gaps = table.dropna(), rows_with_gaps(table)
+    if gaps and complete.empty:
+        raise DataError(
+            "Every row has missing cells. Leave out --drop-missing, or choose other columns with "
+            "--columns."
+        )
+    if gaps:
+        left_out = len(table) - len(complete)
+        say(f"{gaps} and {'is' if left_out == 1 else 'are'} left out.")
     return complete

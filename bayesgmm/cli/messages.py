@@ -1,4 +1,4 @@
-"""Errors and warnings on the command line: clean messages, exit code 2, never a traceback."""
+"""What goes wrong on the command line: one clean message, exit code 2, never a traceback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ EXIT_CODE = 2
 def clean_errors() -> Iterator[None]:
     """Turn an error that the package raised on purpose into a message and an exit code.
 
-    Any other error is a mistake of ours, and keeps its traceback.
+    Its warnings become messages, too. Any other error is a mistake of ours, and keeps its
+    traceback.
     """
     try:
         with _clean_warnings():
@@ -30,15 +31,15 @@ def clean_errors() -> Iterator[None]:
 
 @contextmanager
 def _clean_warnings() -> Iterator[None]:
-    """Show warnings of the package as notes, without the line of code that gave them."""
+    """Show warnings of the package without the line of code that they come from."""
     with warnings.catch_warnings():
         show_others = warnings.showwarning
 
-        def show(message: Any, category: type[Warning], *place: Any, **options: Any) -> None:
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
             if issubclass(category, BayesGMMWarning):
-                typer.echo(f"Note: {message}", err=True)
+                typer.echo(f"Warning: {message}", err=True)
             else:
-                show_others(message, category, *place, **options)
+                show_others(message, category, *place)
 
         warnings.showwarning = show
         yield

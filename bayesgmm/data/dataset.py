@@ -291,6 +291,49 @@ def expect_complete(dataset: Dataset, question: str) -> None:
         )
 
 
+def read_among(X: Any, feature_names: Sequence[str]) -> tuple[Dataset, Int[np.ndarray, " d"]]:
+    """Read the features of a model out of a table that may have further columns.
+
+    Parameters
+    ----------
+    X : table
+        As for :func:`read_like`. Where columns carry names, those that are no features are passed
+        over, whatever they hold.
+    feature_names : sequence of d strings
+
+    Returns
+    -------
+    Dataset
+        With the features in the order of ``feature_names``.
+    integer array, shape (d,)
+        The positions of the features among the columns of the table.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_like` does, but for further columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bayesgmm.data.dataset import read_among
+    >>> dataset, positions = read_among(pd.DataFrame({"sex": ["f"], "b": [2.0]}), ["b"])
+    >>> positions
+    array([1])
+    """
+    wanted = tuple(feature_names)
+    source = read_source(X)
+    names, positions = source.feature_names, np.arange(len(wanted))
+    if names is not None and set(wanted) <= set(names):
+        expect_distinct(names)
+        positions = np.array([names.index(name) for name in wanted])
+        source = source.select(positions.tolist())
+    elif names is not None:
+        source = _matched(source, names, wanted)
+    _expect_width(source, wanted)
+    return _checked(source, wanted), positions
+
+
 def expect_enough_rows(dataset: Dataset, n_components: int) -> None:
     """Raise a ``DataError`` if there are fewer rows than components."""
     if dataset.total_weight >= n_components:

@@ -20,7 +20,7 @@ def available() -> tuple[str, ...]:
     --------
     >>> import bayesgmm as bg
     >>> bg.datasets.available()
-    ('faithful', 'galaxies', 'penguins', 'wholesale_customers')
+    ('faithful', 'galaxies', 'penguins', 'wholesale_customers', 'wine')
     """
     names = (entry.name for entry in _TABLES.iterdir())
     return tuple(sorted(name.removesuffix(".csv") for name in names if name.endswith(".csv")))
@@ -50,6 +50,14 @@ def load(name: str) -> pd.DataFrame:
     292 of the UCI Machine Learning Repository, https://doi.org/10.24432/C5030X, licensed under
     CC BY 4.0, https://creativecommons.org/licenses/by/4.0/; names of columns put in lower case.
 
+    ``"wine"``: 178 wines from one region of Italy, of three grape varieties: ``cultivar`` is 0 for
+    Barolo, 1 for Grignolino and 2 for Barbera. Thirteen properties: ``alcohol``, ``malic_acid``,
+    ``ash``, ``alcalinity_of_ash``, ``magnesium``, ``total_phenols``, ``flavanoids``,
+    ``nonflavanoid_phenols``, ``proanthocyanins``, ``color_intensity``, ``hue``, ``od280_od315``
+    and ``proline``. From Forina et al. (1986), as given to the UCI Machine Learning Repository by
+    S. Aeberhard, data set 109, https://doi.org/10.24432/C5PC7J, licensed under CC BY 4.0,
+    https://creativecommons.org/licenses/by/4.0/; columns named, cultivars counted from 0.
+
     Parameters
     ----------
     name : str
@@ -58,7 +66,7 @@ def load(name: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per eruption, galaxy, bird or customer; a new copy each time.
+        One row per eruption, galaxy, bird, customer or wine; a new copy each time.
 
     Raises
     ------
@@ -72,6 +80,9 @@ def load(name: str) -> pd.DataFrame:
 
     Azzalini, A. and Bowman, A. W. (1990). A look at some data on the Old Faithful geyser.
     Applied Statistics 39, 357-365.
+
+    Forina, M., Armanino, C., Castino, M. and Ubigli, M. (1986). Multivariate data analysis as a
+    discriminating method of the origin of wines. Vitis 25, 189-201.
 
     Gorman, K. B., Williams, T. D. and Fraser, W. R. (2014). Ecological sexual dimorphism and
     environmental variability within a community of Antarctic penguins (genus Pygoscelis).

@@ -11,7 +11,12 @@ from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, compiled_rows,
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.kernels.memberships import diagonal_responsibilities, full_responsibilities
 from bayesgmm.numerics.patterns import Patterns
-from bayesgmm.numerics.statistics import PrecisionForm, each_mixture, responsibilities
+from bayesgmm.numerics.statistics import (
+    PrecisionForm,
+    all_mixtures,
+    each_mixture,
+    responsibilities,
+)
 from bayesgmm.parameters import MixtureParameters
 
 _MOST_ROWS = 256  # at once, one tile of the passes over rows
@@ -49,7 +54,7 @@ def memberships(X: Rows, draws: MixtureParameters, quantiles: tuple[float, float
     A quantile needs all mixtures at once. So the rows go in small blocks, and memory depends
     neither on their number nor, beyond the factorised mixtures themselves, on that of the draws.
     """
-    mixtures = _together(draws)
+    mixtures = all_mixtures(draws)
     found = Memberships(*np.empty((3, X.shape[0], draws.n_components)))
     if not has_gaps(X):
         _write(X, mixtures, quantiles, found, np.arange(X.shape[0]))
@@ -84,9 +89,3 @@ def _write(
         found.lower[rows], found.upper[rows] = ends
 
     for_each(-(-n_rows // size), write_block)
-
-
-def _together(draws: MixtureParameters) -> PrecisionForm:
-    """Return all mixtures, factorised, along one axis."""
-    forms = [mixture.kernel_arguments() for _, mixture in each_mixture(draws)]
-    return PrecisionForm(*(np.stack(parts) for parts in zip(*forms, strict=True)))

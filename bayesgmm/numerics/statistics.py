@@ -150,6 +150,12 @@ def each_mixture(draws: MixtureParameters) -> Iterator[tuple[tuple[int, ...], Pr
             )
 
 
+def all_mixtures(draws: MixtureParameters) -> PrecisionForm:
+    """Return many mixtures, factorised, along one axis."""
+    forms = [mixture.kernel_arguments() for _, mixture in each_mixture(draws)]
+    return PrecisionForm(*(np.stack(parts) for parts in zip(*forms, strict=True)))
+
+
 def sufficient_statistics(X: Rows, mixture: Mixture) -> SufficientStatistics:
     """Return log-likelihood, N_k, S1_k and S2_k of the rows.
 

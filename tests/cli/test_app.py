@@ -131,15 +131,99 @@ def test_no_file_is_written_over_the_data_or_another(here, source, options, mess
     assert (here / source).read_bytes() == content
 
 
-def test_rows_with_missing_cells_are_left_out_when_asked(here):
-    wanted = ["fit", "penguins.csv", *QUICK, "--columns", "bill_length_mm, body_mass_g"]
-    refused = run(*wanted)
-    assert refused.exit_code == 2
-    assert "2 of 344 rows have missing" in refused.stderr
-    assert "--drop-missing" in refused.stderr
-    accepted = run(*wanted, "--drop-missing")
-    assert accepted.exit_code == 0, accepted.output
-    assert "2 of 344 rows have missing cells and are left out." in accepted.stdout
+def test_rows_with_missing_cells_count_unless_they_are_left_out(here):
+    birds = pd.read_csv("penguins.csv")[["bill_length_mm", "body_mass_g"]].dropna()
+    birds.iloc[[4, 7], 1] = None
+    birds.to_csv("gaps.csv", index=False)
+    kept = run("fit", "gaps.csv", *QUICK)
+    assert kept.exit_code == 0, kept.output
+    assert "2 of 342 rows have missing cells, which count with what is known" in kept.stdout
+    assert bg.load("gaps.nc")["observed_data"].sizes["obs_id"] == 342
+    dropped = run("fit", "gaps.csv", *QUICK, "--drop-missing")
+    assert dropped.exit_code == 0, dropped.output
+    assert "2 of 342 rows have missing cells and are left out." in dropped.stdout
+    assert bg.load("gaps.nc")["observed_data"].sizes["obs_id"] == 340
+
+
+@pytest.mark.filterwarnings("default:.*no observed cell")
+def test_a_warning_is_one_clean_line(here):
+    wanted = ["fit", "penguins.csv", "-k", "2", "--engine", "laplace", "--draws", "50"]
+    result = run(*wanted, "--columns", "bill_length_mm,body_mass_g")
+    assert result.exit_code == 0, result.output
+    assert "Warning: 2 of 344 rows have no observed cell: rows 3, 271." in result.stderr
+    assert "BayesGMMWarning" not in result.output
+
+
+@pytest.fixture
+def gaps(here):
+    """Write a fit of two columns, and a table with gaps in them and other columns."""
+    birds = pd.read_csv("penguins.csv")[["bill_length_mm", "body_mass_g"]].dropna()
+    options = {"engine": bg.Laplace(draws=50), "random_seed": 1, "progress": False}
+    bg.save(bg.fit(birds, bg.MixtureSpec(2), **options), "fit.nc")
+    text = "body_mass_g; id ;bill_length_mm\n3750.0;007;39.10\n;008;40.3\n3450;;\n"
+    (here / "gaps.csv").write_text(text)
+    return here
+
+
+def test_impute_writes_the_file_with_its_gaps_filled_and_nothing_else_changed(gaps):
+    result = run("impute", "fit.nc", "gaps.csv", "--out", "full.csv")
+    assert result.exit_code == 0, result.output
+    assert "2 cells in 2 of 3 rows are missing." in result.stdout
+    assert "body_mass_g" in result.stdout
+    assert "full.csv" in result.stdout
+    assert {file.name for file in gaps.glob("full*")} == {"full.csv"}
+    done = bg.impute(bg.load("fit.nc"), pd.read_csv("gaps.csv", sep=";"))
+    mass, length = done.cells["mean"].values.tolist()
+    assert (gaps / "full.csv").read_text() == (
+        f"body_mass_g;id;bill_length_mm\n3750.0;007;39.10\n{mass!r};008;40.3\n3450;;{length!r}\n"
+    )
+
+
+def test_imputations_are_written_when_asked(gaps):
+    wanted = ["impute", "fit.nc", "gaps.csv", "--out", "full.csv", "--imputations", "3"]
+    assert run(*wanted, "--seed", "5").exit_code == 0
+    names = ["full_01.csv", "full_02.csv", "full_03.csv"]
+    assert sorted(file.name for file in gaps.glob("full_*")) == names
+    table = pd.read_csv("gaps.csv", sep=";")
+    done = bg.impute(bg.load("fit.nc"), table, 3, random_seed=5)
+    for name, frame in zip(names, done.frames, strict=True):
+        written = pd.read_csv(name, sep=";", dtype=str)
+        for feature in ("body_mass_g", "bill_length_mm"):
+            assert written[feature].map(float).tolist() == frame[feature].tolist()
+
+
+def test_impute_fills_in_the_rows_of_the_fit(here):
+    birds = pd.read_csv("bills.csv")
+    birds.iloc[3, 0] = None
+    birds.index = [f"bird {number}" for number in range(len(birds))]
+    options = {"engine": bg.Laplace(draws=50), "random_seed": 1, "progress": False}
+    tree = bg.fit(birds, bg.MixtureSpec(2), **options)
+    bg.save(tree, "fit.nc")
+    assert run("impute", "fit.nc", "--out", "full.csv").exit_code == 0
+    written = pd.read_csv("full.csv", index_col="obs_id", dtype=str).map(float)
+    completed = bg.impute(tree).completed.to_pandas()
+    pd.testing.assert_frame_equal(written, completed, check_names=False, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no.nc", "gaps.csv", "--out", "x.csv"], "There is no file no.nc"),
+        (["fit.nc", "no.csv", "--out", "x.csv"], "There is no file no.csv"),
+        (["gaps.csv", "gaps.csv", "--out", "x.csv"], "not a netCDF file"),
+        (["fit.nc", "bills.csv", "--out", "x.csv"], "Missing: ['body_mass_g']"),
+        (["fit.nc", "gaps.csv", "--out", "gaps.csv"], "name another file with --out"),
+        (["fit.nc", "gaps.csv", "--out", "fit.nc"], "name another file with --out"),
+        (["fit.nc", "gaps.csv", "--out", "no/x.csv"], "There is no folder no"),
+    ],
+)
+def test_mistakes_of_impute_get_one_clean_message(gaps, arguments, message):
+    before = sorted(path.name for path in gaps.iterdir())
+    result = run("impute", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert sorted(path.name for path in gaps.iterdir()) == before
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesgmm.cli.csv_file import expect_complete, expect_numbers, read_csv
+from bayesgmm.cli.csv_file import expect_numbers, read_csv, read_text, rows_with_gaps
 from bayesgmm.errors import DataError
 
 READ = {
@@ -62,7 +62,20 @@ def test_remedies_are_those_of_the_shell():
     message = r"'s' \(for example '\?'\), 't' \(.*'True'\).*--columns a,b\."
     with pytest.raises(DataError, match=message):
         expect_numbers(table)
-    with pytest.raises(DataError, match=r"1 of 2 rows has .*'a' \(1\).*--drop-missing"):
-        expect_complete(table)
     expect_numbers(table[["a", "b"]])
-    expect_complete(table[["b"]])
+
+
+def test_rows_with_missing_cells_are_counted():
+    table = pd.DataFrame({"a": [1.0, np.nan, np.nan], "b": [1, 2, np.nan], "c": [1, 2, 3]})
+    assert rows_with_gaps(table) == "2 of 3 rows have missing cells"
+    assert rows_with_gaps(table[["b"]]) == "1 of 3 rows has missing cells"
+    assert rows_with_gaps(table[["c"]]) == ""
+
+
+def test_empty_cells_are_missing_whatever_else_is_in_the_file(file):
+    file.write_text("a;b;c\n1.50; ;x\nNA;2;\n\n 3;4e0;y\n")
+    table = read_csv(file, ["a", "b"])
+    np.testing.assert_array_equal(table, [[1.5, np.nan], [np.nan, 2], [3, 4]])
+    text, separator = read_text(file)
+    assert separator == ";"
+    assert text.values.tolist() == [["1.50", "", "x"], ["NA", "2", ""], ["3", "4e0", "y"]]

@@ -22,6 +22,7 @@ from bayesgmm.data.dataset import (
     Dataset,
     expect_enough_rows,
     expect_like_units,
+    read_among,
     read_like,
     read_table,
 )
@@ -385,3 +386,32 @@ def test_features_that_no_common_scale_suits_are_named():
     expect_like_units(read_table(rows * [1e-12, 1.0, 1e12]))
     with pytest.raises(DataError, match=r"'x1' varies .*e-1.. times as much as column 'x2'.*Diag"):
         expect_like_units(read_table(rows * [1.0, 1e-60, 1e60]))
+
+
+class TestReadAmong:
+    def test_other_columns_are_passed_over_whatever_they_hold(self):
+        frame = pd.DataFrame({"kind": ["p", "q"], "b": [3.0, np.nan], "when": 0, "a": [1, 2]})
+        dataset, positions = read_among(frame, ("a", "b"))
+        assert dataset.feature_names == ("a", "b")
+        np.testing.assert_array_equal(dataset.values, [[1, 3], [2, np.nan]])
+        assert positions.tolist() == [3, 1]
+
+    def test_without_further_columns_it_reads_as_read_like_does(self):
+        for table in (*NAMED_TABLES.values(), VALUES):
+            dataset, positions = read_among(table, ("a", "b"))
+            np.testing.assert_array_equal(dataset.values, VALUES)
+            assert positions.tolist() == [0, 1]
+        assert read_among(pd.DataFrame(COLUMNS), ("x0", "x1"))[1].tolist() == [0, 1]
+
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            (pd.DataFrame({"a": [1.0], "c": [2.0]}), r"Missing: \['b'\]; unknown: \['c'\]"),
+            (np.ones((2, 3)), "the table has 3 columns"),
+            (pd.DataFrame([[1.0, 2.0, 3.0]], columns=["a", "b", "b"]), "used more than once"),
+            (pd.DataFrame({"a": ["x"], "b": [2.0], "c": ["y"]}), "Column 'a' has type"),
+        ],
+    )
+    def test_features_are_checked(self, table, message):
+        with pytest.raises(DataError, match=message):
+            read_among(table, ("a", "b"))

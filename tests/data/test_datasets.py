@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bayesgmm.data import datasets
@@ -48,6 +49,14 @@ def test_wholesale_customers_are_those_of_the_source():
     assert means.tolist() == [12000.30, 5796.27, 7951.28, 3071.93, 2881.49, 1524.87]
 
 
+def test_wines_are_those_of_scikit_learn():
+    from sklearn.datasets import load_wine
+
+    wine, source = datasets.load("wine"), load_wine()
+    np.testing.assert_array_equal(wine.drop(columns="cultivar"), source["data"])
+    np.testing.assert_array_equal(wine["cultivar"], source["target"])
+
+
 def test_each_call_returns_a_new_copy():
     first = datasets.load("penguins")
     first["year"] = 0
@@ -61,7 +70,9 @@ def test_every_name_loads():
 
 def test_only_tables_count_as_data_sets():
     """The folder holds a page on sources and licences, too."""
-    assert datasets.available() == ("faithful", "galaxies", "penguins", "wholesale_customers")
+    assert datasets.available() == (
+        "faithful", "galaxies", "penguins", "wholesale_customers", "wine",
+    )  # fmt: skip
 
 
 def test_every_data_set_is_described():

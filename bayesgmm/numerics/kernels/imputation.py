@@ -1,0 +1,203 @@
+"""Missing cells given observed ones, for rows that lack the same features.
+
+Given its component k and the observed cells x_o, the missing cells of a row are normal with mean
+mu_m + B (x_o - mu_o) and covariance C (``full_marginals``). Over components and many mixtures each
+cell has a mixture of normal distributions: weights are responsibilities given the observed cells.
+
+Axes: m mixtures, n rows, o observed and q missing features, k components. ``features`` is a
+permutation with the observed ones first.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
+from bayesgmm.numerics.kernels.patterns import diagonal_marginals, full_marginals
+from bayesgmm.numerics.kernels.rows import diagonal_component_table, full_component_table
+from bayesgmm.numerics.kernels.triangular import cholesky
+
+_NEGLIGIBLE = 1e-13  # responsibilities that change no digit that is kept
+_PRECISION = 1e-10  # of quantiles, in standard deviations of the cell
+_MOST_STEPS = 200  # far more than halving needs
+_ROOT_2, _ROOT_2_PI = math.sqrt(2.0), math.sqrt(2.0 * math.pi)
+
+
+@compiled_exactly
+def full_conditionals(
+    X, plausibilities, features, constants, means, factors, shares, centres, spreads
+):
+    """Write responsibilities (n, m, k), means (n, q, m, k), standard deviations (q, m, k)."""
+    (n, size), (n_mixtures, k) = X.shape, constants.shape
+    table, n_missing = np.empty((n, k)), features.shape[0] - size
+    for draw in range(n_mixtures):
+        part_constants, part_means, part_factors, slopes, rests = full_marginals(
+            features, size, constants[draw], means[draw], factors[draw]
+        )
+        full_component_table(
+            X, plausibilities, part_constants, part_means, part_factors, True, table
+        )
+        shares[:, draw] = table
+        for component in range(k):
+            for i in range(n_missing):
+                spreads[i, draw, component] = math.sqrt(rests[component, i, i])
+                mean = means[draw, component, features[size + i]]
+                for row in range(n):
+                    total = mean
+                    for j in range(size):
+                        distance = X[row, j] - part_means[component, j]
+                        total += slopes[component, i, j] * distance
+                    centres[row, i, draw, component] = total
+
+
+@compiled_exactly
+def diagonal_conditionals(
+    X, plausibilities, features, constants, means, factors, shares, centres, spreads
+):
+    """Write the same under mixtures without correlations."""
+    (n, size), (n_mixtures, k) = X.shape, constants.shape
+    table, n_missing = np.empty((n, k)), features.shape[0] - size
+    for draw in range(n_mixtures):
+        parts = diagonal_marginals(features, size, constants[draw], means[draw], factors[draw])
+        diagonal_component_table(X, plausibilities, parts[0], parts[1], parts[2], True, table)
+        shares[:, draw] = table
+        for component in range(k):
+            for i in range(n_missing):
+                feature = features[size + i]
+                spreads[i, draw, component] = 1.0 / factors[draw, component, feature]
+                for row in range(n):
+                    centres[row, i, draw, component] = means[draw, component, feature]
+
+
+@compiled
+def _below(value, weights, centres, spreads):
+    """Distribution function and density of a mixture of normal distributions."""
+    probability, density = 0.0, 0.0
+    for term in range(weights.shape[0]):
+        distance = (value - centres[term]) / spreads[term]
+        probability += weights[term] * 0.5 * math.erfc(-distance / _ROOT_2)
+        scaled = weights[term] / (spreads[term] * _ROOT_2_PI)
+        density += scaled * math.exp(-0.5 * distance * distance)
+    return probability, density
+
+
+@compiled
+def _quantile(level, normal, weights, centres, spreads, start, tolerance):
+    """Where the distribution function of a mixture reaches a level: Newton's method, kept safe.
+
+    ``normal`` is the quantile of the standard normal distribution. That of a mixture lies between
+    those of its parts. Where Newton leaves what is left of this bracket, or does not halve its
+    last step, the bracket is halved instead.
+    """
+    low, high = np.inf, -np.inf
+    for term in range(weights.shape[0]):
+        own = centres[term] + normal * spreads[term]
+        low, high = min(low, own), max(high, own)
+    value, last = min(max(start, low), high), high - low
+    for _ in range(_MOST_STEPS):
+        probability, density = _below(value, weights, centres, spreads)
+        excess = probability - level
+        if excess > 0:
+            high = value
+        else:
+            low = value
+        if high - low <= tolerance:
+            break
+        following = low
+        if abs(2.0 * excess) < last * density:
+            following = value - excess / density
+        if not low < following < high:
+            following = 0.5 * (low + high)
+        last = abs(following - value)
+        value = following
+        if last <= tolerance:
+            break
+    return value
+
+
+@compiled
+def summaries(shares, centres, spreads, levels, normals, output):
+    """Write mean, standard deviation and quantiles of every cell, (n, q, 2 + levels)."""
+    n, n_missing, n_mixtures, k = centres.shape
+    work = np.empty((3, n_mixtures * k))
+    for row in range(n):
+        for cell in range(n_missing):
+            size, total, mean = 0, 0.0, 0.0
+            for draw in range(n_mixtures):
+                for component in range(k):
+                    share = shares[row, draw, component]
+                    if share > _NEGLIGIBLE:
+                        work[0, size] = share
+                        work[1, size] = centres[row, cell, draw, component]
+                        work[2, size] = spreads[cell, draw, component]
+                        total += share
+                        mean += share * work[1, size]
+                        size += 1
+            mean /= total
+            weights, own, widths = work[0, :size], work[1, :size], work[2, :size]
+            variance = 0.0
+            for term in range(size):
+                weights[term] /= total
+                variance += weights[term] * (widths[term] ** 2 + (own[term] - mean) ** 2)
+            sd = math.sqrt(variance)
+            output[row, cell, 0] = mean
+            output[row, cell, 1] = sd
+            for number in range(levels.shape[0]):
+                start = mean + normals[number] * sd
+                output[row, cell, 2 + number] = _quantile(
+                    levels[number], normals[number], weights, own, widths, start, _PRECISION * sd
+                )
+
+
+@compiled_exactly
+def _picked(shares, uniform):
+    """The component that a number in [0, 1) falls on."""
+    level, last = uniform * shares.sum(), 0
+    for component in range(shares.shape[0]):
+        if shares[component] > 0:
+            last = component
+            if level < shares[component]:
+                break
+        level -= shares[component]
+    return last
+
+
+@compiled_exactly
+def full_imputations(
+    X, plausibilities, features, constants, means, factors, uniforms, noise, output
+):
+    """Draw a component, then all missing cells of a row together; one mixture, output (n, q)."""
+    (n, size), k, n_missing = X.shape, means.shape[0], noise.shape[1]
+    part_constants, part_means, part_factors, slopes, rests = full_marginals(
+        features, size, constants, means, factors
+    )
+    shares, roots = np.empty((n, k)), np.empty(rests.shape)
+    full_component_table(X, plausibilities, part_constants, part_means, part_factors, True, shares)
+    for component in range(k):
+        roots[component] = cholesky(rests[component])
+    for row in range(n):
+        component = _picked(shares[row], uniforms[row])
+        for i in range(n_missing):
+            total = means[component, features[size + i]]
+            for j in range(size):
+                total += slopes[component, i, j] * (X[row, j] - part_means[component, j])
+            for j in range(i + 1):
+                total += roots[component, i, j] * noise[row, j]
+            output[row, i] = total
+
+
+@compiled_exactly
+def diagonal_imputations(
+    X, plausibilities, features, constants, means, factors, uniforms, noise, output
+):
+    """Draw the same from a mixture without correlations."""
+    (n, size), k = X.shape, means.shape[0]
+    parts, shares = diagonal_marginals(features, size, constants, means, factors), np.empty((n, k))
+    diagonal_component_table(X, plausibilities, parts[0], parts[1], parts[2], True, shares)
+    for row in range(n):
+        component = _picked(shares[row], uniforms[row])
+        for i in range(noise.shape[1]):
+            feature = features[size + i]
+            output[row, i] = means[component, feature] + noise[row, i] / factors[component, feature]
