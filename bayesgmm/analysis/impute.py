@@ -132,7 +132,7 @@ def impute(
     >>> done
     Imputation of 1 missing cell in 1 row: 5 frames, completed, cells
     >>> done.cells[["mean", "lower", "upper"]].to_dataframe().iloc[0, :3].round(-2).tolist()
-    [3600.0, 3000.0, 4200.0]
+    [3600.0, 3100.0, 4100.0]
     """
     expect_whole_number("n_imputations", n_imputations)
     expect_whole_number("draws", draws)
