@@ -178,11 +178,11 @@ def test_an_interrupted_run_returns_what_is_finished(monkeypatch):
     whole = chosen(three_clouds(), range(1, 4), [bg.Full()])
     counted, judge = [], grid.entropies
 
-    def interrupted(shares):
+    def interrupted(shares, row_weights):
         counted.append(shares)
         if len(counted) == 3:
             raise KeyboardInterrupt
-        return judge(shares)
+        return judge(shares, row_weights)
 
     monkeypatch.setattr(grid, "entropies", interrupted)
     table = chosen(three_clouds(), range(1, 4), [bg.Full()])
@@ -230,7 +230,7 @@ def test_arguments_are_checked(arguments, message):
 
 
 def test_the_table_and_the_solver_are_checked():
-    with pytest.raises(DataError, match="missing"):
+    with pytest.raises(DataError, match="in which it is observed"):
         chosen([[1.0, 2.0], [np.nan, 3.0]], [1])
     with pytest.raises(SpecificationError, match="solver must be an EM"):
         chosen(example_rows(20, 2), [1], solver="em")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -58,6 +59,7 @@ def test_version():
     assert run("--version").stdout == f"bayesgmm {bg.__version__}\n"
 
 
+@pytest.mark.filterwarnings("default:.*no observed cell")
 def test_demo_fits_the_penguins_and_leaves_two_files(tmp_path):
     (tmp_path / "new").mkdir()
     result = run("demo", "--out-dir", tmp_path / "new")
@@ -65,12 +67,17 @@ def test_demo_fits_the_penguins_and_leaves_two_files(tmp_path):
     assert result.stdout.count("standard deviation") == 1
     assert "89% equal-tailed interval" in result.stdout
     assert "Converged: 4 chains" in result.stdout
-    assert "of 342 birds are assigned with less than 90% certainty." in result.stdout
+    assert "of 344 birds are assigned with less than 90% certainty." in result.stdout
     assert str(tmp_path / "new" / "penguins.nc") in result.stdout
     assert (tmp_path / "new" / "penguins.png").read_bytes().startswith(b"\x89PNG")
     tree = bg.load(tmp_path / "new" / "penguins.nc")
     assert tuple(tree["posterior"]["feature"].values) == PENGUIN_MEASUREMENTS
-    assert tree.identical(bg.example_fit())  # seed 1 is the default of both
+    assert "rows 3, 271" in result.stderr
+    # The two birds that the example lacks say nothing: means agree within simulation error.
+    means = [
+        each["posterior"]["means"].mean(("chain", "draw")) for each in (tree, bg.example_fit())
+    ]
+    np.testing.assert_allclose(*means, rtol=5e-3)
 
 
 def test_demo_makes_no_folders(tmp_path):

@@ -13,15 +13,22 @@ from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines import native
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.target import Target
+from bayesgmm.numerics.annotated_rows import has_gaps
 from bayesgmm.numerics.kernels.callbacks import density_callback, position_callback
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows, example_spec
 
-CASES = [(structure, "gamma", d) for structure in STRUCTURES for d in (1, 2, 3)]
-CASES += [("full", prior, 2) for prior in SCALE_PRIORS]
+CASES = [(structure, "gamma", d, "") for structure in STRUCTURES for d in (1, 2, 3)]
+CASES += [("full", prior, 2, "") for prior in SCALE_PRIORS]
+CASES += [(structure, "gamma", 3, "gaps, weights, labels") for structure in STRUCTURES]
 
 
-def example(structure, prior, n_features):
-    data = Dataset(example_rows(150, n_features), default_names(n_features), np.arange(150))
+def example(structure, prior, n_features, known=""):
+    rows, rng = example_rows(150, n_features), np.random.default_rng(8)
+    more = {}
+    if known:
+        rows[rng.random(rows.shape) < 0.3] = np.nan
+        more = {"weights": rng.uniform(0.5, 2.0, 150), "plausibilities": -rng.random((150, 3))}
+    data = Dataset(rows, default_names(n_features), np.arange(150), **more)
     target = Target(example_spec(structure, prior), data)
     rng = np.random.default_rng(6)
     size = target.layout.size
@@ -37,14 +44,15 @@ def density(target, normal, noise):
     """Call the C function as a sampler would; return its code, value and gradient."""
     block = native.native_block(target, normal)
     value, gradient = np.empty(1), np.empty(noise.size)
-    function = density_callback(target.layout.correlated).ctypes
+    gaps = has_gaps(target.log_posterior.X)
+    function = density_callback(target.layout.correlated, gaps).ctypes
     arguments = pointer(noise), pointer(gradient), pointer(value), block.ctypes.data
     return function(noise.size, *arguments), value[0], gradient
 
 
-@pytest.mark.parametrize(("structure", "prior", "n_features"), CASES)
-def test_value_and_gradient_are_those_of_the_target(structure, prior, n_features):
-    target, normal = example(structure, prior, n_features)
+@pytest.mark.parametrize(("structure", "prior", "n_features", "known"), CASES)
+def test_value_and_gradient_are_those_of_the_target(structure, prior, n_features, known):
+    target, normal = example(structure, prior, n_features, known)
     noise = np.random.default_rng(1).normal(0, 0.3, target.layout.size)
     code, value, gradient = density(target, normal, noise)
     expected, slope = target(normal.positions(noise))
