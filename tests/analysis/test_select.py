@@ -246,3 +246,27 @@ def test_structures_of_a_single_feature_are_two_models():
         for other in others:
             one, same = (table.sel(covariances=name, drop=True) for name in (first, other))
             xr.testing.assert_identical(one.drop_vars("best"), same.drop_vars("best"))
+
+
+def test_weights_are_repeated_rows_in_every_criterion():
+    X = three_clouds()
+    times = np.random.default_rng(3).integers(0, 3, len(X))
+    solver = bg.EM("likelihood", n_starts=10, tolerance=1e-12)
+    options = {"solver": solver, "random_seed": 1, "progress": False}
+    structures = [bg.Full(), bg.TiedDiagonal()]
+    weighted = bg.select(X, [1, 3], structures, sample_weight=times, **options)
+    repeated = bg.select(np.repeat(X, times, axis=0), [1, 3], structures, **options)
+    for name in ("log_likelihood", "BIC", "AIC", "ICL", "NEC"):
+        np.testing.assert_allclose(weighted[name], repeated[name], rtol=1e-5)
+
+
+def test_cells_may_be_missing():
+    X = three_clouds()
+    X[np.random.default_rng(3).random(X.shape) < 0.1] = np.nan
+    X[np.isnan(X).all(axis=1)] = 0.0
+    table = bg.select(X, [2, 3], [bg.Full()], random_seed=1, progress=False)
+    assert table.attrs["best"] == "Full, 3 components"
+    spec = bg.MixtureSpec.from_json(table.attrs["spec"])
+    alone = bg.estimate(X, spec, solver=bg.EM("likelihood", n_starts=10), random_seed=2)
+    best = float(table["log_likelihood"].sel(n_components=3).item())
+    assert best == pytest.approx(alone.log_likelihood, abs=0.01)
