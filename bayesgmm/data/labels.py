@@ -67,7 +67,7 @@ def read_labels(
     table = _as_table(labels)
     if table is not None:
         return Labels(_of_table(table, n_components, row_names))
-    entries = list(labels)
+    entries = labels.to_pylist() if hasattr(labels, "to_pylist") else list(labels)  # pyarrow's
     if len(entries) != row_names.size:
         raise DataError(
             f"There are {len(entries)} labels for {row_names.size} rows. Give one for each row; "

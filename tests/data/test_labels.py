@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from bayesgmm.data.labels import read_labels
@@ -15,6 +17,9 @@ KNOWN = {
     "scikit-learn's": (np.array([1, -1, 2]), [[0, 1, 0], [1, 1, 1], [0, 0, 1]]),
     "with NaN": (pd.Series([1.0, np.nan, 2.0]), [[0, 1, 0], [1, 1, 1], [0, 0, 1]]),
     "nullable": (pd.array([1, None, 2], dtype="Int64"), [[0, 1, 0], [1, 1, 1], [0, 0, 1]]),
+    "categories": (pd.Categorical(["b", None, "a"]), [[0, 1, 0], [1, 1, 1], [1, 0, 0]]),
+    "polars": (pl.Series(["b", None, "a"]), [[0, 1, 0], [1, 1, 1], [1, 0, 0]]),
+    "pyarrow": (pa.chunked_array([["b", None, "a"]]), [[0, 1, 0], [1, 1, 1], [1, 0, 0]]),
     "sets": ([{0, 1}, (2,), [1, 2]], [[1, 1, 0], [0, 0, 1], [0, 1, 1]]),
     "probabilities": ([{0: 0.9, 2: 0.1}, None, None], [[0.9, 0, 0.1], [1, 1, 1], [1, 1, 1]]),
     "a vector": ([np.array([0.2, 0.3, 0.5]), 0, None], [[0.2, 0.3, 0.5], [1, 0, 0], [1, 1, 1]]),
