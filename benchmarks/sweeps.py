@@ -35,7 +35,7 @@ def _case(name: str, X: np.ndarray, k: int, rounds: int) -> Record:
     mode = EM(n_starts=1).run(*question, seed=0).parameters
     target = Target(*question)
     seeds = np.arange(max(3, 500_000 // X.shape[0]), dtype=np.uint64)
-    rows = target.log_posterior.rows
+    rows, _, labels = target.log_posterior.rows
     mixture = PrecisionForm.of(mode).kernel_arguments()
 
     def sweep() -> None:
@@ -44,7 +44,7 @@ def _case(name: str, X: np.ndarray, k: int, rounds: int) -> Record:
     seconds = best_seconds(
         {
             "sweep": clocked(sweep),
-            "pass": clocked(lambda: _passes(rows, *mixture, seeds)),
+            "pass": clocked(lambda: _passes(rows, labels, *mixture, seeds)),
         },
         rounds=3 * rounds,
     )
@@ -57,9 +57,9 @@ def _case(name: str, X: np.ndarray, k: int, rounds: int) -> Record:
 
 
 @numba.njit
-def _passes(X, constants, means, factors, seeds):  # noqa: ANN001, ANN202
+def _passes(X, labels, constants, means, factors, seeds):  # noqa: ANN001, ANN202
     total = 0.0
     for seed in seeds:
-        _, counts, _, _ = full_allocations(X, 0, constants, means, factors, seed)
+        _, counts, _, _ = full_allocations(X, labels, 0, constants, means, factors, seed)
         total += counts[0]
     return total
