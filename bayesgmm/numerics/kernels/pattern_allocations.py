@@ -79,6 +79,27 @@ def _in_order(means, order, ordered):
             ordered[component, i] = means[component, order[i]]
 
 
+@inlined
+def _factorise(matrices):
+    """Write lower Cholesky factors in place of the lower triangles."""
+    for component in range(matrices.shape[0]):
+        root = cholesky(matrices[component])
+        for i in range(root.shape[0]):
+            for j in range(i + 1):
+                matrices[component, i, j] = root[i, j]
+
+
+@inlined
+def _add_in_order(order, part_sums, part_scatter, sums, scatter):
+    """Add sums and (lower) scatter of a pattern, whose features come in another order."""
+    for component in range(sums.shape[0]):
+        for i in range(order.shape[0]):
+            sums[component, order[i]] += part_sums[component, i]
+            for j in range(order.shape[0]):
+                row, column = max(i, j), min(i, j)
+                scatter[component, order[i], order[j]] += part_scatter[component, row, column]
+
+
 @compiled
 def full_pattern_allocations(
     cells, cells_starts, features, n_observed, starts, plausibilities, first,
@@ -98,11 +119,7 @@ def full_pattern_allocations(
         part_constants, part_means, part_factors, slopes, rests = marginals_with(
             order, size, constants, means, factors, covariances
         )
-        for component in range(k):
-            root = cholesky(rests[component])
-            for i in range(d - size):
-                for j in range(i + 1):
-                    rests[component, i, j] = root[i, j]
+        _factorise(rests)
         _in_order(means, order, centres)
         part_sums[:] = 0.0
         part_scatter[:] = 0.0
@@ -120,12 +137,7 @@ def full_pattern_allocations(
             add_full_statistics(
                 tile, rows, table, centres, centred, weighted, counts, part_sums, part_scatter
             )
-        for component in range(k):
-            for i in range(d):
-                sums[component, order[i]] += part_sums[component, i]
-                for j in range(d):  # the lower triangle of what was added is all there is
-                    row, column = max(i, j), min(i, j)
-                    scatter[component, order[i], order[j]] += part_scatter[component, row, column]
+        _add_in_order(order, part_sums, part_scatter, sums, scatter)
     return value, counts, sums, scatter
 
 
