@@ -13,7 +13,8 @@ from bayesgmm.analysis.derived import Source
 from bayesgmm.analysis.features import asked_features
 from bayesgmm.analysis.generate import draw_rows
 from bayesgmm.analysis.mixtures import Mixtures, Uncertainty, on_own_scale, read_mixtures
-from bayesgmm.data.dataset import expect_complete, read_like
+from bayesgmm.data.dataset import read_like
+from bayesgmm.data.suitability import expect_complete
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.conditionals import marginal_mixture

@@ -13,8 +13,9 @@ from bayesgmm.analysis.derived import Source
 from bayesgmm.analysis.distribution import one_feature, simulate
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.mixtures import Uncertainty, on_own_scale, read_mixtures
-from bayesgmm.data.dataset import expect_complete, read_like
+from bayesgmm.data.dataset import read_like
 from bayesgmm.data.standardize import Scaling
+from bayesgmm.data.suitability import expect_complete
 from bayesgmm.numerics.normal_mixtures import NormalMixture, highest_density_intervals
 from bayesgmm.numerics.statistics import predictive_log_densities
 from bayesgmm.options import expect_fraction, expect_whole_number

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from bayesgmm.data.dataset import Dataset, expect_enough_rows, expect_like_units, read_table
+from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.data.standardize import Scaling
+from bayesgmm.data.suitability import expect_enough_rows, expect_like_units
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.unconstrained import Layout

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesgmm.data.dataset import expect_enough_rows, read_table
+from bayesgmm.data.dataset import read_table
 from bayesgmm.data.quantiles import column_quantiles
+from bayesgmm.data.suitability import expect_enough_rows
 from bayesgmm.errors import DataError
 
 LEVELS = [0.0, 0.05, 0.25, 0.5, 0.77, 1.0]

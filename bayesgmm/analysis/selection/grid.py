@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.analysis.selection.criteria import Criteria, entropies
-from bayesgmm.data.dataset import Dataset, expect_enough_rows
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.data.suitability import expect_enough_rows
 from bayesgmm.errors import DataError
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.objective import Objective

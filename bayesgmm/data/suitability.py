@@ -1,0 +1,55 @@
+"""Whether a table suits a question: enough rows, like units, no missing cells."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesgmm.data.cells import first_labels
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.errors import DataError
+
+_SMALLEST_RATIO = 1e-100
+"""Of standard deviations that are measured in one unit: squares must stay representable."""
+
+
+def expect_complete(dataset: Dataset, question: str) -> None:
+    """Raise a ``DataError`` that names rows with missing cells, which a question has no answer for.
+
+    ``question`` says what it is, such as "A distribution function".
+    """
+    rows = np.flatnonzero(np.isnan(dataset.values).any(axis=1))
+    if rows.size:
+        raise DataError(
+            f"{question} needs whole rows; {rows.size} of {dataset.n_rows} "
+            f"{'has' if rows.size == 1 else 'have'} missing cells: "
+            f"{first_labels(dataset.row_names[rows])}. Leave them out, or impute them first."
+        )
+
+
+def expect_enough_rows(dataset: Dataset, n_components: int) -> None:
+    """Raise a ``DataError`` if there are fewer rows than components."""
+    if dataset.total_weight >= n_components:
+        return
+    if dataset.n_rows >= n_components:
+        raise DataError(
+            f"{n_components} components need at least {n_components} rows; the rows count "
+            f"{dataset.total_weight:g} times together. A row of weight 2 counts as two rows: "
+            "multiply sample_weight so that it sums to the number of rows that it stands for."
+        )
+    raise DataError(
+        f"{n_components} components need at least {n_components} rows; the table has "
+        f"{dataset.n_rows}. Ask for fewer components or give more rows."
+    )
+
+
+def expect_like_units(dataset: Dataset) -> None:
+    """Raise a ``DataError`` if one scale cannot serve all features: the squares would vanish."""
+    ratios = dataset.deviation / dataset.deviation.max()
+    narrowest, widest = int(ratios.argmin()), int(ratios.argmax())
+    if ratios[narrowest] < _SMALLEST_RATIO:
+        names = dataset.feature_names
+        raise DataError(
+            f"A spherical structure has one scale for all features, but column "
+            f"{names[narrowest]!r} varies {ratios[narrowest]:.0e} times as much as column "
+            f"{names[widest]!r}. Give them in like units, or use Diagonal() or TiedDiagonal()."
+        )
