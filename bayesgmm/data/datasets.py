@@ -20,7 +20,7 @@ def available() -> tuple[str, ...]:
     --------
     >>> import bayesgmm as bg
     >>> bg.datasets.available()
-    ('faithful', 'galaxies', 'penguins', 'wholesale_customers', 'wine')
+    ('faithful', 'galaxies', 'penguins', 'vowels', 'wholesale_customers', 'wine')
     """
     names = (entry.name for entry in _TABLES.iterdir())
     return tuple(sorted(name.removesuffix(".csv") for name in names if name.endswith(".csv")))
@@ -42,6 +42,13 @@ def load(name: str) -> pd.DataFrame:
     ``bill_length_mm``, ``bill_depth_mm``, ``flipper_length_mm``, ``body_mass_g``, ``sex`` and
     ``year``. Two birds lack all measurements and eleven the sex. Collected by K. Gorman and the
     Palmer Station LTER (Gorman et al., 2014); in the public domain (CC0).
+
+    ``"vowels"``: 76 people, men, women and children, read ten words twice. Columns ``speaker``,
+    ``kind`` (man, woman, child), ``sex``, ``word`` (heed, hid, head, had, hud, hod, hawed, hood,
+    who'd, heard), ``vowel`` in the phonetic alphabet, ``repetition``, and in Hz the pitch
+    ``f0_hz`` and the first three formants ``f1_hz``, ``f2_hz`` and ``f3_hz``, the resonances of
+    the vocal tract. From Peterson and Barney (1952), by way of the R package phonTools of
+    S. Barreda (BSD-2-Clause). A table of facts.
 
     ``"wholesale_customers"``: what 440 customers of a wholesaler in Portugal spent in a year on
     ``fresh``, ``milk``, ``grocery``, ``frozen``, ``detergents_paper`` and ``delicassen`` products,
@@ -66,7 +73,7 @@ def load(name: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per eruption, galaxy, bird, customer or wine; a new copy each time.
+        One row per eruption, galaxy, bird, spoken word, customer or wine; a new copy each time.
 
     Raises
     ------
@@ -89,6 +96,9 @@ def load(name: str) -> pd.DataFrame:
     PLoS ONE 9(3), e90081.
 
     Haerdle, W. (1991). Smoothing Techniques with Implementation in S. New York: Springer.
+
+    Peterson, G. E. and Barney, H. L. (1952). Control methods used in a study of the vowels.
+    Journal of the Acoustical Society of America 24, 175-184.
 
     Roeder, K. (1990). Density estimation with confidence sets exemplified by superclusters and
     voids in the galaxies. Journal of the American Statistical Association 85, 617-624.

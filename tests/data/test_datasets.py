@@ -49,6 +49,29 @@ def test_wholesale_customers_are_those_of_the_source():
     assert means.tolist() == [12000.30, 5796.27, 7951.28, 3071.93, 2881.49, 1524.87]
 
 
+def test_vowels_have_the_published_averages():
+    """First two formants of Table II of Peterson and Barney (1952), in Hz.
+
+    They are rounded to tens there, and the table that survived is not quite the one that they
+    averaged (Watrous, 1991).
+    """
+    published = {
+        ("man", "heed"): (270, 2290),
+        ("man", "hid"): (390, 1990),
+        ("man", "had"): (660, 1720),
+        ("man", "hod"): (730, 1090),
+        ("man", "hawed"): (570, 840),
+        ("man", "hood"): (440, 1020),
+        ("man", "who'd"): (300, 870),
+        ("woman", "had"): (860, 2050),
+    }
+    vowels = datasets.load("vowels")
+    assert vowels.groupby("word").size().eq(152).all()
+    averages = vowels.groupby(["kind", "word"])[["f1_hz", "f2_hz"]].mean()
+    for who, formants in published.items():
+        np.testing.assert_allclose(averages.loc[who], formants, rtol=0, atol=12)
+
+
 def test_wines_are_those_of_scikit_learn():
     from sklearn.datasets import load_wine
 
@@ -71,7 +94,7 @@ def test_every_name_loads():
 def test_only_tables_count_as_data_sets():
     """The folder holds a page on sources and licences, too."""
     assert datasets.available() == (
-        "faithful", "galaxies", "penguins", "wholesale_customers", "wine",
+        "faithful", "galaxies", "penguins", "vowels", "wholesale_customers", "wine",
     )  # fmt: skip
 
 
