@@ -6,19 +6,56 @@ mend it.
 
 
 class BayesGMMError(Exception):
-    """Any error that the package raises on purpose."""
+    """Any error that the package raises on purpose.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> try:
+    ...     bg.MixtureSpec(n_components=0)
+    ... except bg.BayesGMMError as error:
+    ...     print(type(error).__name__)
+    SpecificationError
+    """
 
 
 class DataError(BayesGMMError, ValueError):
-    """The table of data cannot be used as it is."""
+    """The table of data cannot be used as it is.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.estimate([["a", "b"]], bg.MixtureSpec(n_components=1))
+    Traceback (most recent call last):
+    ...
+    bayesgmm.errors.DataError: ...
+    """
 
 
 class SpecificationError(BayesGMMError, ValueError):
-    """A model, prior, engine or option was asked for that makes no sense."""
+    """A model, prior, engine or option was asked for that makes no sense.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.NUTS(draws=0)
+    Traceback (most recent call last):
+    ...
+    bayesgmm.errors.SpecificationError: ...
+    """
 
 
 class SchemaError(BayesGMMError, ValueError):
-    """A tree lacks a group, variable or dimension that it should have."""
+    """A tree lacks a group, variable or dimension that it should have.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg, xarray as xr
+    >>> bg.diagnose(xr.DataTree())
+    Traceback (most recent call last):
+    ...
+    bayesgmm.errors.SchemaError: ...
+    """
 
 
 class NotFittedError(BayesGMMError, ValueError, AttributeError):
@@ -30,12 +67,38 @@ class MissingDependencyError(BayesGMMError, ImportError):
 
 
 class BayesGMMWarning(UserWarning):
-    """Any warning that the package gives."""
+    """Any warning that the package gives.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg, warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", bg.BayesGMMWarning)  # of a row without a cell
+    ...     point = bg.estimate([[1.0], [2.0], [float("nan")]], bg.MixtureSpec(1), random_seed=1)
+    """
 
 
 class ConvergenceWarning(BayesGMMWarning):
-    """A computation stopped before it had converged."""
+    """A computation stopped before it had converged.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg, warnings
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     likelihood = bg.EM(objective="likelihood")
+    ...     point = bg.estimate([[1.0], [1.0], [2.0]], bg.MixtureSpec(2), solver=likelihood)
+    >>> [warning.category.__name__ for warning in caught]
+    ['ConvergenceWarning']
+    """
 
 
 class LabelSwitchingWarning(BayesGMMWarning):
-    """The labels of the components moved during sampling."""
+    """The labels of the components moved during sampling.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> issubclass(bg.LabelSwitchingWarning, bg.BayesGMMWarning)
+    True
+    """

@@ -25,6 +25,16 @@ class MixtureParameters:
         Standard deviations of the features within each component.
     correlations : array, shape (..., k, d, d), or None
         Correlation matrices; ``None`` where the structure has none.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> import numpy as np
+    >>> mixture = bg.MixtureParameters(
+    ...     weights=np.array([0.6, 0.4]), means=np.array([[0.0], [3.0]]), scales=np.ones((2, 1))
+    ... )
+    >>> mixture.n_components, mixture.n_features
+    (2, 1)
     """
 
     weights: Float[np.ndarray, "*batch k"]

@@ -46,6 +46,13 @@ class Imputation:
         posterior predictive distribution, in the units of the data, and its place, ``row``, the
         position of its row. Coordinates ``obs_id`` and ``feature`` name the place. The attribute
         ``interval`` names the kind of interval.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> birds = bg.datasets.load("penguins")
+    >>> bg.impute(bg.example_fit(), birds, 5, random_seed=1)
+    Imputation of 8 missing cells in 2 rows: 5 frames, completed, cells
     """
 
     frames: tuple[Any, ...]

@@ -42,6 +42,12 @@ class LabellingReport:
     figures : xarray.Dataset
         R-hat and effective sample sizes of the worst entry of each parameter, dims ``labels``
         (``"raw"``, ``"relabelled"``) and ``variable``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.labelling_report(bg.example_fit()).method
+    'ECR()'
     """
 
     method: str

@@ -1,4 +1,9 @@
-"""Small, real data sets that ship inside the package, for examples and first tries."""
+"""Small, real data sets that ship inside the package, for examples and first tries.
+
+>>> import bayesgmm as bg
+>>> bg.datasets.load("faithful").shape
+(272, 2)
+"""
 
 from __future__ import annotations
 

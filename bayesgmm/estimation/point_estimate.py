@@ -16,7 +16,14 @@ _MOST_NAMED = 5  # components, rows or features in one message
 
 
 class Status(Enum):
-    """How EM ended; the value says what it means and what to do about it."""
+    """How EM ended; the value says what it means and what to do about it.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.Status.CONVERGED.text
+    'converged'
+    """
 
     CONVERGED = "converged"
     ITERATION_LIMIT = (
@@ -171,6 +178,14 @@ class PointEstimate:
         Where every start collapsed: which components, on which rows. The parameters then are
         those at which the ascent of the first start gave up, and no estimate; log-likelihood and
         objective are the last that it had, or -inf.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("faithful")
+    >>> point = bg.estimate(X, bg.MixtureSpec(n_components=2), random_seed=1)
+    >>> point.converged, point.means.round(1).tolist()
+    (True, [[4.3, 80.0], [2.0, 54.5]])
     """
 
     parameters: MixtureParameters

@@ -45,6 +45,19 @@ class Calibration:
         the truth; ``pit``, the same on the unit interval; ``ess``, the effective number of the
         draws kept. Replications that failed are in the attribute ``failures`` instead, number
         to message.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> spec = bg.MixtureSpec(
+    ...     1, means=bg.NormalMeans(0.0, 2.0), covariances=bg.Diagonal(bg.InverseGamma(8.0, 6.0))
+    ... )
+    >>> found = bg.calibrate(
+    ...     spec, bg.Gibbs(draws=200), n_rows=30, n_features=1, replications=20, random_seed=1,
+    ...     progress=False,
+    ... )
+    >>> list(found.figures)
+    ['p_value', 'mean_pit', 'coverage', 'effective']
     """
 
     passed: bool

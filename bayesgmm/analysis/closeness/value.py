@@ -34,6 +34,14 @@ class Similarity:
         rows are to each other: 0.05 is expected, and more says that real rows show through.
     copies : float
         Share of the generated rows that are real rows.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> tree = bg.example_fit()
+    >>> birds = bg.generate(tree, 342, random_seed=1)["x"]
+    >>> bg.similarity(tree["observed_data"]["x"], birds).copies
+    0.0
     """
 
     features: xr.Dataset

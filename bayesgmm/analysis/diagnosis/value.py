@@ -26,6 +26,12 @@ class Finding:
         ``"one chain"``, ``"interrupted"``, ``"approximation"`` or ``"peak"``.
     serious : bool
         Whether the draws cannot be used as they are; ``False`` where it is only good to know.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> print(bg.Finding("2 transitions diverged.", "Raise target_accept to 0.95."))
+    2 transitions diverged. Raise target_accept to 0.95.
     """
 
     problem: str
@@ -55,6 +61,13 @@ class Diagnosis:
         ``variable``, and whether relabelling can change it (``label_free``); ``expected_rows``
         of each component; ``confusion`` of each pair of components; ``chain_distance``, how
         differently two chains put rows together. Attribute ``divergences``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> diagnosis = bg.diagnose(bg.example_fit())
+    >>> diagnosis.passed, len(diagnosis.findings)
+    (True, 0)
     """
 
     passed: bool

@@ -31,6 +31,13 @@ class Simulation:
     overlap : xarray.DataArray
         Of every pair, dims ``component, component_bis``, measured on the mixture; one on the
         diagonal.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> simulation = bg.simulate(200, 3, 2, overlap=0.05, random_seed=1)
+    >>> round(simulation.average_overlap, 4)
+    0.05
     """
 
     rows: xr.DataArray
