@@ -1,10 +1,10 @@
-"""EM with full covariances: seconds an iteration, against scikit-learn, oneDAL and dgemm."""
+"""EM with full covariances: seconds an iteration, beside scikit-learn, mclust, oneDAL and dgemm."""
 
 from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,9 @@ CASES = [(100_000, 2, 5, 21), (100_000, 8, 10, 21), (100_000, 32, 16, 6), (1_000
 """Rows, features, components, iterations."""
 QUICK_CASES = [(2_000, 2, 5, 6), (2_000, 8, 10, 6)]
 
+Peers = Mapping[str, Peer | None]
+"""Programs in other processes by name; None where one is not there."""
+
 NOTE = (
     "Milliseconds an iteration: the time of 21 iterations (6 from the third line on) less that of "
     "one, over the others, so that reading the table, allocating and the last E-step count for "
@@ -37,18 +40,21 @@ NOTE = (
 def measure(settings: Settings) -> list[Table]:
     """Return the table of EM."""
     cases = QUICK_CASES if settings.quick else CASES
-    with settings.onedal() as peer:
-        records = [_case(*case, settings.rounds, peer) for case in cases]
-        version = f" oneDAL {peer.ask('version')['version']}." if peer else ""
-    return [Table("EM, full covariances", NOTE + version, records)]
+    with settings.onedal() as onedal, settings.mclust() as mclust:
+        peers = {"oneDAL": onedal, "mclust": mclust}
+        records = [_case(*case, settings.rounds, peers) for case in cases]
+        versions = [
+            f" {name} {peer.ask('version')['version']}." for name, peer in peers.items() if peer
+        ]
+    return [Table("EM, full covariances", NOTE + "".join(versions), records)]
 
 
-def _case(n: int, d: int, k: int, iterations: int, rounds: int, peer: Peer | None) -> Record:
+def _case(n: int, d: int, k: int, iterations: int, rounds: int, peers: Peers) -> Record:
     X, centres = clouds(n, d, k)
     start = start_at(centres)
     multiply, flops = dgemm()
     with tempfile.TemporaryDirectory() as folder:
-        runs = _programs(X, start, Path(folder) / "X.npy", peer)
+        runs = _programs(X, start, Path(folder), peers)
         clocks = {
             (name, count): run(count) for name, run in runs.items() for count in (iterations, 1)
         }
@@ -66,19 +72,23 @@ def _case(n: int, d: int, k: int, iterations: int, rounds: int, peer: Peer | Non
 
 
 def _programs(
-    X: np.ndarray, start: MixtureParameters, path: Path, peer: Peer | None
+    X: np.ndarray, start: MixtureParameters, folder: Path, peers: Peers
 ) -> dict[str, Callable[[int], Clock]]:
     """Return for every program what makes a clock of a number of iterations."""
     runs: dict[str, Callable[[int], Clock]] = {
         "bayesgmm": lambda count: clocked(lambda: climb(X, start, count)),
         "scikit-learn": lambda count: clocked(lambda: fit_peer(X, start, count)),
     }
-    if peer is not None:
-        np.save(path, X)
-        question = onedal_question(path, start)
+    if (onedal := peers["oneDAL"]) is not None:
+        np.save(folder / "X.npy", X)
+        question = onedal_question(folder / "X.npy", start)
         runs["oneDAL"] = lambda count: (
-            lambda: peer.ask("fit", **question, iterations=count)["seconds"]
+            lambda: onedal.ask("fit", **question, iterations=count)["seconds"]
         )
+    if (mclust := peers["mclust"]) is not None:
+        X.T.tofile(folder / "X.bin")
+        mclust.ask("read", path=str(folder / "X.bin"), n=X.shape[0], d=X.shape[1])
+        runs["mclust"] = lambda count: lambda: fit_mclust(mclust, start, count)
     return runs
 
 
@@ -107,6 +117,13 @@ def fit_peer(X: np.ndarray, start: MixtureParameters, iterations: int) -> None:
         warnings.simplefilter("ignore", ConvergenceWarning)  # as many iterations as asked
         peer.fit(X)
     _expect(peer.n_iter_, iterations)
+
+
+def fit_mclust(peer: Peer, start: MixtureParameters, iterations: int) -> float:
+    """Make so many iterations of mclust's EM, and return its seconds."""
+    done = peer.ask("em", means=start.means.tolist(), iterations=iterations)
+    _expect(done["iterations"], iterations)
+    return done["seconds"]
 
 
 def onedal_question(path: Path, start: MixtureParameters) -> dict:

@@ -18,7 +18,31 @@ sweep <- function(path, n_components, families) {
   list(seconds = seconds, bic = values)
 }
 
-jobs <- list(version = version, sweep = sweep)
+# Rows for `em`: doubles, column after column.
+read_rows <- function(path, n, d) {
+  X <<- matrix(readBin(path, "double", n * d), nrow = n)
+  list(rows = nrow(X))
+}
+
+# So many iterations of EM with full covariances, from equal weights and unit covariances.
+em_steps <- function(means, iterations) {
+  centres <- t(means)
+  d <- nrow(centres)
+  k <- ncol(centres)
+  variance <- list(
+    modelName = "VVV", d = d, G = k, sigma = array(diag(d), c(d, d, k)),
+    cholsigma = array(diag(d), c(d, d, k))
+  )
+  start <- list(pro = rep(1 / k, k), mean = centres, variance = variance)
+  control <- emControl(tol = 0, itmax = iterations)
+  seconds <- system.time(
+    result <- em(data = X, modelName = "VVV", parameters = start, control = control)
+  )[["elapsed"]]
+  # Negative where the limit has ended them.
+  list(seconds = seconds, iterations = abs(attr(result, "info")[["iterations"]]))
+}
+
+jobs <- list(version = version, sweep = sweep, read = read_rows, em = em_steps)
 input <- file("stdin", open = "r")
 while (length(line <- readLines(input, n = 1)) > 0) {
   question <- fromJSON(line)
