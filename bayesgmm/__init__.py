@@ -71,6 +71,7 @@ _HOMES = {
     "analysis.summarize": ("summarize",),
     "analysis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),
+    "estimators.bayesian_mixture": ("BayesianGaussianMixture",),
     "plots.pairs": ("plot_clusters",),
     "errors": (
         "BayesGMMError", "DataError", "SpecificationError", "SchemaError", "NotFittedError",
