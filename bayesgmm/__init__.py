@@ -10,7 +10,7 @@ Names are imported when they are first used, so that ``import bayesgmm`` costs n
 from importlib import import_module
 
 _HOMES = {
-    "fitting": ("fit", "estimate", "build_model"),
+    "fitting": ("fit", "refine", "estimate", "build_model"),
     "examples": ("example_fit",),
     "priors.spec": ("MixtureSpec",),
     "priors.weights": ("Dirichlet",),
@@ -71,6 +71,7 @@ _HOMES = {
     "analysis.summarize": ("summarize",),
     "analysis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),
+    "estimators.bayesian_mixture": ("BayesianGaussianMixture",),
     "plots.pairs": ("plot_clusters",),
     "errors": (
         "BayesGMMError", "DataError", "SpecificationError", "SchemaError", "NotFittedError",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 
 if TYPE_CHECKING:  # heavy: imported when first used
+    import numpy as np
     import pymc as pm
     import xarray as xr
 
@@ -122,10 +124,7 @@ def fit(
     >>> dict(tree["posterior"]["means"].sizes)
     {'chain': 2, 'draw': 100, 'component': 2, 'feature': 2}
     """
-    from bayesgmm.analysis.diagnose import diagnose
-    from bayesgmm.analysis.diagnosis.stored import with_diagnosis
     from bayesgmm.engines.progress import announce_start
-    from bayesgmm.posterior.finish import finish
     from bayesgmm.posterior.relabel.order import expect_order
 
     engine, solver = _engine(engine), _solver(solver)
@@ -137,20 +136,74 @@ def fit(
     start = solver.run(problem.scaled_spec, problem.scaled_data, seed=start_seed)
     _expect_usable(start)
     point = problem.restore(start, uses_prior=solver.uses_prior)
-
-    if standardize:
-        scaling, question = problem.scaling, (problem.scaled_spec, problem.scaled_data)
-    else:
-        scaling, question = Scaling.identity(problem.data.n_features), (problem.spec, problem.data)
-        start = point
     if progress:
         announce_start(start)
-    raw = engine.run(*question, start=start, seed=engine_seed, progress=progress)
-    tree = finish(
-        raw, problem, point, scaling=scaling, order_by=order_by,
-        seed=str(seed.entropy), versions=_versions(),
-    )  # fmt: skip
-    return with_diagnosis(tree, diagnose(tree))
+    draw = partial(engine.run, seed=engine_seed, progress=progress)
+    raw, scaling = _drawn(problem, start if standardize else point, draw, standardize)
+    return _judged(raw, problem, point, scaling, order_by, seed)
+
+
+def refine(
+    tree: xr.DataTree,
+    *,
+    engine: Engine | None = None,
+    random_seed: RandomSeed = None,
+    standardize: bool = True,
+    order_by: str | Mapping[str, float] = "weights",
+    progress: bool = True,
+) -> xr.DataTree:
+    """Draw again from the posterior of a fit, from the point estimate that its tree holds.
+
+    Rows, weights, labels and priors are read from the tree, and EM does not run again. So a quick
+    fit by ``Laplace()`` goes on with ``NUTS()``, and one that was saved, with more draws.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned; never modified.
+    engine : engine, optional
+        ``NUTS()`` by default. Chains of ``NUTS(start="multi")`` start at the mode and at the best
+        of the other optima, the one that the tree holds.
+    random_seed : int, SeedSequence or Generator, optional
+        The same seed gives the same tree.
+    standardize, order_by, progress
+        As for :func:`fit`.
+
+    Returns
+    -------
+    xarray.DataTree
+        What :func:`fit` would return with this engine, from the same point estimate: with its
+        seed, up to what rounding does to chains.
+
+    Raises
+    ------
+    SchemaError
+        If ``tree`` is not a result of ``fit``, or holds no point estimate.
+    SpecificationError
+        If ``engine`` is no engine, or ``order_by`` names no feature.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> quick = bg.refine(bg.example_fit(), engine=bg.Laplace(draws=500), random_seed=1)
+    >>> dict(quick["posterior"]["weights"].sizes)
+    {'chain': 1, 'draw': 500, 'component': 3}
+    """
+    from bayesgmm.posterior.question import read_point_estimate, read_problem
+    from bayesgmm.posterior.relabel.order import expect_order
+    from bayesgmm.schema import validate
+
+    engine = _engine(engine)
+    seed = seed_sequence(random_seed)
+    _, engine_seed = spawn(seed, 2)
+
+    validate(tree)
+    problem, point = read_problem(tree), read_point_estimate(tree)
+    expect_order(order_by, problem.data.feature_names)
+    start = problem.standardize(point) if standardize else point
+    draw = partial(engine.run, seed=engine_seed, progress=progress)
+    raw, scaling = _drawn(problem, start, draw, standardize)
+    return _judged(raw, problem, point, scaling, order_by, seed)
 
 
 def estimate(
@@ -280,6 +333,36 @@ def build_model(
     _expect_suitable(initial, problem)
     start = None if initial is None else initial.parameters
     return declare_model(problem.data, problem.spec, initial=start)
+
+
+def _drawn(
+    problem: Problem, start: PointEstimate, draw: Callable[..., xr.DataTree], standardize: bool
+) -> tuple[xr.DataTree, Scaling]:
+    """Return raw draws, and the way from their scale, which is that of ``start``, to the data."""
+    if standardize:
+        return draw(problem.scaled_spec, problem.scaled_data, start=start), problem.scaling
+    scaling = Scaling.identity(problem.data.n_features)
+    return draw(problem.spec, problem.data, start=start), scaling
+
+
+def _judged(
+    raw: xr.DataTree,
+    problem: Problem,
+    point: PointEstimate,
+    scaling: Scaling,
+    order_by: str | Mapping[str, float],
+    seed: np.random.SeedSequence,
+) -> xr.DataTree:
+    """Return the tree that users get, with a verdict on its draws."""
+    from bayesgmm.analysis.diagnose import diagnose
+    from bayesgmm.analysis.diagnosis.stored import with_diagnosis
+    from bayesgmm.posterior.finish import finish
+
+    tree = finish(
+        raw, problem, point, scaling=scaling, order_by=order_by,
+        seed=str(seed.entropy), versions=_versions(),
+    )  # fmt: skip
+    return with_diagnosis(tree, diagnose(tree))
 
 
 def _engine(engine: Engine | None) -> Engine:

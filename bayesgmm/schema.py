@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMPONENT, FEATURE, FEATURE_BIS, ROW = "component", "feature", "feature_bis", "obs_id"
 ROW_BIS, COMPONENT_BIS = "obs_id_bis", "component_bis"
 CHAIN, DRAW = "chain", "draw"
+START = "start"
 
 PARAMETER_DIMS: dict[str, tuple[str, ...]] = {
     "weights": (COMPONENT,),
@@ -44,6 +45,9 @@ REQUIRED_GROUPS = (
     "point_estimate",
     "relabelling",
 )
+
+START_OBJECTIVES, START_DISTANCES = "start_objectives", "start_distances"
+"""What the starts of EM led to, dim ``start``, in the group ``point_estimate``; see ``Starts``."""
 
 RIVAL = "rival_mode"
 """The group of the best other optimum that EM found; absent where all starts agreed."""

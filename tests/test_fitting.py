@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -248,3 +249,72 @@ def test_build_model_takes_what_is_known_of_rows(table):
 def test_messages_say_what_would_do(make, message):
     with pytest.raises(bg.SpecificationError, match=message):
         make()
+
+
+def known_rows(table):
+    """Return what a fit may know beside the table: gaps, weights and labels with a name."""
+    table = table.copy()
+    table.iloc[3, 1] = np.nan
+    weights = np.where(np.arange(len(table)) % 3, 1.0, 2.0)
+    return table, weights, [None] * (len(table) - 2) + ["late", "late"]
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_refine_is_fit_without_em(table, standardize):
+    """With the same seed; the point estimate went to the units of the data and back."""
+    table, weights, labels = known_rows(table)
+    options = {"random_seed": 5, "progress": False, "standardize": standardize}
+    known = {"sample_weight": weights, "labels": labels}
+    first = bg.fit(table, bg.MixtureSpec(2), engine=bg.Gibbs(20, 20, 2), **options, **known)
+    tree = bg.refine(first, engine=bg.Laplace(draws=50), **options)
+    expected = bg.fit(table, bg.MixtureSpec(2), engine=bg.Laplace(draws=50), **options, **known)
+    for group in (
+        "posterior",
+        "point_estimate",
+        "observed_data",
+        "constant_data",
+        "log_likelihood",
+    ):
+        xr.testing.assert_allclose(
+            tree[group].to_dataset(), expected[group].to_dataset(), rtol=1e-6, atol=1e-6
+        )
+    assert tree["posterior"]["component"].values.tolist() == ["late", "1"]
+    assert tree["point_estimate"].attrs == expected["point_estimate"].attrs
+    assert tree["observed_data"].identical(expected["observed_data"])
+    assert set(tree.children) == set(expected.children)
+
+
+def test_refine_never_runs_em_and_changes_nothing(table, monkeypatch):
+    first = quick_fit(table)
+    before = first.copy(deep=True)
+    monkeypatch.setattr(bg.EM, "run", None)
+    trees = [bg.refine(first, engine=QUICK, random_seed=2, progress=False) for _ in range(2)]
+    assert trees[0].identical(trees[1])
+    assert first.identical(before)
+    assert json.loads(trees[0].attrs["bayesgmm"])["seed"] == "2"
+
+
+def test_refine_starts_chains_at_the_other_mode_too():
+    rows = np.random.default_rng(8).normal(size=(60, 2))
+    first = bg.fit(
+        rows, bg.MixtureSpec(3), engine=bg.Laplace(draws=20), random_seed=0, progress=False
+    )
+    assert "rival_mode" in first.children
+    engine = bg.NUTS(draws=20, tune=40, chains=2, start="multi")
+    tree = bg.refine(first, engine=engine, random_seed=1, progress=False)
+    assert float(tree["rival_mode"]["gap"]) == pytest.approx(float(first["rival_mode"]["gap"]))
+
+
+def test_refine_refuses_what_is_no_fit(table):
+    with pytest.raises(bg.SchemaError, match=r"bayesgmm\.fit"):
+        bg.refine(table)
+    tree = quick_fit(table)
+    with pytest.raises(bg.SchemaError, match="conditional or marginal"):
+        bg.refine(bg.marginal(tree, ["length"]))
+    with pytest.raises(bg.SpecificationError, match="engine must be an engine"):
+        bg.refine(tree, engine="nuts")
+    with pytest.raises(bg.SpecificationError, match="order_by"):
+        bg.refine(tree, order_by="depth")
+    del tree["point_estimate"]["start_objectives"]
+    with pytest.raises(bg.SchemaError, match="starts of EM"):
+        bg.refine(tree)

@@ -12,20 +12,10 @@ from bayesgmm.cli.csv_file import expect_numbers, read_csv, rows_with_gaps
 from bayesgmm.cli.results import expect_other_files, expect_writable, say, show, write
 from bayesgmm.engines.catalogue import ENGINES, engine_named
 from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.priors.catalogue import structure_named
 
 if TYPE_CHECKING:
     import pandas as pd
-
-STRUCTURES = {
-    "full": bg.Full,
-    "tied": bg.Tied,
-    "diagonal": bg.Diagonal,
-    "spherical": bg.Spherical,
-    "tied-diagonal": bg.TiedDiagonal,
-    "tied-spherical": bg.TiedSpherical,
-    "inverse-wishart": bg.InverseWishart,
-    "tied-inverse-wishart": bg.TiedInverseWishart,
-}
 
 
 @dataclass(frozen=True)
@@ -68,7 +58,7 @@ def run_fit(request: Request) -> None:
         expect_writable(request.figure, picture=True)
     expect_other_files(request.data, request.out, request.figure)
     engine = _engine(request.engine, request.options)
-    structure = STRUCTURES[request.covariance]()
+    structure = structure_named(request.covariance)
     spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
     table = read_csv(request.data, request.columns)
     expect_numbers(table)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.data.dataset import Dataset
+from bayesgmm.estimation.figures import figures_of
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
@@ -59,8 +60,7 @@ def draws_tree(
         FEATURE_BIS: list(data.feature_names),
     }
     estimate = parameters_dataset(start.parameters, (), coords)
-    estimate["log_likelihood"] = start.log_likelihood
-    estimate["objective"] = start.objective
+    estimate = estimate.assign(figures_of(start))
     estimate.attrs["status"] = start.status.text
     estimate.attrs["starts"] = str(start.starts)
     groups = {

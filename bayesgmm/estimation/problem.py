@@ -95,6 +95,13 @@ class Problem:
             self.scaling.restore, density=of_likelihood, objective=of_likelihood + of_prior
         )
 
+    def standardize(self, point: PointEstimate) -> PointEstimate:
+        """Return an estimate in the units of the data on the standard scale.
+
+        Its log-likelihood and objectives stay those of the data.
+        """
+        return point.moved(self.scaling.standardize_parameters, density=0.0, objective=0.0)
+
     def _log_jacobian_of_parameters(self) -> float:
         """Return by how much the prior density is larger on the standard scale: its Jacobian."""
         layout = self.layout

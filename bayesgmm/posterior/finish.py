@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.standardize import Scaling
+from bayesgmm.estimation.figures import figures_of
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.annotated_rows import Rows
@@ -71,11 +72,7 @@ def finish(
         scaling=scaling.to_plain(),
         **record,
     )
-    tree["point_estimate"] = (
-        tree["point_estimate"]
-        .to_dataset()
-        .assign(log_likelihood=point.log_likelihood, objective=point.objective)
-    )
+    tree["point_estimate"] = tree["point_estimate"].to_dataset().assign(figures_of(point))
     # The rows went to the standard scale and back; the originals have no rounding error.
     tree["observed_data"] = (
         tree["observed_data"]

@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bayesgmm.report.numbers import decimals, number
+from bayesgmm.digits import decimals, number
 from bayesgmm.schema import FEATURE
 
 

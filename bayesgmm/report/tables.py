@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.summarize import summarize
-from bayesgmm.report.numbers import decimals, interval, number
+from bayesgmm.digits import decimals, interval, number
 from bayesgmm.schema import COMPONENT, FEATURE
 
 STATISTIC = "statistic"

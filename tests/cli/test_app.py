@@ -276,8 +276,8 @@ def test_unknown_names_are_refused_with_the_known_ones(here, option):
 
 def test_names_offered_are_the_engines_and_structures_there_are():
     from bayesgmm.cli.app import CovarianceName, EngineName
-    from bayesgmm.cli.fit import STRUCTURES
     from bayesgmm.engines.catalogue import ENGINES
+    from bayesgmm.priors.catalogue import STRUCTURES
 
     assert {name.value for name in EngineName} == set(ENGINES)
     assert {name.value for name in CovarianceName} == set(STRUCTURES)

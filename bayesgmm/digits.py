@@ -12,7 +12,7 @@ def decimals(uncertainty: float) -> int:
 
     Examples
     --------
-    >>> from bayesgmm.report.numbers import decimals
+    >>> from bayesgmm.digits import decimals
     >>> decimals(0.28), decimals(41.0)
     (2, 0)
     """
@@ -26,7 +26,7 @@ def number(value: float, n_decimals: int) -> str:
 
     Examples
     --------
-    >>> from bayesgmm.report.numbers import number
+    >>> from bayesgmm.digits import number
     >>> number(38.8284, 2), number(3.21e-14, 15)
     ('38.83', '3.2e-14')
     """
@@ -42,7 +42,7 @@ def interval(lower: float, upper: float, n_decimals: int) -> str:
 
     Examples
     --------
-    >>> from bayesgmm.report.numbers import interval
+    >>> from bayesgmm.digits import interval
     >>> interval(38.38, 39.3, 1)
     '[38.4, 39.3]'
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bayesgmm.report.numbers import decimals, interval, number
+from bayesgmm.digits import decimals, interval, number
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,191 @@
+"""What a fitted estimator says of itself in a notebook, below scikit-learn's diagram."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from bayesgmm.digits import decimals, interval, number
+
+# Translucent or of middle lightness, so that they suit dark pages as well as light ones.
+_GOOD, _NEUTRAL, _BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
+_LINE, _BAR = "rgba(128,128,128,0.35)", "rgba(80,140,200,0.28)"
+
+MOST_COMPONENTS, MOST_FEATURES = 12, 6
+"""That a card has room for."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing that a reader should know, and whether it is a reason not to trust the fit."""
+
+    text: str
+    serious: bool
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number as written, and its interval as written, or nothing."""
+
+    text: str
+    interval: str = ""
+
+    @classmethod
+    def with_interval(cls, mean: float, deviation: float, lower: float, upper: float) -> Figure:
+        """Write a number with two digits of its standard deviation, and an interval.
+
+        Examples
+        --------
+        >>> from bayesgmm.estimators.card import Figure
+        >>> Figure.with_interval(38.8284, 0.28, 38.38, 39.3)
+        Figure(text='38.83', interval='[38.38, 39.30]')
+        """
+        digits = decimals(deviation)
+        return cls(number(mean, digits), interval(lower, upper, digits))
+
+    @classmethod
+    def alone(cls, value: float, spread: float) -> Figure:
+        """Write a number with two digits of a tenth of the spread around it.
+
+        Examples
+        --------
+        >>> from bayesgmm.estimators.card import Figure
+        >>> Figure.alone(38.8284, 2.8).text
+        '38.83'
+        """
+        return cls(number(value, decimals(spread / 10)))
+
+
+@dataclass(frozen=True)
+class ComponentLine:
+    """A component: its name, its weight as a number and as written, and its means."""
+
+    name: str
+    weight: float
+    weight_figure: Figure
+    means: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says.
+
+    Attributes
+    ----------
+    method : str
+        How the fit came about.
+    passed : bool
+        Whether it can be used as it is.
+    verdict : str
+        That in words.
+    notes : tuple of Note
+        What was found.
+    features : tuple of str
+        Names of the columns of means.
+    components : tuple of ComponentLine
+    caption : str
+        What the numbers are.
+    """
+
+    method: str
+    passed: bool
+    verdict: str
+    notes: tuple[Note, ...]
+    features: tuple[str, ...]
+    components: tuple[ComponentLine, ...]
+    caption: str
+
+
+class ShownWithCard:
+    """What adds a card to the diagram of an estimator; to be inherited before ``BaseEstimator``.
+
+    The estimator has a method ``_card`` that returns a :class:`Card`, or ``None`` before a fit.
+    """
+
+    def _card(self) -> Card | None:
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        bundle = super()._repr_mimebundle_(**options)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._card_html()
+        return bundle
+
+    @property
+    def _repr_html_(self) -> Any:
+        diagram = super()._repr_html_  # an AttributeError where diagrams are switched off
+        return lambda: diagram() + self._card_html()
+
+    def _card_html(self) -> str:
+        card = self._card()
+        return "" if card is None else as_html(card)
+
+
+def as_html(card: Card) -> str:
+    """Return a card as a piece of a page that needs no script and no style sheet."""
+    colour = _GOOD if card.passed else _BAD
+    notes = "".join(_item(note) for note in card.notes)
+    found = f'<ul style="margin:0.3em 0;padding-left:1.4em">{notes}</ul>' if notes else ""
+    return (
+        f'<div style="border-left:4px solid {colour};padding:0.1em 0 0.1em 0.8em;'
+        'margin:0.6em 0;max-width:60em;font-size:90%;font-family:sans-serif">'
+        f'<div style="color:{_NEUTRAL}">{escape(card.method)}</div>'
+        f'<div style="margin:0.2em 0"><strong>{escape(card.verdict)}</strong></div>'
+        f"{found}{_table(card)}</div>"
+    )
+
+
+def _item(note: Note) -> str:
+    colour = f"color:{_BAD}" if note.serious else ""
+    return f'<li style="margin:0.2em 0;{colour}">{escape(note.text)}</li>'
+
+
+def _table(card: Card) -> str:
+    features = card.features[:MOST_FEATURES]
+    shown = card.components[:MOST_COMPONENTS]
+    headings = ("component", "weight", *(f"mean of {name}" for name in features))
+    head = "".join(
+        _cell(escape(text), tag="th", left=not place) for place, text in enumerate(headings)
+    )
+    rows = "".join(f"<tr>{_line(component, len(features))}</tr>" for component in shown)
+    return (
+        '<div style="overflow-x:auto"><table style="margin:0.4em 0;border-collapse:collapse;'
+        f'font-size:inherit"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<div style="color:{_NEUTRAL}">{escape(_caption(card))}</div>'
+    )
+
+
+def _line(component: ComponentLine, n_features: int) -> str:
+    share = f"{100 * min(max(component.weight, 0.0), 1.0):.1f}%"
+    bar = f"background:linear-gradient(to right,{_BAR} {share},transparent {share});"
+    means = "".join(_cell(_written(figure)) for figure in component.means[:n_features])
+    name = _cell(escape(component.name), left=True)
+    return name + _cell(_written(component.weight_figure), style=bar) + means
+
+
+def _written(figure: Figure) -> str:
+    if not figure.interval:
+        return escape(figure.text)
+    small = f'<div style="font-size:85%;color:{_NEUTRAL}">{escape(figure.interval)}</div>'
+    return escape(figure.text) + small
+
+
+def _cell(html: str, *, tag: str = "td", left: bool = False, style: str = "") -> str:
+    side = "left" if left else "right"
+    return (
+        f'<{tag} style="text-align:{side};vertical-align:top;padding:0.2em 0.8em;'
+        f'border-bottom:1px solid {_LINE};white-space:nowrap;{style}">{html}</{tag}>'
+    )
+
+
+def _caption(card: Card) -> str:
+    left_out = [
+        f"{count} more {noun}{'s' if count > 1 else ''}"
+        for count, noun in (
+            (len(card.components) - MOST_COMPONENTS, "component"),
+            (len(card.features) - MOST_FEATURES, "feature"),
+        )
+        if count > 0
+    ]
+    return f"{card.caption}. Not shown: {' and '.join(left_out)}." if left_out else card.caption

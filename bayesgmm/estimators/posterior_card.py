@@ -1,0 +1,72 @@
+"""The card of a posterior: components with intervals, and the verdict on the draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
+from bayesgmm.analysis.summarize import summarize
+from bayesgmm.estimators.card import Card, ComponentLine, Figure, Note
+from bayesgmm.posterior.parameters import read_spec
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, ROW, record
+
+_STATISTICS = ["mean", "sd", "lower", "upper"]
+
+
+def card_of(tree: xr.DataTree) -> Card:
+    """Return the card of a fit.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> from bayesgmm.estimators.posterior_card import card_of
+    >>> print(card_of(bg.example_fit()).method)
+    3 components (Full) of 342 rows and 4 features; NUTS, 4 chains of 1000 draws
+    """
+    diagnosis, summary = stored_diagnosis(tree), summarize(tree)
+    return Card(
+        method=_method(tree),
+        passed=diagnosis.passed,
+        verdict=diagnosis.verdict,
+        notes=tuple(Note(str(finding), finding.serious) for finding in diagnosis.findings),
+        features=tuple(str(name) for name in summary[FEATURE].values),
+        components=_components(summary),
+        caption=f"Posterior mean and {summary.attrs['interval']}",
+    )
+
+
+def _method(tree: xr.DataTree) -> str:
+    posterior, spec = tree["posterior"], read_spec(tree)
+    engine = str(record(tree)["engine"]).partition("(")[0]
+    n_chains, n_draws = posterior.sizes[CHAIN], posterior.sizes[DRAW]
+    chains = f"{n_chains} chains of " if n_chains > 1 else ""
+    return (
+        f"{_counted(spec.n_components, 'component')} ({type(spec.covariances).__name__}) of "
+        f"{_counted(tree['observed_data'].sizes[ROW], 'row')} and "
+        f"{_counted(posterior.sizes[FEATURE], 'feature')}; {engine}, {chains}{n_draws} draws"
+    )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _components(summary: xr.Dataset) -> tuple[ComponentLine, ...]:
+    weights = _statistics(summary["weights"], COMPONENT)
+    means = _statistics(summary["means"], COMPONENT, FEATURE)
+    return tuple(
+        ComponentLine(
+            name=str(name),
+            weight=float(weight[0]),
+            weight_figure=Figure.with_interval(*map(float, weight)),
+            means=tuple(Figure.with_interval(*map(float, mean)) for mean in of_component),
+        )
+        for name, weight, of_component in zip(
+            summary[COMPONENT].values, weights, means, strict=True
+        )
+    )
+
+
+def _statistics(values: xr.DataArray, *dims: str) -> np.ndarray:
+    return values.sel(statistic=_STATISTICS).transpose(*dims, "statistic").values

@@ -1,0 +1,88 @@
+"""What estimators are given: rows the scikit-learn way, and how often each counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from bayesgmm.data.dataset import Dataset, read_table
+from bayesgmm.errors import DataError
+
+_LARGEST_WEIGHT = 1e15  # sums of more have no room for a single row
+
+
+class TakesMissingCells:
+    """What tells scikit-learn that NaN is welcome, a missing cell; to be inherited first."""
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags of the estimator."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def read_rows(estimator: BaseEstimator, X: Any, *, fitting: bool = False) -> np.ndarray:
+    """Check a table as scikit-learn does, and return it as float64 (n, d); NaN is missing.
+
+    In a fit, number and names of the features are written to the estimator, and two rows are
+    needed; later tables must agree with them.
+    """
+    return validate_data(
+        estimator, X, reset=fitting, dtype=np.float64, order="C",
+        ensure_all_finite="allow-nan", ensure_min_samples=2 if fitting else 1,
+    )  # fmt: skip
+
+
+def read_sample_weight(sample_weight: Any | None, n_rows: int) -> Float[np.ndarray, " _"]:
+    """Return how often each row counts (n,), or nothing (0,) where all count once.
+
+    Raises
+    ------
+    DataError
+        If there is not one weight for each row, one is negative or not finite, or all are zero.
+    """
+    if sample_weight is None:
+        return np.empty(0)
+    try:
+        weights = np.array(sample_weight, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"sample_weight must be one number for each row: {error}. Give a list or an array."
+        ) from error
+    if weights.ndim == 0:
+        weights = np.full(n_rows, float(weights))
+    if weights.shape != (n_rows,):
+        raise DataError(
+            f"sample_weight has shape {weights.shape}; X has {n_rows} rows. "
+            "Give one number for each row."
+        )
+    if not np.all((weights >= 0) & (weights <= _LARGEST_WEIGHT)):
+        raise DataError(
+            "sample_weight has entries that are negative, missing or not finite. Every weight must "
+            f"be a number from 0 to {_LARGEST_WEIGHT:g}; 0 leaves a row out."
+        )
+    if not weights.any():
+        raise DataError("sample_weight is zero for every row. Give a row that counts.")
+    return weights
+
+
+def dataset_of(
+    estimator: BaseEstimator, rows: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " _"]
+) -> Dataset:
+    """Return rows that were read as a table under the names of the estimator's features.
+
+    Raises
+    ------
+    DataError
+        If nothing can be learnt from a column, or weights are too small for a prior.
+    """
+    table: Any = rows
+    if hasattr(estimator, "feature_names_in_"):
+        import pandas as pd
+
+        table = pd.DataFrame(rows, columns=estimator.feature_names_in_)
+    return read_table(table, weights if weights.size else None)

@@ -1,0 +1,58 @@
+"""Rows, names and weights as estimators read them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator
+
+import bayesgmm as bg
+from bayesgmm.estimators.reading import (
+    TakesMissingCells,
+    dataset_of,
+    read_rows,
+    read_sample_weight,
+)
+
+
+class Reader(TakesMissingCells, BaseEstimator):
+    pass
+
+
+def test_rows_are_read_with_the_names_of_features_and_with_gaps():
+    table = pd.DataFrame({"a": [1.0, np.nan, 3.0], "b": [4, 5, 6]})
+    reader = Reader()
+    rows = read_rows(reader, table, fitting=True)
+    assert_array_equal(rows, table.to_numpy(dtype=float))
+    assert list(reader.feature_names_in_) == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names"):
+        read_rows(reader, table[["b", "a"]])
+    assert dataset_of(reader, rows, np.empty(0)).feature_names == ("a", "b")
+
+
+def test_the_tags_say_that_cells_may_be_missing():
+    assert Reader().__sklearn_tags__().input_tags.allow_nan
+
+
+def test_weights_are_one_for_each_row_or_none():
+    assert read_sample_weight(None, 3).size == 0
+    assert_array_equal(read_sample_weight([1, 0, 2], 3), [1.0, 0.0, 2.0])
+    assert_array_equal(read_sample_weight(2, 3), [2.0, 2.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "complaint"),
+    [
+        ([1.0, 2.0], "one number for each row"),
+        ([[1.0], [2.0], [3.0]], "one number for each row"),
+        (["a", "b", "c"], "one number for each row"),
+        ([1.0, -1.0, 1.0], "negative"),
+        ([1.0, np.nan, 1.0], "negative, missing"),
+        ([0.0, 0.0, 0.0], "zero for every row"),
+    ],
+)
+def test_other_weights_are_refused(weights, complaint):
+    with pytest.raises(bg.DataError, match=complaint):
+        read_sample_weight(weights, 3)

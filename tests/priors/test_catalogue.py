@@ -1,0 +1,27 @@
+"""Structures by name: every name that either package uses, and no other."""
+
+from __future__ import annotations
+
+import pytest
+
+import bayesgmm as bg
+from bayesgmm.priors.catalogue import STRUCTURES, structure_named
+from tests import cases
+
+
+def test_the_catalogue_lists_every_structure():
+    assert STRUCTURES == cases.STRUCTURES
+
+
+@pytest.mark.parametrize(
+    ("name", "structure"),
+    [("full", bg.Full()), ("tied", bg.Tied()), ("diag", bg.Diagonal()),
+     ("spherical", bg.Spherical())],
+)  # fmt: skip
+def test_the_names_of_scikit_learn_are_known(name, structure):
+    assert structure_named(name) == structure
+
+
+def test_unknown_names_are_refused_in_words():
+    with pytest.raises(bg.SpecificationError, match=r"no covariance structure 'round'.*'full'"):
+        structure_named("round")
