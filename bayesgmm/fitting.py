@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +129,9 @@ def fit(
     from bayesgmm.engines.progress import announce_start
     from bayesgmm.posterior.finish import finish
     from bayesgmm.posterior.relabel.order import expect_order
+    from bayesgmm.posterior.timing import Timing, with_timing
 
+    began, clock = datetime.now(UTC), time.perf_counter()
     engine, solver = _engine(engine), _solver(solver)
     seed = seed_sequence(random_seed)
     start_seed, engine_seed = spawn(seed, 2)
@@ -150,7 +154,9 @@ def fit(
         raw, problem, point, scaling=scaling, order_by=order_by,
         seed=str(seed.entropy), versions=_versions(),
     )  # fmt: skip
-    return with_diagnosis(tree, diagnose(tree))
+    tree = with_diagnosis(tree, diagnose(tree))
+    seconds = round(time.perf_counter() - clock, 2)
+    return with_timing(tree, Timing(began.isoformat(timespec="seconds"), seconds))
 
 
 def estimate(
