@@ -72,6 +72,7 @@ _HOMES = {
     "analysis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),
     "plots.pairs": ("plot_clusters",),
+    "report.write": ("write_report",),
     "errors": (
         "BayesGMMError", "DataError", "SpecificationError", "SchemaError", "NotFittedError",
         "MissingDependencyError", "BayesGMMWarning", "ConvergenceWarning", "LabelSwitchingWarning",
