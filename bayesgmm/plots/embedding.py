@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _LONGEST_DRAWING = 120_000  # bytes of SVG; a longer one becomes pixels, which are shorter then
 _PIXELS_WIDE = 1500
+_PIXELS_PER_INCH = 96  # of a page, as CSS has it
 _COLOURS = 255  # as many as one byte names
 
 
@@ -50,7 +51,7 @@ def embedded(figure: Any) -> EmbeddedImage:
     'data:image'
     """
     figure = _figure(figure)
-    width, height = (round(72 * inches) for inches in figure.get_size_inches())
+    width, height = (round(_PIXELS_PER_INCH * inches) for inches in figure.get_size_inches())
     drawing = _written(figure, "svg", metadata={"Date": None, "Creator": None})
     if len(drawing) <= _LONGEST_DRAWING:
         return EmbeddedImage(_address("image/svg+xml", drawing), width, height)

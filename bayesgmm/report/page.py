@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from bayesgmm.report.html import Markup, element, joined, listed
+from bayesgmm.report.html import Content, Markup, element, joined, listed
 from bayesgmm.report.material import CERTAINTY, Material
 from bayesgmm.report.sections.checks import checks
 from bayesgmm.report.sections.components import components
@@ -77,7 +77,7 @@ def _header(material: Material, title: str) -> Markup:
     )
 
 
-def _in_short(material: Material) -> Iterator[str]:
+def _in_short(material: Material) -> Iterator[Content]:
     """Say in a few sentences what the reader came for."""
     data, k = material.data, material.components.size
     yield (
@@ -85,12 +85,13 @@ def _in_short(material: Material) -> Iterator[str]:
         f"{counted(data.n_rows, 'row')} of {counted(data.n_features, 'feature')}."
     )
     if k > 1:
+        counting = ", each as often as it counts" if data.weights.size else ""
         expected = material.diagnosis.figures["expected_rows"].values
         order = expected.argsort()[::-1]
         largest, smallest = (material.titles[place] for place in (order[0], order[-1]))
         yield (
             f"The largest, {largest}, takes about {whole(round(float(expected[order[0]])))} rows; "
-            f"the smallest, {smallest}, about {whole(round(float(expected[order[-1]])))}."
+            f"the smallest, {smallest}, about {whole(round(float(expected[order[-1]])))}{counting}."
         )
         unsure = int(material.clusters["unsure"].sum())
         yield (
@@ -101,7 +102,10 @@ def _in_short(material: Material) -> Iterator[str]:
         yield (
             "The numbers below come from an approximation; intervals may be too narrow."
             if material.approximate
-            else "Read the findings before you use any number below: the draws do not support them."
+            else [
+                element("a", "Read the findings", href="#verdict"),
+                " before you use any number below: the draws do not support them.",
+            ]
         )
 
 

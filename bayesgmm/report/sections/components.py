@@ -10,7 +10,7 @@ from bayesgmm.report.html import Content, Markup, element, grouped_table, paragr
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.numbers import decimals, interval, number
 from bayesgmm.report.sections.section import Section, shortened
-from bayesgmm.report.words import capitalised, measured, whole
+from bayesgmm.report.words import capitalised, counted, measured
 from bayesgmm.schema import FEATURE
 
 MOST_LINES = 240
@@ -46,16 +46,27 @@ def components(material: Material) -> Section:
 
 
 def _heading(material: Material, place: int) -> Content:
-    title = element("strong", capitalised(material.titles[place]))
     if material.is_single:
-        return title
+        return element("strong", "All rows")
+    title = element("strong", capitalised(material.titles[place]))
     mean, _, low, high = (
         100 * float(material.summary["weights"].sel(statistic=name)[place]) for name in _STATISTICS
     )
     places = max(0, decimals((high - low) / 4))
     expected = float(material.diagnosis.figures["expected_rows"][place])
-    weight = f": {number(mean, places)}% of the rows {interval(low, high, places)}"
-    return [title, weight, f", about {whole(round(expected))}"]
+    ends = element("span", f"[{number(low, places)}%, {number(high, places)}%]", class_="interval")
+    return [
+        title,
+        f": {number(mean, places)}% ",
+        ends,
+        f" of all, about {_rows(material, expected)}",
+    ]
+
+
+def _rows(material: Material, expected: float) -> str:
+    """Write how many rows are expected; with weights, how often rows count."""
+    rows = counted(round(expected), "row")
+    return f"{rows}, each as often as it counts" if material.data.weights.size else rows
 
 
 def _lines(material: Material, place: int, features: list[str]) -> Iterator[list[Content]]:
@@ -89,8 +100,9 @@ def _least_known(material: Material) -> str:
     times = f"{widths[k, j]:.2g}"
     told = (
         f"Beside the spread of the rows, the mean of {where} is known least: its interval, {ends}, "
-        f"is {times} standard deviations of the component wide."
+        f"is {times} standard deviations {'' if material.is_single else 'of the component '}wide."
     )
     if widths[k, j] < _NARROW:
-        return f"{told} That is little: the places of all components are well known."
-    return f"{told} Rows that seem to belong there may be hard to place."
+        known = "means" if material.is_single else "places of all components"
+        return f"{told} That is little: the {known} are well known."
+    return f"{told} That is much: read what concerns it with care."

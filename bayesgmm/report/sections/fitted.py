@@ -9,7 +9,7 @@ import numpy as np
 from bayesgmm.report.html import Content, facts, paragraph, table
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section, shortened
-from bayesgmm.report.words import counted, in_a_row, measured, rounded, share, whole
+from bayesgmm.report.words import counted, in_a_row, measured, share, whole
 from bayesgmm.schema import CHAIN, DRAW
 
 MOST_FEATURES = 60
@@ -32,7 +32,9 @@ def fitted(material: Material) -> Section:
         material.features, MOST_FEATURES, what="features", rest="the table that was fitted"
     )
     lines = _feature_lines(material, len(shown))
-    headings = ["feature", "missing cells", "mean", "standard deviation", "smallest", "largest"]
+    headings = ["feature", "mean", "standard deviation", "smallest", "largest"]
+    if material.data.has_gaps:
+        headings.append("missing cells")
     body = (
         paragraph(_model(material)),
         facts(_facts(material)),
@@ -115,10 +117,8 @@ def _weights(material: Material) -> str:
     weights = material.data.weights
     if not weights.size:
         return "none; every row counts once"
-    least, most = rounded(weights.min(), digits=3), rounded(weights.max(), digits=3)
-    return (
-        f"rows count from {least} to {most} times, {rounded(weights.sum(), digits=5)} times in all"
-    )
+    least, most, total = weights.min(), weights.max(), weights.sum()
+    return f"rows count from {least:.3g} to {most:.3g} times, {total:.5g} times in all"
 
 
 def _labels(material: Material) -> str:
@@ -127,10 +127,12 @@ def _labels(material: Material) -> str:
         return "none; the model was told nothing of the component that a row comes from"
     known = (logs != logs[:, :1]).any(axis=1)
     certain = (np.isfinite(logs).sum(axis=1) == 1) & known
+    of_rows = f"of {counted(material.data.n_rows, 'row')}"
+    if (certain == known).all():
+        return f"for {whole(int(known.sum()))} {of_rows} the component was known"
     return (
-        f"for {whole(int(known.sum()))} of {counted(material.data.n_rows, 'row')} something was "
-        f"known of the component that they come from; for {whole(int(certain.sum()))} of them it "
-        "was certain"
+        f"for {whole(int(known.sum()))} {of_rows} something was known of the component that they "
+        f"come from, and for {whole(int(certain.sum()))} of them the component itself"
     )
 
 
@@ -150,6 +152,7 @@ def _feature_lines(material: Material, count: int) -> Iterator[list[Content]]:
         observed = values[~np.isnan(values[:, place]), place]
         spread = float(observed.std())
         figures = (observed.mean(), spread, observed.min(), observed.max())
-        missing = values.shape[0] - observed.size
         # One digit more than the spread has, since these are facts and no estimates.
-        yield [feature, whole(missing), *(measured(float(value), spread / 10) for value in figures)]
+        cells = [measured(float(value), spread / 10) for value in figures]
+        missing = [whole(values.shape[0] - observed.size)] if material.data.has_gaps else []
+        yield [feature, *cells, *missing]

@@ -92,18 +92,19 @@ def _spread(material: Material) -> str:
         "TiedInverseWishart": "an inverse-Wishart distribution of the covariance matrix, which "
         "ties them to the correlations",
     }[name]
-    return f"standard deviations within a component follow {law}"
+    within = "" if material.is_single else " within a component"
+    return f"standard deviations{within} follow {law}"
 
 
 def _correlations(material: Material, ranges: xr.Dataset) -> Iterator[str]:
+    within = "" if material.is_single else "within a component, "
     if "correlations" in ranges:
         low, high = (float(ranges["correlations"].sel({END: end})) for end in ("lower", "upper"))
         yield (
-            "Correlations: within a component, that of any two features lies between "
-            f"{low:.2f} and {high:.2f}."
+            f"Correlations: {within}that of any two features lies between {low:.2f} and {high:.2f}."
         )
     elif material.data.n_features > 1:
-        yield "Correlations: within a component there are none."
+        yield f"Correlations: {within}there are none."
 
 
 def _line(ranges: xr.Dataset, feature: str) -> list[Content]:

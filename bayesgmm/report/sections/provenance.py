@@ -24,7 +24,7 @@ def provenance(material: Material) -> Section:
             "the model is about right."
         ),
         element("h3", "The whole specification"),
-        element("pre", element("code", material.spec_text), class_="wrapped"),
+        element("pre", element("code", material.spec_text)),
     )
     return Section("provenance", "Where this comes from", body)
 
