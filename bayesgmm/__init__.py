@@ -83,6 +83,7 @@ _HOMES = {
     "plots.selection": ("plot_selection",),
     "plots.chains": ("plot_traces", "plot_ranks"),
     "plots.accessor": ("Plots",),
+    "report.write": ("write_report",),
     "errors": (
         "BayesGMMError", "DataError", "SpecificationError", "SchemaError", "NotFittedError",
         "MissingDependencyError", "BayesGMMWarning", "ConvergenceWarning", "LabelSwitchingWarning",

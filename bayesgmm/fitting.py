@@ -126,7 +126,9 @@ def fit(
     """
     from bayesgmm.engines.progress import announce_start
     from bayesgmm.posterior.relabel.order import expect_order
+    from bayesgmm.posterior.timing import Stopwatch, with_timing
 
+    watch = Stopwatch()
     engine, solver = _engine(engine), _solver(solver)
     seed = seed_sequence(random_seed)
     start_seed, engine_seed = spawn(seed, 2)
@@ -140,7 +142,8 @@ def fit(
         announce_start(start)
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start if standardize else point, draw, standardize)
-    return _judged(raw, problem, point, scaling, order_by, seed)
+    tree = _judged(raw, problem, point, scaling, order_by, seed)
+    return with_timing(tree, watch.read())
 
 
 def refine(
@@ -191,8 +194,10 @@ def refine(
     """
     from bayesgmm.posterior.question import read_point_estimate, read_problem
     from bayesgmm.posterior.relabel.order import expect_order
+    from bayesgmm.posterior.timing import Stopwatch, with_timing
     from bayesgmm.schema import validate
 
+    watch = Stopwatch()
     engine = _engine(engine)
     seed = seed_sequence(random_seed)
     _, engine_seed = spawn(seed, 2)
@@ -203,7 +208,8 @@ def refine(
     start = problem.standardize(point) if standardize else point
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start, draw, standardize)
-    return _judged(raw, problem, point, scaling, order_by, seed)
+    tree = _judged(raw, problem, point, scaling, order_by, seed)
+    return with_timing(tree, watch.read())
 
 
 def estimate(

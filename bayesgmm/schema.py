@@ -64,6 +64,9 @@ DERIVED = "derived"
 ATTRIBUTE = "bayesgmm"
 """The attribute of the root that holds spec, seed, scaling and versions as JSON."""
 
+TIMING = "bayesgmm_timing"
+"""When the fit began and how long it took; see ``posterior/timing.py``, the one place for it."""
+
 
 def record(tree: xr.DataTree) -> dict[str, Any]:
     """Return what the tree remembers of its own making (spec, seed, scaling, versions)."""

@@ -156,6 +156,27 @@ def impute(
         run_impute(Request(fit, data, out, imputations, seed))
 
 
+@app.command()
+def report(
+    fit: Annotated[Path, typer.Argument(metavar="FIT.nc", help="A fit, as the command fit keeps.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="File for the page; by default FIT.html, in this folder."),
+    ] = None,
+    selection: Annotated[
+        Path | None,
+        typer.Option(help="Fits of other numbers of components, a table of bayesgmm.select (.nc)."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+) -> None:
+    """Write what a fit says as one page that any browser opens, without a network."""
+    with clean_errors():
+        from bayesgmm.cli.report import Request, run_report
+
+        page = Path(f"{fit.stem}.html") if out is None else out
+        run_report(Request(fit, page, selection, title))
+
+
 def _names(listed: str) -> list[str]:
     from bayesgmm.errors import SpecificationError
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import xarray as xr
 
 from bayesgmm.errors import DataError, SchemaError
+from bayesgmm.posterior.timing import for_file, from_file
 from bayesgmm.schema import validate
 
 
@@ -48,7 +49,7 @@ def save(tree: xr.DataTree, path: str | os.PathLike) -> Path:
         raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
     if path.is_dir():
         raise DataError(f"{path} is a folder; give the name of a file in it, such as fit.nc.")
-    write_whole(tree, path)
+    write_whole(for_file(tree), path)
     return path
 
 
@@ -96,7 +97,7 @@ def load(path: str | os.PathLike) -> xr.DataTree:
         raise DataError(f"There is no file {path}.")
     try:
         with xr.open_datatree(path, engine="h5netcdf") as stored:
-            tree = stored.load()
+            tree = from_file(stored.load())
     except OSError as error:
         raise SchemaError(f"{path} is not a netCDF file that bayesgmm.save wrote.") from error
     validate(tree)

@@ -1,0 +1,104 @@
+"""Everything that the sections of a report are about, asked of the tree once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, cluster
+from bayesgmm.analysis.diagnose import diagnose
+from bayesgmm.analysis.diagnosis.approximation import is_approximation
+from bayesgmm.analysis.diagnosis.value import Diagnosis
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
+from bayesgmm.analysis.rows import component_names
+from bayesgmm.analysis.summarize import summarize
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.posterior.parameters import read_data, read_spec
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.report.words import component_title
+from bayesgmm.schema import record
+
+INTERVAL = f"{DEFAULT_PROBABILITY:.0%}"
+"""How the probability of every interval of the page is written."""
+
+CERTAINTY = DEFAULT_CERTAINTY
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """A fit, and what was asked of it.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+    selection : xarray.Dataset or None
+        What :func:`bayesgmm.select` returned for the same rows.
+    """
+
+    tree: xr.DataTree
+    selection: xr.Dataset | None
+
+    @cached_property
+    def known(self) -> dict[str, Any]:
+        """What the tree remembers of its making."""
+        return record(self.tree)
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The rows of the fit, with all that was known of them."""
+        return read_data(self.tree)
+
+    @cached_property
+    def spec(self) -> MixtureSpec:
+        """What was fitted, every hyperparameter a number."""
+        return read_spec(self.tree)
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """The verdict on the draws."""
+        return diagnose(self.tree)
+
+    @cached_property
+    def clusters(self) -> xr.Dataset:
+        """The component of every row, and how sure that is."""
+        return cluster(self.tree, certainty=CERTAINTY)
+
+    @cached_property
+    def summary(self) -> xr.Dataset:
+        """Posterior means and intervals."""
+        return summarize(self.tree, probability=DEFAULT_PROBABILITY)
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features."""
+        return list(self.data.feature_names)
+
+    @property
+    def components(self) -> np.ndarray:
+        """Names of the components, as they are in the tree."""
+        return component_names(self.tree)
+
+    @property
+    def titles(self) -> list[str]:
+        """What the components are called in sentences."""
+        return [component_title(name) for name in self.components]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one component only, so that no row can be unsure."""
+        return self.components.size == 1
+
+    @property
+    def approximate(self) -> bool:
+        """Whether the draws come from an approximation of the posterior."""
+        return is_approximation(self.tree)
+
+    @property
+    def spec_text(self) -> str:
+        """The spec as JSON."""
+        return json.dumps(self.known["spec"])

@@ -1,0 +1,93 @@
+"""Whether the model would make such a table."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from bayesgmm.analysis.predictive_checks import CHECK, CHECKS, predictive_checks
+from bayesgmm.report.html import Content, element, paragraph, table
+from bayesgmm.report.material import INTERVAL, Material
+from bayesgmm.report.sections.fitted import MOST_FEATURES
+from bayesgmm.report.sections.section import Section, shortened
+from bayesgmm.report.words import counted, in_a_row, measured
+from bayesgmm.schema import FEATURE
+
+_RARE = 0.01
+_SHARES = CHECKS[:2]
+_MOST_TOLD = 8  # features
+
+_MEANT = {
+    "inside 50%": ("fewer rows in the middle", "more rows in the middle"),
+    "inside 90%": ("more rows in the tails", "fewer rows in the tails"),
+    "smallest": ("a smaller least value", "a larger least value"),
+    "largest": ("a smaller largest value", "a larger largest value"),
+}
+"""What a figure below and above those of the model means."""
+
+
+def checks(material: Material) -> Section:
+    """Return the section of predictive checks."""
+    found = predictive_checks(material.tree)
+    shown, note = shortened(
+        material.features, MOST_FEATURES, what="features", rest="a plot of the fit"
+    )
+    body = (
+        paragraph(
+            "If the model is right, tables drawn from it look like the one that was fitted. "
+            f"{counted(found.attrs['tables'], 'such table')} of the same size were drawn. Beside "
+            f"each figure of the table stands the range that holds {INTERVAL} of theirs."
+        ),
+        table(
+            "The table beside tables drawn from the model",
+            ["feature", "inside middle 50%", "inside middle 90%", "smallest", "largest"],
+            [_line(found, feature) for feature in shown],
+            name="predictive",
+        ),
+        note,
+        paragraph(_judgement(found)),
+    )
+    return Section("checks", "Does the model fit the table?", body)
+
+
+def _line(found: xr.Dataset, feature: str) -> list[Content]:
+    cells = []
+    for check in CHECKS:
+        own = found.sel({CHECK: check, FEATURE: feature})
+        numbers = [float(own[name]) for name in ("observed", "lower", "upper")]
+        if check in _SHARES:
+            value, low, high = (f"{100 * each:.0f}%" for each in numbers)
+        else:
+            spread = (numbers[2] - numbers[1]) / 3
+            value, low, high = (measured(each, spread) for each in numbers)
+        cells.append([value, " ", element("span", f"({low} to {high})", class_="interval below")])
+    return [feature, *cells]
+
+
+def _judgement(found: xr.Dataset) -> str:
+    count = found["p_value"].size
+    odd = {feature: said for feature in found[FEATURE].values if (said := _odd(found, feature))}
+    if not odd:
+        return (
+            f"None of the {count} figures of the table lies beyond all but 1% of those that the "
+            "model makes: nothing here speaks against it."
+        )
+    number = sum(map(len, odd.values()))
+    verb = "lies" if number == 1 else "lie"
+    told = [f"{feature} has {in_a_row(said)}" for feature, said in odd.items()]
+    shown, more = "; ".join(told[:_MOST_TOLD]), "; and others" * (len(told) > _MOST_TOLD)
+    return (
+        f"{counted(number, 'figure')} of {count} {verb} where fewer than 1% of those that the "
+        f"model makes do. {shown}{more}. By chance one expects {2 * _RARE * count:.1f}. More "
+        "components, or features on another scale (logarithms, for example), may describe the "
+        "table better."
+    )
+
+
+def _odd(found: xr.Dataset, feature: str) -> list[str]:
+    """Name the figures of a feature that the model hardly makes."""
+    said = []
+    for check in CHECKS:
+        p = float(found["p_value"].sel({CHECK: check, FEATURE: feature}))
+        if p < _RARE or p > 1 - _RARE:
+            said.append(_MEANT[check][p < _RARE])
+    return said

@@ -1,0 +1,108 @@
+"""The components: how large each is, where it lies and how wide it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bayesgmm.report.html import Content, Markup, element, grouped_table, paragraph
+from bayesgmm.report.material import INTERVAL, Material
+from bayesgmm.report.numbers import decimals, interval, number
+from bayesgmm.report.sections.section import Section, shortened
+from bayesgmm.report.words import capitalised, counted, measured
+from bayesgmm.schema import FEATURE
+
+MOST_LINES = 240
+_STATISTICS = ("mean", "sd", "lower", "upper")
+_NARROW = 0.5  # standard deviations of a component
+
+
+def components(material: Material) -> Section:
+    """Return the section on weights, means and standard deviations."""
+    most = max(1, MOST_LINES // material.components.size)
+    shown, note = shortened(
+        material.features, most, what="features", rest="bayesgmm.summarize(tree)"
+    )
+    groups = [
+        (_heading(material, k), _lines(material, k, shown)) for k in range(len(material.titles))
+    ]
+    caption = f"Estimates, and in brackets the intervals that hold them with {INTERVAL} probability"
+    headings = ["feature", "mean", "standard deviation"]
+    body = (
+        paragraph(
+            "Every number stands with its interval: given the model and the table, the truth lies "
+            f"inside with {INTERVAL} probability. A narrow interval says that the table settles "
+            "the number. A wide one says that many values fit the table about as well, mostly "
+            "because few rows speak of it: take the number in front of it with care."
+        ),
+        grouped_table(caption, headings, groups, name="estimates"),
+        note,
+        paragraph(_least_known(material)),
+    )
+    return Section(
+        "components", "The components" if not material.is_single else "The distribution", body
+    )
+
+
+def _heading(material: Material, place: int) -> Content:
+    if material.is_single:
+        return element("strong", "All rows")
+    title = element("strong", capitalised(material.titles[place]))
+    mean, _, low, high = (
+        100 * float(material.summary["weights"].sel(statistic=name)[place]) for name in _STATISTICS
+    )
+    places = max(0, decimals((high - low) / 4))
+    expected = float(material.diagnosis.figures["expected_rows"][place])
+    ends = element("span", f"[{number(low, places)}%, {number(high, places)}%]", class_="interval")
+    return [
+        title,
+        f": {number(mean, places)}% ",
+        ends,
+        f" of all, about {_rows(material, expected)}",
+    ]
+
+
+def _rows(material: Material, expected: float) -> str:
+    """Write how many rows are expected; with weights, how often rows count."""
+    rows = counted(round(expected), "row")
+    return f"{rows}, each as often as it counts" if material.data.weights.size else rows
+
+
+def _lines(material: Material, place: int, features: list[str]) -> Iterator[list[Content]]:
+    of_component = material.summary[["means", "scales"]].isel(component=place)
+    for feature in features:
+        own = of_component.sel({FEATURE: feature})
+        yield [feature, *(_cell(own[name].values) for name in ("means", "scales"))]
+
+
+def _cell(statistics: np.ndarray) -> Markup:
+    """Write mean and interval; entries are mean, standard deviation, lower, upper."""
+    mean, deviation, low, high = map(float, statistics)
+    places = decimals(deviation)
+    brackets = element("span", interval(low, high, places), class_="interval")
+    return Markup(f"{number(mean, places)} {brackets}")
+
+
+def _least_known(material: Material) -> str:
+    """Name the mean whose interval is widest beside the spread of its component."""
+    means, scales = material.summary["means"], material.summary["scales"].sel(statistic="mean")
+    low, high = means.sel(statistic="lower"), means.sel(statistic="upper")
+    widths = ((high - low) / scales).values
+    k, j = np.unravel_index(widths.argmax(), widths.shape)
+    where = (
+        material.features[j]
+        if material.is_single
+        else (f"{material.features[j]} in {material.titles[k]}")
+    )
+    spread = float(means.sel(statistic="sd")[k, j])
+    ends = " to ".join(measured(float(end[k, j]), spread) for end in (low, high))
+    times = f"{widths[k, j]:.2g}"
+    told = (
+        f"Beside the spread of the rows, the mean of {where} is known least: its interval, {ends}, "
+        f"is {times} standard deviations {'' if material.is_single else 'of the component '}wide."
+    )
+    if widths[k, j] < _NARROW:
+        known = "means" if material.is_single else "places of all components"
+        return f"{told} That is little: the {known} are well known."
+    return f"{told} That is much: read what concerns it with care."

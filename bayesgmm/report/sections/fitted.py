@@ -1,0 +1,158 @@
+"""What was fitted to what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bayesgmm.report.html import Content, facts, paragraph, table
+from bayesgmm.report.material import Material
+from bayesgmm.report.sections.section import Section, shortened
+from bayesgmm.report.words import counted, in_a_row, measured, share, whole
+from bayesgmm.schema import CHAIN, DRAW
+
+MOST_FEATURES = 60
+
+_METHODS = {
+    "NUTS": "NUTS, a Markov chain Monte Carlo method: chains of draws that wander through all "
+    "plausible values",
+    "Gibbs": "Gibbs sampling, a Markov chain Monte Carlo method: chains of draws that wander "
+    "through all plausible values",
+    "Laplace": "Laplace's approximation: a normal distribution around the most plausible values, "
+    "quick and rough",
+    "ADVI": "variational inference (ADVI): the nearest distribution of a simple family, quick and "
+    "rough",
+}
+
+
+def fitted(material: Material) -> Section:
+    """Return the section on data, model and method."""
+    shown, note = shortened(
+        material.features, MOST_FEATURES, what="features", rest="the table that was fitted"
+    )
+    lines = _feature_lines(material, len(shown))
+    headings = ["feature", "mean", "standard deviation", "smallest", "largest"]
+    if material.data.has_gaps:
+        headings.append("missing cells")
+    body = (
+        paragraph(_model(material)),
+        facts(_facts(material)),
+        table("The features of the table", headings, lines, name="features"),
+        note,
+    )
+    return Section("fitted", "What was fitted", body)
+
+
+def _model(material: Material) -> str:
+    k, data = material.components.size, material.data
+    to = f"{counted(data.n_rows, 'row')} and {counted(data.n_features, 'feature')}"
+    if k == 1:
+        return (
+            f"One normal distribution was fitted to {to}: most rows lie near its mean, few far "
+            f"from it. {_shape(material)}"
+        )
+    return (
+        f"A Gaussian mixture with {k} components was fitted to {to}. It takes every row to come "
+        "from one of these components, and the rows of a component to spread around its mean as a "
+        f"normal distribution does: most near, few far. {_shape(material)}"
+    )
+
+
+def _shape(material: Material) -> str:
+    """Say in words what the covariance structure allows."""
+    structure, single = material.spec.covariances, material.is_single
+    if single:
+        owner = "It has"
+    else:
+        owner = "All components share" if structure.tied else "Each component has its own"
+    if material.data.n_features == 1:
+        return f"{owner} {'one' if single or structure.tied else ''} standard deviation.".replace(
+            "  ", " "
+        )
+    spread = (
+        "one standard deviation, the same in all features"
+        if structure.isotropic
+        else "standard deviations"
+    )
+    also = "correlations between features" if structure.correlated else ""
+    none = "" if structure.correlated else "; within a component, features are not correlated"
+    return f"{owner} {spread}{' and ' if also else ''}{also}{none}."
+
+
+def _facts(material: Material) -> Iterator[tuple[str, Content]]:
+    yield "Rows", _rows(material)
+    features = in_a_row(material.features, most=12)
+    yield "Features", f"{counted(material.data.n_features, 'feature')}: {features}"
+    yield "Missing cells", _gaps(material)
+    yield "Weights of rows", _weights(material)
+    yield "Labels", _labels(material)
+    yield "Method", _method(material)
+
+
+def _rows(material: Material) -> str:
+    empty = int(np.isnan(material.data.values).all(axis=1).sum())
+    if not empty:
+        return whole(material.data.n_rows)
+    verb = "has" if empty == 1 else "have"
+    return (
+        f"{whole(material.data.n_rows)}, of which {whole(empty)} {verb} no measured cell and "
+        f"{'says' if empty == 1 else 'say'} nothing"
+    )
+
+
+def _gaps(material: Material) -> str:
+    missing = np.isnan(material.data.values)
+    if not missing.any():
+        return "none"
+    count, rows = int(missing.sum()), int(missing.any(axis=1).sum())
+    return (
+        f"{whole(count)} of {whole(missing.size)} cells ({share(count / missing.size)}), in "
+        f"{counted(rows, 'row')}. Nothing was put in their place: such rows count with the cells "
+        "that they have. That is right if whether a cell is missing depends on measured cells only."
+    )
+
+
+def _weights(material: Material) -> str:
+    weights = material.data.weights
+    if not weights.size:
+        return "none; every row counts once"
+    least, most, total = weights.min(), weights.max(), weights.sum()
+    return f"rows count from {least:.3g} to {most:.3g} times, {total:.5g} times in all"
+
+
+def _labels(material: Material) -> str:
+    logs = material.data.plausibilities
+    if not logs.size:
+        return "none; the model was told nothing of the component that a row comes from"
+    known = (logs != logs[:, :1]).any(axis=1)
+    certain = (np.isfinite(logs).sum(axis=1) == 1) & known
+    of_rows = f"of {counted(material.data.n_rows, 'row')}"
+    if (certain == known).all():
+        return f"for {whole(int(known.sum()))} {of_rows} the component was known"
+    return (
+        f"for {whole(int(known.sum()))} {of_rows} something was known of the component that they "
+        f"come from, and for {whole(int(certain.sum()))} of them the component itself"
+    )
+
+
+def _method(material: Material) -> str:
+    posterior, engine = material.tree["posterior"], material.known["engine"].partition("(")[0]
+    chains, draws = posterior.sizes[CHAIN], posterior.sizes[DRAW]
+    taken = counted(draws, "draw")
+    if chains > 1 or not material.approximate:
+        taken = f"{counted(chains, 'chain')} of {taken}"
+    stopped = ". The run was stopped before its end" if material.known.get("partial") else ""
+    return f"{_METHODS.get(engine, engine)}. {taken}{stopped}"
+
+
+def _feature_lines(material: Material, count: int) -> Iterator[list[Content]]:
+    values = material.data.values
+    for place, feature in enumerate(material.features[:count]):
+        observed = values[~np.isnan(values[:, place]), place]
+        spread = float(observed.std())
+        figures = (observed.mean(), spread, observed.min(), observed.max())
+        # One digit more than the spread has, since these are facts and no estimates.
+        cells = [measured(float(value), spread / 10) for value in figures]
+        missing = [whole(values.shape[0] - observed.size)] if material.data.has_gaps else []
+        yield [feature, *cells, *missing]

@@ -1,0 +1,128 @@
+"""What was assumed before the data were seen, in words and in their units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.analysis.prior_ranges import END, prior_ranges
+from bayesgmm.report.html import Content, element, listed, paragraph, table
+from bayesgmm.report.material import INTERVAL, Material
+from bayesgmm.report.sections.fitted import MOST_FEATURES
+from bayesgmm.report.sections.section import Section, shortened
+from bayesgmm.report.words import in_a_row, rounded, share
+from bayesgmm.schema import FEATURE
+
+
+def prior(material: Material) -> Section:
+    """Return the section on the prior."""
+    ranges = prior_ranges(material.tree)
+    shown, note = shortened(
+        material.features, MOST_FEATURES, what="features", rest="the record of the fit"
+    )
+    lines = [_line(ranges, feature) for feature in shown]
+    single = "the" if material.is_single else "a"
+    headings = [
+        "feature",
+        f"mean of {single} component",
+        f"standard deviation of {single} component",
+    ]
+    if material.is_single:
+        headings = ["feature", "mean", "standard deviation"]
+    body = (
+        paragraph(
+            "Before it sees the table, a Bayesian model says which values it holds plausible: its "
+            "prior. The table then moves it. Ranges below hold "
+            f"{INTERVAL} of the prior and leave equal parts on both sides."
+        ),
+        listed(_sentences(material, ranges)),
+        table("Where the prior expected the parameters", headings, lines, name="prior-ranges"),
+        note,
+        paragraph(
+            "Where these ranges are much wider than the intervals of the components below, the "
+            "table spoke and the prior hardly mattered. Where they are as wide, little was learnt."
+        ),
+        element("pre", str(material.spec)),
+    )
+    return Section("prior", "What was assumed before", body)
+
+
+def _sentences(material: Material, ranges: xr.Dataset) -> Iterator[str]:
+    if not material.is_single:
+        yield _weights(material, ranges)
+    whose = "the mean" if material.is_single else "the mean of each component"
+    yield f"Means: in each feature, {whose} follows a normal distribution."
+    yield f"Spread: {_spread(material)}."
+    yield from _correlations(material, ranges)
+
+
+def _weights(material: Material, ranges: xr.Dataset) -> str:
+    concentration = material.spec.weights.expanded(material.components.size)
+    low, high = (ranges["weights"].sel({END: end}).values for end in ("lower", "upper"))
+    if np.ptp(concentration) > 0:
+        each = [
+            f"{title} between {share(low[place])} and {share(high[place])}"
+            for place, title in enumerate(material.titles)
+        ]
+        return f"Weights: they were expected to differ, {in_a_row(each, most=12)}."
+    kind = "every way to share the rows out among the components was equally plausible"
+    if concentration[0] < 1:
+        kind = "unequal shares were favoured, so that components without use stay nearly empty"
+    elif concentration[0] > 1:
+        kind = "nearly equal shares were favoured"
+    ends = f"{share(low[0])} and {share(high[0])}"
+    return f"Weights: {kind}; each component has between {ends} of the rows."
+
+
+def _spread(material: Material) -> str:
+    structure = material.spec.covariances
+    scales = getattr(structure, "scales", None)
+    name = type(structure if scales is None else scales).__name__
+    law = {
+        "InverseGamma": "an inverse-gamma distribution, which keeps them away from zero and lets "
+        "them be wide if the data say so",
+        "HalfNormal": "a half-normal distribution, which allows them to be close to zero",
+        "LogNormal": "a log-normal distribution",
+        "Exponential": "an exponential distribution, which allows them to be close to zero",
+        "Gamma": "a gamma distribution",
+        "InverseWishart": "an inverse-Wishart distribution of the covariance matrix, which ties "
+        "them to the correlations",
+        "TiedInverseWishart": "an inverse-Wishart distribution of the covariance matrix, which "
+        "ties them to the correlations",
+    }[name]
+    within = "" if material.is_single else " within a component"
+    return f"standard deviations{within} follow {law}"
+
+
+def _correlations(material: Material, ranges: xr.Dataset) -> Iterator[str]:
+    within = "" if material.is_single else "within a component, "
+    if "correlations" in ranges:
+        low, high = (float(ranges["correlations"].sel({END: end})) for end in ("lower", "upper"))
+        yield (
+            f"Correlations: {within}that of any two features lies between {low:.2f} and {high:.2f}."
+        )
+    elif material.data.n_features > 1:
+        yield f"Correlations: {within}there are none."
+
+
+def _line(ranges: xr.Dataset, feature: str) -> list[Content]:
+    own = ranges[["means", "scales"]].sel({FEATURE: feature})
+    cells = []
+    for name in ("means", "scales"):
+        low, high = (float(own[name].sel({END: end})) for end in ("lower", "upper"))
+        digits = _digits(low, high)
+        cells.append(f"{rounded(low, digits=digits[0])} to {rounded(high, digits=digits[1])}")
+    return [feature, *cells]
+
+
+def _digits(low: float, high: float) -> tuple[int, int]:
+    """Return significant digits that show the width of a range to two of them."""
+    width = high - low
+    return tuple(
+        max(2, 2 + int(np.floor(np.log10(abs(end))) - np.floor(np.log10(width))))
+        if end and width > 0
+        else 2
+        for end in (low, high)
+    )

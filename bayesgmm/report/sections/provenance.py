@@ -1,0 +1,65 @@
+"""Where the page comes from, so that it can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.posterior.timing import read_timing
+from bayesgmm.report.html import Content, element, facts, paragraph
+from bayesgmm.report.material import Material
+from bayesgmm.report.sections.section import Section
+
+
+def provenance(material: Material) -> Section:
+    """Return the section on versions, seed and time."""
+    body = (
+        facts(_facts(material)),
+        paragraph(
+            "The same table, spec, engine and seed give the same fit with these versions. "
+            "Intervals hold under the assumptions above: that the rows are independent, and that "
+            "the model is about right."
+        ),
+        element("h3", "The whole specification"),
+        element("pre", element("code", material.spec_text)),
+    )
+    return Section("provenance", "Where this comes from", body)
+
+
+def _facts(material: Material) -> Iterator[tuple[str, Content]]:
+    known = material.known
+    timing = read_timing(material.tree)
+    if timing is None:
+        yield "Fitted", "at a time that the fit does not record"
+    else:
+        moment = element("time", f"{timing.date:%d %B %Y, %H:%M %Z}", datetime=timing.began)
+        yield "Fitted", [moment, f", in {_duration(timing.seconds)}"]
+    yield "Engine", element("code", known["engine"])
+    yield "Seed", element("code", str(known["seed"]))
+    versions = known.get("versions", {})
+    yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield "Rows (SHA-256)", element("code", checksum(material.data))
+
+
+def checksum(data: Dataset) -> str:
+    """Return the SHA-256 of the cells, as little-endian doubles row by row, all gaps alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesgmm.data.dataset import Dataset
+    >>> from bayesgmm.report.sections.provenance import checksum
+    >>> checksum(Dataset(np.array([[1.0, np.nan]]), ("a", "b"), np.arange(1)))[:8]
+    ''
+    """
+    cells = np.where(np.isnan(data.values), np.nan, data.values).astype("<f8")
+    return hashlib.sha256(np.ascontiguousarray(cells).tobytes()).hexdigest()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,175 @@
+"""Which row belongs where, and which rows nobody can place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from bayesgmm.analysis.partition import partition
+from bayesgmm.analysis.telling import telling_features
+from bayesgmm.plots.pairs import plot_clusters
+from bayesgmm.report.html import Content, Markup, paragraph, table
+from bayesgmm.report.images import image
+from bayesgmm.report.material import CERTAINTY, INTERVAL, Material
+from bayesgmm.report.sections.section import Section
+from bayesgmm.report.words import capitalised, counted, in_a_row, share, whole
+from bayesgmm.schema import ROW
+
+MOST_UNSURE = 20
+"""Rows in the table of the least sure ones."""
+
+MOST_PARTITIONED = 5_000
+"""Rows; partitions of more take too long for a report."""
+
+_MOST_PANELS = 4  # features to a side of the picture; more are too small to be seen
+_DRAWS, _RUNS = 400, 4
+
+
+def rows(material: Material) -> Section:
+    """Return the section on clusters and unsure rows."""
+    title = "Clusters and unsure rows"
+    if material.is_single:
+        alone = paragraph("There is one component only, and all rows belong to it.")
+        return Section("rows", "The rows", (alone, _picture(material)))
+    body = (
+        paragraph(
+            "A row is placed in the component that it comes from most probably. Its certainty is "
+            f"that probability. Rows below {CERTAINTY:.0%} count as unsure: they lie where "
+            "components overlap, and no analysis of these features can place them for certain. "
+            f"Core rows are placed with at least {CERTAINTY:.0%} even under the least favourable "
+            f"of the values that the {INTERVAL} interval holds. Rows in between are sure on "
+            "average, but not under every plausible value."
+        ),
+        table(
+            "How many rows each component takes",
+            ["component", "rows", "core", "between", "unsure"],
+            _counts(material),
+            name="counts",
+        ),
+        *_unsure(material),
+        _picture(material),
+        *_partition(material),
+    )
+    return Section("rows", title, body)
+
+
+def _counts(material: Material) -> Iterator[list[Content]]:
+    found = material.clusters
+    label, core, unsure = (found[name].values for name in ("label", "core", "unsure"))
+    everywhere = np.ones(label.size, dtype=bool)
+    places = [
+        (capitalised(t), label == name)
+        for name, t in zip(material.components, material.titles, strict=True)
+    ]
+    for title, here in [*places, ("All", everywhere)]:
+        between = here & ~core & ~unsure
+        masks = (here, here & core, between, here & unsure)
+        yield [title, *(whole(int(mask.sum())) for mask in masks)]
+
+
+def _unsure(material: Material) -> Iterator[Markup]:
+    found = material.clusters
+    count = int(found["unsure"].sum())
+    total = counted(found.sizes[ROW], "row")
+    if not count:
+        yield paragraph(f"None of {total} is unsure.")
+    else:
+        yield paragraph(
+            f"{whole(count)} of {total} ({share(count / found.sizes[ROW])}) "
+            f"{'is' if count == 1 else 'are'} unsure. {_between(material)}"
+        )
+    least = np.argsort(found["certainty"].values, kind="stable")[: max(1, min(count, MOST_UNSURE))]
+    if not count:
+        return
+    if count > MOST_UNSURE:
+        yield paragraph(
+            f"The {MOST_UNSURE} least sure of them follow; bayesgmm.cluster(tree) has all rows."
+        )
+    headings = [
+        "row",
+        "most probably",
+        "probability",
+        f"{INTERVAL} interval",
+        "or else",
+        "probability",
+    ]
+    yield table(
+        "The least sure rows", headings, [_line(material, row) for row in least],
+        name="unsure", words=(1, 4),
+    )  # fmt: skip
+    yield paragraph(
+        "Rows go by their names in the table, or by their place in it, counted from 0. A wide "
+        "interval says that better knowledge of the components would decide about the row; a "
+        "narrow one around one half, that the row lies between them and will stay there."
+    )
+
+
+def _order(material: Material) -> np.ndarray:
+    return np.argsort(-material.clusters["responsibilities"].values, axis=1, kind="stable")
+
+
+def _between(material: Material) -> str:
+    """Say between which components most unsure rows lie."""
+    order = _order(material)[material.clusters["unsure"].values]
+    pairs = Counter(tuple(sorted(pair)) for pair in order[:, :2].tolist())
+    (pair, most), *others = pairs.most_common()
+    names = in_a_row([material.titles[place] for place in pair])
+    if not others:
+        return f"{'It lies' if most == 1 else 'They lie'} between {names}."
+    return f"Most often they lie between {names}: {whole(most)} of them."
+
+
+def _line(material: Material, row: int) -> list[Content]:
+    found = material.clusters
+    shares, low, high = (found[name].values[row] for name in ("responsibilities", "lower", "upper"))
+    first, second = np.argsort(-shares, kind="stable")[:2]
+    return [
+        str(found[ROW].values[row]),
+        material.titles[first],
+        share(shares[first]),
+        f"{share(low[first])} to {share(high[first])}",
+        material.titles[second],
+        share(shares[second]),
+    ]
+
+
+def _picture(material: Material) -> Markup:
+    features = material.features
+    chosen = telling_features(material.tree, _MOST_PANELS)
+    some = ""
+    if len(chosen) < len(features):
+        how = "" if material.is_single else ", those in which the components differ most"
+        some = f" Shown are {len(chosen)} of {len(features)} features{how}."
+    what = "histogram of the feature" if len(features) == 1 else "rows in pairs of features"
+    unsure = "" if material.is_single else f" Rows that are unsure are marked dark.{some}"
+    unsure = unsure or some
+    return image(
+        plot_clusters(material.tree, chosen, certainty=CERTAINTY),
+        alternative=(
+            f"The {what} ({in_a_row(chosen)}), coloured by component, with the outline of "
+            f"{'the distribution' if material.is_single else 'each component'}."
+        ),
+        caption=(
+            "Rows have the colour of their most probable component. Thick lines are components at "
+            "their estimated values; the thin ones beside them are other plausible values, so that "
+            f"a wide bundle means an uncertain component.{unsure}"
+        ),
+    )
+
+
+def _partition(material: Material) -> Iterator[Markup]:
+    if material.data.n_rows > MOST_PARTITIONED:
+        return
+    found = partition(material.tree, draws=_DRAWS, runs=_RUNS)
+    sizes = [whole(int(size)) for size in found["size"].values]
+    clusters = counted(len(sizes), "cluster")
+    told = (
+        "Clusters can also be found without any use of the components' names, as the division of "
+        "the rows that differs least from all plausible ones, on average (variation of "
+        f"information). It has {clusters}, of {in_a_row(sizes, most=20)} rows."
+    )
+    if len(sizes) < material.components.size:
+        told += " That is fewer than components: some of them are not told apart by these rows."
+    yield paragraph(told)

@@ -1,0 +1,55 @@
+"""What every section of the page is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bayesgmm.report.html import Content, Markup, element, joined, paragraph
+from bayesgmm.report.words import whole
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with a heading.
+
+    Attributes
+    ----------
+    name : str
+        Its address within the page.
+    title : str
+    body : tuple of Markup
+    """
+
+    name: str
+    title: str
+    body: tuple[Content, ...]
+
+    def markup(self) -> Markup:
+        """Return it as a piece of the page."""
+        heading = element("h2", self.title, id=f"{self.name}-title")
+        return element(
+            "section", heading, joined(self.body), id=self.name,
+            aria_labelledby=f"{self.name}-title",
+        )  # fmt: skip
+
+
+def shortened[Item](
+    items: Sequence[Item], most: int, *, what: str, rest: str
+) -> tuple[Sequence[Item], Markup]:
+    """Return the first of many items, and a sentence on what was left out, empty if nothing was.
+
+    Parameters
+    ----------
+    items : sequence
+    most : int
+        How many the page has room for.
+    what : str
+        What they are, in the plural.
+    rest : str
+        Where the others can be had.
+    """
+    if len(items) <= most:
+        return items, Markup("")
+    told = f"The first {whole(most)} of {whole(len(items))} {what} are shown; {rest} has all."
+    return items[:most], paragraph(told)

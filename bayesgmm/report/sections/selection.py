@@ -1,0 +1,114 @@
+"""How many components, if a grid of fits was compared."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.report.html import Content, listed, paragraph, table
+from bayesgmm.report.material import Material
+from bayesgmm.report.sections.section import Section
+from bayesgmm.report.words import counted
+
+MOST_FITS = 10
+DIMS = ("covariances", "n_components")
+_CRITERIA = ("BIC", "AIC", "ICL", "NEC")
+_NEEDED = (*_CRITERIA, "failure", "best")
+_STRONG = 10.0
+"""A difference of BIC that speaks strongly for the smaller one (Kass & Raftery, 1995)."""
+
+_ASKS = {
+    "BIC": "asks how many normal distributions it takes to describe the density; a cluster that is "
+    "no ellipse takes several",
+    "AIC": "asks which fit predicts further rows best, and leans to too many",
+    "ICL": "asks for clusters that lie apart, and takes overlapping ones for one",
+    "NEC": "asks the same, without regard to the number of parameters",
+}
+
+
+def expect_selection(selection: object) -> None:
+    """Raise unless this is a table that ``select`` returned."""
+    if selection is None:
+        return
+    if (
+        not isinstance(selection, xr.Dataset)
+        or any(name not in selection for name in _NEEDED)
+        or set(selection["BIC"].dims) != set(DIMS)
+    ):
+        raise SpecificationError(
+            "selection must be the table that bayesgmm.select returned, with dims "
+            f"{' and '.join(DIMS)} and the variables {', '.join(_NEEDED)}; or None."
+        )
+
+
+def selection(material: Material) -> Section:
+    """Return the section on the number of components."""
+    fits = material.selection.stack(fit=DIMS)
+    fits = fits.isel(fit=fits["failure"].values == "")
+    fits = fits.isel(fit=fits["BIC"].values.argsort(kind="stable"))
+    best = float(fits["BIC"][0])
+    lines = [
+        _line(fits.isel(fit=place), best) for place in range(min(MOST_FITS, fits.sizes["fit"]))
+    ]
+    more = (
+        f"; the best {MOST_FITS} of {fits.sizes['fit']} fits"
+        if fits.sizes["fit"] > MOST_FITS
+        else ""
+    )
+    body = (
+        paragraph(
+            f"{counted(fits.sizes['fit'], 'model')} were fitted by maximum likelihood and compared "
+            "by criteria that weigh how well each describes the table against how many parameters "
+            "it spends. Smaller is better; the criteria ask different questions and need not agree."
+        ),
+        listed(_winner(fits, name) for name in _CRITERIA),
+        table(
+            f"Fits by BIC, the best first{more}",
+            ["covariance", "components", "BIC above best", "AIC", "ICL", "NEC"],
+            lines,
+            name="fits",
+        ),
+        paragraph(_this(material, fits, best)),
+    )
+    return Section("number", "How many components?", body)
+
+
+def _winner(fits: xr.Dataset, name: str) -> str:
+    place = int(fits[name].argmin("fit", skipna=True))
+    return f"{name}: {_title(fits.isel(fit=place))}. It {_ASKS[name]}."
+
+
+def _title(fit: xr.Dataset) -> str:
+    return f"{fit['covariances'].item()}, {counted(fit['n_components'].item(), 'component')}"
+
+
+def _line(fit: xr.Dataset, best: float) -> list[Content]:
+    above = float(fit["BIC"]) - best
+    return [
+        str(fit["covariances"].item()),
+        str(fit["n_components"].item()),
+        f"{above:.1f}",
+        *(f"{float(fit[name]):.1f}" for name in ("AIC", "ICL")),
+        f"{float(fit['NEC']):.3f}",
+    ]
+
+
+def _this(material: Material, fits: xr.Dataset, best: float) -> str:
+    """Say where the fit of the report stands."""
+    structure = type(material.spec.covariances).__name__
+    name = {"InverseWishart": "Full", "TiedInverseWishart": "Tied"}.get(structure, structure)
+    here = (fits["covariances"].values == name) & (
+        fits["n_components"].values == material.components.size
+    )
+    title = f"{name}, {counted(material.components.size, 'component')}"
+    if not here.any():
+        return f"The model of this report ({title}) is not among them."
+    above = float(fits["BIC"].values[here][0]) - best
+    if above == 0:
+        return f"The model of this report ({title}) is the best of them by BIC."
+    weight = "strongly" if above > _STRONG else "somewhat"
+    return (
+        f"The model of this report ({title}) has a BIC {above:.1f} above the best. A difference "
+        f"of {_STRONG:g} is strong evidence (Kass & Raftery, 1995): the table speaks {weight} for "
+        "the best instead, if normal distributions are what it is made of."
+    )

@@ -1,0 +1,109 @@
+"""A fit as one page that opens in any browser."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import xarray as xr
+
+from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.posterior.parameters import expect_fitted
+from bayesgmm.report.material import Material
+from bayesgmm.report.page import default_title, page
+from bayesgmm.report.sections.selection import expect_selection
+from bayesgmm.schema import validate
+
+SUFFIXES = (".html", ".htm")
+
+
+def write_report(
+    tree: xr.DataTree,
+    path: str | os.PathLike,
+    *,
+    selection: xr.Dataset | None = None,
+    title: str | None = None,
+) -> Path:
+    """Write what a fit says as one page, for people who know no statistics.
+
+    The page says what was fitted to what, what was assumed before, whether the result can be
+    trusted, what the components are, which rows belong where and how surely, whether the model
+    fits the table, how many components there should be if that was asked, and where all of it
+    comes from. It is one file without scripts that loads nothing: figures are inside. A file that
+    is there already is replaced only by a complete one, and the same tree gives the same page.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    path : path
+        Ending in ``.html``.
+    selection : xarray.Dataset, optional
+        What :func:`bayesgmm.select` returned for the same rows.
+    title : str, optional
+        Heading of the page; by default it counts components, rows and features.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it was written.
+
+    Raises
+    ------
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+    SpecificationError
+        If the name does not end in ``.html`` or ``.htm``, ``selection`` is not a result of
+        ``select``, or ``title`` is not a text.
+    DataError
+        If there is no such folder, the path is one, or nothing can be written there.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = bg.write_report(bg.example_fit(), folder + "/penguins.html")
+    ...     path.read_text(encoding="utf-8")[:15]
+    '<!DOCTYPE html>'
+    """
+    validate(tree)
+    expect_fitted(tree)
+    expect_selection(selection)
+    if title is not None and (not isinstance(title, str) or not title.strip()):
+        raise SpecificationError(
+            f"title must be a text, or None for a title made up, not {title!r}."
+        )
+    path = expect_page(path)
+    material = Material(tree, selection)
+    text = page(material, default_title(material) if title is None else title)
+    _write_whole(text, path)
+    return path
+
+
+def expect_page(path: str | os.PathLike) -> Path:
+    """Return the path, if a page can be written there."""
+    if not isinstance(path, str | os.PathLike):
+        raise DataError(f"Expected the path of a file, not {path!r}.")
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give the name of a file in it, such as fit.html.")
+    if path.suffix.lower() not in SUFFIXES:
+        raise SpecificationError(
+            f"The name of a report must end in {' or '.join(SUFFIXES)}, not {path.name!r}."
+        )
+    if not path.parent.is_dir():
+        raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
+    return path
+
+
+def _write_whole(text: str, path: Path) -> None:
+    # In the same folder, so that the last step is a rename, which happens whole or not at all.
+    unfinished = path.with_name(f".{path.stem[:40]}-{uuid4().hex}.html")
+    try:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
+        unfinished.replace(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
