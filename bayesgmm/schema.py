@@ -67,6 +67,18 @@ ATTRIBUTE = "bayesgmm"
 TIMING = "bayesgmm_timing"
 """When the fit began and how long it took; see ``posterior/timing.py``, the one place for it."""
 
+SEAL, COMPLETE = "bayesgmm_file", "bayesgmm_complete"
+"""Attributes of a file's root: what it says of itself as JSON, and, written last, that it is whole.
+
+Trees in memory have neither.
+"""
+
+FILE_SCHEMA = 1
+"""The number of the way in which files are written; it rises where older versions cannot read them.
+
+Files from before there was a seal count as 0.
+"""
+
 
 def record(tree: xr.DataTree) -> dict[str, Any]:
     """Return what the tree remembers of its own making (spec, seed, scaling, versions)."""

@@ -1,27 +1,38 @@
-"""Trees on disk: netCDF, written whole or not at all."""
+"""Results on disk: netCDF or Zarr, written whole or not at all, and verified when read."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import xarray as xr
 
-from bayesgmm.errors import DataError, SchemaError
+from bayesgmm.errors import DataError
+from bayesgmm.posterior.files.formats import FORMATS, format_to_read, format_to_write, read
+from bayesgmm.posterior.files.seal import expect_known, sealed, unsealed
+from bayesgmm.posterior.files.whole import present, replacing
 from bayesgmm.posterior.timing import for_file, from_file
 from bayesgmm.schema import validate
 
+_TREE, _TABLE = "tree", "dataset"
 
-def save(tree: xr.DataTree, path: str | os.PathLike) -> Path:
-    """Write a fit to a netCDF file; an existing file is replaced only by a complete one.
+
+def save(tree: xr.DataTree | xr.Dataset, path: str | os.PathLike) -> Path:
+    """Write a fit, or a table of results, to disk; what is there is replaced by a whole one only.
+
+    The file is written beside its place and then renamed, so that a process that is killed at any
+    moment leaves the old file or the new one. A Zarr folder changes places with the old one in
+    one step on Linux; elsewhere there is an instant in which it has stepped aside, and
+    :func:`load` finds it there. What a killed process left unfinished, a hidden file beside, is
+    removed by the next ``save`` of the same path.
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or xarray.Dataset
+        What :func:`bayesgmm.fit` returned, or a table such as :func:`bayesgmm.select` returns.
     path : path
-        Usually ending in ``.nc``.
+        Ending in ``.nc`` for netCDF, one file, or in ``.zarr`` for Zarr, a folder.
 
     Returns
     -------
@@ -31,9 +42,13 @@ def save(tree: xr.DataTree, path: str | os.PathLike) -> Path:
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is neither a result of ``fit`` nor a table.
     DataError
-        If there is no such folder, or the path is one.
+        If the suffix is another, there is no such folder, or something else is in the place.
+    MissingDependencyError
+        If Zarr is asked for and not installed.
+    OSError
+        If the disk is full, or the folder may not be written to. The old file stays.
 
     Examples
     --------
@@ -43,46 +58,69 @@ def save(tree: xr.DataTree, path: str | os.PathLike) -> Path:
     ...     bg.load(path).identical(bg.example_fit())
     True
     """
-    validate(tree)
-    path = _path(path)
-    if not path.parent.is_dir():
-        raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; give the name of a file in it, such as fit.nc.")
-    write_whole(for_file(tree), path)
+    kind = _TABLE if isinstance(tree, xr.Dataset) else _TREE
+    if kind == _TREE:
+        validate(tree)
+    path = expect_place(path)
+    whole = sealed(xr.DataTree(tree) if kind == _TABLE else for_file(tree), kind)
+    with replacing(path) as unfinished:
+        format_to_write(path).write(whole, unfinished)
     return path
 
 
-def write_whole(data: xr.DataTree | xr.Dataset, path: Path) -> None:
-    """Write netCDF; a file that is there already is replaced only by a complete one."""
-    # In the same folder, so that the last step is a rename, which happens whole or not at all.
-    unfinished = path.with_name(f".{path.stem}-{uuid4().hex}.nc")
-    try:
+def expect_place(path: str | os.PathLike) -> Path:
+    """Return a path to save to, once it is known that results can be saved there.
+
+    Raises
+    ------
+    DataError
+        If the suffix is unknown, there is no such folder, or something else is in the place.
+    MissingDependencyError
+        If the format needs a package that is not installed.
+    """
+    path = _path(path)
+    if not path.parent.is_dir():
+        raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
+    if path.suffix.lower() not in FORMATS and path.is_dir():
+        raise DataError(f"{path} is a folder; give the name of a file in it, such as fit.nc.")
+    format_to_write(path).expect_place(path)
+    return path
+
+
+def write_whole(data: xr.Dataset, path: Path) -> None:
+    """Write plain netCDF; a file that is there already is replaced only by a complete one."""
+    with replacing(path) as unfinished:
         data.to_netcdf(unfinished, engine="h5netcdf")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike) -> xr.DataTree:
-    """Read a fit that :func:`save` wrote, into memory.
+def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
+    """Read what :func:`save` wrote, into memory, and verify that nothing has changed.
+
+    Answers about a loaded fit need neither PyMC nor a sampler.
 
     Parameters
     ----------
     path : path
-        Of the netCDF file.
+        Of the netCDF file or the Zarr folder.
 
     Returns
     -------
-    xarray.DataTree
+    xarray.DataTree or xarray.Dataset
         As it was saved.
 
     Raises
     ------
     DataError
-        If there is no such file.
+        If there is no such file, or it may not be read.
     SchemaError
-        If the file holds something else than a fit.
+        If the file is damaged, cut short, of a schema that came later, or something else.
+    MissingDependencyError
+        If it is Zarr, which is not installed.
+
+    Warns
+    -----
+    BayesGMMWarning
+        If another version of the package wrote it.
 
     Examples
     --------
@@ -93,15 +131,15 @@ def load(path: str | os.PathLike) -> xr.DataTree:
     bayesgmm.errors.DataError: There is no file nowhere.nc.
     """
     path = _path(path)
-    if not path.is_file():
+    place = present(path)
+    if not place.exists():
         raise DataError(f"There is no file {path}.")
-    try:
-        with xr.open_datatree(path, engine="h5netcdf") as stored:
-            tree = from_file(stored.load())
-    except OSError as error:
-        raise SchemaError(f"{path} is not a netCDF file that bayesgmm.save wrote.") from error
+    stored = read(place, format_to_read(place), partial(expect_known, path=path))
+    tree, kind = unsealed(stored, path)
+    if kind == _TABLE:
+        return tree.to_dataset()
     validate(tree)
-    return tree
+    return from_file(tree)
 
 
 def _path(path: str | os.PathLike) -> Path:

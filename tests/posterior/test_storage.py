@@ -1,13 +1,29 @@
-"""A tree survives the disk, and a failed write destroys nothing."""
+"""What is saved comes back as it was, and neither a failure, a kill nor damage passes unseen."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 import bayesgmm as bg
+from bayesgmm.posterior.files import formats, seal
+from bayesgmm.schema import COMPLETE, SEAL
+from tests.cases import PAIRS, example_rows, unscaled_structure
+
+SUFFIXES = (".nc", ".zarr")
+QUICK = {
+    "engine": bg.Laplace(draws=10), "solver": bg.EM(n_starts=2), "random_seed": 1,
+    "progress": False,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -15,9 +31,99 @@ def tree() -> xr.DataTree:
     return bg.example_fit().isel(draw=slice(0, 30))
 
 
-def test_there_and_back_is_the_identity(tree, tmp_path):
-    path = bg.save(tree, tmp_path / "fit.nc")
-    assert bg.load(path).identical(tree)
+@pytest.fixture(scope="module")
+def small() -> xr.DataTree:
+    return bg.fit(example_rows(30, 2), bg.MixtureSpec(2), **QUICK)
+
+
+def expect_identical(one: xr.DataTree, other: xr.DataTree) -> None:
+    """Compare types, too, which ``identical`` does not."""
+    assert one.identical(other)
+    for node in one.subtree:
+        ours, theirs = (tree[node.path].to_dataset(inherit=False) for tree in (one, other))
+        assert {name: own.dtype for name, own in ours.variables.items()} == {
+            name: own.dtype for name, own in theirs.variables.items()
+        }
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_there_and_back_is_the_identity(tree, tmp_path, suffix):
+    expect_identical(bg.load(bg.save(tree, tmp_path / f"fit{suffix}")), tree)
+
+
+def _round_trip_of(structure: str, prior: str, path: Path) -> None:
+    spec = bg.MixtureSpec(2, covariances=unscaled_structure(structure, prior))
+    fitted = bg.fit(example_rows(30, 2), spec, **QUICK)
+    expect_identical(bg.load(bg.save(fitted, path)), fitted)
+
+
+@pytest.mark.parametrize(("structure", "prior"), PAIRS[::7])
+def test_some_specs_survive(structure, prior, tmp_path):
+    _round_trip_of(structure, prior, tmp_path / "fit.nc")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(PAIRS)))
+def test_every_spec_survives(number, tmp_path):
+    _round_trip_of(*PAIRS[number], tmp_path / f"fit{SUFFIXES[number % 2]}")
+
+
+ROW_NAMES = {
+    "text": [f"row {number} \N{GREEK SMALL LETTER ALPHA}" for number in range(30)],
+    "dates": pd.date_range("2020-01-01 12:00", periods=30, freq="h"),
+    "durations": pd.to_timedelta(np.arange(30) * 1500, unit="ms"),
+    "numbers": np.arange(30)[::-1] * 10,
+}
+
+
+@pytest.fixture(scope="module")
+def annotated() -> xr.DataTree:
+    rows = example_rows(30, 2)
+    rows[3, 0] = np.nan
+    X = pd.DataFrame(rows, columns=["größe", "b"], index=ROW_NAMES["text"])
+    labels = ["left", {"left", "right"}, *[None] * 28]
+    return bg.fit(X, bg.MixtureSpec(3), labels=labels, sample_weight=np.arange(30) / 7, **QUICK)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("kind", ROW_NAMES)
+def test_gaps_weights_labels_and_names_survive(annotated, kind, suffix, tmp_path):
+    names = {"obs_id": np.asarray(ROW_NAMES[kind])}
+    tree = annotated.map_over_datasets(
+        lambda group: group.assign_coords(names) if "obs_id" in group.coords else group
+    )
+    again = bg.load(bg.save(tree, tmp_path / f"fit{suffix}"))
+    expect_identical(again, tree)
+    xr.testing.assert_identical(bg.cluster(again), bg.cluster(tree))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_attributes_may_be_anything_that_json_knows(small, suffix, tmp_path):
+    tree = small.copy()
+    tree["posterior"].attrs |= {"note": "", "kept": True, "of": None, "by": {"a": [1, 2.5]}}
+    tree["posterior"]["means"].attrs["unit"] = ["mm", "g"]
+    again = bg.load(bg.save(tree, tmp_path / f"fit{suffix}"))
+    assert again["posterior"].attrs == tree["posterior"].attrs
+    assert again["posterior"]["means"].attrs == {"unit": ["mm", "g"]}
+    tree.attrs["odd"] = object()
+    with pytest.raises(TypeError, match="object cannot be saved"):
+        bg.save(tree, tmp_path / f"fit{suffix}")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_table_is_saved_as_a_table(suffix, tmp_path):
+    X = example_rows(60, 2)
+    table = bg.select(X, range(1, 3), [bg.Full(), bg.Tied()], random_seed=1, progress=False)
+    again = bg.load(bg.save(table, tmp_path / f"table{suffix}"))
+    assert isinstance(again, xr.Dataset)
+    xr.testing.assert_identical(again, table)
+    with pytest.raises(bg.SchemaError, match="not 'Dataset'"):
+        bg.cluster(again)
+
+
+def test_a_tree_goes_from_one_format_to_the_other(small, tmp_path):
+    once = bg.load(bg.save(small, tmp_path / "fit.zarr"))
+    expect_identical(bg.load(bg.save(once, tmp_path / "fit.nc")), small)
 
 
 def test_answers_do_not_change_on_disk(tree, tmp_path):
@@ -27,29 +133,67 @@ def test_answers_do_not_change_on_disk(tree, tmp_path):
     xr.testing.assert_identical(*new)
 
 
-def test_text_labels_of_rows_survive(tmp_path):
-    import pandas as pd
+def test_a_loaded_tree_answers_without_a_sampler(small, tmp_path):
+    bg.save(small, tmp_path / "fit.nc")
+    bg.save(small, tmp_path / "fit.zarr")
+    code = """
+import sys, bayesgmm as bg
+for path in sys.argv[1:]:
+    tree = bg.load(path)
+    X = tree["observed_data"]["x"][:5].copy()
+    bg.cluster(tree), bg.cluster(tree, X), bg.log_density(tree, X), bg.generate(tree, 3)
+    X[0, 1] = float("nan")
+    bg.impute(tree, X), bg.condition(tree, {"x0": 0.0}), bg.marginal(tree, ["x1"])
+    bg.regress(tree, X[1:, [0]], target="x1"), bg.quantile(tree, [0.5]), bg.cdf(tree, X[1:])
+    bg.co_clustering(tree), bg.partition(tree), bg.summarize(tree), bg.merge_components(tree)
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+    command = [sys.executable, "-c", code, tmp_path / "fit.nc", tmp_path / "fit.zarr"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    heavy = {"pymc", "pytensor", "nutpie", "arviz", "arviz_base", "arviz_stats", "matplotlib"}
+    assert not set(done.stdout.split()) & heavy
 
-    X = pd.DataFrame({"a": [1.0, 2.0, 4.0, 7.0]}, index=["w", "x", "y", "z"])
-    engine = bg.NUTS(draws=10, tune=20, chains=1)
-    tree = bg.fit(X, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
-    again = bg.load(bg.save(tree, tmp_path / "fit.nc"))
-    assert bg.cluster(again)["obs_id"].values.tolist() == ["w", "x", "y", "z"]
 
-
-def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tree, tmp_path, monkeypatch):
-    path = bg.save(tree, tmp_path / "fit.nc")
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(
+    small, tmp_path, monkeypatch, suffix
+):
+    path = bg.save(small, tmp_path / f"fit{suffix}")
 
     def fail(self, name, **options):
         Path(name).write_text("half")
         raise OSError("disk full")
 
     monkeypatch.setattr(xr.DataTree, "to_netcdf", fail)
+    monkeypatch.setattr(xr.DataTree, "to_zarr", fail)
     with pytest.raises(OSError, match="disk full"):
-        bg.save(tree, path)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["fit.nc"]
+        bg.save(small, path)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
     monkeypatch.undo()
-    assert bg.load(path).identical(tree)
+    assert bg.load(path).identical(small)
+
+
+def _kill_writers(path: Path, kills: int, seed: int) -> list[int]:
+    script = Path(__file__).with_name("killed_writers.py")
+    root = Path(bg.__file__).parents[1]
+    command = [sys.executable, script, path, str(kills), str(seed)]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return [int(number) for number in done.stdout.split()]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_killed_writer_leaves_a_whole_file(suffix, tmp_path):
+    assert sum(_kill_writers(tmp_path / f"fit{suffix}", 5, 1)[:2]) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_many_killed_writers_leave_a_whole_file(suffix, tmp_path):
+    first, second, _ = _kill_writers(tmp_path / f"fit{suffix}", 60, 2)
+    assert first + second == 60
+    assert min(first, second) > 0  # so that kills came between writes of either
 
 
 def test_refuses_what_is_no_fit(tmp_path):
@@ -59,16 +203,117 @@ def test_refuses_what_is_no_fit(tmp_path):
         bg.load(tmp_path / "missing.nc")
 
 
-def test_paths_that_cannot_be_written_or_read(tree, tmp_path):
-    with pytest.raises(bg.DataError, match="no folder"):
-        bg.save(tree, tmp_path / "nowhere" / "fit.nc")
-    with pytest.raises(bg.DataError, match="is a folder"):
-        bg.save(tree, tmp_path)
+def test_paths_that_cannot_be_written_or_read(small, tmp_path):
+    (tmp_path / "folder.nc").mkdir()
+    (tmp_path / "mine.zarr").mkdir()
+    (tmp_path / "mine.zarr" / "letter.txt").write_text("dear")
+    (tmp_path / "file.zarr").write_text("")
     text = tmp_path / "table.csv"
     text.write_text("a,b")
+    for name, message in {
+        "nowhere/fit.nc": "no folder",
+        ".": "is a folder",
+        "folder.nc": "is a folder",
+        "mine.zarr": "something else",
+        "file.zarr": "something else",
+        "fit.pickle": "ends in .nc .* or .zarr",
+        "fit": "ends in .nc",
+    }.items():
+        with pytest.raises(bg.DataError, match=message):
+            bg.save(small, tmp_path / name)
     with pytest.raises(bg.SchemaError, match="not a netCDF file"):
         bg.load(text)
+    with pytest.raises(bg.SchemaError, match="not a Zarr folder"):
+        bg.load(tmp_path / "mine.zarr")
     for path in (None, 3):
         with pytest.raises(bg.DataError, match="path of a file"):
             bg.load(path)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["table.csv"]
+    names = {entry.name for entry in tmp_path.iterdir()}
+    assert names == {"table.csv", "folder.nc", "mine.zarr", "file.zarr"}
+
+
+def test_zarr_is_asked_for_in_words_where_it_is_missing(small, tmp_path, monkeypatch):
+    bg.save(small, tmp_path / "fit.zarr")
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    with pytest.raises(bg.MissingDependencyError, match=r"pip install 'bayesgmm\[zarr\]'"):
+        bg.save(small, tmp_path / "other.zarr")
+    with pytest.raises(bg.MissingDependencyError, match="need the package zarr"):
+        bg.load(tmp_path / "fit.zarr")
+
+
+def test_a_file_that_was_cut_short_is_refused(small, tmp_path):
+    path = bg.save(small, tmp_path / "fit.nc")
+    content = path.read_bytes()
+    for length in (0, 10, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        with pytest.raises(bg.SchemaError, match="cut short"):
+            bg.load(path)
+    folder = bg.save(small, tmp_path / "fit.zarr")
+    shutil.rmtree(folder / "posterior" / "means")
+    with pytest.raises(bg.SchemaError, match="damaged"):
+        bg.load(folder)
+
+
+def test_a_flipped_byte_is_noticed(small, tmp_path):
+    """At the numbers themselves, and at random places, some of which hold nothing."""
+    path = bg.save(small, tmp_path / "fit.nc")
+    content = path.read_bytes()
+    place = content.index(small["posterior"]["means"].values[0, 3, 0, 0].tobytes())
+    rng = np.random.default_rng(0)
+    for at in [place, *rng.integers(len(content), size=5)]:
+        damaged = bytearray(content)
+        damaged[at] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        try:
+            again = bg.load(path)
+        except bg.SchemaError as error:
+            assert "damaged" in str(error)  # noqa: PT017
+        else:
+            assert at != place
+            expect_identical(again, small)
+
+
+def _with_seal(path: Path, **entries: object) -> None:
+    """Write other things into the seal of a file."""
+    import h5netcdf
+
+    with h5netcdf.File(path, "r+") as file:
+        known = json.loads(file.attrs[SEAL])
+        file.attrs[SEAL] = json.dumps(known | entries)
+
+
+def test_a_schema_that_came_later_is_refused_with_the_version_that_wrote_it(small, tmp_path):
+    path = bg.save(small, tmp_path / "fit.nc")
+    _with_seal(path, schema=2, bayesgmm="9.1")
+    with pytest.raises(bg.SchemaError, match=r"bayesgmm 9\.1 in schema 2 .*pip install --upgrade"):
+        bg.load(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_of_another_version_loads_with_a_warning(small, tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(seal, "__version__", "0.0.9")
+    path = bg.save(small, tmp_path / f"fit{suffix}")
+    monkeypatch.undo()
+    with pytest.warns(bg.BayesGMMWarning, match=rf"by bayesgmm 0\.0\.9; this is {bg.__version__}"):
+        expect_identical(bg.load(path), small)
+
+
+def test_a_file_from_before_there_were_checksums_loads_with_a_warning(small, tmp_path):
+    small.to_netcdf(tmp_path / "old.nc", engine="h5netcdf")
+    with pytest.warns(bg.BayesGMMWarning, match="wrote no checksums"):
+        expect_identical(bg.load(tmp_path / "old.nc"), small)
+
+
+def test_a_file_without_its_last_mark_or_its_seal_is_refused(small, tmp_path):
+    import h5netcdf
+
+    for attribute in (COMPLETE, SEAL):
+        path = bg.save(small, tmp_path / "fit.nc")
+        with h5netcdf.File(path, "r+") as file:
+            del file.attrs[attribute]
+        with pytest.raises(bg.SchemaError, match="not written to its end"):
+            bg.load(path)
+    path = bg.save(small, tmp_path / "fit.nc")
+    _with_seal(path, dates={"/posterior/means": "no type"})
+    with pytest.raises(bg.SchemaError, match="damaged"):
+        bg.load(path)

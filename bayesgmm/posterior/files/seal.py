@@ -1,0 +1,201 @@
+"""What a file says of itself: its schema, who wrote it, and a checksum of all that is in it.
+
+The seal is JSON in one attribute of the root. With it go the things that files cannot hold:
+attributes that are neither text nor a number become JSON, too, and the types of dates, which
+netCDF keeps as numbers, are written down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm import __version__
+from bayesgmm.errors import BayesGMMWarning, SchemaError
+from bayesgmm.schema import COMPLETE, FILE_SCHEMA, SEAL
+
+_REMEDY = "Take a copy of it, or fit again."
+
+_JSON = "bayesgmm_json_"
+"""Attributes of this prefix hold JSON; the rest of the name is that of the attribute."""
+
+
+def sealed(tree: xr.DataTree, kind: str) -> xr.DataTree:
+    """Return the tree as it goes to disk, with its seal."""
+    seal: dict[str, Any] = {
+        "schema": FILE_SCHEMA,
+        "kind": kind,
+        "bayesgmm": __version__,
+        "dates": {place: str(own.dtype) for place, own in _variables(tree) if _is_date(own)},
+    }
+    seal["checksum"] = checksum(tree, seal)
+    written = tree.map_over_datasets(_to_disk)
+    written.attrs[SEAL] = json.dumps(seal)
+    return written
+
+
+def unsealed(stored: xr.DataTree, path: Path) -> tuple[xr.DataTree, str]:
+    """Return the tree that was saved, and what kind of thing it was, once its seal is verified.
+
+    Raises
+    ------
+    SchemaError
+        If the content is not what was written.
+
+    Warns
+    -----
+    BayesGMMWarning
+        If another version of the package wrote it.
+    """
+    if SEAL not in stored.attrs:
+        _warn(path, "by a version of bayesgmm that wrote no checksums, so that damage goes unseen")
+        return _from_disk(stored, {}), "tree"
+    seal = _seal_of(stored.attrs, path)
+    try:
+        tree = _from_disk(stored, seal["dates"])
+        whole = checksum(tree, seal) == seal["checksum"]
+    except (TypeError, ValueError):  # texts that are no JSON, or name no type, any more
+        whole = False
+    if not whole:
+        raise SchemaError(f"{path} is damaged: its content is not what was saved. {_REMEDY}")
+    if seal["bayesgmm"] != __version__:
+        _warn(path, f"by bayesgmm {seal['bayesgmm']}; this is {__version__}")
+    return tree, str(seal["kind"])
+
+
+def expect_known(attributes: Mapping[str, Any], path: Path) -> None:
+    """Raise a ``SchemaError`` if the file is incomplete, or of a schema that came later."""
+    if (SEAL in attributes) != (COMPLETE in attributes):
+        raise SchemaError(f"{path} was not written to its end, or is damaged. {_REMEDY}")
+    if SEAL not in attributes:
+        return
+    seal = _seal_of(attributes, path)
+    if seal["schema"] > FILE_SCHEMA:
+        raise SchemaError(
+            f"{path} was written by bayesgmm {seal['bayesgmm']} in schema {seal['schema']} of "
+            f"files; this is bayesgmm {__version__}, which reads schemas up to {FILE_SCHEMA}. "
+            "Install the newer one: pip install --upgrade bayesgmm"
+        )
+
+
+def _seal_of(attributes: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Read the seal; of a later schema, only its number and the version are sure to be there."""
+    try:
+        seal = json.loads(attributes[SEAL])
+        later = seal["schema"] > FILE_SCHEMA
+        known = ("bayesgmm",) if later else ("bayesgmm", "kind", "dates", "checksum")
+        if all(name in seal for name in known):
+            return seal
+    except (ValueError, KeyError, TypeError) as error:
+        raise SchemaError(f"{path} is damaged: it does not say what it is. {_REMEDY}") from error
+    raise SchemaError(f"{path} is damaged: its seal lacks something. {_REMEDY}")
+
+
+def checksum(tree: xr.DataTree, seal: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of all that a tree holds, whatever the format that it is kept in.
+
+    It goes over what the seal says and then, sorted by name, over groups with their attributes and
+    over variables with theirs, dims, types, shapes and values. Texts count as such, whatever the
+    width of their arrays, and the byte order of a machine does not matter.
+    """
+    digest = hashlib.sha256()
+
+    def add(*parts: Any) -> None:
+        digest.update(json.dumps(parts, sort_keys=True, default=_plain).encode())
+
+    add({name: value for name, value in seal.items() if name != "checksum"})
+    for node in sorted(tree.subtree, key=lambda node: node.path):
+        add(node.path, _plain_attributes(node.attrs))
+    for place, variable in sorted(_variables(tree), key=lambda one: one[0]):
+        values = _comparable(variable.values)
+        add(place, variable.dims, _plain_attributes(variable.attrs), values.dtype.str, values.shape)
+        digest.update(values.tobytes() if values.ndim == 0 else values.data.cast("B"))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _variables(tree: xr.DataTree) -> Iterator[tuple[str, xr.Variable]]:
+    """Go through all variables, each with the path of its group and its name."""
+    for node in tree.subtree:
+        for name, variable in node.to_dataset(inherit=False).variables.items():
+            yield f"{node.path.rstrip('/')}/{name}", variable
+
+
+def _comparable(values: np.ndarray) -> np.ndarray:
+    """Return values as contiguous little-endian numbers; texts as the bytes of their JSON."""
+    if values.dtype.kind in "OUST":
+        return np.frombuffer(json.dumps(values.astype(str).tolist()).encode(), np.uint8)
+    if values.dtype.kind in "mM":
+        return _comparable(values.view(np.int64))
+    if values.dtype.kind == "b":
+        return _comparable(values.view(np.uint8))
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
+
+
+def _is_date(variable: xr.Variable) -> bool:
+    return variable.dtype.kind in "mM"
+
+
+def _to_disk(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a group without traces of an earlier file, its attributes as files hold them."""
+    plain = dataset.drop_encoding()
+    plain.attrs = _written(dataset.attrs)
+    for name, variable in dataset.variables.items():
+        plain[name].attrs = _written(variable.attrs)
+    return plain
+
+
+def _from_disk(stored: xr.DataTree, dates: Mapping[str, str]) -> xr.DataTree:
+    """Undo what :func:`_to_disk` and the formats did."""
+    groups = {}
+    for node in stored.subtree:
+        dataset = node.to_dataset(inherit=False).drop_encoding()
+        here = f"{node.path.rstrip('/')}/"
+        for name in dataset.variables:
+            if (kind := dates.get(f"{here}{name}")) is not None:
+                dataset = dataset.assign({name: _with_type(dataset[name], kind)})
+            dataset[name].attrs = _read(dataset[name].attrs)
+        dataset.attrs = _read(dataset.attrs)
+        groups[node.path] = dataset
+    return xr.DataTree.from_dict(groups)
+
+
+def _with_type(values: xr.DataArray, kind: str) -> tuple[tuple[Any, ...], np.ndarray]:
+    return values.dims, values.values.astype(kind)
+
+
+def _written(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    result = {}
+    for name, value in attributes.items():
+        held = isinstance(value, str | int | float | np.number) and not isinstance(value, bool)
+        result |= {name: value} if held else {f"{_JSON}{name}": json.dumps(value, default=_plain)}
+    return result
+
+
+def _read(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        name.removeprefix(_JSON): json.loads(value) if name.startswith(_JSON) else value
+        for name, value in attributes.items()
+        if name not in (SEAL, COMPLETE)
+    }
+
+
+def _plain_attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in attributes.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON knows in place of numpy's numbers and arrays."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"An attribute of type {type(value).__name__} cannot be saved.")
+
+
+def _warn(path: Path, what: str) -> None:
+    warnings.warn(f"{path} was written {what}.", BayesGMMWarning, stacklevel=4)

@@ -1,0 +1,151 @@
+"""Files and folders that are there whole, or not at all.
+
+What is written goes beside its place under a hidden name first, and takes its place by renaming,
+which the system does whole or not at all. So a process that is killed at any moment leaves what
+was there before, or the new, and at worst a hidden leftover that the next write of the same name
+removes.
+
+A folder cannot be renamed over another one that is not empty. Linux can exchange the two in one
+step (``renameat2``). Where that is not to be had, the old one steps aside under a fixed name
+first; a process killed right then leaves no folder of the name, and readers take the one that
+stepped aside (:func:`present`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from glob import escape
+from pathlib import Path
+from uuid import uuid4
+
+_UNFINISHED = ".part"
+_ASIDE = ".aside"
+_ABANDONED_AFTER = 24 * 3600.0  # seconds; nobody writes that long
+
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+_NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a hidden place beside ``path`` to write to; what is there in the end replaces ``path``.
+
+    Where the block fails, ``path`` stays as it was and nothing else is left.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from bayesgmm.posterior.files.whole import replacing
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "new.txt") as unfinished:
+    ...         _ = unfinished.write_text("whole")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['new.txt']
+    """
+    _clear_leftovers(path)
+    owner = f"{platform.node()}-{os.getpid()}"
+    unfinished = path.with_name(f".{path.name}.{owner}-{uuid4().hex[:8]}{_UNFINISHED}")
+    try:
+        yield unfinished
+        _flush(unfinished)
+        _put(unfinished, path)
+    finally:
+        remove(unfinished)
+
+
+def present(path: Path) -> Path:
+    """Return where ``path`` is to be read: itself, or the folder that stepped aside for a new one.
+
+    The latter where a write was killed between two renames, see above.
+    """
+    return _aside(path) if not path.exists() and _aside(path).exists() else path
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _put(unfinished: Path, path: Path) -> None:
+    """Rename over what may be there."""
+    if not unfinished.is_dir() or not path.exists():
+        unfinished.replace(path)
+    elif not _exchanged(unfinished, path):
+        path.rename(_aside(path))
+        unfinished.rename(path)
+        remove(_aside(path))
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step; false where the system cannot."""
+    if sys.platform != "linux":
+        return False
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if exchange is None:
+        return False
+    if exchange(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_SUPPORTED:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_ASIDE}")
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what writes of this path that were killed have left."""
+    if _aside(path).exists():
+        if path.exists():
+            remove(_aside(path))
+        else:
+            _aside(path).rename(path)
+    for leftover in path.parent.glob(f".{escape(path.name)}.*{_UNFINISHED}"):
+        if _is_abandoned(leftover):
+            remove(leftover)
+
+
+def _is_abandoned(unfinished: Path) -> bool:
+    """Say whether nobody writes there any more: its process is gone, or it is a day old."""
+    owner = unfinished.name.removesuffix(_UNFINISHED).rsplit("-", 1)[0]
+    machine, _, process = owner.rpartition("-")
+    if machine.endswith(platform.node()) and process.isdigit() and not _is_alive(int(process)):
+        return True
+    with suppress(FileNotFoundError):
+        return time.time() - unfinished.stat().st_mtime > _ABANDONED_AFTER
+    return False
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":  # elsewhere signal 0 is no question
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold what was written before it is renamed, for when the power fails."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    for file in files:
+        if file.is_file():
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
