@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesgmm.report.numbers import decimals, number
+from bayesgmm.digits import decimals, number
 
 
 def counted(count: float, one: str, many: str | None = None) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bayesgmm.digits import decimals, interval, number
 from bayesgmm.report.html import Content, Markup, element, grouped_table, paragraph
 from bayesgmm.report.material import INTERVAL, Material
-from bayesgmm.report.numbers import decimals, interval, number
 from bayesgmm.report.sections.section import Section, shortened
 from bayesgmm.report.words import capitalised, counted, measured
 from bayesgmm.schema import FEATURE
