@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.data.dataset import Dataset, read_like
@@ -49,3 +49,13 @@ def on_standard_scale(
 def component_names(tree: xr.DataTree) -> np.ndarray:
     """Return the coordinate of the components."""
     return tree["posterior"][COMPONENT].values
+
+
+def with_rows(tree: xr.DataTree, positions: Int[np.ndarray, " m"]) -> xr.DataTree:
+    """Return the tree with some of its rows, and with all that is known of these, to ask about."""
+    some = tree.copy()
+    for name in ("observed_data", "constant_data"):
+        group = tree[name].to_dataset()
+        if ROW in group.dims:
+            some[name] = xr.DataTree(group.isel({ROW: positions}))
+    return some

@@ -14,3 +14,13 @@ def thinned(posterior: xr.DataTree, n_draws: int) -> xr.Dataset:
     per_chain = min(available, -(-n_draws // posterior.sizes[CHAIN]))
     chosen = np.linspace(0, available - 1, per_chain).round().astype(int)
     return posterior.to_dataset().isel({DRAW: chosen})
+
+
+def thinned_tree(tree: xr.DataTree, n_draws: int) -> xr.DataTree:
+    """Return the tree with about ``n_draws`` draws in its posterior, for questions about densities.
+
+    Groups other than the posterior stay as they are.
+    """
+    few = tree.copy()
+    few["posterior"] = xr.DataTree(thinned(tree["posterior"], n_draws))
+    return few

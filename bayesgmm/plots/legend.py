@@ -1,30 +1,85 @@
-"""One legend that says what is what."""
+"""Legends: what is what, in as many columns as have room."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
 
-from bayesgmm.plots.palette import DASHES, INK, component_style
+from bayesgmm.plots.palette import INK, MIDDLE, component_style
+from bayesgmm.plots.text import component_label
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+
     from bayesgmm.plots.view import ClusterView
 
+SIZE = 9.5
+"""Of the letters, in points."""
 
-def legend_entries(
+_LETTER, _KEY = 0.56, 3.6  # widths, in sizes of letters
+
+
+def put_legend(figure: Figure, entries: Sequence[Artist], *, most_columns: int = 4) -> Legend:
+    """Put a legend below the axes of a figure."""
+    longest = max(len(entry.get_label()) for entry in entries)
+    inches = (longest * _LETTER + _KEY) * SIZE / 72
+    columns = int(max(1, min(most_columns, len(entries), figure.get_figwidth() // inches)))
+    legend = figure.legend(
+        handles=entries, loc="outside lower center", ncols=columns, frameon=False, fontsize=SIZE
+    )  # fmt: skip
+    return as_it_is(legend)
+
+
+def as_it_is(legend: Legend) -> Legend:
+    """Let no name in a legend be read as mathematics."""
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    return legend
+
+
+def cluster_entries(
     view: ClusterView, *, certainty: float, ellipses: bool, density: bool
 ) -> list[Line2D]:
-    """Return an entry of the legend for every component and every kind of mark in the picture."""
-    kinds = [_line(_mean_label(view, ellipses), linewidth=1.8, color="#777777")]
-    kinds.append(_line(f"{view.n_draws} posterior draws", linewidth=0.7, color="#aaaaaa"))
+    """Return an entry for every component and every kind of mark in a picture of clusters."""
+    kinds = [line_entry(_mean_label(view, ellipses), linewidth=1.8, color=MIDDLE)]
+    kinds.append(line_entry(f"{view.n_draws} posterior draws", linewidth=0.7, color="#aaaaaa"))
     if density:
-        look = {"linewidth": 1.4, "linestyle": DASHES, "color": INK}
-        kinds.append(_line("posterior predictive density", **look))
+        kinds.append(line_entry("posterior predictive density", linewidth=1.6, color=INK))
     count = int(view.uncertain.sum())
     doubt = f"assigned with less than {certainty:.0%} certainty ({count})"
-    kinds.append(_ring(doubt) if ellipses else _tick(doubt))
+    kinds.append(ring_entry(doubt) if ellipses else tick_entry(doubt))
     return [*_components(view), *kinds]
+
+
+def component_entry(place: int, label: str, **look: Any) -> Line2D:
+    """Return the entry of a component: its line and its symbol."""
+    style = component_style(place)
+    shown = {"linewidth": 1.8, "linestyle": style.dash, "markersize": 4.5} | look
+    return Line2D(
+        [], [], color=style.colour, marker=style.marker, markeredgewidth=0, label=label, **shown
+    )  # fmt: skip
+
+
+def line_entry(label: str, **look: Any) -> Line2D:
+    """Return the entry of a kind of line."""
+    return Line2D([], [], label=label, **look)
+
+
+def ring_entry(label: str) -> Line2D:
+    """Return the entry of rings around points."""
+    return Line2D(
+        [], [], linestyle="none", marker="o", markersize=6.8, markerfacecolor="none",
+        markeredgecolor=INK, markeredgewidth=0.9, label=label,
+    )  # fmt: skip
+
+
+def tick_entry(label: str, *, colour: str = INK) -> Line2D:
+    """Return the entry of short lines along an axis."""
+    return Line2D([], [], linestyle="none", marker="|", markersize=9, color=colour, label=label)
 
 
 def _mean_label(view: ClusterView, ellipses: bool) -> str:
@@ -34,29 +89,6 @@ def _mean_label(view: ClusterView, ellipses: bool) -> str:
 def _components(view: ClusterView) -> list[Line2D]:
     weights = view.mean["weights"].values
     return [
-        _component(place, f"component {name}, weight {weights[place]:.2f}")
+        component_entry(place, f"{component_label(name)}, weight {weights[place]:.2f}")
         for place, name in enumerate(view.components)
     ]
-
-
-def _component(place: int, label: str) -> Line2D:
-    style = component_style(place)
-    return Line2D(
-        [], [], color=style.colour, linewidth=1.8, marker=style.marker, markersize=4.5,
-        markeredgewidth=0, label=label,
-    )  # fmt: skip
-
-
-def _line(label: str, **look: Any) -> Line2D:
-    return Line2D([], [], label=label, **look)
-
-
-def _ring(label: str) -> Line2D:
-    return Line2D(
-        [], [], linestyle="none", marker="o", markersize=6.8, markerfacecolor="none",
-        markeredgecolor=INK, markeredgewidth=0.9, label=label,
-    )  # fmt: skip
-
-
-def _tick(label: str) -> Line2D:
-    return Line2D([], [], linestyle="none", marker="|", markersize=9, color=INK, label=label)

@@ -10,7 +10,7 @@ import numpy as np
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import expect_fraction, expect_whole_number
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import legend_entries
+from bayesgmm.plots.legend import cluster_entries
 from bayesgmm.plots.palette import INK, component_style
 from bayesgmm.plots.panels import draw_pair, draw_single
 from bayesgmm.plots.view import ClusterView
@@ -127,7 +127,7 @@ def _matrix(view: ClusterView, certainty: float) -> Drawing:
         _label_outer(axes, view, row, column)
     figure.align_labels()
     figure.legend(
-        handles=legend_entries(view, certainty=certainty, ellipses=True, density=True),
+        handles=cluster_entries(view, certainty=certainty, ellipses=True, density=True),
         loc="upper right", bbox_to_anchor=(0.99, 0.985), frameon=False, fontsize=9.5,
     )  # fmt: skip
     return figure
@@ -160,7 +160,7 @@ def _rug(axes: Axes, view: ClusterView, feature: str) -> None:
 
 
 def _legend_below(figure: Drawing, view: ClusterView, certainty: float, *, ellipses: bool) -> None:
-    entries = legend_entries(view, certainty=certainty, ellipses=ellipses, density=not ellipses)
+    entries = cluster_entries(view, certainty=certainty, ellipses=ellipses, density=not ellipses)
     figure.legend(
         handles=entries, loc="outside lower center", ncols=2, frameon=False, fontsize=9.5
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Colours and symbols: one per component, the same in every figure."""
+"""Colours, symbols and line styles: one of each per component, the same in every figure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,30 @@ from dataclasses import dataclass
 INK = "#222222"
 """Outlines, axes and what concerns all components."""
 
+MIDDLE = "#777777"
+"""Keys of a legend that stand for any component."""
+
 PALE = "#d9d9d9"
 """Background: bars of a histogram."""
 
-DASHES = (0, (4, 2))
-"""Line style of what is summed over components."""
+BAND = "#8aa9c4"
+"""Where a curve lies under most draws."""
 
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C6D1F")
-_MARKERS = "os^Dvp"
+Dash = str | tuple[float, tuple[float, ...]]
+
+_COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C6D1F",
+    "#332288", "#882255", "#0B5D2E", "#F29CB4", "#666666",
+)  # fmt: skip
+_MARKERS = "os^DvPX<>p*h"
+_DASHES: tuple[Dash, ...] = (
+    "solid",
+    (0, (5, 1.5)),
+    (0, (1.3, 1.2)),
+    (0, (6, 1.5, 1.3, 1.5)),
+    (0, (9, 1.5, 1.3, 1.5, 1.3, 1.5)),
+)
+_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
 
 
 @dataclass(frozen=True)
@@ -23,14 +39,25 @@ class ComponentStyle:
 
     colour: str
     marker: str
+    dash: Dash
 
 
 def component_style(place: int) -> ComponentStyle:
     """Return the look of the component at this place of its axis.
 
-    The colours can be told apart with every common form of colour blindness (Okabe & Ito, 2008;
-    their yellow, too pale on white, is replaced by a brown); when they are used up the symbol
-    changes.
+    The first seven colours can be told apart with every common form of colour blindness (Okabe &
+    Ito, 2008; their yellow, too pale on white, is replaced by a brown); the other five are darker
+    or paler than those that they resemble. Symbols and line styles differ as well, for prints in
+    black and white and for more components than colours.
     """
-    turn, colour = divmod(place, len(_COLOURS))
-    return ComponentStyle(_COLOURS[colour], _MARKERS[turn % len(_MARKERS)])
+    turn = place // len(_COLOURS)
+    return ComponentStyle(
+        _COLOURS[place % len(_COLOURS)],
+        _MARKERS[(place + turn) % len(_MARKERS)],
+        _DASHES[place % len(_DASHES)],
+    )
+
+
+def group_hatch(place: int) -> str:
+    """Return the hatch of an area that belongs to the group at this place."""
+    return _HATCHES[place % len(_HATCHES)]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 
-from bayesgmm.plots.palette import DASHES, INK, PALE, ComponentStyle, component_style
+from bayesgmm.plots.axes import tidy, without_scale
+from bayesgmm.plots.observed import bin_edges
+from bayesgmm.plots.palette import INK, PALE, ComponentStyle, component_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,30 +32,39 @@ def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: i
         style = component_style(place)
         _scatter(axes, rows[view.places == place], style, crowding=_crowding(len(rows)))
         _spread(axes, drawn[place], style)
-        axes.plot(*mean[place].T, color=style.colour, linewidth=1.8, path_effects=[edge], zorder=4)
+        axes.plot(
+            *mean[place].T, color=style.colour, linewidth=1.8, linestyle=style.dash,
+            path_effects=[edge], zorder=4,
+        )  # fmt: skip
     _ring(axes, rows[view.uncertain])
     axes.set_xlim(view.limits(across))
     axes.set_ylim(view.limits(up))
-    _finish(axes, n_ticks)
+    tidy(axes, across=n_ticks - 1, up=n_ticks)
 
 
 def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) -> None:
     """Draw the histogram of a feature, its predictive density, and what components add to it."""
     values = view.observed(feature)
-    bars, *_ = axes.hist(values, bins=_bins(values), density=True, color=PALE, zorder=1)
+    bars, *_ = axes.hist(values, bins=bin_edges(values), density=True, color=PALE, zorder=1)
     drawn = view.densities(feature, view.n_draws)
     mean = view.densities(feature, _MEAN_DENSITY_DRAWS).mean("sample")
     grid, predictive = mean["point"].values, mean.sum("component").values
     for place in range(len(view.components)):
         style, densities = component_style(place), drawn.values[:, place]
         _spread(axes, np.stack([np.broadcast_to(grid, densities.shape), densities], -1), style)
-        axes.plot(grid, mean.values[place], color=style.colour, linewidth=1.8, zorder=4)
-    axes.plot(grid, predictive, color=INK, linewidth=1.4, linestyle=DASHES, zorder=5)
+        axes.plot(
+            grid,
+            mean.values[place],
+            color=style.colour,
+            linewidth=1.8,
+            linestyle=style.dash,
+            zorder=4,
+        )
+    axes.plot(grid, predictive, color=INK, linewidth=1.6, zorder=5)
     axes.set_xlim(view.limits(feature))
     axes.set_ylim(0, 1.04 * max(bars.max(), predictive.max(), drawn.values.max()))
-    _finish(axes, n_ticks)
-    axes.yaxis.set_visible(False)
-    axes.spines["left"].set_visible(False)
+    tidy(axes, across=n_ticks - 1, up=n_ticks)
+    without_scale(axes)
 
 
 def _ring(axes: Axes, rows: np.ndarray) -> None:
@@ -77,27 +87,6 @@ def _spread(axes: Axes, lines: np.ndarray, style: ComponentStyle) -> None:
     axes.add_collection(thin, autolim=False)
 
 
-def _bins(values: np.ndarray) -> np.ndarray:
-    """Edges by the rule of Freedman and Diaconis, at least 18 and at most 60 bins.
-
-    The width is a multiple of the steps in which the feature was recorded, lest some bins catch
-    one value more than their neighbours.
-    """
-    n_bins = np.clip(np.histogram_bin_edges(values, bins="fd").size - 1, 18, 60)
-    width = np.ptp(values) / n_bins
-    step = np.diff(np.unique(values)).min()
-    width = step * max(1, np.round(width / step))
-    first = values.min() - step / 2
-    return first + width * np.arange(np.ceil((values.max() - first) / width) + 1)
-
-
 def _crowding(n_rows: int) -> float:
     """Return a factor, 1 down to 0.1, so that dense and sparse regions differ among many rows."""
     return float(np.clip((_MANY_ROWS / n_rows) ** 0.5, 0.1, 1.0))
-
-
-def _finish(axes: Axes, n_ticks: int) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(n_ticks - 1, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_locator(MaxNLocator(n_ticks, steps=[1, 2, 5, 10]))
-    axes.tick_params(labelsize=8.5, length=3, color=INK)

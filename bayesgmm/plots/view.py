@@ -61,7 +61,7 @@ class ClusterView:
     ) -> ClusterView:
         """Ask the tree."""
         validate(tree)
-        chosen = _chosen(tree, features)
+        chosen = chosen_features(tree, features)
         shares = expected_responsibilities(tree)
         return cls(
             tree,
@@ -128,7 +128,8 @@ class ClusterView:
         return ellipse_outlines(means.values, covariances.values, share=self.share)
 
 
-def _chosen(tree: xr.DataTree, features: Sequence[str] | None) -> tuple[str, ...]:
+def chosen_features(tree: xr.DataTree, features: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the features that were asked for, all by default, once they are checked."""
     names = [str(name) for name in tree["posterior"][FEATURE].values]
     if features is None:
         return tuple(names)

@@ -1,0 +1,85 @@
+"""All figures of one fit in one place."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from bayesgmm.plots.certainty import plot_certainty
+from bayesgmm.plots.chains import plot_ranks, plot_traces
+from bayesgmm.plots.co_clustering import plot_co_clustering
+from bayesgmm.plots.components import plot_components
+from bayesgmm.plots.density import plot_density
+from bayesgmm.plots.label_switching import plot_label_switching
+from bayesgmm.plots.pairs import plot_clusters
+from bayesgmm.plots.predictive import plot_predictive
+from bayesgmm.plots.weights import plot_weights
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def _of_own_tree(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of a tree as a method that passes its own tree."""
+
+    @wraps(function)
+    def method(self: Plots, *arguments: Any, **options: Any) -> Any:
+        return function(self.tree, *arguments, **options)
+
+    signature = inspect.signature(function)
+    _, *others = signature.parameters.values()
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    method.__signature__ = signature.replace(parameters=[own, *others])
+    method.__name__ = function.__name__.removeprefix("plot_")
+    method.__qualname__ = f"Plots.{method.__name__}"
+    return method
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plots:
+    """The figures of one fit: each method is the function of its name without the tree.
+
+    ``Plots(tree).density(["height"])`` is ``plot_density(tree, ["height"])``; it prints as a list
+    of all.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> plots = bg.Plots(bg.example_fit())
+    >>> figure = plots.clusters(["bill_length_mm", "bill_depth_mm"])
+    """
+
+    tree: xr.DataTree
+
+    clusters = _of_own_tree(plot_clusters)
+    density = _of_own_tree(plot_density)
+    weights = _of_own_tree(plot_weights)
+    components = _of_own_tree(plot_components)
+    co_clustering = _of_own_tree(plot_co_clustering)
+    certainty = _of_own_tree(plot_certainty)
+    label_switching = _of_own_tree(plot_label_switching)
+    predictive = _of_own_tree(plot_predictive)
+    traces = _of_own_tree(plot_traces)
+    ranks = _of_own_tree(plot_ranks)
+
+    def __repr__(self) -> str:
+        lines = ["Figures of this fit:"]
+        for name in PLOT_NAMES:
+            first = (getattr(type(self), name).__doc__ or "").strip().splitlines()[0]
+            lines.append(f"  .{name + '()':<20}{first}")
+        return "\n".join(lines)
+
+
+PLOT_NAMES = (
+    "clusters", "density", "weights", "components", "co_clustering", "certainty",
+    "label_switching", "predictive", "traces", "ranks",
+)  # fmt: skip
+"""The methods of :class:`Plots`."""

@@ -1,0 +1,224 @@
+"""How surely the rows belong to their components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+from matplotlib.collections import LineCollection
+
+from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, cluster
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
+from bayesgmm.plots.axes import SHEET, SMALL, one_line_each, tidy
+from bayesgmm.plots.figure import Drawing
+from bayesgmm.plots.legend import component_entry, line_entry, put_legend, ring_entry
+from bayesgmm.plots.palette import INK, MIDDLE, PALE, component_style
+from bayesgmm.plots.text import PLAIN, component_label, shortened
+from bayesgmm.schema import COMPONENT, ROW
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_NAMED = 24
+"""Unsure rows that are listed by name."""
+
+_VECTOR_ROWS = 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows in the order of their certainty, the least certain first.
+
+    Attributes
+    ----------
+    names : array, shape (n,)
+    components : array, shape (k,)
+        Their names.
+    places, seconds : arrays, shape (n,)
+        The places of the most probable component, and of the next.
+    certainty, lower, upper : arrays, shape (n,)
+    unsure : int
+        How many are less certain than asked.
+    """
+
+    names: np.ndarray
+    components: np.ndarray
+    places: Int[np.ndarray, " n"]
+    seconds: Int[np.ndarray, " n"]
+    certainty: Float[np.ndarray, " n"]
+    lower: Float[np.ndarray, " n"]
+    upper: Float[np.ndarray, " n"]
+    unsure: int
+
+
+def plot_certainty(
+    tree: xr.DataTree,
+    *,
+    certainty: float = DEFAULT_CERTAINTY,
+    probability: float = DEFAULT_PROBABILITY,
+) -> Figure:
+    """Draw the probability of every row's most probable component, the least certain rows first.
+
+    The horizontal axis is logarithmic, so that the few rows that are unsure have room. They wear
+    rings, and where they are at most 24 they stand beside it by name, with the component that is
+    next. Intervals show how well a probability is known: how it differs from draw to draw.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    certainty : float, default 0.9
+        Rows below this probability are marked as unsure.
+    probability : float, default 0.89
+        Posterior probability of the intervals, which leave equal tails on both sides.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+
+    Raises
+    ------
+    SpecificationError
+        If ``certainty`` or ``probability`` does not lie between 0 and 1.
+    DataError
+        If the tree is a conditional mixture, which has no rows.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> figure = bg.plot_certainty(bg.example_fit())
+    >>> figure.axes[1].get_title()
+    '13 unsure rows'
+    """
+    clusters = cluster(tree, certainty=certainty, probability=probability)
+    rows = _in_order(clusters)
+    listed = 0 < rows.unsure <= MOST_NAMED
+    height = max(4.6, 1.6 + 0.19 * rows.unsure) if listed else 4.6
+    figure = Drawing(figsize=(9.4 if listed else 7.0, height), **SHEET)
+    panels = figure.subplots(1, 2, width_ratios=[1.5, 1]) if listed else [figure.add_subplot()]
+    _draw_all(panels[0], rows, certainty)
+    if listed:
+        _draw_list(panels[1], rows, certainty)
+    put_legend(figure, _entries(rows, certainty, clusters.attrs["interval"]))
+    return figure
+
+
+def _in_order(clusters: xr.Dataset) -> _Rows:
+    shares = clusters["responsibilities"].values
+    order = np.argsort(clusters["certainty"].values, kind="stable")
+    ranked = np.argsort(-shares[order], axis=1, kind="stable")
+    places = ranked[:, 0]
+    return _Rows(
+        names=clusters[ROW].values[order],
+        components=clusters[COMPONENT].values,
+        places=places,
+        seconds=ranked[:, min(1, shares.shape[1] - 1)],
+        certainty=clusters["certainty"].values[order],
+        lower=clusters["lower"].values[order, places],
+        upper=clusters["upper"].values[order, places],
+        unsure=int(clusters["unsure"].sum()),
+    )
+
+
+def _draw_all(axes: Axes, rows: _Rows, certainty: float) -> None:
+    size = rows.certainty.size
+    ranks, pixels = np.arange(1, size + 1), size > _VECTOR_ROWS
+    ends = np.stack([np.stack([ranks, rows.lower], -1), np.stack([ranks, rows.upper], -1)], axis=1)
+    colours = [component_style(place).colour for place in range(rows.components.size)]
+    whiskers = LineCollection(
+        ends, colors=[colours[place] for place in rows.places], linewidths=0.8, alpha=0.5,
+        rasterized=pixels, zorder=2,
+    )  # fmt: skip
+    axes.add_collection(whiskers, autolim=False)
+    axes.axhline(certainty, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+    for place in range(rows.components.size):
+        style, own = component_style(place), rows.places == place
+        axes.scatter(
+            ranks[own], rows.certainty[own], s=20, marker=style.marker, c=style.colour,
+            linewidths=0, rasterized=pixels, zorder=3,
+        )  # fmt: skip
+    axes.scatter(
+        ranks[: rows.unsure], rows.certainty[: rows.unsure], s=58, facecolors="none",
+        edgecolors=INK, linewidths=0.8, rasterized=rows.unsure > _VECTOR_ROWS, zorder=4,
+    )  # fmt: skip
+    tidy(axes)
+    axes.set_xscale("log")
+    axes.set_xlim(0.85, 1.15 * size)
+    axes.set_ylim(min(0.98 * rows.lower.min(), rows.certainty.min() - 0.03, certainty - 0.05), 1.01)
+    _rank_ticks(axes, size)
+    axes.set_xlabel(f"{size} rows, the least certain first (logarithmic)")
+    axes.set_ylabel("probability of the component")
+
+
+def _rank_ticks(axes: Axes, size: int) -> None:
+    steps = [first * 10**power for power in range(7) for first in (1, 2, 5)]
+    if size > 1000:
+        steps = steps[::3]
+    kept = [step for step in steps if step < 0.75 * size]
+    axes.set_xticks([*kept, size], [f"{tick:,}".replace(",", "\u2009") for tick in [*kept, size]])
+    axes.minorticks_off()
+
+
+def _draw_list(axes: Axes, rows: _Rows, certainty: float) -> None:
+    """Draw the unsure rows one below the other."""
+    axes.axvline(certainty, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+    for line in range(rows.unsure):
+        style = component_style(rows.places[line])
+        axes.axhline(line, color=PALE, linewidth=0.5, zorder=0)
+        axes.plot(
+            [rows.lower[line], rows.upper[line]],
+            [line, line],
+            color=style.colour,
+            linewidth=1.3,
+            zorder=2,
+        )
+        axes.plot(
+            rows.certainty[line],
+            line,
+            marker=style.marker,
+            color=style.colour,
+            markersize=5,
+            markeredgewidth=0,
+            zorder=3,
+        )
+        pair = " or ".join(
+            shortened(rows.components[p], 12) for p in (rows.places[line], rows.seconds[line])
+        )
+        axes.annotate(
+            pair,
+            (1.0, line),
+            xycoords=("axes fraction", "data"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            annotation_clip=False,
+            **PLAIN,
+        )
+    tidy(axes, across=5)
+    one_line_each(axes, rows.names[: rows.unsure], most=18)
+    axes.tick_params(axis="y", labelsize=SMALL)
+    axes.set_xlim(min(0.98 * rows.lower[: rows.unsure].min(), certainty - 0.05), 1.0)
+    plural = "s" if rows.unsure > 1 else ""
+    axes.set_title(f"{rows.unsure} unsure row{plural}", fontsize=10)
+    axes.set_xlabel("probability of the component")
+
+
+def _entries(rows: _Rows, certainty: float, interval: str) -> list:
+    entries = [
+        component_entry(
+            place, f"{component_label(name)} ({int((rows.places == place).sum())} rows)",
+            linestyle="none",
+        )
+        for place, name in enumerate(rows.components)
+    ]  # fmt: skip
+    entries.append(line_entry(interval, color=MIDDLE, linewidth=1.0))
+    entries.append(ring_entry(f"less than {certainty:.0%} ({rows.unsure} rows)"))
+    return entries

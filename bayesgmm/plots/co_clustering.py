@@ -1,0 +1,226 @@
+"""Which rows belong together: the similarity matrix, in the order of the partition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+from matplotlib.patches import Patch, Rectangle
+
+from bayesgmm.analysis.co_clustering import co_clustering
+from bayesgmm.analysis.partition import partition
+from bayesgmm.analysis.rows import asked_rows, with_rows
+from bayesgmm.errors import DataError
+from bayesgmm.options import expect_whole_number
+from bayesgmm.plots.axes import SHEET
+from bayesgmm.plots.figure import Drawing
+from bayesgmm.plots.legend import put_legend
+from bayesgmm.plots.palette import component_style, group_hatch
+from bayesgmm.plots.text import shortened
+from bayesgmm.seeds import RandomSeed, generator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_GROUPS = 24
+"""More groups than this cannot be told apart in a bar."""
+
+_SHARES = "Greys"  # a colour map that is its own print in black and white
+
+
+@dataclass(frozen=True, eq=False)
+class _Matrix:
+    """A matrix whose lines and columns are sorted.
+
+    Attributes
+    ----------
+    shares : array, shape (m, m)
+    clusters : array, shape (m,)
+        The cluster of each line; equal ones follow each other.
+    rows : array, shape (m,)
+        The position of each line in the table.
+    n_rows : int
+        Of the table.
+    """
+
+    shares: Float[np.ndarray, "m m"]
+    clusters: Int[np.ndarray, " m"]
+    rows: Int[np.ndarray, " m"]
+    n_rows: int
+
+
+def plot_co_clustering(
+    tree: xr.DataTree,
+    groups: Sequence[Any] | None = None,
+    *,
+    most_rows: int = 500,
+    draws: int = 400,
+    random_seed: RandomSeed = 1,
+) -> Figure:
+    """Draw the probability that two rows come from one component, for all pairs of rows.
+
+    Rows are in the order of the partition that stands for the posterior
+    (:func:`bayesgmm.partition`), larger clusters first and, in a cluster, those first that are
+    surest to belong there. A bar on the left shows the clusters, and one on the right the groups
+    that you know of.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    groups : sequence of n names, optional
+        A group of every row of the fit, such as its species, to compare with; at most 24.
+    most_rows : int, default 500
+        Of a longer table this many rows are drawn at random, and the figure says so.
+    draws : int, default 400
+        About how many posterior draws to use.
+    random_seed : int, SeedSequence or Generator, optional
+        Of the choice of rows.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+
+    Raises
+    ------
+    DataError
+        If there is not one group for each row, or there are too many, or the tree has no rows.
+    SpecificationError
+        If ``most_rows`` or ``draws`` is not a positive whole number.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> figure = bg.plot_co_clustering(bg.example_fit(), most_rows=100)
+    >>> figure.axes[0].get_xlabel()
+    '100 of 342 rows, drawn at random'
+    """
+    expect_whole_number("most_rows", most_rows)
+    expect_whole_number("draws", draws)
+    n_rows = asked_rows(tree, None).n_rows
+    known = None if groups is None else _known(groups, n_rows)
+    matrix = _sorted(tree, n_rows, most_rows, draws, random_seed)
+    figure = Drawing(figsize=(7.4, 6.6 if known is None else 7.0), **SHEET)
+    axes = figure.add_subplot()
+    image = axes.imshow(matrix.shares, cmap=_SHARES, vmin=0, vmax=1, interpolation="nearest")
+    figure.colorbar(image, ax=axes, label="probability of one component", shrink=0.8, pad=0.02)
+    _draw_clusters(axes, matrix)
+    axes.set_xlabel(_which(matrix))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    if known is not None:
+        _draw_groups(figure, axes, matrix, *known)
+    return figure
+
+
+def _sorted(
+    tree: xr.DataTree, n_rows: int, most_rows: int, draws: int, random_seed: RandomSeed
+) -> _Matrix:
+    rows = np.arange(n_rows)
+    if n_rows > most_rows:
+        rows = np.sort(generator(random_seed).choice(n_rows, most_rows, replace=False))
+        tree = with_rows(tree, rows)
+    shares = co_clustering(tree, draws=draws).values
+    found = partition(tree, draws=draws, runs=8)
+    order = np.lexsort((-found["cohesion"].values, found["label"].values))
+    clusters = found["label"].values[order].astype(np.int64)
+    return _Matrix(shares[np.ix_(order, order)], clusters, rows[order], n_rows)
+
+
+def _which(matrix: _Matrix) -> str:
+    if matrix.rows.size < matrix.n_rows:
+        return f"{matrix.rows.size} of {matrix.n_rows} rows, drawn at random"
+    return f"{matrix.n_rows} rows"
+
+
+def _draw_clusters(axes: Axes, matrix: _Matrix) -> None:
+    """Draw a bar on the left with the clusters, and lines between them."""
+    size, sizes = matrix.rows.size, np.bincount(matrix.clusters)
+    ends = np.cumsum(sizes) - 0.5
+    for end in ends[:-1]:
+        axes.axhline(end, color="#D55E00", linewidth=0.7)
+        axes.axvline(end, color="#D55E00", linewidth=0.7)
+    width = 0.03 * size
+    for cluster, (end, count) in enumerate(zip(ends, sizes, strict=True)):
+        shade = "#555555" if cluster % 2 == 0 else "#bbbbbb"
+        axes.add_patch(
+            Rectangle(
+                (-0.5 - 1.4 * width, end - count),
+                width,
+                count,
+                facecolor=shade,
+                clip_on=False,
+                linewidth=0,
+            )
+        )
+        if count > 0.022 * size:
+            axes.annotate(
+                f"{cluster} ({count})",
+                (-0.5 - 1.7 * width, end - count / 2),
+                ha="right",
+                va="center",
+                fontsize=8.5,
+                annotation_clip=False,
+            )
+    axes.set_ylabel("cluster of the partition (rows)", labelpad=62)
+
+
+def _known(groups: Any, n_rows: int) -> tuple[list[str], Int[np.ndarray, " n"]]:
+    """Return the names of the groups and the group of every row, -1 where none is known."""
+    values = [None if value is None or value != value else str(value) for value in groups]
+    if len(values) != n_rows:
+        raise DataError(
+            f"groups must hold a name for each of the {n_rows} rows of the fit, not {len(values)}."
+        )
+    names = sorted({value for value in values if value is not None})
+    if len(names) > MOST_GROUPS:
+        raise DataError(
+            f"groups holds {len(names)} different names; at most {MOST_GROUPS} can be told apart."
+        )
+    places = np.array([-1 if value is None else names.index(value) for value in values])
+    return names, places
+
+
+def _draw_groups(
+    figure: Figure,
+    axes: Axes,
+    matrix: _Matrix,
+    names: list[str],
+    places: Int[np.ndarray, " n"],
+) -> None:
+    size, here = matrix.rows.size, places[matrix.rows]
+    width = 0.04 * size
+    starts = np.flatnonzero(np.diff(here, prepend=-2))
+    stops = np.append(starts[1:], size)
+    for start, stop in zip(starts, stops, strict=True):
+        if here[start] >= 0:
+            axes.add_patch(
+                Rectangle(
+                    (size - 0.5 + 0.3 * width, start - 0.5),
+                    width,
+                    stop - start,
+                    clip_on=False,
+                    **_look(here[start]),
+                )
+            )
+    present = [place for place in range(len(names)) if (here == place).any()]
+    put_legend(
+        figure, [Patch(label=shortened(names[place], 30), **_look(place)) for place in present]
+    )
+
+
+def _look(place: int) -> dict[str, Any]:
+    return {
+        "facecolor": component_style(place).colour,
+        "hatch": group_hatch(place),
+        "linewidth": 0,
+        "edgecolor": "white",
+    }

@@ -1,0 +1,117 @@
+"""Means and standard deviations of the components, feature by feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
+from bayesgmm.errors import SpecificationError
+from bayesgmm.plots.axes import SHEET, one_line_each, tidy
+from bayesgmm.plots.figure import Drawing
+from bayesgmm.plots.intervals import draw_interval, interval_entries
+from bayesgmm.plots.legend import put_legend
+from bayesgmm.plots.palette import PALE
+from bayesgmm.plots.text import PLAIN, wrapped
+from bayesgmm.plots.view import chosen_features
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_FEATURES = 16
+"""More panels than twice this cannot be read."""
+
+_ACROSS = 4  # features side by side
+_ROWS = (("means", "mean"), ("scales", "standard deviation"))
+
+
+def plot_components(
+    tree: xr.DataTree,
+    features: Sequence[str] | None = None,
+    *,
+    probability: float = DEFAULT_PROBABILITY,
+) -> Figure:
+    """Draw the mean and the standard deviation of every component in every feature.
+
+    A forest: one line for each component, with the interval of the given probability, the thicker
+    interval that holds half, and the mean; one panel for each feature, on its own scale.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    features : name or sequence of names, optional
+        Which features to show, in this order; all by default, at most sixteen.
+    probability : float, default 0.89
+        Posterior probability of the intervals, which leave equal tails on both sides.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+
+    Raises
+    ------
+    DataError
+        If the fit has no such feature.
+    SpecificationError
+        If there are more than sixteen features, or ``probability`` does not lie between 0 and 1.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> figure = bg.plot_components(bg.example_fit(), ["bill_depth_mm"])
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['mean', 'standard deviation']
+    """
+    tails = equal_tails(probability)
+    validate(tree)
+    chosen = chosen_features(tree, features)
+    if len(chosen) > MOST_FEATURES:
+        raise SpecificationError(
+            f"{len(chosen)} features are too many for one picture; name at most {MOST_FEATURES} "
+            f"of them, such as features={list(chosen[:4])}."
+        )
+    stacked = tree["posterior"].to_dataset().stack(sample=(CHAIN, DRAW))
+    names = stacked[COMPONENT].values
+    across = min(len(chosen), _ACROSS)
+    blocks = -(-len(chosen) // across)
+    height = 0.55 + 0.2 * max(len(names), 3)
+    figure = Drawing(figsize=(max(6.0, 1.2 + 2.7 * across), 0.8 + 2 * blocks * height), **SHEET)
+    grid = figure.add_gridspec(2 * blocks, across)
+    for place, feature in enumerate(chosen):
+        block, column = divmod(place, across)
+        for row, (variable, label) in enumerate(_ROWS):
+            axes = figure.add_subplot(grid[2 * block + row, column])
+            draws = stacked[variable].sel({FEATURE: feature}).transpose(COMPONENT, "sample")
+            _forest(axes, draws.values, names, tails, named=column == 0)
+            axes.set_xlabel(label, fontsize=9)
+            if row == 0:
+                axes.set_title(wrapped(feature, 28), fontsize=10, **PLAIN)
+    put_legend(figure, interval_entries(interval_name(probability)))
+    return figure
+
+
+def _forest(
+    axes: Axes,
+    draws: Float[np.ndarray, "k sample"],
+    names: np.ndarray,
+    tails: tuple[float, float],
+    *,
+    named: bool,
+) -> None:
+    for place, values in enumerate(draws):
+        draw_interval(axes, place, values, tails)
+        axes.axhline(place, color=PALE, linewidth=0.5, zorder=1)
+    tidy(axes, across=5)
+    one_line_each(axes, names, most=20)
+    if not named:
+        axes.tick_params(labelleft=False)

@@ -1,0 +1,119 @@
+"""What relabelling did: traces of a quantity before it and after it, chain by chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from bayesgmm.analysis.thinning import thinned
+from bayesgmm.errors import DataError
+from bayesgmm.options import expect_whole_number
+from bayesgmm.plots.axes import SHEET, tidy
+from bayesgmm.plots.figure import Drawing
+from bayesgmm.plots.legend import component_entry, put_legend
+from bayesgmm.plots.observed import features_of
+from bayesgmm.plots.palette import component_style
+from bayesgmm.plots.text import PLAIN, component_label, wrapped
+from bayesgmm.posterior.relabel.permute import in_raw_order
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WEIGHTS = "weights"
+
+_MARKS = 6  # symbols on each trace
+
+
+def plot_label_switching(
+    tree: xr.DataTree,
+    feature: str | None = None,
+    *,
+    n_draws: int = 400,
+    most_chains: int = 8,
+) -> Figure:
+    """Draw traces of all components before and after relabelling, side by side.
+
+    On the left components have the numbers that the engine gave them, on the right the names that
+    relabelling gave them. Where colours swap places on the left and stay on the right, labels
+    had switched and relabelling has mended it.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    feature : name, optional
+        Show the means of this feature; the weights by default.
+    n_draws : int, default 400
+        About how many draws of each chain to show, spread evenly over it.
+    most_chains : int, default 8
+        Show the first chains only, where there are more.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+
+    Raises
+    ------
+    DataError
+        If the fit has no such feature.
+    SpecificationError
+        If ``n_draws`` or ``most_chains`` is not a positive whole number.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> figure = bg.plot_label_switching(bg.example_fit())
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['before relabelling', 'after relabelling']
+    """
+    expect_whole_number("n_draws", n_draws)
+    expect_whole_number("most_chains", most_chains)
+    validate(tree)
+    known = features_of(tree)
+    if feature is not None and feature not in known:
+        raise DataError(f"feature must be one of {list(known)}, not {feature!r}.")
+    before, after = (_traces(each, feature, n_draws) for each in (in_raw_order(tree), tree))
+    chains = after[CHAIN].values[:most_chains]
+    figure = Drawing(figsize=(9.0, 1.3 + 1.55 * max(len(chains), 2)), **SHEET)
+    panels = figure.subplots(len(chains), 2, sharex=True, sharey=True, squeeze=False)
+    for (left, right), chain in zip(panels, chains, strict=True):
+        _draw(left, before.sel({CHAIN: chain}))
+        _draw(right, after.sel({CHAIN: chain}))
+        left.set_ylabel(f"chain {chain}")
+    panels[0, 0].set_title("before relabelling", fontsize=10)
+    panels[0, 1].set_title("after relabelling", fontsize=10)
+    for axes in panels[-1]:
+        axes.set_xlabel("draw")
+    name = "weight" if feature is None else f"mean of {feature}"
+    figure.supylabel(wrapped(name, 60), fontsize=10, **PLAIN)
+    names = after[COMPONENT].values
+    put_legend(
+        figure, [component_entry(place, component_label(each)) for place, each in enumerate(names)]
+    )
+    return figure
+
+
+def _traces(tree: xr.DataTree, feature: str | None, n_draws: int) -> xr.DataArray:
+    posterior = thinned(tree["posterior"], n_draws * tree["posterior"].sizes[CHAIN])
+    chosen = posterior["weights"] if feature is None else posterior["means"].sel({FEATURE: feature})
+    return chosen.transpose(CHAIN, COMPONENT, DRAW)
+
+
+def _draw(axes: Axes, traces: xr.DataArray) -> None:
+    draws, size = traces[DRAW].values, traces.sizes[COMPONENT]
+    every = max(1, draws.size // _MARKS)
+    for place, values in enumerate(traces.values):
+        style = component_style(place)
+        first = (place * every) // max(size, 1)
+        axes.plot(
+            draws, values, color=style.colour, linewidth=0.7, marker=style.marker,
+            markevery=(first, every), markersize=5, markeredgecolor="white", markeredgewidth=0.5,
+        )  # fmt: skip
+    tidy(axes, across=5, up=4)
+    axes.set_xlim(draws[0], draws[-1])

@@ -1,0 +1,224 @@
+"""Replicated tables against the rows: whether the model could have made these data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.patches import Patch
+
+from bayesgmm.analysis.conditional import marginal
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
+from bayesgmm.analysis.predictive import posterior_predictive
+from bayesgmm.analysis.rows import asked_rows
+from bayesgmm.errors import SpecificationError
+from bayesgmm.options import expect_one_of, expect_whole_number
+from bayesgmm.plots.axes import SHEET, name_across, tidy, without_scale
+from bayesgmm.plots.figure import Drawing
+from bayesgmm.plots.legend import line_entry, put_legend
+from bayesgmm.plots.observed import bin_edges, row_weights
+from bayesgmm.plots.palette import BAND, INK, PALE
+from bayesgmm.plots.view import chosen_features
+from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
+from bayesgmm.seeds import RandomSeed
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+KINDS = ("histogram", "ecdf")
+
+MOST_FEATURES = 12
+"""More panels than this cannot be read."""
+
+_ACROSS = 4  # panels side by side
+_FINE = 400  # bins under a distribution function
+_BEYOND = 0.5  # of the range of the rows: replicated cells may be shown so far outside of it
+
+
+@dataclass(frozen=True, eq=False)
+class _Check:
+    """One feature: what was seen, and what the model would have expected to see.
+
+    Attributes
+    ----------
+    edges : array, shape (bins + 1,)
+    seen : array, shape (bins,)
+        Density, or cumulative share at the right edge, of each bin.
+    lower, middle, upper : arrays, shape (bins,)
+        Quantiles of the same over replicated tables.
+    """
+
+    edges: Float[np.ndarray, " edges"]
+    seen: Float[np.ndarray, " bins"]
+    lower: Float[np.ndarray, " bins"]
+    middle: Float[np.ndarray, " bins"]
+    upper: Float[np.ndarray, " bins"]
+
+
+def plot_predictive(
+    tree: xr.DataTree,
+    features: Sequence[str] | None = None,
+    *,
+    kind: str = "histogram",
+    probability: float = DEFAULT_PROBABILITY,
+    tables: int = 100,
+    random_seed: RandomSeed = 1,
+) -> Figure:
+    """Draw the rows, feature by feature, against tables that the fitted model makes.
+
+    Each table is of one posterior draw and has as many rows as were fitted, with the same cells
+    missing and the same weights. Where the model is right, a bar of the histogram lies in the
+    interval of its bin with the given probability: of fifty bars five or so lie outside.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    features : name or sequence of names, optional
+        Which features to show; all by default, at most twelve.
+    kind : {"histogram", "ecdf"}, default "histogram"
+        Densities of bins, or the distribution function, which needs no bins.
+    probability : float, default 0.89
+        Share of the tables within the intervals, which leave equal tails on both sides.
+    tables : int, default 100
+        About how many tables to make.
+    random_seed : int, SeedSequence or Generator, optional
+        The same seed gives the same tables.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+
+    Raises
+    ------
+    DataError
+        If the fit has no such feature, or the tree has no rows.
+    SpecificationError
+        If there are more than twelve features, or an option is out of its range.
+    SchemaError
+        If ``tree`` is not a result of ``fit``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> figure = bg.plot_predictive(bg.example_fit(), ["bill_depth_mm", "body_mass_g"])
+    >>> [axes.get_xlabel() for axes in figure.axes]
+    ['bill_depth_mm', 'body_mass_g']
+    """
+    tails = equal_tails(probability)
+    expect_one_of("kind", kind, KINDS)
+    expect_whole_number("tables", tables)
+    asked_rows(tree, None)
+    chosen = chosen_features(tree, features)
+    if len(chosen) > MOST_FEATURES:
+        raise SpecificationError(
+            f"{len(chosen)} features are too many for one picture; name at most {MOST_FEATURES} "
+            f"of them, such as features={list(chosen[:4])}."
+        )
+    replicated = _replicated(tree, chosen, tables, random_seed)
+    across = min(len(chosen), _ACROSS)
+    down = -(-len(chosen) // across)
+    size = (7.0, 4.6) if len(chosen) == 1 else (3.1 * max(across, 2), 0.8 + 2.6 * down)
+    figure = Drawing(figsize=size, **SHEET)
+    grid = figure.add_gridspec(down, across)
+    for place, feature in enumerate(chosen):
+        axes = figure.add_subplot(grid[place // across, place % across])
+        check = _check(tree, feature, replicated[:, :, place], tails, cumulative=kind == "ecdf")
+        _draw(axes, check, cumulative=kind == "ecdf")
+        name_across(axes, feature, width=60 if len(chosen) == 1 else 28)
+    put_legend(figure, _entries(kind, probability, len(replicated)))
+    return figure
+
+
+def _replicated(
+    tree: xr.DataTree, features: tuple[str, ...], tables: int, random_seed: RandomSeed
+) -> Float[np.ndarray, "tables n d"]:
+    posterior = tree["posterior"]
+    each = min(posterior.sizes[DRAW], -(-tables // posterior.sizes[CHAIN]))
+    made = posterior_predictive(marginal(tree, features), draws=each, random_seed=random_seed)
+    stacked = made["posterior_predictive"][DATA].transpose(CHAIN, DRAW, ROW, FEATURE).values
+    return stacked.reshape(-1, *stacked.shape[2:])
+
+
+def _check(
+    tree: xr.DataTree,
+    feature: str,
+    tables: Float[np.ndarray, "tables n"],
+    tails: tuple[float, float],
+    *,
+    cumulative: bool,
+) -> _Check:
+    values = tree["observed_data"][DATA].sel({FEATURE: feature}).values
+    weights = row_weights(tree)
+    kept = ~np.isnan(values) & (weights > 0)
+    values, weights, tables = values[kept], weights[kept], tables[:, kept]
+    edges = _edges(values, tables, cumulative=cumulative)
+    seen = _heights(values, weights, edges, cumulative=cumulative)
+    expected = [_heights(table, weights, edges, cumulative=cumulative) for table in tables]
+    lower, middle, upper = np.quantile(expected, [tails[0], 0.5, tails[1]], axis=0)
+    return _Check(edges, seen, lower, middle, upper)
+
+
+def _edges(
+    values: Float[np.ndarray, " n"], tables: Float[np.ndarray, "tables n"], *, cumulative: bool
+) -> Float[np.ndarray, " edges"]:
+    """Return bins of the rows, and as many more as the replicated cells need."""
+    edges = bin_edges(values)
+    width, room = edges[1] - edges[0], _BEYOND * (edges[-1] - edges[0])
+    least, most = np.quantile(tables, [0.0005, 0.9995])
+    before = int(np.ceil(np.clip(edges[0] - least, 0, room) / width))
+    after = int(np.ceil(np.clip(most - edges[-1], 0, room) / width))
+    longer = edges[0] + width * np.arange(-before, edges.size + after)
+    return np.linspace(longer[0], longer[-1], _FINE + 1) if cumulative else longer
+
+
+def _heights(
+    values: Float[np.ndarray, " n"],
+    weights: Float[np.ndarray, " n"],
+    edges: Float[np.ndarray, " edges"],
+    *,
+    cumulative: bool,
+) -> Float[np.ndarray, " bins"]:
+    """Return densities over all cells, also those outside of the bins; or cumulative shares."""
+    counts, _ = np.histogram(values, bins=edges, weights=weights)
+    if cumulative:
+        return (weights[values < edges[0]].sum() + np.cumsum(counts)) / weights.sum()
+    return counts / (weights.sum() * np.diff(edges))
+
+
+def _draw(axes: Axes, check: _Check, *, cumulative: bool) -> None:
+    if cumulative:
+        right = check.edges[1:]
+        axes.fill_between(right, check.lower, check.upper, color=BAND, alpha=0.7, linewidth=0)
+        axes.plot(right, check.middle, color="white", linewidth=1.2)
+        axes.step(right, check.seen, where="post", color=INK, linewidth=1.3)
+        axes.set_ylim(0, 1.01)
+    else:
+        axes.stairs(check.seen, check.edges, fill=True, color=PALE)
+        axes.stairs(
+            check.upper, check.edges, baseline=check.lower, fill=True, color=BAND, alpha=0.6
+        )
+        axes.stairs(check.middle, check.edges, baseline=None, color="white", linewidth=1.2)
+        axes.stairs(check.seen, check.edges, color=INK, linewidth=1.1)
+        axes.set_ylim(0, 1.04 * max(check.seen.max(), check.upper.max()))
+    axes.set_xlim(check.edges[0], check.edges[-1])
+    tidy(axes, across=5, up=5)
+    if not cumulative:
+        without_scale(axes)
+
+
+def _entries(kind: str, probability: float, tables: int) -> list:
+    seen = "histogram of the rows" if kind == "histogram" else "share of the rows up to here"
+    rows = (
+        Patch(facecolor=PALE, edgecolor=INK, linewidth=1.1, label=seen)
+        if kind == "histogram"
+        else line_entry(seen, color=INK, linewidth=1.3)
+    )
+    interval = interval_name(probability)
+    return [rows, Patch(facecolor=BAND, alpha=0.7, label=f"{tables} replicated tables, {interval}")]

@@ -1,0 +1,189 @@
+"""How many components: a criterion of fits of all sizes and structures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float, Int
+
+from bayesgmm.analysis.selection.table import DIMS
+from bayesgmm.errors import SchemaError
+from bayesgmm.options import expect_one_of
+from bayesgmm.plots.axes import SHEET, tidy
+from bayesgmm.plots.figure import Drawing
+from bayesgmm.plots.legend import line_entry, put_legend
+from bayesgmm.plots.palette import INK, component_style
+from bayesgmm.plots.text import PLAIN, spread_out
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+CRITERIA = ("BIC", "AIC", "ICL", "NEC")
+
+_RING = {"linestyle": "none", "marker": "o", "markerfacecolor": "none", "markeredgecolor": INK}
+_CROSS = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.8}
+
+
+@dataclass(frozen=True, eq=False)
+class _Curves:
+    """A criterion, structure by structure.
+
+    Attributes
+    ----------
+    structures : tuple of s strings
+    numbers : array, shape (m,)
+    values : array, shape (s, m)
+        NaN where there is no fit, or no value of the criterion.
+    settled, failed : arrays, shape (s, m)
+    """
+
+    structures: tuple[str, ...]
+    numbers: Int[np.ndarray, " m"]
+    values: Float[np.ndarray, "s m"]
+    settled: Bool[np.ndarray, "s m"]
+    failed: Bool[np.ndarray, "s m"]
+
+    @property
+    def best(self) -> tuple[int, int] | None:
+        """Place of the smallest value."""
+        if np.isnan(self.values).all():
+            return None
+        place, column = np.unravel_index(np.nanargmin(self.values), self.values.shape)
+        return int(place), int(column)
+
+
+def plot_selection(table: xr.Dataset, criterion: str = "BIC") -> Figure:
+    """Draw a criterion over the number of components, one line for each covariance structure.
+
+    The best fit, the smallest value, wears a ring. Fits that did not converge have hollow
+    symbols. Cells without a fit are crosses along the bottom, a line for each structure.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        What :func:`bayesgmm.select` returned.
+    criterion : {"BIC", "AIC", "ICL", "NEC"}, default "BIC"
+        Which criterion; the smaller, the better.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+
+    Raises
+    ------
+    SpecificationError
+        If ``criterion`` is not one of these.
+    SchemaError
+        If ``table`` is not a result of ``select``.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]].dropna()
+    >>> table = bg.select(
+    ...     X, range(1, 6), [bg.Full(), bg.Tied()], random_seed=1, progress=False
+    ... )
+    >>> bg.plot_selection(table).axes[0].get_xlabel()
+    'number of components'
+    """
+    expect_one_of("criterion", criterion, CRITERIA)
+    curves = _read(table, criterion)
+    figure = Drawing(figsize=(7.4, 5.0 + 0.1 * len(curves.structures)), **SHEET)
+    axes = figure.add_subplot()
+    for place in range(len(curves.structures)):
+        _draw_curve(axes, curves, place)
+    _finish_across(axes, curves.numbers)
+    axes.set_ylabel(f"{criterion}: smaller is better")
+    if curves.best is not None:
+        axes.plot(
+            curves.numbers[curves.best[1]], curves.values[curves.best], markersize=14,
+            markeredgewidth=1.4, zorder=4, **_RING,
+        )  # fmt: skip
+    _draw_failures(axes, curves)
+    _name_curves(axes, curves)
+    if entries := _entries(curves):
+        put_legend(figure, entries)
+    return figure
+
+
+def _read(table: Any, criterion: str) -> _Curves:
+    wanted = {*CRITERIA, "failure", "converged"}
+    if not isinstance(table, xr.Dataset) or not wanted <= set(table.data_vars):
+        raise SchemaError(
+            f"Expected the table that bayesgmm.select returned, not {type(table).__name__!r}."
+        )
+    table = table.transpose(*DIMS)
+    return _Curves(
+        tuple(str(name) for name in table[DIMS[0]].values),
+        table[DIMS[1]].values,
+        table[criterion].values,
+        table["converged"].values,
+        (table["failure"] != "").values,
+    )
+
+
+def _draw_curve(axes: Axes, curves: _Curves, place: int) -> None:
+    style, values, settled = component_style(place), curves.values[place], curves.settled[place]
+    colour, look = style.colour, {"linestyle": "none", "marker": style.marker, "markersize": 6}
+    axes.plot(curves.numbers, values, color=colour, linestyle=style.dash, linewidth=1.6, zorder=2)
+    for mask, face in ((settled, colour), (~settled, "white")):
+        axes.plot(
+            curves.numbers[mask], values[mask], color=colour, markerfacecolor=face,
+            markeredgewidth=1.2, zorder=3, **look,
+        )  # fmt: skip
+
+
+def _finish_across(axes: Axes, numbers: Int[np.ndarray, " m"]) -> None:
+    tidy(axes, across=9)
+    every = -(-len(numbers) // 20)
+    axes.set_xticks(numbers[::every])
+    axes.set_xlim(numbers[0] - 0.3, numbers[-1] + 0.3)
+    axes.set_xlabel("number of components")
+
+
+def _draw_failures(axes: Axes, curves: _Curves) -> None:
+    """Put a cross for every cell without a fit below the curves, a line for each structure."""
+    lines = np.flatnonzero(curves.failed.any(axis=1))
+    low, high = axes.get_ylim()
+    step = 0.045 * (high - low)
+    for depth, place in enumerate(lines, start=1):
+        at = curves.numbers[curves.failed[place]]
+        heights = np.full(at.size, low - depth * step)
+        axes.plot(at, heights, color=component_style(place).colour, **_CROSS)
+    if lines.size:
+        axes.set_ylim(low - (lines.size + 0.8) * step, high)
+
+
+def _name_curves(axes: Axes, curves: _Curves) -> None:
+    """Write the name of each structure beside the end of its line."""
+    present = np.flatnonzero(~np.isnan(curves.values).all(axis=1))
+    ends = [row[~np.isnan(row)][-1] for row in curves.values[present]]
+    low, high = axes.get_ylim()
+    for place, height in zip(present, spread_out(ends, 0.05 * (high - low)), strict=True):
+        axes.annotate(
+            curves.structures[place], (curves.numbers[-1] + 0.3, height), xytext=(6, 0),
+            textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
+            color=component_style(place).colour, **PLAIN,
+        )  # fmt: skip
+
+
+def _entries(curves: _Curves) -> list[Line2D]:
+    entries, doubtful = [], int((~curves.settled & ~curves.failed).sum())
+    if curves.best is not None:
+        place, column = curves.best
+        number = curves.numbers[column]
+        many = "s" if number > 1 else ""
+        label = f"best: {curves.structures[place]}, {number} component{many}"
+        entries.append(line_entry(label, markersize=10, markeredgewidth=1.4, **_RING))
+    if doubtful:
+        label = f"not converged ({doubtful})"
+        entries.append(line_entry(label, markersize=6, **_RING | {"markerfacecolor": "white"}))
+    if curves.failed.any():
+        entries.append(line_entry(f"no fit ({curves.failed.sum()})", color=INK, **_CROSS))
+    return entries

@@ -1,0 +1,107 @@
+"""Everything that a picture of the predictive density shows, asked of the tree once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from bayesgmm.analysis.conditional import marginal
+from bayesgmm.analysis.density import log_density
+from bayesgmm.analysis.highest_density import highest_density_region
+from bayesgmm.analysis.marginal import marginal_density
+from bayesgmm.analysis.thinning import thinned_tree
+from bayesgmm.plots.observed import observed_cells, row_weights
+from bayesgmm.plots.view import chosen_features
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, validate
+
+_CURVE_POINTS, _SURFACE_POINTS = 401, 121
+_REACH = 3.2  # standard deviations of the components that are within the picture
+_BEYOND = 0.5  # of the range of the rows; components may reach no further
+_SEED = 20
+"""Of the rows that are simulated to find contours, so that a figure is the same every time."""
+
+
+@dataclass(frozen=True, eq=False)
+class DensityView:
+    """A posterior with few enough draws, and the rows.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+    features : tuple of strings
+    """
+
+    tree: xr.DataTree
+    features: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tree: xr.DataTree, features: Sequence[str] | None, *, n_draws: int) -> DensityView:
+        """Ask the tree."""
+        validate(tree)
+        return cls(thinned_tree(tree, n_draws), chosen_features(tree, features))
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows count."""
+        return int((row_weights(self.tree) > 0).sum())
+
+    def observed(self, feature: str) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Return the observed cells of one feature, and how often each counts."""
+        return observed_cells(self.tree, feature)
+
+    def rows(
+        self, across: str, up: str
+    ) -> tuple[Float[np.ndarray, "m 2"], Float[np.ndarray, " m"]]:
+        """Return the rows that have both features, and how often each counts."""
+        rows = self.tree["observed_data"][DATA].sel({FEATURE: [across, up]}).values
+        weights = row_weights(self.tree)
+        kept = ~np.isnan(rows).any(axis=1) & (weights > 0)
+        return rows[kept], weights[kept]
+
+    def curve(
+        self, feature: str, tails: tuple[float, float]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return a grid, the predictive density on it, and the ends of its band."""
+        grid = self._grid(feature, _CURVE_POINTS)
+        density = marginal_density(self.tree, feature, grid, draws=self._n_draws)
+        by_draw = density.sum(COMPONENT).stack(sample=(CHAIN, DRAW)).transpose("sample", ...)
+        lower, upper = np.quantile(by_draw.values, tails, axis=0)
+        return grid, by_draw.values.mean(axis=0), lower, upper
+
+    def surface(self, across: str, up: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return two grids, and the log density of the pair (up, across)."""
+        x, y = self._grid(across, _SURFACE_POINTS), self._grid(up, _SURFACE_POINTS)
+        points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        values = log_density(marginal(self.tree, [across, up]), points)
+        return x, y, values.values.reshape(y.size, x.size)
+
+    def thresholds(self, across: str, up: str, shares: Sequence[float]) -> list[float]:
+        """Return the log density at the edge of each of the smallest regions."""
+        pair = marginal(self.tree, [across, up])
+        regions = [
+            highest_density_region(pair, probability=share, random_seed=_SEED) for share in shares
+        ]
+        return [float(region["log_threshold"]) for region in regions]
+
+    @property
+    def _n_draws(self) -> int:
+        posterior = self.tree["posterior"]
+        return posterior.sizes[CHAIN] * posterior.sizes[DRAW]
+
+    def _grid(self, feature: str, size: int) -> Float[np.ndarray, " points"]:
+        """Points from end to end of the rows, and of components that do not reach far beyond."""
+        one = self.tree["posterior"].to_dataset().sel({FEATURE: feature, FEATURE_BIS: feature})
+        means, scales = one["means"].mean((CHAIN, DRAW)), one["scales"].mean((CHAIN, DRAW))
+        low, high = float((means - _REACH * scales).min()), float((means + _REACH * scales).max())
+        values, _ = self.observed(feature)
+        if values.size:
+            least, most = values.min(), values.max()
+            room = _BEYOND * (most - least)
+            margin = 0.02 * (most - least)
+            low = min(least - margin, max(low, least - room))
+            high = max(most + margin, min(high, most + room))
+        return np.linspace(low, high, size)
