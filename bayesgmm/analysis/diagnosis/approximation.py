@@ -26,17 +26,18 @@ def judge_approximation(tree: xr.DataTree, figures: xr.Dataset) -> Diagnosis:
     k = record(tree)["pareto_k"]
     known = "unknown for so few draws" if k is None else f"{k:.2f}"
     figures = figures.assign_attrs(pareto_k=np.nan if k is None else k)
-    findings = [_far(known) if k is not None and k > PARETO_LIMIT else _NEAR]
+    findings = [_far(known) if k is not None and k > PARETO_LIMIT else NEAR]
     findings += findings_about_the_peak(tree) + findings_about_the_end(tree)
     verdict = f"An approximation (Pareto k {known}), not a converged sample."
     return Diagnosis(False, verdict, tuple(findings), figures)
 
 
-_NEAR = Finding(
+NEAR = Finding(
     "These are draws from a normal approximation of the posterior, not from the posterior.",
     "Compare with NUTS() before you rely on the intervals.",
     kind="approximation",
 )
+"""What is found of every approximation, and no news for who asked for one."""
 
 
 def _far(known: str) -> Finding:
