@@ -9,6 +9,7 @@ from bayesgmm.report.html import Content, Markup, element, joined, listed
 from bayesgmm.report.material import CERTAINTY, Material
 from bayesgmm.report.sections.checks import checks
 from bayesgmm.report.sections.components import components
+from bayesgmm.report.sections.density import density
 from bayesgmm.report.sections.fitted import fitted
 from bayesgmm.report.sections.prior import prior
 from bayesgmm.report.sections.provenance import provenance
@@ -48,6 +49,7 @@ def _sections(material: Material) -> Iterator[Section]:
     yield verdict(material)
     yield components(material)
     yield rows(material)
+    yield density(material)
     yield checks(material)
     if material.selection is not None:
         yield selection(material)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import xarray as xr
 
 from bayesgmm.analysis.predictive_checks import CHECK, CHECKS, predictive_checks
-from bayesgmm.report.html import Content, element, paragraph, table
+from bayesgmm.analysis.telling import telling_features
+from bayesgmm.plots.predictive import plot_predictive
+from bayesgmm.report.html import Content, Markup, element, paragraph, table
+from bayesgmm.report.images import image, some_features
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
 from bayesgmm.report.sections.section import Section, shortened
@@ -13,6 +16,7 @@ from bayesgmm.report.words import counted, in_a_row, measured
 from bayesgmm.schema import FEATURE
 
 _RARE = 0.01
+_MOST_PANELS = 8
 _SHARES = CHECKS[:2]
 _MOST_TOLD = 8  # features
 
@@ -45,8 +49,22 @@ def checks(material: Material) -> Section:
         ),
         note,
         paragraph(_judgement(found)),
+        _picture(material),
     )
     return Section("checks", "Does the model fit the table?", body)
+
+
+def _picture(material: Material) -> Markup:
+    chosen = telling_features(material.tree, _MOST_PANELS)
+    return image(
+        plot_predictive(material.tree, chosen),
+        alternative=f"Histograms of {in_a_row(chosen)} beside those that the model makes.",
+        caption=(
+            "Bars are the rows. The band at each bar holds the height that it has in "
+            f"{INTERVAL} of the tables drawn from the model: about one bar in nine lies outside by "
+            f"chance.{some_features(material.features, chosen)}"
+        ),
+    )
 
 
 def _line(found: xr.Dataset, feature: str) -> list[Content]:

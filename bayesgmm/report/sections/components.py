@@ -6,14 +6,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
+from bayesgmm.analysis.telling import telling_features
 from bayesgmm.digits import decimals, interval, number
+from bayesgmm.plots.components import plot_components
+from bayesgmm.plots.weights import plot_weights
 from bayesgmm.report.html import Content, Markup, element, grouped_table, paragraph
+from bayesgmm.report.images import image, some_features
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section, shortened
-from bayesgmm.report.words import capitalised, counted, measured
+from bayesgmm.report.words import capitalised, counted, in_a_row, measured
 from bayesgmm.schema import FEATURE
 
 MOST_LINES = 240
+_MOST_PANELS = 8
 _STATISTICS = ("mean", "sd", "lower", "upper")
 _NARROW = 0.5  # standard deviations of a component
 
@@ -39,9 +45,31 @@ def components(material: Material) -> Section:
         grouped_table(caption, headings, groups, name="estimates"),
         note,
         paragraph(_least_known(material)),
+        *_pictures(material),
     )
     return Section(
         "components", "The components" if not material.is_single else "The distribution", body
+    )
+
+
+def _pictures(material: Material) -> Iterator[Markup]:
+    if not material.is_single:
+        yield image(
+            plot_weights(material.tree, probability=DEFAULT_PROBABILITY),
+            alternative="The weight of every component, with its interval.",
+            caption=(
+                "The weight of a component is its share of all rows. Dots are estimates; thin "
+                f"lines hold {INTERVAL} of the probability, thick lines half of it."
+            ),
+        )
+    chosen = telling_features(material.tree, _MOST_PANELS)
+    yield image(
+        plot_components(material.tree, chosen, probability=DEFAULT_PROBABILITY),
+        alternative=f"Means and standard deviations of {in_a_row(chosen)}, with their intervals.",
+        caption=(
+            "The numbers of the table. Components whose lines do not overlap in a feature surely "
+            f"differ there.{some_features(material.features, chosen)}"
+        ),
     )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from bayesgmm.analysis.partition import partition
 from bayesgmm.analysis.telling import telling_features
+from bayesgmm.plots.certainty import plot_certainty
 from bayesgmm.plots.pairs import plot_clusters
 from bayesgmm.report.html import Content, Markup, paragraph, table
-from bayesgmm.report.images import image
+from bayesgmm.report.images import image, some_features
 from bayesgmm.report.material import CERTAINTY, INTERVAL, Material
 from bayesgmm.report.sections.section import Section
 from bayesgmm.report.words import capitalised, counted, in_a_row, share, whole
@@ -49,6 +50,7 @@ def rows(material: Material) -> Section:
             name="counts",
         ),
         *_unsure(material),
+        _certainty(material),
         _picture(material),
         *_partition(material),
     )
@@ -136,25 +138,32 @@ def _line(material: Material, row: int) -> list[Content]:
 
 
 def _picture(material: Material) -> Markup:
-    features = material.features
     chosen = telling_features(material.tree, _MOST_PANELS)
-    some = ""
-    if len(chosen) < len(features):
-        how = "" if material.is_single else ", those in which the components differ most"
-        some = f" Shown are {len(chosen)} of {len(features)} features{how}."
-    what = "histogram of the feature" if len(features) == 1 else "rows in pairs of features"
-    unsure = "" if material.is_single else f" Rows that are unsure are marked dark.{some}"
-    unsure = unsure or some
+    what = "rows" if len(chosen) > 1 else "histogram of the rows"
+    outlines = "the distribution" if material.is_single else "each component"
+    colours = (
+        "" if material.is_single else "Rows have the colour of their most probable component. "
+    )
+    unsure = "" if material.is_single else " Rows that are unsure are marked dark."
     return image(
         plot_clusters(material.tree, chosen, certainty=CERTAINTY),
-        alternative=(
-            f"The {what} ({in_a_row(chosen)}), coloured by component, with the outline of "
-            f"{'the distribution' if material.is_single else 'each component'}."
-        ),
+        alternative=f"The {what} in {in_a_row(chosen)}, with the outline of {outlines}.",
         caption=(
-            "Rows have the colour of their most probable component. Thick lines are components at "
-            "their estimated values; the thin ones beside them are other plausible values, so that "
-            f"a wide bundle means an uncertain component.{unsure}"
+            f"{colours}The thick line of {outlines} is at its estimated values; thin lines beside "
+            "it are other plausible values, so that a wide bundle means that it is not well known."
+            f"{unsure}{some_features(material.features, chosen)}"
+        ),
+    )
+
+
+def _certainty(material: Material) -> Markup:
+    return image(
+        plot_certainty(material.tree, certainty=CERTAINTY),
+        alternative="The probability of every row's most probable component, least certain first.",
+        caption=(
+            "Rows from the least certain to the surest, along an axis that gives room to the "
+            f"first. The upright lines are {INTERVAL} intervals: a long one means that plausible "
+            "values of the components disagree about the row."
         ),
     )
 

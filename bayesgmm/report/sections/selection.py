@@ -5,7 +5,9 @@ from __future__ import annotations
 import xarray as xr
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.plots.selection import plot_selection
 from bayesgmm.report.html import Content, listed, paragraph, table
+from bayesgmm.report.images import image
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section
 from bayesgmm.report.words import counted
@@ -69,6 +71,11 @@ def selection(material: Material) -> Section:
             name="fits",
         ),
         paragraph(_this(material, fits, best)),
+        image(
+            plot_selection(material.selection),
+            alternative="BIC against the number of components, a line for each structure.",
+            caption="BIC of all fits; the ring marks the smallest, the best by this criterion.",
+        ),
     )
     return Section("number", "How many components?", body)
 

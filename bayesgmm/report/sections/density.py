@@ -1,0 +1,59 @@
+"""Where rows are likely to lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bayesgmm.analysis.telling import telling_features
+from bayesgmm.plots.density import plot_density
+from bayesgmm.report.html import Markup, paragraph
+from bayesgmm.report.images import image, some_features
+from bayesgmm.report.material import INTERVAL, Material
+from bayesgmm.report.sections.section import Section
+from bayesgmm.report.words import in_a_row
+
+_MOST_PANELS = 8
+
+
+def density(material: Material) -> Section:
+    """Return the section on the density of the rows."""
+    text = paragraph(
+        "The density says where the next row is likely to lie, whatever component it comes from. "
+        "It does not depend on how components are named or share the rows, so it is often well "
+        "known where single components are not."
+    )
+    return Section("density", "The density", (text, *_pictures(material)))
+
+
+def _pictures(material: Material) -> Iterator[Markup]:
+    # Two features make one picture of both; one each is shown for any other number.
+    if len(material.features) != 2:
+        yield _curves(material)
+    if len(material.features) > 1:
+        yield _contours(material)
+
+
+def _curves(material: Material) -> Markup:
+    chosen = telling_features(material.tree, _MOST_PANELS)
+    return image(
+        plot_density(material.tree, chosen),
+        alternative=f"The density of {in_a_row(chosen)}, with its band, over a histogram of rows.",
+        caption=(
+            f"The line is the density, and the band holds it with {INTERVAL} probability at every "
+            "point: where the band is wide, the density is not well known. Bars and ticks are rows."
+            f"{some_features(material.features, chosen)}"
+        ),
+    )
+
+
+def _contours(material: Material) -> Markup:
+    chosen = telling_features(material.tree, 2)
+    return image(
+        plot_density(material.tree, chosen),
+        alternative=f"Contours of the density of {in_a_row(chosen)}, over the rows.",
+        caption=(
+            f"The density of {in_a_row(chosen)} together. Each line encloses the smallest region "
+            "in which the share of rows written at it is to be expected."
+            f"{some_features(material.features, chosen)}"
+        ),
+    )
