@@ -78,7 +78,8 @@ def fit(
         feature named here, smallest first; or by a weighted sum of means, such as
         ``{"height": 1.0, "width": -1.0}``.
     progress : bool, default True
-        Whether to show a line on the start and a progress bar for each chain.
+        Whether to show a line on the start and, of what takes more than two seconds, progress with
+        the time left: bars, or lines where there is neither a terminal nor a notebook.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def fit(
     >>> dict(tree["posterior"]["means"].sizes)
     {'chain': 2, 'draw': 100, 'component': 2, 'feature': 2}
     """
-    from bayesgmm.engines.progress import announce_start
+    from bayesgmm.engines.progress import CountProgress, announce_start
     from bayesgmm.posterior.relabel.order import expect_order
     from bayesgmm.posterior.timing import Stopwatch, with_timing
 
@@ -135,7 +136,11 @@ def fit(
 
     problem = Problem.pose(X, spec, sample_weight, labels)
     expect_order(order_by, problem.data.feature_names)
-    start = solver.run(problem.scaled_spec, problem.scaled_data, seed=start_seed)
+    with CountProgress("starts of EM", solver.n_starts, visible=progress) as bar:
+        start = solver.run(
+            problem.scaled_spec, problem.scaled_data, seed=start_seed,
+            report=lambda: bar.advance(1),
+        )  # fmt: skip
     _expect_usable(start)
     point = problem.restore(start, uses_prior=solver.uses_prior)
     if progress:

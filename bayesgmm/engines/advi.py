@@ -16,6 +16,7 @@ from jaxtyping import Float
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.approximation import approximation_tree
 from bayesgmm.engines.normal import NormalApproximation
+from bayesgmm.engines.progress import CountProgress
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_member, expect_whole
@@ -134,13 +135,14 @@ class ADVI:
         settled = _Settled(pm.variational.callbacks.CheckParametersConvergence(
             every=_CHECK_EVERY, tolerance=_TOLERANCE, diff="absolute"
         ))  # fmt: skip
-        with _quietly(), position_model(target, centre, widths):
+        bar = CountProgress("steps of ADVI", self.iterations, visible=progress)
+        with _quietly(), position_model(target, centre, widths), bar:
             inference = method(random_seed=integer_seed(seed))
             approximation = inference.fit(
                 self.iterations,
-                callbacks=[settled],
+                callbacks=[lambda *_: bar.advance(1), settled],
                 obj_optimizer=pm.adam(learning_rate=_LEARNING_RATE),
-                progressbar=progress,
+                progressbar=False,
             )
             mean = approximation.mean.eval()
             if self.approximation == "meanfield":

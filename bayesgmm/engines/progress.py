@@ -1,10 +1,15 @@
-"""What a person sees while something runs: a line on its start, and bars."""
+"""What a person sees while something runs: a line on its start, bars, or lines with the time.
+
+Bars and lines are drawn by a thread of their own, which looks at what is done from time to time.
+So whoever works only counts, and nothing is shown of work that is done at once.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,14 +18,49 @@ from bayesgmm.estimation.point_estimate import PointEstimate
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+NOTHING_SHOWN = 2.0  # seconds; what takes less needs no bar
+_BETWEEN_PICTURES = 0.125  # seconds, on a terminal
+_BETWEEN_LINES = 10.0  # seconds, elsewhere
 
-class _Bars:
-    """Bars that are on the screen within a ``with`` block."""
 
-    _bars: Progress
+@dataclass
+class Task:
+    """Work that can be counted: its name, how much there is, how much is done, and a remark."""
+
+    name: str
+    total: float
+    done: float = 0.0
+    remark: str = ""
+
+
+class TaskProgress:
+    """A bar for each task with the time left, within a ``with`` block, or nothing at all.
+
+    Where there is neither a terminal nor a notebook, a line for all tasks every ten seconds.
+
+    Parameters
+    ----------
+    what : str
+        What is counted, for that line.
+    tasks : list of Task
+        Others may change ``done`` and ``remark`` at any time.
+    visible : bool
+    after : float, default 2
+        Seconds that pass before anything shows.
+    """
+
+    def __init__(
+        self, what: str, tasks: list[Task], *, visible: bool, after: float = NOTHING_SHOWN
+    ) -> None:
+        self._what, self._tasks, self._visible, self._after = what, tasks, visible, after
+        self._over = threading.Event()
+        self._painter: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        self._began = time.monotonic()
+        if self._visible:
+            self._painter = threading.Thread(target=self._paint, daemon=True)
+            self._painter.start()
         return self
 
     def __exit__(
@@ -29,11 +69,54 @@ class _Bars:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        self._over.set()
+        if self._painter is not None:
+            self._painter.join()
+
+    def _paint(self) -> None:
+        from rich import get_console
+
+        if self._over.wait(self._after):
+            return
+        if get_console().is_terminal or get_console().is_jupyter:
+            self._paint_bars()
+        else:
+            self._write_lines()
+
+    def _paint_bars(self) -> None:
+        with _empty_bars() as bars:
+            numbers = [
+                bars.add_task(task.name, total=task.total, remark="") for task in self._tasks
+            ]
+            over = False
+            while not over:
+                over = self._over.wait(_BETWEEN_PICTURES)
+                for number, task in zip(numbers, self._tasks, strict=True):
+                    bars.update(number, completed=task.done, remark=task.remark)
+                bars.refresh()
+
+    def _write_lines(self) -> None:
+        from rich import get_console
+
+        over = False
+        while not over:
+            get_console().print(self._line(), highlight=False, markup=False, soft_wrap=True)
+            over = self._over.wait(_BETWEEN_LINES)
+        get_console().print(self._line(), highlight=False, markup=False, soft_wrap=True)
+
+    def _line(self) -> str:
+        done, total = (
+            sum(getattr(task, name) for task in self._tasks) for name in ("done", "total")
+        )
+        passed = time.monotonic() - self._began
+        line = f"{self._what}: {done:.0f} of {total:.0f} after {_minutes(passed)}"
+        if 0 < done < total:
+            line += f", about {_minutes(passed * (total - done) / done)} left"
+        return line
 
 
-class ChainProgress(_Bars):
-    """Progress bars for chains, or nothing at all where they are not wanted.
+class ChainProgress(TaskProgress):
+    """Progress of chains.
 
     Parameters
     ----------
@@ -44,45 +127,30 @@ class ChainProgress(_Bars):
     """
 
     def __init__(self, n_chains: int, total: int, *, visible: bool) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._total = total
-        self._bars = Progress(
-            TextColumn("chain {task.fields[number]}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[phase]}"),
-            TimeElapsedColumn(),
-            disable=not visible,
-            refresh_per_second=8,
-        )
-        self._tasks = [
-            self._bars.add_task("", total=total, number=number, phase="waiting")
-            for number in range(n_chains)
-        ]
+        tasks = [Task(f"chain {number}", total, remark="waiting") for number in range(n_chains)]
+        many = "s" if n_chains > 1 else ""
+        super().__init__(f"iterations of {n_chains} chain{many}", tasks, visible=visible)
 
     def reporter(self, chain: int) -> Callable[[list[Any]], None]:
         """Return the callback through which one chain reports its state."""
+        task = self._tasks[chain]
 
         def report(states: list[Any]) -> None:
             state = states[0]
             divergent = f", {state.divergences} divergent" if state.divergences else ""
-            phase = "warm-up" if state.tuning else "draws"
-            self._bars.update(
-                self._tasks[chain], completed=state.finished_draws, phase=phase + divergent
-            )
+            task.done = state.finished_draws
+            task.remark = ("warm-up" if state.tuning else "draws") + divergent
 
         return report
 
     def complete(self) -> None:
         """Show every bar as full; the last report of a chain may have come too early."""
         for task in self._tasks:
-            self._bars.update(task, completed=self._total, phase="done")
+            task.done, task.remark = task.total, "done"
 
 
-class CountProgress:
-    """One bar for things that are done one after the other, or nothing at all.
-
-    It is shown within a ``with`` block, and may be advanced from any thread.
+class CountProgress(TaskProgress):
+    """Progress of things that are done one after the other; may be advanced from any thread.
 
     Parameters
     ----------
@@ -90,53 +158,16 @@ class CountProgress:
         What is counted.
     total : int
     visible : bool
-    after : float, default 0
-        Seconds that pass before it shows; what takes less time needs no bar.
     """
 
-    def __init__(self, what: str, total: int, *, visible: bool, after: float = 0.0) -> None:
-        self._what, self._total, self._visible, self._after = what, total, visible, after
-        self._done, self._lock = 0, threading.Lock()
-        self._bars: Progress | None = None
-
-    def __enter__(self) -> Self:
-        self._began = time.monotonic()
-        self.advance(0)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+    def __init__(self, what: str, total: int, *, visible: bool) -> None:
+        self._task, self._lock = Task(what, total), threading.Lock()
+        super().__init__(what, [self._task], visible=visible)
 
     def advance(self, number: int) -> None:
         """Say that so many more are done."""
         with self._lock:
-            self._done += number
-            if self._bars is None and self._visible and self._waited():
-                self._show()
-        if self._bars is not None:
-            self._bars.update(self._task, completed=self._done)
-
-    def _waited(self) -> bool:
-        return time.monotonic() - self._began >= self._after
-
-    def _show(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bars = Progress(
-            TextColumn(self._what),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeRemainingColumn(),
-            refresh_per_second=8,
-        )
-        self._task = self._bars.add_task("", total=self._total)
-        self._bars.start()
+            self._task.done += number
 
 
 def announce_start(start: PointEstimate) -> None:
@@ -147,3 +178,27 @@ def announce_start(start: PointEstimate) -> None:
         f"EM {start.status.text} after {start.n_iterations} iterations; {start.starts}",
         highlight=False,
     )
+
+
+def _empty_bars() -> Progress:
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[remark]}"),
+        TimeElapsedColumn(),
+        TextColumn("left:"),
+        TimeRemainingColumn(),
+        auto_refresh=False,
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -32,6 +32,10 @@ Acceleration = Literal["quasi-newton", "none"]
 
 _MOST_RIVALS = 7  # with the best, one each for eight chains
 _FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them
+
+
+def _to_nobody() -> None:
+    """Report nothing."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +105,20 @@ class EM:
         """Whether the priors take part."""
         return self.objective == "posterior"
 
-    def run(self, spec: MixtureSpec, data: Dataset, *, seed: RandomSeed) -> PointEstimate:
+    def run(
+        self,
+        spec: MixtureSpec,
+        data: Dataset,
+        *,
+        seed: RandomSeed,
+        report: Callable[[], None] = _to_nobody,
+    ) -> PointEstimate:
         """Find the best of several optima, in the units of ``data``.
 
-        ``data`` should be on the standard scale, and every prior of ``spec`` resolved.
+        ``data`` should be on the standard scale, and every prior of ``spec`` resolved. ``report``
+        is called after every ascent from a starting point.
         """
-        return self.maximize(self.objective_of(spec, data), data, seed=seed)
+        return self.maximize(self.objective_of(spec, data), data, seed=seed, report=report)
 
     def objective_of(self, spec: MixtureSpec, data: Dataset) -> Objective:
         """Return what is maximised, the posterior density or the likelihood."""
@@ -119,6 +131,7 @@ class EM:
         *,
         seed: RandomSeed,
         warm: Sequence[MixtureParameters] = (),
+        report: Callable[[], None] = _to_nobody,
     ) -> PointEstimate:
         """Find the best of the optima that the starts lead to, and those from ``warm`` points."""
         *seeds, sample_seed = spawn(seed, self.n_starts + 1)
@@ -131,7 +144,7 @@ class EM:
                 *(self.climb(sample, parameters, objective) for parameters in warm),
                 *(
                     self._from_start(
-                        number, sample, complete, objective, np.random.default_rng(child)
+                        number, sample, complete, objective, np.random.default_rng(child), report
                     )
                     for number, child in enumerate(seeds)
                 ),
@@ -157,9 +170,11 @@ class EM:
         complete: Rows,
         objective: Objective,
         rng: np.random.Generator,
+        report: Callable[[], None],
     ) -> PointEstimate:
         labels = partition(complete, objective.spec.n_components, self._method(number), rng)
         path = climb_from_partition(rows, complete, labels, objective, **self._options())
+        report()
         return path.as_estimate()
 
     def _on_all_rows(

@@ -112,7 +112,7 @@ def test_attributes_may_be_anything_that_json_knows(small, suffix, tmp_path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_table_is_saved_as_a_table(suffix, tmp_path):
-    X = example_rows(60, 2)
+    X = example_rows(30, 2)
     table = bg.select(X, range(1, 3), [bg.Full(), bg.Tied()], random_seed=1, progress=False)
     again = bg.load(bg.save(table, tmp_path / f"table{suffix}"))
     assert isinstance(again, xr.Dataset)
@@ -191,8 +191,8 @@ def test_a_killed_writer_leaves_a_whole_file(suffix, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_many_killed_writers_leave_a_whole_file(suffix, tmp_path):
-    first, second, _ = _kill_writers(tmp_path / f"fit{suffix}", 60, 2)
-    assert first + second == 60
+    first, second, _ = _kill_writers(tmp_path / f"fit{suffix}", 30, 2)
+    assert first + second == 30
     assert min(first, second) > 0  # so that kills came between writes of either
 
 

@@ -18,8 +18,6 @@ from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.seeds import RandomSeed, spawn
 
-_NOTHING_SHOWN = 2.0  # seconds
-
 INTERRUPTED = "the run was interrupted before this fit"
 
 
@@ -48,7 +46,7 @@ class Sweep:
         """
         seeds = np.array(spawn(random_seed, len(self.columns) * len(self.numbers)), dtype=object)
         total = seeds.size
-        with CountProgress("fits", total, visible=progress, after=_NOTHING_SHOWN) as bar:
+        with CountProgress("fits", total, visible=progress) as bar:
             work = _Work(self, seeds.reshape(len(self.columns), len(self.numbers)), bar)
             # The limit is the process's: threads that set it one by one would undo each other.
             with one_thread_for_small_algebra():

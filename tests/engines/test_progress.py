@@ -1,0 +1,65 @@
+"""Progress: bars on a terminal, lines elsewhere, and nothing of what is done at once."""
+
+from __future__ import annotations
+
+import io
+import time
+from types import SimpleNamespace
+
+import pytest
+import rich
+from rich.console import Console
+
+from bayesgmm.engines import progress
+from bayesgmm.engines.progress import ChainProgress, CountProgress
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """Show everything at once, on what passes for a terminal or for a file."""
+    monkeypatch.setattr(progress, "_BETWEEN_LINES", 0.05)
+
+    def of(*, terminal):
+        file = io.StringIO()
+        console = Console(file=file, force_terminal=terminal, width=100)
+        monkeypatch.setattr(rich, "get_console", lambda: console)
+        return file
+
+    return of
+
+
+def test_a_terminal_gets_a_bar_with_the_time_left(screen):
+    file = screen(terminal=True)
+    bar = ChainProgress(2, 50, visible=True)
+    bar._after = 0.0
+    with bar:
+        bar.reporter(0)([SimpleNamespace(finished_draws=20, tuning=True, divergences=3)])
+        time.sleep(0.3)
+        bar.complete()
+    shown = file.getvalue()
+    assert "20/50 warm-up, 3 divergent" in shown
+    assert "50/50 done" in shown
+    assert "chain 1" in shown
+    assert "left:" in shown
+
+
+def test_a_file_gets_lines_with_the_time(screen):
+    file = screen(terminal=False)
+    bar = CountProgress("fits", 10, visible=True)
+    bar._after = 0.0
+    with bar:
+        bar.advance(4)
+        time.sleep(0.3)
+        bar.advance(6)
+    *earlier, last = file.getvalue().splitlines()
+    assert "fits: 4 of 10 after 0:00, about 0:00 left" in earlier
+    assert last == "fits: 10 of 10 after 0:00"
+    assert "\x1b" not in file.getvalue()
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_nothing_shows_of_what_is_quick_or_hidden(screen, visible):
+    file = screen(terminal=True)
+    with CountProgress("fits", 10, visible=visible) as bar:
+        bar.advance(10)
+    assert file.getvalue() == ""
