@@ -201,7 +201,8 @@ def _expect_same_rows(first: str, reference: xr.DataTree, name: str, tree: xr.Da
             f"{remedy}"
         )
     values = other.sel({FEATURE: one[FEATURE]}).values
-    different = np.flatnonzero((one.values != values).any(axis=1))
+    missing = np.isnan(one.values) & np.isnan(values)
+    different = np.flatnonzero(((one.values != values) & ~missing).any(axis=1))
     if different.size:
         row = one[ROW].values[different[0]]
         raise DataError(

@@ -120,6 +120,25 @@ def test_what_is_no_fit_is_named(trees, bad):
         bg.compare({"one": trees["one"], "other": bad})
 
 
+@pytest.mark.filterwarnings("ignore:1 of 200 rows:bayesgmm.BayesGMMWarning")
+def test_missing_cells_are_the_same_rows(trees, rows):
+    """A row without any cell is sure to be predicted, by every model."""
+    gappy = rows.copy()
+    gappy[3, 0] = gappy[9] = np.nan
+    quick = {
+        f"{k}": bg.fit(
+            gappy, bg.MixtureSpec(k), engine=bg.Gibbs(draws=300, chains=2), random_seed=1,
+            progress=False,
+        )
+        for k in (1, 2)
+    }  # fmt: skip
+    table = bg.compare(quick)
+    assert table["model"].values.tolist() == ["2", "1"]
+    assert not any(table[name].isnull().any() for name in table.data_vars)
+    with pytest.raises(bg.DataError, match="2 differ, the first of them row 3"):
+        bg.compare({"full": trees["full"], "gappy": quick["2"]})
+
+
 def test_trees_of_different_rows_are_named(trees, rows):
     fewer = fitted(rows[:-1], 1)
     with pytest.raises(bg.DataError, match="'full' was fitted to 200 rows, 'fewer' to 199"):
