@@ -7,7 +7,7 @@ import xarray as xr
 
 from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
 from bayesgmm.analysis.summarize import summarize
-from bayesgmm.estimators.card import Card, ComponentLine, Figure, Note
+from bayesgmm.estimators.card import Card, ComponentLine, Figure
 from bayesgmm.posterior.parameters import read_spec
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, ROW, record
 
@@ -29,10 +29,10 @@ def card_of(tree: xr.DataTree) -> Card:
         method=_method(tree),
         passed=diagnosis.passed,
         verdict=diagnosis.verdict,
-        notes=tuple(Note(str(finding), finding.serious) for finding in diagnosis.findings),
+        findings=diagnosis.findings,
         features=tuple(str(name) for name in summary[FEATURE].values),
         components=_components(summary),
-        caption=f"Posterior mean and {summary.attrs['interval']}",
+        caption=f"Weights, and means of features: posterior mean and {summary.attrs['interval']}",
     )
 
 
