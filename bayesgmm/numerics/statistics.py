@@ -7,7 +7,7 @@ of disjoint blocks of rows add.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -201,8 +201,9 @@ def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
 def predictive_log_densities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, " n"]:
     """Return the logarithm of the density of every row, averaged over many mixtures."""
     total = np.full(X.shape[0], -np.inf)
+    write = _writer(X, _LOG_DENSITIES, (), (), correlated=draws.correlations is not None)
     for _, mixture in each_mixture(draws):
-        total = np.logaddexp(total, log_densities(X, mixture))
+        np.logaddexp(total, write(mixture), out=total)
     return total - np.log(np.prod(draws.batch_shape, dtype=int))
 
 
@@ -214,6 +215,16 @@ def component_log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k
 def responsibilities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
     """Return the probability of every component for every row, r_ik."""
     return _component_table(X, mixture, normalized=True)
+
+
+def mean_responsibilities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, "n k"]:
+    """Return the probability of every component for every row, averaged over many mixtures."""
+    shape = (draws.n_components,)
+    total = np.zeros((X.shape[0], *shape))
+    write = _writer(X, _TABLES, (True,), shape, correlated=draws.correlations is not None)
+    for _, mixture in each_mixture(draws):
+        total += write(mixture)
+    return total / np.prod(draws.batch_shape)
 
 
 def _component_table(X: Rows, mixture: Mixture, *, normalized: bool) -> np.ndarray:
@@ -239,24 +250,36 @@ def _written(
     X: Rows, mixture: Mixture, kernels: dict, options: tuple, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Return what a kernel writes for every row."""
-    form, gaps = _precision_form(mixture), has_gaps(X)
-    kernel = kernels[form.correlated, gaps]
-    rows, _, plausibilities = compiled_rows(X)
-    output = np.empty((X.shape[0], *shape))
+    form = _precision_form(mixture)
+    return _writer(X, kernels, options, shape, correlated=form.correlated)(form)
 
-    def write_block(start: int, stop: int) -> None:
+
+def _writer(
+    X: Rows, kernels: dict, options: tuple, shape: tuple[int, ...], *, correlated: bool
+) -> Callable[[PrecisionForm], np.ndarray]:
+    """Return a function of a mixture that returns what a kernel writes for every row."""
+    gaps = has_gaps(X)
+    kernel = kernels[correlated, gaps]
+    rows, _, plausibilities = compiled_rows(X)
+
+    def write_complete(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
         block = slice(start, stop)
-        if not gaps:
-            known = (rows[block], plausibilities[block])
-            kernel(*known, *form.kernel_arguments(), *options, output[block])
-            return
+        kernel(rows[block], plausibilities[block], *mixture, *options, output[block])
+
+    def write_patterns(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
         patterns, part = X.patterns[start], np.empty((stop - start, *shape))
-        known = (*patterns.kernel_arguments(), patterns.sorted(plausibilities[block]))
-        kernel(*known, *form.kernel_arguments(), *options, part)
+        known = (*patterns.kernel_arguments(), patterns.sorted(plausibilities[start:stop]))
+        kernel(*known, *mixture, *options, part)
         output[start + patterns.rows] = part
 
-    for_each_block(X.shape[0], write_block)
-    return output
+    write_block = write_patterns if gaps else write_complete
+
+    def write(form: PrecisionForm) -> np.ndarray:
+        mixture, output = form.kernel_arguments(), np.empty((X.shape[0], *shape))
+        for_each_block(X.shape[0], lambda start, stop: write_block(start, stop, mixture, output))
+        return output
+
+    return write
 
 
 def _precision_form(mixture: Mixture) -> PrecisionForm:
