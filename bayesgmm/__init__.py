@@ -71,6 +71,7 @@ _HOMES = {
     "analysis.summarize": ("summarize",),
     "analysis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),
+    "estimators.gaussian_mixture": ("GaussianMixture",),
     "plots.pairs": ("plot_clusters",),
     "errors": (
         "BayesGMMError", "DataError", "SpecificationError", "SchemaError", "NotFittedError",
