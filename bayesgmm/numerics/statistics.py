@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.numerics.annotated_rows import Rows, compiled_rows, has_gaps
+from bayesgmm.numerics.annotated_rows import Rows, as_compiled, compiled_rows, has_gaps
 from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
 from bayesgmm.numerics.kernels.patterns import (
     diagonal_marginals,
@@ -188,6 +188,39 @@ def statistics_of(
             return of_rows(values[block], weights[block], plausibilities[block], *mixture)
 
     return sum_over_blocks(X.shape[0], of_block)
+
+
+def shared_statistics(
+    X: Rows, shares: Float[np.ndarray, "n k"], *, correlated: bool
+) -> tuple[Float[np.ndarray, "k d"], SufficientStatistics]:
+    """Return means, and statistics about them, of whole rows that are shared out.
+
+    The shares of a row sum to one, or are all zero. A component without shares has the mean of all
+    rows. The log-likelihood means nothing.
+    """
+    values, weights, _ = compiled_rows(X)
+    with np.errstate(divide="ignore"):
+        arrays = values, weights, as_compiled(np.log(shares))
+    centre = values.mean(axis=0)
+    means = np.broadcast_to(centre, (shares.shape[1], centre.size)).copy()
+    # Twice, because squares about a far centre would lose the digits of narrow components.
+    rough = _shared_about(X, arrays, means, correlated=False)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means += np.nan_to_num(rough.sums / rough.counts[:, None])
+    return means, _shared_about(X, arrays, means, correlated=correlated)
+
+
+def _shared_about(
+    X: Rows, arrays: tuple[np.ndarray, ...], means: Float[np.ndarray, "k d"], *, correlated: bool
+) -> SufficientStatistics:
+    """Return statistics of rows whose log shares stand for plausibilities.
+
+    Under components that are infinitely wide the densities of a row are all alike, and it is
+    shared out by what is known of it.
+    """
+    k, d = means.shape
+    wide = np.zeros(k), means, np.zeros((k, d, d) if correlated else (k, d))
+    return SufficientStatistics(*statistics_of(X, arrays, wide, correlated=correlated))
 
 
 def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
