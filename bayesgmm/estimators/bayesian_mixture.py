@@ -16,10 +16,10 @@ from sklearn.base import (
 )
 
 from bayesgmm.data.dataset import default_names
-from bayesgmm.errors import ConvergenceWarning
 from bayesgmm.estimators.beliefs import spec_of
 from bayesgmm.estimators.card import Card, ShownWithCard
-from bayesgmm.estimators.covariances import compact
+from bayesgmm.estimators.convergence import EstimatorConvergenceWarning
+from bayesgmm.estimators.covariance_types import compact
 from bayesgmm.estimators.fitted import expect_estimator_fitted
 from bayesgmm.estimators.randomness import seed_of
 from bayesgmm.estimators.reading import TakesMissingCells, read_rows, read_sample_weight
@@ -415,7 +415,7 @@ class BayesianGaussianMixture(
         if faults:
             warnings.warn(
                 " ".join([diagnosis.verdict, *map(str, faults)]),
-                ConvergenceWarning,
+                EstimatorConvergenceWarning,
                 skip_file_prefixes=(_PACKAGE,),
             )
 

@@ -115,6 +115,18 @@ class ShownWithCard:
         return "" if card is None else as_html(card)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something.
+
+    Examples
+    --------
+    >>> from bayesgmm.estimators.card import counted
+    >>> counted(1, "row"), counted(3, "row")
+    ('1 row', '3 rows')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def as_html(card: Card) -> str:
     """Return a card as a piece of a page that needs no script and no style sheet."""
     colour = GOOD if card.passed else BAD
@@ -170,7 +182,7 @@ def _cell(html: str, *, tag: str = "td", left: bool = False, style: str = "") ->
 
 def _caption(card: Card) -> str:
     left_out = [
-        f"{count} more {noun}{'s' if count > 1 else ''}"
+        counted(count, f"more {noun}")
         for count, noun in (
             (len(card.components) - MOST_COMPONENTS, "component"),
             (len(card.features) - MOST_FEATURES, "feature"),

@@ -47,6 +47,24 @@ def shown(structure: CovarianceStructure, matrices: Float[np.ndarray, "m ..."]) 
     return matrices[0] if structure.tied else matrices
 
 
+def compact(
+    covariances: Float[np.ndarray, "k d d"], structure: CovarianceStructure
+) -> Float[np.ndarray, ...]:
+    """Return whole matrices, one for each component, in the shape that users see.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import bayesgmm as bg
+    >>> from bayesgmm.estimators.covariance_types import compact
+    >>> compact(np.array([2.0 * np.eye(3), 3.0 * np.eye(3)]), bg.Spherical())
+    array([2., 3.])
+    """
+    if not structure.correlated:
+        covariances = np.diagonal(covariances, axis1=-2, axis2=-1)
+    return shown(structure, covariances)
+
+
 def shape_shown(structure: CovarianceStructure, k: int, d: int) -> tuple[int, ...]:
     """Return that shape."""
     features = (d, d) if structure.correlated else () if structure.isotropic else (d,)

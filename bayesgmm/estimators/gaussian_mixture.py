@@ -16,6 +16,7 @@ from bayesgmm.data.cells import expect_observed
 from bayesgmm.data.dataset import default_names
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.estimation.regularized import Ascent, FactoredMixture, precision_form
+from bayesgmm.estimators.card import Card, ShownWithCard
 from bayesgmm.estimators.climbs import LikelihoodClimb, PosteriorClimb
 from bayesgmm.estimators.convergence import EstimatorConvergenceWarning
 from bayesgmm.estimators.covariance_types import STRUCTURES, hidden, is_like, n_parameters, shown
@@ -43,7 +44,7 @@ from bayesgmm.priors.spec import MixtureSpec
 _METHODS = (*SHARED, *PICKED)
 
 
-class GaussianMixture(TakesMissingCells, DensityMixin, BaseEstimator):
+class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by EM, in the shape of :class:`sklearn.mixture.GaussianMixture`.
 
     The density of a row is sum_k pi_k N(x | mu_k, Sigma_k). Without a prior the likelihood is
@@ -432,6 +433,11 @@ class GaussianMixture(TakesMissingCells, DensityMixin, BaseEstimator):
         if given.is_whole:
             return given.alone(self._structure)
         return given.instead_of(hill.start(self.init_params, random_state))
+
+    def _card(self) -> Card | None:
+        from bayesgmm.estimators.estimate_card import card_of_estimate
+
+        return card_of_estimate(self) if hasattr(self, "converged_") else None
 
     def _has_fitted(self) -> bool:
         """Whether there is an earlier fit of this number of components and features."""

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import bayesgmm as bg
-from bayesgmm.estimators.covariances import compact
+from bayesgmm.estimators.covariance_types import compact
 
 ROUGH = pytest.mark.filterwarnings("ignore:An approximation:bayesgmm.errors.ConvergenceWarning")
 """For fits to few rows, which a normal distribution approximates badly, as their warning says."""

@@ -102,6 +102,30 @@ def test_a_fitted_estimator_shows_diagram_and_card(fitted):
     assert fitted._repr_html_().rpartition("</body>")[2] == card_of(fitted)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical", "tied-diagonal"])
+def test_a_point_estimate_shows_a_card_without_intervals(covariance_type):
+    rows = np.random.default_rng(1).normal(size=(60, 2)) * [1.0, 100.0]
+    mixture = bg.GaussianMixture(1, covariance_type=covariance_type, random_state=0).fit(rows)
+    texts = Reader(card_of(mixture)).texts
+    assert texts[0] == (
+        f"1 component ({covariance_type}) of 2 features; maximum likelihood by EM, from 1 start"
+    )
+    assert texts[1].startswith("Converged after 2 steps")
+    place = texts.index("x1") + 2
+    assert texts[place] == "1.000"
+    assert float(texts[place + 2]) == pytest.approx(mixture.means_[0, 1], abs=1.0)
+    assert not any("[" in text for text in texts)
+    assert card_of(bg.GaussianMixture()) == ""
+
+
+def test_a_point_estimate_that_ended_too_soon_says_so():
+    rows = np.random.default_rng(1).normal(size=(60, 2))
+    mixture = bg.GaussianMixture(3, max_iter=1, random_state=0)
+    with pytest.warns(bg.ConvergenceWarning):
+        mixture.fit(rows)
+    assert "Not converged after 1 step. " in " ".join(Reader(card_of(mixture)).texts)
+
+
 def test_an_unfitted_estimator_shows_its_diagram_only():
     assert card_of(bg.BayesianGaussianMixture()) == ""
 
