@@ -173,10 +173,10 @@ class BayesianGaussianMixture(
         Examples
         --------
         >>> import bayesgmm as bg
-        >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]].dropna()
-        >>> model = bg.BayesianGaussianMixture(3, engine="laplace", random_state=1).fit(X)
+        >>> X = bg.datasets.load("penguins")[["flipper_length_mm"]].dropna()
+        >>> model = bg.BayesianGaussianMixture(2, engine="laplace", random_state=1).fit(X)
         >>> model.idata_["posterior"].sizes["component"]
-        3
+        2
         """
         from bayesgmm.fitting import fit
 
@@ -225,7 +225,7 @@ class BayesianGaussianMixture(
         Examples
         --------
         >>> import bayesgmm as bg
-        >>> X = bg.datasets.load("penguins")[["bill_length_mm", "flipper_length_mm"]].dropna()
+        >>> X = bg.datasets.load("penguins")[["flipper_length_mm"]].dropna()
         >>> model = bg.BayesianGaussianMixture(2, engine="laplace", random_state=1).fit(X)
         >>> model.refine("nuts").converged_
         True

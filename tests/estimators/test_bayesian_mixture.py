@@ -144,6 +144,11 @@ def test_samples_come_from_the_posterior_predictive(model):
         model.sample(0)
 
 
+def test_pictures_are_of_the_posterior(model):
+    assert isinstance(model.plot, bg.Plots)
+    assert model.plot.tree is model.idata_
+
+
 def test_refine_goes_on_without_em(model, table, monkeypatch, without_shape_checks):
     refined = pickle.loads(pickle.dumps(model))
     monkeypatch.setattr(bg.EM, "run", None)

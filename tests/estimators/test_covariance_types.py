@@ -11,10 +11,8 @@ from tests.cases import STRUCTURES, example_spec, random_parameters
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_compact_matrices_hold_all_of_the_whole_ones(structure):
-    parameters, kind = (
-        random_parameters(example_spec(structure, "gamma"), 4),
-        STRUCTURES[structure](),
-    )
+    parameters = random_parameters(example_spec(structure, "gamma"), 4)
+    kind = STRUCTURES[structure]()
     seen = compact(parameters.covariances, kind)
     assert seen.shape == shape_shown(kind, 3, 4)
     matrices = hidden(kind, seen)
