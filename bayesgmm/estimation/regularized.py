@@ -64,6 +64,7 @@ class FactoredMixture:
         DataError
             If one is singular.
         """
+        _expect_spread(covariances, means)
         return cls(structure, weights, means, covariances, _precision_factors(covariances))
 
     def form(self) -> PrecisionForm:
@@ -170,14 +171,9 @@ def maximize_regularized(
         scatter = scatter[:, :, None]
     correlated = scatter.ndim == 3
     if structure.tied:
-        # That X'X - sum of counts times mean mean', with the counts that are a little too large.
-        lifted = new_means.T @ new_means if correlated else (new_means**2).sum(axis=0)
-        pooled = scatter.sum(axis=0) + _LEAST_COUNT * lifted + unassigned
-        covariances = pooled[None] / counts.sum()
-    elif correlated:
-        covariances = scatter / counts[:, None, None]
+        covariances = (scatter.sum(axis=0) + unassigned)[None] / counts.sum()
     else:
-        covariances = (scatter + _LEAST_COUNT * new_means**2) / counts[:, None]
+        covariances = scatter / counts.reshape(-1, *[1] * (scatter.ndim - 1))
     if structure.isotropic:
         covariances = covariances.mean(axis=1, keepdims=True)
     covariances = covariances + ridge * (np.eye(means.shape[1]) if correlated else 1.0)
@@ -210,11 +206,15 @@ def from_picked_rows(
         unassigned = counted.T @ values - means.T @ means
     else:
         unassigned = (counted * values).sum(axis=0) - (means**2).sum(axis=0)
-    (k, d), square = means.shape, (means.shape[1],) * (2 if structure.correlated else 1)
-    nothing = SufficientStatistics(0.0, np.ones(k), np.zeros((k, d)), np.zeros((k, *square)))
-    return maximize_regularized(
-        nothing, means, structure, ridge, total=total, unassigned=unassigned
-    )
+    squares = np.zeros((*means.shape, means.shape[1]))
+    if not structure.correlated:
+        # The mean of squares less the square of the mean, with a count that is a little too large:
+        # where rows lie far from zero, what is left of one row is more than the ridge.
+        count = 1 + _LEAST_COUNT
+        squares = count * (means**2 / count - (means / count) ** 2)
+    ones, zeros = np.ones(means.shape[0]), np.zeros(means.shape)
+    alone = SufficientStatistics(0.0, ones, zeros, squares)
+    return maximize_regularized(alone, means, structure, ridge, total=total, unassigned=unassigned)
 
 
 def factors_of_precisions(precisions: Float[np.ndarray, "m ..."]) -> np.ndarray:
@@ -234,10 +234,21 @@ def covariances_of_factors(factors: Float[np.ndarray, "m ..."]) -> np.ndarray:
     return np.swapaxes(inverses, 1, 2) @ inverses
 
 
+def _expect_spread(
+    covariances: Float[np.ndarray, "m ..."], means: Float[np.ndarray, "k d"]
+) -> None:
+    """Raise unless variances are more than what rounding makes of equal rows."""
+    is_matrix = covariances.ndim == 3
+    variances = np.diagonal(covariances, axis1=1, axis2=2) if is_matrix else covariances
+    rounding = (_LEAST_COUNT * np.abs(means).max(axis=0)) ** 2
+    if variances.shape[1] < rounding.size:
+        rounding = rounding.mean(keepdims=True)
+    if not np.all(variances > rounding):
+        raise _singular()
+
+
 def _precision_factors(covariances: Float[np.ndarray, "m ..."]) -> np.ndarray:
     if covariances.ndim < 3:
-        if not np.all(covariances > 0):
-            raise _singular()
         return 1 / np.sqrt(covariances)
     try:
         roots = np.linalg.cholesky(covariances)

@@ -128,9 +128,11 @@ class PosteriorClimb:
         if path.status is Status.COLLAPSED:
             raise SpecificationError(f"EM found no mode: {path.status.text}.")
         point = self.problem.restore(path.as_estimate(), uses_prior=True)
-        bounds = (point.trace / total_weight(rows)).tolist()
-        mixture = start if max_iterations == 0 else self._factored(point.parameters)
-        return Ascent(mixture, bounds[1:], point.converged)
+        if max_iterations == 0:
+            return Ascent(start, [], converged=False)
+        # The first value is that of the start, and one step more than allowed may confirm the end.
+        bounds = (point.trace[1:] / total_weight(rows)).tolist()[-max_iterations:]
+        return Ascent(self._factored(point.parameters), bounds, point.converged)
 
     def _factored(self, parameters: MixtureParameters) -> FactoredMixture:
         structure, layout = self.problem.spec.covariances, self.problem.layout

@@ -168,9 +168,9 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
     >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]]  # two rows lack both
     >>> mixture = bg.GaussianMixture(n_components=3, random_state=0).fit(X)
     >>> mixture.means_.round(1)
-    array([[38.5, 18.3],
-           [50.7, 18.9],
-           [46.9, 14.8]])
+    array([[38.8, 18.3],
+           [49.2, 17.9],
+           [47. , 14.7]])
     >>> mixture.predict(X[:2])
     array([0, 0])
     """
