@@ -72,6 +72,7 @@ _HOMES = {
     "analysis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),
     "estimators.bayesian_mixture": ("BayesianGaussianMixture",),
+    "estimators.gaussian_mixture": ("GaussianMixture",),
     "plots.pairs": ("plot_clusters",),
     "plots.density": ("plot_density",),
     "plots.weights": ("plot_weights",),

@@ -47,3 +47,11 @@ def expect_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
     """Raise unless an argument is one of a few words."""
     if value not in allowed:
         raise SpecificationError(f"{name} must be one of {list(allowed)}, not {value!r}.")
+
+
+def expect_at_least(name: str, value: Any, least: float, *, whole: bool = False) -> None:
+    """Raise unless an argument is a number, or a whole one, that is no less than another."""
+    kinds = int | np.integer if whole else int | float | np.integer | np.floating
+    if not isinstance(value, kinds) or isinstance(value, bool) or not value >= least:
+        kind = "whole number" if whole else "number"
+        raise SpecificationError(f"{name} must be a {kind} of at least {least:g}, not {value!r}.")

@@ -16,7 +16,6 @@ from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scal
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.data.cells import first_labels
 from bayesgmm.errors import DataError
-from bayesgmm.numerics.memberships import mean_responsibilities
 from bayesgmm.numerics.partitions import (
     adjusted_rand,
     brier,
@@ -24,6 +23,7 @@ from bayesgmm.numerics.partitions import (
     normalized_mutual_information,
     variation_of_information,
 )
+from bayesgmm.numerics.statistics import mean_responsibilities
 from bayesgmm.options import expect_whole_number
 from bayesgmm.posterior.parameters import read_seed
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW

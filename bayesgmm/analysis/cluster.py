@@ -10,7 +10,8 @@ from scipy.special import entr
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
-from bayesgmm.numerics.memberships import mean_responsibilities, memberships
+from bayesgmm.numerics.memberships import memberships
+from bayesgmm.numerics.statistics import mean_responsibilities
 from bayesgmm.options import expect_fraction
 from bayesgmm.schema import COMPONENT, ROW
 

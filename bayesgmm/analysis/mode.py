@@ -57,7 +57,7 @@ def mode_criteria(
     >>> criteria.n_parameters
     44
     >>> round(criteria.bic)
-    10545
+    10559
     """
     data = asked_rows(tree, X)
     expect_fitted(tree)

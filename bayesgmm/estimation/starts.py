@@ -13,7 +13,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, values_of
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.kernels.centres import k_means, nearest_centres, spread_out_rows
-from bayesgmm.numerics.statistics import SufficientStatistics
+from bayesgmm.numerics.statistics import shared_statistics
 from bayesgmm.parameters import MixtureParameters
 
 # Enough to tell good starts from bad ones; on more, the starts would cost more than the rest.
@@ -89,28 +89,24 @@ def _in_agreement(
 
 def from_labels(X: Rows, labels: Int[np.ndarray, " n"], objective: Objective) -> MixtureParameters:
     """Return the parameters that fit a partition of rows of which no cell is missing."""
-    row_weights = X.counts if isinstance(X, AnnotatedRows) else 1.0
-    X = values_of(X)
-    n_components, size = objective.spec.n_components, X.shape[1]
-    responsibilities = np.eye(n_components)[labels] * np.reshape(row_weights, (-1, 1))
-    counts = responsibilities.sum(axis=0)
-    # About the centres of the clusters: about zero, which an outlier moves far away, the spread
+    return from_shares(X, np.eye(objective.spec.n_components)[labels], objective)
+
+
+def from_shares(
+    X: Rows, shares: Float[np.ndarray, "n k"], objective: Objective
+) -> MixtureParameters:
+    """Return the parameters that fit rows of which no cell is missing, each shared out."""
+    (n_components, size), correlated = (shares.shape[1], X.shape[1]), objective.layout.correlated
+    # About the means of the components: about zero, which an outlier moves far away, the spread
     # of the others would be a small difference of large numbers.
-    centres = responsibilities.T @ X / np.where(counts > 0, counts, 1)[:, None]
-    centred = X - centres[labels]
-    sums = responsibilities.T @ centred
-    if objective.layout.correlated:
-        scatter = np.einsum("nk,ni,nj->kij", responsibilities, centred, centred, optimize=True)
-        correlations = np.broadcast_to(np.eye(size), (n_components, size, size)).copy()
-    else:
-        scatter, correlations = responsibilities.T @ centred**2, None
-    statistics = SufficientStatistics(0.0, counts, sums, scatter)
+    means, statistics = shared_statistics(X, shares, correlated=correlated)
+    identity = np.broadcast_to(np.eye(size), (n_components, size, size)).copy()
     neutral = MixtureParameters(
         np.full(n_components, 1 / n_components),
-        centres,
+        means,
         np.broadcast_to(objective.neutral_scales, (n_components, size)).copy(),
-        correlations,
+        identity if correlated else None,
     )
     # EM never revives a component of weight zero, so that one without rows is given one row's.
-    weights = (counts + 1) / (counts + 1).sum()
+    weights = (statistics.counts + 1) / (statistics.counts + 1).sum()
     return replace(maximize(statistics, neutral, objective), weights=weights)

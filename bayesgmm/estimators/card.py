@@ -6,22 +6,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from bayesgmm.analysis.diagnosis.page import BAD, GOOD, NEUTRAL, finding_as_html
+from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.digits import decimals, interval, number
 
 # Translucent or of middle lightness, so that they suit dark pages as well as light ones.
-_GOOD, _NEUTRAL, _BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
-_LINE, _BAR = "rgba(128,128,128,0.35)", "rgba(80,140,200,0.28)"
+_LINE, _BAR = "rgba(128,128,128,0.35)", "rgba(70,140,210,0.8)"
 
 MOST_COMPONENTS, MOST_FEATURES = 12, 6
 """That a card has room for."""
-
-
-@dataclass(frozen=True)
-class Note:
-    """One thing that a reader should know, and whether it is a reason not to trust the fit."""
-
-    text: str
-    serious: bool
 
 
 @dataclass(frozen=True)
@@ -79,10 +72,10 @@ class Card:
         Whether it can be used as it is.
     verdict : str
         That in words.
-    notes : tuple of Note
-        What was found.
+    findings : tuple of Finding
+        What was found, with remedies.
     features : tuple of str
-        Names of the columns of means.
+        Whose means the components have.
     components : tuple of ComponentLine
     caption : str
         What the numbers are.
@@ -91,7 +84,7 @@ class Card:
     method: str
     passed: bool
     verdict: str
-    notes: tuple[Note, ...]
+    findings: tuple[Finding, ...]
     features: tuple[str, ...]
     components: tuple[ComponentLine, ...]
     caption: str
@@ -122,29 +115,37 @@ class ShownWithCard:
         return "" if card is None else as_html(card)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something.
+
+    Examples
+    --------
+    >>> from bayesgmm.estimators.card import counted
+    >>> counted(1, "row"), counted(3, "row")
+    ('1 row', '3 rows')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def as_html(card: Card) -> str:
     """Return a card as a piece of a page that needs no script and no style sheet."""
-    colour = _GOOD if card.passed else _BAD
-    notes = "".join(_item(note) for note in card.notes)
-    found = f'<ul style="margin:0.3em 0;padding-left:1.4em">{notes}</ul>' if notes else ""
+    colour = GOOD if card.passed else BAD
+    items = "".join(finding_as_html(finding) for finding in card.findings)
+    style = "margin:0.3em 0;padding-left:1.4em;max-width:50em"
+    found = f'<ul style="{style}">{items}</ul>' if items else ""
     return (
         f'<div style="border-left:4px solid {colour};padding:0.1em 0 0.1em 0.8em;'
-        'margin:0.6em 0;max-width:60em;font-size:90%;font-family:sans-serif">'
-        f'<div style="color:{_NEUTRAL}">{escape(card.method)}</div>'
+        'margin:0.6em 0;font-size:90%;font-family:sans-serif">'
+        f'<div style="color:{NEUTRAL}">{escape(card.method)}</div>'
         f'<div style="margin:0.2em 0"><strong>{escape(card.verdict)}</strong></div>'
         f"{found}{_table(card)}</div>"
     )
 
 
-def _item(note: Note) -> str:
-    colour = f"color:{_BAD}" if note.serious else ""
-    return f'<li style="margin:0.2em 0;{colour}">{escape(note.text)}</li>'
-
-
 def _table(card: Card) -> str:
     features = card.features[:MOST_FEATURES]
     shown = card.components[:MOST_COMPONENTS]
-    headings = ("component", "weight", *(f"mean of {name}" for name in features))
+    headings = ("component", "weight", *features)
     head = "".join(
         _cell(escape(text), tag="th", left=not place) for place, text in enumerate(headings)
     )
@@ -152,13 +153,13 @@ def _table(card: Card) -> str:
     return (
         '<div style="overflow-x:auto"><table style="margin:0.4em 0;border-collapse:collapse;'
         f'font-size:inherit"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f'<div style="color:{_NEUTRAL}">{escape(_caption(card))}</div>'
+        f'<div style="color:{NEUTRAL}">{escape(_caption(card))}</div>'
     )
 
 
 def _line(component: ComponentLine, n_features: int) -> str:
     share = f"{100 * min(max(component.weight, 0.0), 1.0):.1f}%"
-    bar = f"background:linear-gradient(to right,{_BAR} {share},transparent {share});"
+    bar = f"background:linear-gradient({_BAR},{_BAR}) left bottom/{share} 3px no-repeat;"
     means = "".join(_cell(_written(figure)) for figure in component.means[:n_features])
     name = _cell(escape(component.name), left=True)
     return name + _cell(_written(component.weight_figure), style=bar) + means
@@ -167,21 +168,21 @@ def _line(component: ComponentLine, n_features: int) -> str:
 def _written(figure: Figure) -> str:
     if not figure.interval:
         return escape(figure.text)
-    small = f'<div style="font-size:85%;color:{_NEUTRAL}">{escape(figure.interval)}</div>'
+    small = f'<div style="font-size:85%;color:{NEUTRAL}">{escape(figure.interval)}</div>'
     return escape(figure.text) + small
 
 
 def _cell(html: str, *, tag: str = "td", left: bool = False, style: str = "") -> str:
     side = "left" if left else "right"
     return (
-        f'<{tag} style="text-align:{side};vertical-align:top;padding:0.2em 0.8em;'
+        f'<{tag} style="text-align:{side};vertical-align:top;padding:0.2em 0.8em 0.4em;'
         f'border-bottom:1px solid {_LINE};white-space:nowrap;{style}">{html}</{tag}>'
     )
 
 
 def _caption(card: Card) -> str:
     left_out = [
-        f"{count} more {noun}{'s' if count > 1 else ''}"
+        counted(count, f"more {noun}")
         for count, noun in (
             (len(card.components) - MOST_COMPONENTS, "component"),
             (len(card.features) - MOST_FEATURES, "feature"),

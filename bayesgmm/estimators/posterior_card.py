@@ -7,7 +7,7 @@ import xarray as xr
 
 from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
 from bayesgmm.analysis.summarize import summarize
-from bayesgmm.estimators.card import Card, ComponentLine, Figure, Note
+from bayesgmm.estimators.card import Card, ComponentLine, Figure, counted
 from bayesgmm.posterior.parameters import read_spec
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, ROW, record
 
@@ -29,10 +29,10 @@ def card_of(tree: xr.DataTree) -> Card:
         method=_method(tree),
         passed=diagnosis.passed,
         verdict=diagnosis.verdict,
-        notes=tuple(Note(str(finding), finding.serious) for finding in diagnosis.findings),
+        findings=diagnosis.findings,
         features=tuple(str(name) for name in summary[FEATURE].values),
         components=_components(summary),
-        caption=f"Posterior mean and {summary.attrs['interval']}",
+        caption=f"Weights, and means of features: posterior mean and {summary.attrs['interval']}",
     )
 
 
@@ -42,14 +42,10 @@ def _method(tree: xr.DataTree) -> str:
     n_chains, n_draws = posterior.sizes[CHAIN], posterior.sizes[DRAW]
     chains = f"{n_chains} chains of " if n_chains > 1 else ""
     return (
-        f"{_counted(spec.n_components, 'component')} ({type(spec.covariances).__name__}) of "
-        f"{_counted(tree['observed_data'].sizes[ROW], 'row')} and "
-        f"{_counted(posterior.sizes[FEATURE], 'feature')}; {engine}, {chains}{n_draws} draws"
+        f"{counted(spec.n_components, 'component')} ({type(spec.covariances).__name__}) of "
+        f"{counted(tree['observed_data'].sizes[ROW], 'row')} and "
+        f"{counted(posterior.sizes[FEATURE], 'feature')}; {engine}, {chains}{n_draws} draws"
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _components(summary: xr.Dataset) -> tuple[ComponentLine, ...]:

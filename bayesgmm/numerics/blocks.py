@@ -43,6 +43,9 @@ def for_each_block(
     n_rows: int, work: Callable[[int, int], object], *, cores: int | None = None
 ) -> None:
     """Call ``work(start, stop)`` for every block of rows, in any order."""
+    if n_rows <= SHORT:
+        work(0, n_rows)
+        return
     blocks = row_blocks(n_rows)
     for_each(len(blocks), lambda number: work(*blocks[number]), cores=cores)
 

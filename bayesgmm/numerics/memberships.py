@@ -14,8 +14,6 @@ from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
     all_mixtures,
-    each_mixture,
-    responsibilities,
 )
 from bayesgmm.parameters import MixtureParameters
 
@@ -38,14 +36,6 @@ class Memberships:
     mean: Float[np.ndarray, "n k"]
     lower: Float[np.ndarray, "n k"]
     upper: Float[np.ndarray, "n k"]
-
-
-def mean_responsibilities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, "n k"]:
-    """Return the probability of every component for every row, averaged over the mixtures."""
-    total = np.zeros((X.shape[0], draws.n_components))
-    for _, mixture in each_mixture(draws):
-        total += responsibilities(X, mixture)
-    return total / np.prod(draws.batch_shape)
 
 
 def memberships(X: Rows, draws: MixtureParameters, quantiles: tuple[float, float]) -> Memberships:

@@ -7,13 +7,13 @@ of disjoint blocks of rows add.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.numerics.annotated_rows import Rows, compiled_rows, has_gaps
+from bayesgmm.numerics.annotated_rows import Rows, as_compiled, compiled_rows, has_gaps
 from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
 from bayesgmm.numerics.kernels.patterns import (
     diagonal_marginals,
@@ -190,6 +190,39 @@ def statistics_of(
     return sum_over_blocks(X.shape[0], of_block)
 
 
+def shared_statistics(
+    X: Rows, shares: Float[np.ndarray, "n k"], *, correlated: bool
+) -> tuple[Float[np.ndarray, "k d"], SufficientStatistics]:
+    """Return means, and statistics about them, of whole rows that are shared out.
+
+    The shares of a row sum to one, or are all zero. A component without shares has the mean of all
+    rows. The log-likelihood means nothing.
+    """
+    values, weights, _ = compiled_rows(X)
+    with np.errstate(divide="ignore"):
+        arrays = values, weights, as_compiled(np.log(shares))
+    centre = values.mean(axis=0)
+    means = np.broadcast_to(centre, (shares.shape[1], centre.size)).copy()
+    # Twice, because squares about a far centre would lose the digits of narrow components.
+    rough = _shared_about(X, arrays, means, correlated=False)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means += np.nan_to_num(rough.sums / rough.counts[:, None])
+    return means, _shared_about(X, arrays, means, correlated=correlated)
+
+
+def _shared_about(
+    X: Rows, arrays: tuple[np.ndarray, ...], means: Float[np.ndarray, "k d"], *, correlated: bool
+) -> SufficientStatistics:
+    """Return statistics of rows whose log shares stand for plausibilities.
+
+    Under components that are infinitely wide the densities of a row are all alike, and it is
+    shared out by what is known of it.
+    """
+    k, d = means.shape
+    wide = np.zeros(k), means, np.zeros((k, d, d) if correlated else (k, d))
+    return SufficientStatistics(*statistics_of(X, arrays, wide, correlated=correlated))
+
+
 def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
     """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row; of what is observed of it.
 
@@ -201,8 +234,9 @@ def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
 def predictive_log_densities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, " n"]:
     """Return the logarithm of the density of every row, averaged over many mixtures."""
     total = np.full(X.shape[0], -np.inf)
+    write = _writer(X, _LOG_DENSITIES, (), (), correlated=draws.correlations is not None)
     for _, mixture in each_mixture(draws):
-        total = np.logaddexp(total, log_densities(X, mixture))
+        np.logaddexp(total, write(mixture), out=total)
     return total - np.log(np.prod(draws.batch_shape, dtype=int))
 
 
@@ -214,6 +248,16 @@ def component_log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k
 def responsibilities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
     """Return the probability of every component for every row, r_ik."""
     return _component_table(X, mixture, normalized=True)
+
+
+def mean_responsibilities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, "n k"]:
+    """Return the probability of every component for every row, averaged over many mixtures."""
+    shape = (draws.n_components,)
+    total = np.zeros((X.shape[0], *shape))
+    write = _writer(X, _TABLES, (True,), shape, correlated=draws.correlations is not None)
+    for _, mixture in each_mixture(draws):
+        total += write(mixture)
+    return total / np.prod(draws.batch_shape)
 
 
 def _component_table(X: Rows, mixture: Mixture, *, normalized: bool) -> np.ndarray:
@@ -239,24 +283,36 @@ def _written(
     X: Rows, mixture: Mixture, kernels: dict, options: tuple, shape: tuple[int, ...]
 ) -> np.ndarray:
     """Return what a kernel writes for every row."""
-    form, gaps = _precision_form(mixture), has_gaps(X)
-    kernel = kernels[form.correlated, gaps]
-    rows, _, plausibilities = compiled_rows(X)
-    output = np.empty((X.shape[0], *shape))
+    form = _precision_form(mixture)
+    return _writer(X, kernels, options, shape, correlated=form.correlated)(form)
 
-    def write_block(start: int, stop: int) -> None:
+
+def _writer(
+    X: Rows, kernels: dict, options: tuple, shape: tuple[int, ...], *, correlated: bool
+) -> Callable[[PrecisionForm], np.ndarray]:
+    """Return a function of a mixture that returns what a kernel writes for every row."""
+    gaps = has_gaps(X)
+    kernel = kernels[correlated, gaps]
+    rows, _, plausibilities = compiled_rows(X)
+
+    def write_complete(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
         block = slice(start, stop)
-        if not gaps:
-            known = (rows[block], plausibilities[block])
-            kernel(*known, *form.kernel_arguments(), *options, output[block])
-            return
+        kernel(rows[block], plausibilities[block], *mixture, *options, output[block])
+
+    def write_patterns(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
         patterns, part = X.patterns[start], np.empty((stop - start, *shape))
-        known = (*patterns.kernel_arguments(), patterns.sorted(plausibilities[block]))
-        kernel(*known, *form.kernel_arguments(), *options, part)
+        known = (*patterns.kernel_arguments(), patterns.sorted(plausibilities[start:stop]))
+        kernel(*known, *mixture, *options, part)
         output[start + patterns.rows] = part
 
-    for_each_block(X.shape[0], write_block)
-    return output
+    write_block = write_patterns if gaps else write_complete
+
+    def write(form: PrecisionForm) -> np.ndarray:
+        mixture, output = form.kernel_arguments(), np.empty((X.shape[0], *shape))
+        for_each_block(X.shape[0], lambda start, stop: write_block(start, stop, mixture, output))
+        return output
+
+    return write
 
 
 def _precision_form(mixture: Mixture) -> PrecisionForm:

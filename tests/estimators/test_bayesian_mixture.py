@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import bayesgmm as bg
-from bayesgmm.estimators.covariances import compact
+from bayesgmm.estimators.covariance_types import compact
 
 ROUGH = pytest.mark.filterwarnings("ignore:An approximation:bayesgmm.errors.ConvergenceWarning")
 """For fits to few rows, which a normal distribution approximates badly, as their warning says."""
@@ -142,6 +142,11 @@ def test_samples_come_from_the_posterior_predictive(model):
     assert_array_equal(rows, model.sample(4000)[0])
     with pytest.raises(bg.SpecificationError, match="whole number"):
         model.sample(0)
+
+
+def test_pictures_are_of_the_posterior(model):
+    assert isinstance(model.plot, bg.Plots)
+    assert model.plot.tree is model.idata_
 
 
 def test_refine_goes_on_without_em(model, table, monkeypatch, without_shape_checks):

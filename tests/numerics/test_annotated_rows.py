@@ -8,10 +8,11 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from bayesgmm.numerics.annotated_rows import AnnotatedRows
-from bayesgmm.numerics.memberships import mean_responsibilities, memberships
+from bayesgmm.numerics.memberships import memberships
 from bayesgmm.numerics.statistics import (
     component_log_densities,
     log_densities,
+    mean_responsibilities,
     responsibilities,
     sufficient_statistics,
 )

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bayesgmm.numerics import memberships as module
-from bayesgmm.numerics.memberships import mean_responsibilities, memberships
-from bayesgmm.numerics.statistics import each_mixture, responsibilities
+from bayesgmm.numerics.memberships import memberships
+from bayesgmm.numerics.statistics import each_mixture, mean_responsibilities, responsibilities
 from bayesgmm.parameters import MixtureParameters
 
 ENDS = (0.055, 0.945)

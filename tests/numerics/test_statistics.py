@@ -19,6 +19,7 @@ from bayesgmm.numerics.statistics import (
     each_mixture,
     log_densities,
     responsibilities,
+    shared_statistics,
     sufficient_statistics,
 )
 from bayesgmm.parameters import MixtureParameters
@@ -186,3 +187,22 @@ def test_many_mixtures_one_after_another_are_each_itself(structure, monkeypatch)
         seen.append(index)
         assert_allclose(log_densities(X, mixture), log_densities(X, draws.draw(index)), rtol=1e-13)
     assert seen == list(np.ndindex(3, 5))
+
+
+@pytest.mark.parametrize("correlated", [True, False])
+def test_rows_that_are_shared_out_have_the_moments_of_the_shares(correlated):
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(300, 3)) + 1e3, rng.integers(1, 4, size=300).astype(float)
+    shares = rng.dirichlet([1.0, 1.0, 0.2], size=300)
+    shares[:100] = np.eye(3)[rng.integers(2, size=100)]
+    shares[-5:] = 0.0  # of nobody
+    given = shares * weights[:, None]
+    means, found = shared_statistics(AnnotatedRows(X, weights), shares, correlated=correlated)
+    assert_allclose(found.counts, given.sum(axis=0), rtol=1e-12)
+    assert_allclose(means, given.T @ X / found.counts[:, None], rtol=1e-13)
+    assert_allclose(found.sums, 0.0, atol=1e-8)
+    centred = X[:, None] - means
+    scatter = np.einsum("nk,nki,nkj->kij", given, centred, centred)
+    if not correlated:
+        scatter = np.diagonal(scatter, axis1=1, axis2=2)
+    assert_allclose(found.scatter, scatter, rtol=1e-10, atol=1e-9)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 _LARGEST_RHAT = 100  # what is larger is written as larger than this
 _HEADINGS = ("worst entry of", "R-hat", "bulk ESS", "tail ESS")
 # Translucent, so that they suit dark pages as well as light ones.
-_GOOD, _NEUTRAL, _BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
+GOOD, NEUTRAL, BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
 
 
 def as_html(passed: bool, verdict: str, findings: tuple[Finding, ...], figures: xr.Dataset) -> str:
     """Return the verdict, what was found, and the table of figures as HTML."""
-    listed = "".join(_item(finding) for finding in findings)
+    listed = "".join(finding_as_html(finding) for finding in findings)
     found = f'<ul style="margin:0.4em 0 0.6em;padding-left:1.4em">{listed}</ul>' if listed else ""
-    colour = _GOOD if passed else _BAD
+    colour = GOOD if passed else BAD
     return (
         f'<div style="border-left:4px solid {colour};padding-left:0.8em;max-width:50em">'
         f'<p style="margin:0 0 0.5em"><strong>{escape(verdict)}</strong></p>'
@@ -44,8 +44,9 @@ def rhat_in_words(rhat: float) -> str:
     return f"{rhat:.3f}" if rhat <= _LARGEST_RHAT else f"> {_LARGEST_RHAT}"
 
 
-def _item(finding: Finding) -> str:
-    colour = _BAD if finding.serious else _NEUTRAL
+def finding_as_html(finding: Finding) -> str:
+    """Return a finding as an item of a list."""
+    colour = BAD if finding.serious else NEUTRAL
     kind = f'<span style="color:{colour}">{escape(finding.kind)}.</span> ' if finding.kind else ""
     return (
         f'<li style="margin:0.3em 0">{kind}{escape(finding.problem)} '

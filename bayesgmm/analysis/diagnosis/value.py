@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from bayesgmm.analysis.diagnosis.page import as_html, rhat_in_words
+
+if TYPE_CHECKING:  # heavy, and not needed for a finding alone
+    import xarray as xr
 
 
 @dataclass(frozen=True)

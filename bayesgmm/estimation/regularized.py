@@ -1,0 +1,268 @@
+"""Maximum likelihood as scikit-learn climbs it: plain EM, a ridge on every covariance matrix.
+
+The same start, M-step and rule for stopping lead to the same numbers; every iteration is one
+compiled pass over the rows. A covariance matrix is written down as often as it is free: axes are
+m matrices (one where they are tied, else one for each component), then d features twice, or once
+where there are no correlations, or 1 where the features share a scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bayesgmm.errors import DataError
+from bayesgmm.numerics.annotated_rows import Rows, as_compiled, compiled_rows, total_weight
+from bayesgmm.numerics.statistics import (
+    PrecisionForm,
+    SufficientStatistics,
+    shared_statistics,
+    statistics_of,
+)
+from bayesgmm.priors.covariances import CovarianceStructure
+
+_LEAST_COUNT = 10 * np.finfo(float).eps
+"""What scikit-learn adds to the counts, so that a component without rows divides by no zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class FactoredMixture:
+    """A mixture whose covariance matrices are kept as they are free, with their factors.
+
+    Attributes
+    ----------
+    structure : CovarianceStructure
+    weights : array, shape (k,)
+    means : array, shape (k, d)
+    covariances : array, shape (m, d, d), (m, d) or (m, 1)
+    factors : array, of the same shape
+        Upper triangular U with U U' the precision matrix; or one over the scales.
+    """
+
+    structure: CovarianceStructure
+    weights: Float[np.ndarray, " k"]
+    means: Float[np.ndarray, "k d"]
+    covariances: Float[np.ndarray, "m ..."]
+    factors: Float[np.ndarray, "m ..."]
+
+    @classmethod
+    def of(
+        cls,
+        structure: CovarianceStructure,
+        weights: Float[np.ndarray, " k"],
+        means: Float[np.ndarray, "k d"],
+        covariances: Float[np.ndarray, "m ..."],
+    ) -> FactoredMixture:
+        """Factorise covariance matrices.
+
+        Raises
+        ------
+        DataError
+            If one is singular.
+        """
+        _expect_spread(covariances, means)
+        return cls(structure, weights, means, covariances, _precision_factors(covariances))
+
+    def form(self) -> PrecisionForm:
+        """Return the mixture as the passes over rows take it."""
+        return precision_form(self.weights, self.means, self.factors)
+
+
+def precision_form(
+    weights: Float[np.ndarray, " k"],
+    means: Float[np.ndarray, "k d"],
+    factors: Float[np.ndarray, "m ..."],
+) -> PrecisionForm:
+    """Return as the passes over rows take it a mixture whose factors are known."""
+    k, d = means.shape
+    if factors.ndim == 3:
+        log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+        factors = np.swapaxes(factors, 1, 2) if d > 1 else factors[:, :, 0]
+    else:
+        factors = np.broadcast_to(factors, (factors.shape[0], d))
+        log_determinants = np.log(factors).sum(axis=1)
+    with np.errstate(divide="ignore"):  # a weight of zero is a log weight of -inf
+        constants = np.log(weights) - 0.5 * d * math.log(2 * math.pi) + log_determinants
+    every = np.broadcast_to(factors, (k, *factors.shape[1:]))
+    return PrecisionForm(*(as_compiled(part) for part in (constants, means, every)))
+
+
+@dataclass(frozen=True, eq=False)
+class Ascent:
+    """Where EM led.
+
+    Attributes
+    ----------
+    mixture : FactoredMixture
+    lower_bounds : list of float
+        The mean log-likelihood of a row before every M-step.
+    converged : bool
+    """
+
+    mixture: FactoredMixture
+    lower_bounds: list[float]
+    converged: bool
+
+    @property
+    def lower_bound(self) -> float:
+        """The last of them; -inf where there was no step."""
+        return self.lower_bounds[-1] if self.lower_bounds else -math.inf
+
+
+def climb_regularized(
+    X: Rows,
+    mixture: FactoredMixture,
+    *,
+    ridge: float,
+    tolerance: float,
+    max_iterations: int,
+    lower_bound: float = -math.inf,
+    note: Callable[[int, float], None] = lambda number, gain: None,
+) -> Ascent:
+    """Take EM steps until the mean log-likelihood moves by less than the tolerance.
+
+    ``lower_bound`` is that of the position before the start, and ``note`` hears the number of
+    every iteration, and what it gained.
+
+    Raises
+    ------
+    DataError
+        If a covariance matrix becomes singular.
+    """
+    arrays, total = compiled_rows(X), total_weight(X)
+    bounds: list[float] = []
+    for number in range(1, max_iterations + 1):
+        form = mixture.form()
+        statistics = SufficientStatistics(
+            *statistics_of(X, arrays, form.kernel_arguments(), correlated=form.correlated)
+        )
+        mixture = maximize_regularized(statistics, mixture.means, mixture.structure, ridge)
+        gain = statistics.log_likelihood / total - lower_bound
+        lower_bound = statistics.log_likelihood / total
+        bounds.append(lower_bound)
+        note(number, gain)
+        if abs(gain) < tolerance:
+            return Ascent(mixture, bounds, converged=True)
+    return Ascent(mixture, bounds, converged=False)
+
+
+def maximize_regularized(
+    statistics: SufficientStatistics,
+    means: Float[np.ndarray, "k d"],
+    structure: CovarianceStructure,
+    ridge: float,
+    *,
+    total: float | None = None,
+    unassigned: Float[np.ndarray, ...] | float = 0.0,
+) -> FactoredMixture:
+    """Return the most likely parameters, given statistics about the means, with a ridge.
+
+    Weights are counts over ``total``, or over their sum. ``unassigned`` are squares, about zero, of
+    rows that were given to no component; scikit-learn counts them into a tied matrix.
+    """
+    counts = statistics.counts + _LEAST_COUNT
+    new_means = means + (statistics.sums - _LEAST_COUNT * means) / counts[:, None]
+    scatter = statistics.about(new_means - means).scatter
+    if scatter.ndim == 2 and structure.correlated:  # one feature
+        scatter = scatter[:, :, None]
+    correlated = scatter.ndim == 3
+    if structure.tied:
+        covariances = (scatter.sum(axis=0) + unassigned)[None] / counts.sum()
+    else:
+        covariances = scatter / counts.reshape(-1, *[1] * (scatter.ndim - 1))
+    if structure.isotropic:
+        covariances = covariances.mean(axis=1, keepdims=True)
+    covariances = covariances + ridge * (np.eye(means.shape[1]) if correlated else 1.0)
+    weights = counts / (counts.sum() if total is None else total)
+    return FactoredMixture.of(structure, weights, new_means, covariances)
+
+
+def from_shares(
+    X: Rows,
+    shares: Float[np.ndarray, "n k"],
+    structure: CovarianceStructure,
+    ridge: float,
+) -> FactoredMixture:
+    """Return the parameters that fit whole rows, each shared out among the components."""
+    correlated = structure.correlated and X.shape[1] > 1
+    means, statistics = shared_statistics(X, shares, correlated=correlated)
+    return maximize_regularized(statistics, means, structure, ridge, total=total_weight(X))
+
+
+def from_picked_rows(
+    X: Rows, picked: Int[np.ndarray, " k"], structure: CovarianceStructure, ridge: float
+) -> FactoredMixture:
+    """Return the parameters of components that have one row each, all other rows none."""
+    values, weights, _ = compiled_rows(X)
+    means, total = values[picked], total_weight(X)
+    counted = values * weights[:, None] if weights.size else values
+    if not structure.tied:
+        unassigned: np.ndarray | float = 0.0
+    elif structure.correlated:
+        unassigned = counted.T @ values - means.T @ means
+    else:
+        unassigned = (counted * values).sum(axis=0) - (means**2).sum(axis=0)
+    squares = np.zeros((*means.shape, means.shape[1]))
+    if not structure.correlated:
+        # The mean of squares less the square of the mean, with a count that is a little too large:
+        # where rows lie far from zero, what is left of one row is more than the ridge.
+        count = 1 + _LEAST_COUNT
+        squares = count * (means**2 / count - (means / count) ** 2)
+    ones, zeros = np.ones(means.shape[0]), np.zeros(means.shape)
+    alone = SufficientStatistics(0.0, ones, zeros, squares)
+    return maximize_regularized(alone, means, structure, ridge, total=total, unassigned=unassigned)
+
+
+def factors_of_precisions(precisions: Float[np.ndarray, "m ..."]) -> np.ndarray:
+    """Return upper triangular U with U U' the precision matrices; or roots of precisions."""
+    if precisions.ndim < 3:
+        return np.sqrt(precisions)
+    # The Cholesky factor of the matrix read backwards, read backwards.
+    backwards = np.linalg.cholesky(precisions[:, ::-1, ::-1])
+    return backwards[:, ::-1, ::-1]
+
+
+def covariances_of_factors(factors: Float[np.ndarray, "m ..."]) -> np.ndarray:
+    """Return the covariance matrices, or variances, whose precisions have these factors."""
+    if factors.ndim < 3:
+        return 1 / factors**2
+    inverses = np.linalg.solve(factors, np.broadcast_to(np.eye(factors.shape[1]), factors.shape))
+    return np.swapaxes(inverses, 1, 2) @ inverses
+
+
+def _expect_spread(
+    covariances: Float[np.ndarray, "m ..."], means: Float[np.ndarray, "k d"]
+) -> None:
+    """Raise unless variances are more than what rounding makes of equal rows."""
+    is_matrix = covariances.ndim == 3
+    variances = np.diagonal(covariances, axis1=1, axis2=2) if is_matrix else covariances
+    rounding = (_LEAST_COUNT * np.abs(means).max(axis=0)) ** 2
+    if variances.shape[1] < rounding.size:
+        rounding = rounding.mean(keepdims=True)
+    if not np.all(variances > rounding):
+        raise _singular()
+
+
+def _precision_factors(covariances: Float[np.ndarray, "m ..."]) -> np.ndarray:
+    if covariances.ndim < 3:
+        return 1 / np.sqrt(covariances)
+    try:
+        roots = np.linalg.cholesky(covariances)
+    except np.linalg.LinAlgError:
+        raise _singular() from None
+    if not np.all(np.isfinite(roots)):
+        raise _singular()
+    identity = np.broadcast_to(np.eye(covariances.shape[1]), covariances.shape)
+    return np.triu(np.swapaxes(np.linalg.solve(roots, identity), 1, 2))
+
+
+def _singular() -> DataError:
+    return DataError(
+        "A component has a singular covariance matrix: it lies on too few distinct rows. Use fewer "
+        "components, a covariance type with fewer parameters, a larger reg_covar, or a prior, "
+        "under which this cannot happen; or give columns in like units."
+    )

@@ -1,0 +1,473 @@
+"""The estimator that scikit-learn's users know: point estimates by EM."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from bayesgmm.data.cells import expect_observed
+from bayesgmm.data.dataset import default_names
+from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.estimation.regularized import Ascent, FactoredMixture, precision_form
+from bayesgmm.estimators.card import Card, ShownWithCard
+from bayesgmm.estimators.climbs import LikelihoodClimb, PosteriorClimb
+from bayesgmm.estimators.convergence import EstimatorConvergenceWarning
+from bayesgmm.estimators.covariance_types import STRUCTURES, hidden, is_like, n_parameters, shown
+from bayesgmm.estimators.distinct_rows import at_least, distinct_rows, is_table_of_counts
+from bayesgmm.estimators.initial_parameters import InitialParameters
+from bayesgmm.estimators.reading import (
+    TakesMissingCells,
+    dataset_of,
+    read_rows,
+    read_sample_weight,
+)
+from bayesgmm.estimators.starts import PICKED, SHARED
+from bayesgmm.estimators.voice import Voice
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, values_of
+from bayesgmm.numerics.statistics import (
+    PrecisionForm,
+    component_log_densities,
+    log_densities,
+    responsibilities,
+)
+from bayesgmm.options import expect_at_least, expect_one_of, expect_whole
+from bayesgmm.priors.covariances import CovarianceStructure
+from bayesgmm.priors.spec import MixtureSpec
+
+_METHODS = (*SHARED, *PICKED)
+
+
+class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstimator):
+    """Gaussian mixture fitted by EM, in the shape of :class:`sklearn.mixture.GaussianMixture`.
+
+    The density of a row is sum_k pi_k N(x | mu_k, Sigma_k). Without a prior the likelihood is
+    maximised by the steps of scikit-learn, from its starts, so that its numbers come out, sooner.
+    Beyond it there are missing cells, weights of rows, two more covariance types, and priors.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components, k.
+    covariance_type : str, default "full"
+        ``"full"``, ``"tied"`` (one matrix for all components), ``"diag"`` (no correlations; also
+        ``"diagonal"``), ``"spherical"`` (one variance for all features), ``"tied-diagonal"`` or
+        ``"tied-spherical"``.
+    tol : float, default 1e-3
+        EM stops when the mean log-likelihood of a row moves by less than this. With a prior the
+        steps are longer, and the mode is met closely: they stop when one raises the log
+        posterior by less than ``1e-6 * tol``, relative to its absolute value.
+    reg_covar : float, default 1e-6
+        Added to every variance in every step, so that no component collapses. Not used with a
+        prior, which sees to that.
+    max_iter : int, default 100
+        Steps from each start; 0 leaves the start as it is.
+    n_init : int, default 1
+        Number of starts, of which the best result is kept.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default "kmeans"
+        Whether a start is made from clusters of k-means, from k rows that lie far apart, from
+        shares drawn at random, or from k rows drawn at random.
+    weights_init : array, shape (k,), optional
+        Weights to start from.
+    means_init : array, shape (k, d), optional
+        Means to start from.
+    precisions_init : array, optional
+        Inverse covariance matrices to start from, of the shape of ``precisions_``.
+    random_state : int, RandomState or None, default None
+        Places the starts, and draws the rows of :meth:`sample`.
+    warm_start : bool, default False
+        Whether a further ``fit`` goes on from where the last one ended.
+    verbose : int, default 0
+        1 tells of starts and iterations on standard output, 2 of gains and times as well.
+    verbose_interval : int, default 10
+        Iterations between two lines.
+    prior : None, "default", covariance structure or MixtureSpec, default None
+        ``None`` is maximum likelihood. ``"default"`` finds the posterior mode under the default
+        priors of :class:`bayesgmm.MixtureSpec`; a covariance structure such as
+        ``bayesgmm.InverseWishart()``, or a whole ``MixtureSpec``, under those that it holds. Its
+        structure must be that of ``covariance_type``.
+
+    Attributes
+    ----------
+    weights_ : array, shape (k,)
+    means_ : array, shape (k, d)
+    covariances_ : array
+        Of shape (k, d, d) for ``"full"``, (d, d) for ``"tied"``, (k, d) for ``"diag"``, (k,) for
+        ``"spherical"``, (d,) for ``"tied-diagonal"`` and () for ``"tied-spherical"``.
+    precisions_, precisions_cholesky_ : arrays, of the same shape
+        Inverses of these, and upper triangular factors of the inverses, U with U U'; or one over
+        the standard deviations. Predictions use the factors.
+    converged_ : bool
+        Whether the best start got there within ``max_iter`` steps.
+    n_iter_ : int
+        Steps from the best start.
+    lower_bound_ : float
+        The mean log-likelihood of a row before the last step; with a prior, that plus the log
+        prior density over the number of rows.
+    lower_bounds_ : list of float
+        The same at every step.
+    n_features_in_ : int
+    feature_names_in_ : array, shape (d,)
+        Where the columns carry names.
+
+    Raises
+    ------
+    SpecificationError
+        By ``fit``, if a parameter is none of the above.
+    DataError
+        By ``fit``, if there are too few rows, or a component has no spread.
+
+    Warns
+    -----
+    ConvergenceWarning
+        By ``fit``, if the best start did not converge. It is both scikit-learn's and ours.
+
+    See Also
+    --------
+    bayesgmm.estimate : The same kind of estimate from many starts.
+    bayesgmm.fit : The whole posterior distribution.
+
+    Notes
+    -----
+    Where this differs from scikit-learn:
+
+    - All is computed in float64, whatever comes in, and arrays of other libraries are converted:
+      there is no float32 and no array API.
+    - Scatter is summed about the current means, so that tables far from zero lose no digits.
+      There, and where a component has hardly any rows, numbers differ.
+    - NaN is a missing cell, which is integrated out (Ghahramani & Jordan, 1994), not an error.
+    - Rows with weights or missing cells, and any rows under a prior, are first brought into an
+      order of their own, those that are equal as one row of their common weight. So a weight is
+      the same as repeated rows, and zero as no row, whatever the order; and ``random_state`` draws
+      other starts than scikit-learn would. The same holds for a complete table of which at least
+      half the rows repeat others. For all other tables the start is scikit-learn's, which depends
+      on the order of the rows.
+    - Arrays that are passed as parameters stay as they are, and errors have words of their own.
+    - Private methods of scikit-learn's class do not exist.
+
+    References
+    ----------
+    Dempster, A. P., Laird, N. M. and Rubin, D. B. (1977). Maximum likelihood from incomplete data
+    via the EM algorithm. Journal of the Royal Statistical Society B 39, 1-38.
+
+    Ghahramani, Z. and Jordan, M. I. (1994). Supervised learning from incomplete data via an EM
+    approach. Advances in Neural Information Processing Systems 6, 120-127.
+
+    Pedregosa, F. et al. (2011). Scikit-learn: machine learning in Python. Journal of Machine
+    Learning Research 12, 2825-2830.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]]  # two rows lack both
+    >>> mixture = bg.GaussianMixture(n_components=3, random_state=0).fit(X)
+    >>> mixture.means_.round(1)
+    array([[38.8, 18.3],
+           [49.2, 17.9],
+           [47. , 14.7]])
+    >>> mixture.predict(X[:2])
+    array([0, 0])
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weights_init: Any | None = None,
+        means_init: Any | None = None,
+        precisions_init: Any | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        prior: str | CovarianceStructure | MixtureSpec | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.prior = prior
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any | None = None) -> GaussianMixture:
+        """Fit the mixture to a table.
+
+        Parameters
+        ----------
+        X : array or data frame, shape (n, d)
+            Rows; NaN is a missing cell.
+        y : ignored
+        sample_weight : array, shape (n,), optional
+            How often each row counts: 2 is the same as two such rows, 0 leaves the row out.
+
+        Returns
+        -------
+        self
+        """
+        self._expect_options()
+        values = read_rows(self, X, fitting=True)
+        weights = read_sample_weight(sample_weight, values.shape[0])
+        if values.shape[0] < self.n_components:
+            raise DataError(
+                f"Expected n_samples >= n_components: X has {values.shape[0]} rows, too few for "
+                f"{self.n_components} components. Ask for fewer components or give more rows."
+            )
+        given = InitialParameters.read(
+            self._structure, (self.n_components, values.shape[1]), weights=self.weights_init,
+            means=self.means_init, precisions=self.precisions_init,
+        )  # fmt: skip
+        hill = self._hill(self._rows_to_fit(values, weights), given)
+        self._keep(self._best_ascent(hill, given))
+        return self
+
+    def fit_predict(
+        self, X: Any, y: Any = None, sample_weight: Any | None = None
+    ) -> Int[np.ndarray, " n"]:
+        """Fit the mixture, and return the most probable component of every row.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for :meth:`fit`.
+
+        Returns
+        -------
+        integer array, shape (n,)
+        """
+        return self.fit(X, y, sample_weight=sample_weight).predict(X)
+
+    def predict(self, X: Any) -> Int[np.ndarray, " n"]:
+        """Return the most probable component of every row, given what is observed of it."""
+        return np.argmax(component_log_densities(*self._asked(X)), axis=1)
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "n k"]:
+        """Return the probability of every component for every row."""
+        return responsibilities(*self._asked(X))
+
+    def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
+        """Return the log density of every row, of what is observed of it."""
+        return log_densities(*self._asked(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any | None = None) -> float:
+        """Return the mean log density of the rows.
+
+        Parameters
+        ----------
+        X : array or data frame, shape (n, d)
+        y : ignored
+        sample_weight : array, shape (n,), optional
+            How often each row counts in the mean.
+        """
+        densities = self.score_samples(X)
+        weights = read_sample_weight(sample_weight, densities.size)
+        return float(np.average(densities, weights=weights if weights.size else None))
+
+    def bic(self, X: Any, sample_weight: Any | None = None) -> float:
+        """Return Schwarz's criterion on some rows; the lower, the better."""
+        n_rows = self._n_rows(X, sample_weight)
+        fit = -2 * n_rows * self.score(X, sample_weight=sample_weight)
+        return fit + self._n_parameters() * math.log(n_rows)
+
+    def aic(self, X: Any, sample_weight: Any | None = None) -> float:
+        """Return Akaike's criterion on some rows; the lower, the better."""
+        n_rows = self._n_rows(X, sample_weight)
+        fit = -2 * n_rows * self.score(X, sample_weight=sample_weight)
+        return fit + 2 * self._n_parameters()
+
+    def sample(self, n_samples: int = 1) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
+        """Draw new rows from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default 1
+            Number of rows.
+
+        Returns
+        -------
+        X : array, shape (n_samples, d)
+            The rows, component by component.
+        y : integer array, shape (n_samples,)
+            Their components.
+        """
+        check_is_fitted(self)
+        expect_at_least("Invalid value for 'n_samples': it", n_samples, 1, whole=True)
+        rng, (k, d) = check_random_state(self.random_state), self.means_.shape
+        counts = rng.multinomial(n_samples, self.weights_)
+        matrices = hidden(self._structure, np.asarray(self.covariances_))
+        matrices = np.broadcast_to(matrices, (k, *matrices.shape[1:]))
+        each = zip(self.means_, matrices, counts.tolist(), strict=True)
+        # In the order and by the calls of scikit-learn, so that the same rows come out.
+        if self._structure.correlated:
+            parts = [rng.multivariate_normal(*component) for component in each]
+        else:
+            parts = [
+                mean + rng.standard_normal(size=(count, d)) * np.sqrt(variances)
+                for mean, variances, count in each
+            ]
+        return np.vstack(parts), np.repeat(np.arange(k), counts)
+
+    @property
+    def _structure(self) -> CovarianceStructure:
+        return STRUCTURES[self.covariance_type]()
+
+    def _n_parameters(self) -> int:
+        return n_parameters(self._structure, *self.means_.shape)
+
+    def _n_rows(self, X: Any, sample_weight: Any | None) -> float:
+        n_rows = len(X) if hasattr(X, "__len__") else X.shape[0]
+        weights = read_sample_weight(sample_weight, n_rows)
+        return float(weights.sum()) if weights.size else float(n_rows)
+
+    def _asked(self, X: Any) -> tuple[Rows, PrecisionForm]:
+        """Return new rows, and the mixture that the attributes are."""
+        check_is_fitted(self)
+        rows = read_rows(self, X)
+        return AnnotatedRows(rows) if np.isnan(rows).any() else rows, self._form()
+
+    def _form(self) -> PrecisionForm:
+        factors = hidden(self._structure, np.asarray(self.precisions_cholesky_))
+        return precision_form(np.asarray(self.weights_), np.asarray(self.means_), factors)
+
+    def _expect_options(self) -> None:
+        name = type(self).__name__
+        expect_whole(self, "n_components")
+        expect_one_of(f"{name}: covariance_type", self.covariance_type, list(STRUCTURES))
+        expect_one_of(f"{name}: init_params", self.init_params, _METHODS)
+        for option in ("tol", "reg_covar"):
+            expect_at_least(f"{name}: {option}", getattr(self, option), 0)
+        for option, least in (("max_iter", 0), ("n_init", 1), ("verbose_interval", 1)):
+            expect_at_least(f"{name}: {option}", getattr(self, option), least, whole=True)
+        if not isinstance(self.warm_start, bool | np.bool_):
+            raise SpecificationError(
+                f"{name}: warm_start must be True or False, not {self.warm_start!r}."
+            )
+
+    def _rows_to_fit(
+        self, values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " _"]
+    ) -> Rows:
+        """Return the rows as they are, as scikit-learn would take them, or each once."""
+        annotated = weights.size or self.prior is not None or np.isnan(values).any()
+        if not annotated and not is_table_of_counts(values, self.n_components):
+            return values
+        rows = distinct_rows(values, weights)
+        names = getattr(self, "feature_names_in_", default_names(values.shape[1]))
+        expect_observed(values_of(rows), tuple(names))
+        return at_least(rows, self.n_components)
+
+    def _hill(self, rows: Rows, given: InitialParameters) -> LikelihoodClimb | PosteriorClimb:
+        if self.prior is None:
+            return LikelihoodClimb(rows, self._structure, self.n_components, float(self.reg_covar))
+        weights = rows.weights if isinstance(rows, AnnotatedRows) else np.empty(0)
+        return PosteriorClimb.of(dataset_of(self, values_of(rows), weights), self._spec())
+
+    def _spec(self) -> MixtureSpec:
+        """Return the prior as a spec of this number of components and this structure."""
+        prior = self.prior
+        if isinstance(prior, str) and prior == "default":
+            prior = self._structure
+        if isinstance(prior, CovarianceStructure):
+            prior = MixtureSpec(int(self.n_components), covariances=prior)
+        if not isinstance(prior, MixtureSpec):
+            raise SpecificationError(
+                'GaussianMixture: prior must be None, "default", a covariance structure such as '
+                f"InverseWishart(), or a MixtureSpec, not {self.prior!r}."
+            )
+        if prior.n_components != self.n_components:
+            raise SpecificationError(
+                f"GaussianMixture: prior is for {prior.n_components} components, and n_components "
+                f"is {self.n_components}. Give both the same number."
+            )
+        if not is_like(prior.covariances, self._structure):
+            raise SpecificationError(
+                f"GaussianMixture: prior has the structure {type(prior.covariances).__name__}, "
+                f"and covariance_type is {self.covariance_type!r}. Give both the same."
+            )
+        return prior
+
+    def _best_ascent(
+        self, hill: LikelihoodClimb | PosteriorClimb, given: InitialParameters
+    ) -> Ascent:
+        """Climb from every start, or on from the last fit, and return the best ascent."""
+        goes_on = bool(self.warm_start) and self._has_fitted()
+        random_state = check_random_state(self.random_state)
+        voice, best = Voice(int(self.verbose), self.verbose_interval), None
+        for number in range(1 if goes_on else self.n_init):
+            voice.begin(number)
+            ascent = hill.climb(
+                self._last() if goes_on else self._start(hill, given, random_state),
+                tolerance=float(self.tol), max_iterations=int(self.max_iter),
+                lower_bound=self.lower_bound_ if goes_on else -math.inf, note=voice.iteration,
+            )  # fmt: skip
+            voice.end(ascent.lower_bound, converged=ascent.converged)
+            if best is None or ascent.lower_bound > best.lower_bound:
+                best = ascent
+        return best
+
+    def _start(
+        self,
+        hill: LikelihoodClimb | PosteriorClimb,
+        given: InitialParameters,
+        random_state: np.random.RandomState,
+    ) -> FactoredMixture:
+        if given.is_whole:
+            return given.alone(self._structure)
+        return given.instead_of(hill.start(self.init_params, random_state))
+
+    def _card(self) -> Card | None:
+        from bayesgmm.estimators.estimate_card import card_of_estimate
+
+        return card_of_estimate(self) if hasattr(self, "converged_") else None
+
+    def _has_fitted(self) -> bool:
+        """Whether there is an earlier fit of this number of components and features."""
+        shape = (self.n_components, self.n_features_in_)
+        return hasattr(self, "converged_") and self.means_.shape == shape
+
+    def _last(self) -> FactoredMixture:
+        """Return the mixture of the last fit."""
+        matrices = (
+            hidden(self._structure, np.asarray(matrices))
+            for matrices in (self.covariances_, self.precisions_cholesky_)
+        )
+        return FactoredMixture(self._structure, self.weights_, self.means_, *matrices)
+
+    def _keep(self, ascent: Ascent) -> None:
+        mixture, structure = ascent.mixture, self._structure
+        factors = mixture.factors
+        correlated = factors.ndim == 3
+        precisions = factors @ np.swapaxes(factors, 1, 2) if correlated else factors**2
+        self.weights_, self.means_ = mixture.weights, mixture.means
+        self.covariances_ = shown(structure, mixture.covariances)
+        self.precisions_ = shown(structure, precisions)
+        self.precisions_cholesky_ = shown(structure, factors)
+        self.converged_, self.n_iter_ = ascent.converged, len(ascent.lower_bounds)
+        self.lower_bound_, self.lower_bounds_ = ascent.lower_bound, ascent.lower_bounds
+        if not ascent.converged and self.max_iter > 0:
+            warnings.warn(
+                f"EM did not converge in {self.max_iter} iterations from its best start. Raise "
+                "max_iter or tol, try other starts, or give a prior if components are nearly "
+                "singular.",
+                EstimatorConvergenceWarning,
+                stacklevel=3,
+            )
