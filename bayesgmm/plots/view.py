@@ -33,6 +33,8 @@ class ClusterView:
     features : tuple of d strings
     components : array, shape (k,)
         Their names.
+    shares : xarray.DataArray
+        Responsibilities, dims ``obs_id, component``.
     places : array, shape (n,)
         For every row, the place of its component.
     uncertain : array, shape (n,)
@@ -46,6 +48,7 @@ class ClusterView:
     tree: xr.DataTree
     features: tuple[str, ...]
     components: np.ndarray
+    shares: xr.DataArray
     places: Int[np.ndarray, " n"]
     uncertain: Bool[np.ndarray, " n"]
     share: float
@@ -69,6 +72,7 @@ class ClusterView:
             tree,
             chosen,
             shares[COMPONENT].values,
+            shares,
             shares.values.argmax(axis=1),
             shares.values.max(axis=1) < certainty,
             share,
