@@ -144,7 +144,7 @@ def plot_ranks(
         **_layout(options, (2.9 * min(4, n_panels), 0.7 + 2.0 * lines)),
     }
     collection = plot_rank(variables, **{**ours, **options})
-    return _finished(collection, _chain_entries(tree, colours))
+    return _finished(collection, _chain_entries(tree, colours), above=0.25)
 
 
 def _readable(tree: xr.DataTree, features: Sequence[str] | None) -> xr.DataTree:
@@ -210,8 +210,13 @@ def _by_matplotlib(options: dict[str, Any]) -> bool:
     return options.get("backend", rcParams["plot.backend"]) == "matplotlib"
 
 
-def _finished(collection: PlotCollection, entries: Sequence[Artist]) -> PlotCollection:
-    """Add a legend, and let no name be read as mathematics, where Matplotlib drew."""
+def _finished(
+    collection: PlotCollection, entries: Sequence[Artist], *, above: float = 0.0
+) -> PlotCollection:
+    """Add a legend, and let no name be read as mathematics, where Matplotlib drew.
+
+    ``above`` is room for text at the upper end of all axes, as a share of their height.
+    """
     if collection.backend != "matplotlib" or "figure" not in collection.viz:
         return collection
     figure = collection.viz["figure"].item()
@@ -222,6 +227,8 @@ def _finished(collection: PlotCollection, entries: Sequence[Artist]) -> PlotColl
             text.set_parse_math(False)
             text.set_fontsize(10)
         axes.tick_params(labelsize=8.5)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + above * (high - low))
     put_legend(figure, entries)
     return collection
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.options import expect_fraction, expect_whole_number
+from bayesgmm.options import expect_fraction, expect_one_of, expect_whole_number
 from bayesgmm.plots.axes import SHEET, name_across, name_up
 from bayesgmm.plots.figure import Drawing
+from bayesgmm.plots.interactive import interactive_clusters
 from bayesgmm.plots.legend import SIZE, as_it_is, cluster_entries, legend_size, put_legend
 from bayesgmm.plots.name_tags import tag_ellipses
 from bayesgmm.plots.palette import INK, component_style
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MOST_FEATURES = 8
 """More panels than this many squared can neither be read nor drawn in reasonable time."""
 
+BACKENDS = ("matplotlib", "plotly")
+
 _MANY_TICKS, _FEW_TICKS = 8, 5
 _PANEL, _SMALL_PANEL = 2.35, 1.75  # inches
 _FULL_SIZE, _NAME_WIDTH = 5, 20
@@ -37,12 +40,14 @@ def plot_clusters(
     certainty: float = 0.9,
     share: float = 0.9,
     n_draws: int = 40,
+    backend: str = "matplotlib",
 ) -> Figure:
     """Draw rows, components and how well both are known.
 
     Rows have the colour of their most probable component; those that are assigned with less than
-    the given certainty wear a ring. Every component is drawn as the ellipse that holds ``share``
-    of it, at the posterior mean and, thinly, in some posterior draws. Two features make one
+    the given certainty wear a ring, or a dark point where they are more than 300. Every component
+    is drawn as the ellipse that holds ``share`` of it, at the posterior mean and, thinly, in some
+    posterior draws. Two features make one
     panel, more make a matrix with the marginal densities on its diagonal, and one feature makes
     a histogram with densities, where dark ticks below the axis take the place of rings.
 
@@ -58,11 +63,15 @@ def plot_clusters(
         Probability that an ellipse holds.
     n_draws : int, default 40
         About how many posterior draws to show.
+    backend : {"matplotlib", "plotly"}, default "matplotlib"
+        Plotly's figure says of every row, when the mouse is over it, which it is and which
+        components are probable.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+    matplotlib.figure.Figure or plotly.graph_objects.Figure
+        Shown by a notebook where a cell returns it; ``savefig`` keeps the first, and
+        ``write_html`` the second.
 
     Raises
     ------
@@ -72,6 +81,8 @@ def plot_clusters(
         If there are more than eight features, or an option is out of its range.
     SchemaError
         If ``tree`` is not a result of ``fit``.
+    MissingDependencyError
+        If Plotly is asked for and not installed.
 
     Examples
     --------
@@ -81,6 +92,7 @@ def plot_clusters(
     ['bill_length_mm']
     """
     _expect_options(certainty, share, n_draws)
+    expect_one_of("backend", backend, BACKENDS)
     view = ClusterView.of(tree, features, certainty=certainty, share=share, n_draws=n_draws)
     n_features = len(view.features)
     if n_features > MOST_FEATURES:
@@ -88,6 +100,8 @@ def plot_clusters(
             f"{n_features} features are too many for one picture; name at most {MOST_FEATURES} "
             f"of them, such as features={list(view.features[:4])}."
         )
+    if backend == "plotly":
+        return interactive_clusters(view, certainty)
     draw = _one_feature if n_features == 1 else _one_pair if n_features == 2 else _matrix
     return draw(view, certainty)
 
