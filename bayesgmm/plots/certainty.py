@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 MOST_NAMED = 24
 """Unsure rows that are listed by name."""
 
-_VECTOR_ROWS = 2_000
+_MOST_RINGS, _MOST_INTERVALS, _VECTOR_ROWS = 60, 250, 2_000
+_LIMIT = {"color": INK, "linewidth": 0.9, "linestyle": (0, (2, 2))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,14 @@ class _Rows:
     upper: Float[np.ndarray, " n"]
     unsure: int
 
+    @property
+    def with_interval(self) -> Int[np.ndarray, " m"]:
+        """Return the places of rows whose interval is drawn, evenly spread over their logarithm."""
+        size = self.certainty.size
+        if size <= _MOST_INTERVALS:
+            return np.arange(size)
+        return np.unique(np.geomspace(1, size, _MOST_INTERVALS).round().astype(int)) - 1
+
 
 def plot_certainty(
     tree: xr.DataTree,
@@ -64,8 +73,9 @@ def plot_certainty(
     """Draw the probability of every row's most probable component, the least certain rows first.
 
     The horizontal axis is logarithmic, so that the few rows that are unsure have room. They wear
-    rings, and where they are at most 24 they stand beside it by name, with the component that is
-    next. Intervals show how well a probability is known: how it differs from draw to draw.
+    rings if there are at most 60, and where they are at most 24 they stand beside it by name, with
+    the component that is next. Intervals show how well a probability is known: how it differs
+    from draw to draw.
 
     Parameters
     ----------
@@ -101,7 +111,7 @@ def plot_certainty(
     rows = _in_order(clusters)
     listed = 0 < rows.unsure <= MOST_NAMED
     height = max(4.6, 1.6 + 0.19 * rows.unsure) if listed else 4.6
-    figure = Drawing(figsize=(9.4 if listed else 7.0, height), **SHEET)
+    figure = Drawing(figsize=(9.4 if listed else 7.0, height - 0.3), **SHEET)
     panels = figure.subplots(1, 2, width_ratios=[1.5, 1]) if listed else [figure.add_subplot()]
     _draw_all(panels[0], rows, certainty)
     if listed:
@@ -130,45 +140,50 @@ def _in_order(clusters: xr.Dataset) -> _Rows:
 def _draw_all(axes: Axes, rows: _Rows, certainty: float) -> None:
     size = rows.certainty.size
     ranks, pixels = np.arange(1, size + 1), size > _VECTOR_ROWS
-    ends = np.stack([np.stack([ranks, rows.lower], -1), np.stack([ranks, rows.upper], -1)], axis=1)
-    colours = [component_style(place).colour for place in range(rows.components.size)]
-    whiskers = LineCollection(
-        ends, colors=[colours[place] for place in rows.places], linewidths=0.8, alpha=0.5,
-        rasterized=pixels, zorder=2,
-    )  # fmt: skip
-    axes.add_collection(whiskers, autolim=False)
-    axes.axhline(certainty, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+    _draw_intervals(axes, rows)
+    axes.axhline(certainty, **_LIMIT, zorder=1)
     for place in range(rows.components.size):
         style, own = component_style(place), rows.places == place
         axes.scatter(
-            ranks[own], rows.certainty[own], s=20, marker=style.marker, c=style.colour,
-            linewidths=0, rasterized=pixels, zorder=3,
+            ranks[own], rows.certainty[own], s=20 * style.size**2, marker=style.marker,
+            c=style.colour, linewidths=0, rasterized=pixels, zorder=3,
         )  # fmt: skip
-    axes.scatter(
-        ranks[: rows.unsure], rows.certainty[: rows.unsure], s=58, facecolors="none",
-        edgecolors=INK, linewidths=0.8, rasterized=rows.unsure > _VECTOR_ROWS, zorder=4,
-    )  # fmt: skip
+    if rows.unsure <= _MOST_RINGS:
+        axes.scatter(
+            ranks[: rows.unsure], rows.certainty[: rows.unsure], s=58, facecolors="none",
+            edgecolors=INK, linewidths=0.8, zorder=4,
+        )  # fmt: skip
     tidy(axes)
     axes.set_xscale("log")
     axes.set_xlim(0.85, 1.15 * size)
-    axes.set_ylim(min(0.98 * rows.lower.min(), rows.certainty.min() - 0.03, certainty - 0.05), 1.01)
+    axes.set_ylim(min(rows.lower.min(), certainty) - 0.03, 1.01)
     _rank_ticks(axes, size)
     axes.set_xlabel(f"{size} rows, the least certain first (logarithmic)")
     axes.set_ylabel("probability of the component")
 
 
+def _draw_intervals(axes: Axes, rows: _Rows) -> None:
+    """Draw the intervals of all rows, or of some that are spread evenly over the axis."""
+    shown = rows.with_interval
+    ends = np.stack([rows.lower[shown], rows.upper[shown]], axis=-1)
+    lines = np.stack([np.broadcast_to(shown[:, None] + 1.0, ends.shape), ends], axis=-1)
+    colours = [component_style(place).colour for place in rows.places[shown]]
+    axes.add_collection(
+        LineCollection(lines, colors=colours, linewidths=0.8, alpha=0.5, zorder=2), autolim=False
+    )
+
+
 def _rank_ticks(axes: Axes, size: int) -> None:
-    steps = [first * 10**power for power in range(7) for first in (1, 2, 5)]
-    if size > 1000:
-        steps = steps[::3]
-    kept = [step for step in steps if step < 0.75 * size]
-    axes.set_xticks([*kept, size], [f"{tick:,}".replace(",", "\u2009") for tick in [*kept, size]])
+    digits = (1, 2, 5) if size <= 1000 else (1,)
+    steps = [first * 10**power for power in range(9) for first in digits]
+    kept = [*(step for step in steps if step < 0.5 * size), size]
+    axes.set_xticks(kept, [f"{tick:,}".replace(",", "\u2009") for tick in kept])
     axes.minorticks_off()
 
 
 def _draw_list(axes: Axes, rows: _Rows, certainty: float) -> None:
     """Draw the unsure rows one below the other."""
-    axes.axvline(certainty, color=INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
+    axes.axvline(certainty, **_LIMIT, zorder=1)
     for line in range(rows.unsure):
         style = component_style(rows.places[line])
         axes.axhline(line, color=PALE, linewidth=0.5, zorder=0)
@@ -205,7 +220,7 @@ def _draw_list(axes: Axes, rows: _Rows, certainty: float) -> None:
     tidy(axes, across=5)
     one_line_each(axes, rows.names[: rows.unsure], most=18)
     axes.tick_params(axis="y", labelsize=SMALL)
-    axes.set_xlim(min(0.98 * rows.lower[: rows.unsure].min(), certainty - 0.05), 1.0)
+    axes.set_xlim(min(rows.lower[: rows.unsure].min(), certainty) - 0.03, 1.01)
     plural = "s" if rows.unsure > 1 else ""
     axes.set_title(f"{rows.unsure} unsure row{plural}", fontsize=10)
     axes.set_xlabel("probability of the component")
@@ -219,6 +234,10 @@ def _entries(rows: _Rows, certainty: float, interval: str) -> list:
         )
         for place, name in enumerate(rows.components)
     ]  # fmt: skip
-    entries.append(line_entry(interval, color=MIDDLE, linewidth=1.0))
-    entries.append(ring_entry(f"less than {certainty:.0%} ({rows.unsure} rows)"))
+    drawn = rows.with_interval.size
+    some = "" if drawn == rows.certainty.size else f", of {drawn} rows"
+    entries.append(line_entry(f"{interval}{some}", color=MIDDLE, linewidth=1.0))
+    unsure = f"less than {certainty:.0%} ({rows.unsure} rows)"
+    few = rows.unsure <= _MOST_RINGS
+    entries.append(ring_entry(unsure) if few else line_entry(unsure, **_LIMIT))
     return entries

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.plots.legend import component_entry, line_entry, put_legend
+from bayesgmm.plots.palette import MIDDLE, component_style
+from bayesgmm.plots.text import component_label, shortened, wrapped
 from bayesgmm.plots.view import chosen_features
-from bayesgmm.schema import COMPONENT, FEATURE, validate
+from bayesgmm.schema import CHAIN, COMPONENT, FEATURE, validate
 
 if TYPE_CHECKING:
+    from arviz_base.labels import BaseLabeller
     from arviz_plots import PlotCollection
+    from matplotlib.artist import Artist
 
 MOST_PANELS = 60
+"""More panels than this cannot be read."""
+
+_CHAIN_LINES = ("-", "--", ":", "-.")
 
 
 def plot_traces(
@@ -23,14 +31,14 @@ def plot_traces(
     """Draw densities and traces of the weights and the means, chain by chain.
 
     ArviZ's ``plot_trace_dist``: one line of panels for the weights and one for the means of each
-    feature, all components in it.
+    feature, with all components in it; chains differ by the style of their lines.
 
     Parameters
     ----------
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     features : name or sequence of names, optional
-        Whose means to show; all by default.
+        Whose means to show; all by default, at most fifteen.
     **options
         Passed on to ``arviz_plots.plot_trace_dist``, such as ``backend="plotly"``.
 
@@ -43,6 +51,8 @@ def plot_traces(
     ------
     DataError
         If the fit has no such feature.
+    SpecificationError
+        If there are more than fifteen features.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 
@@ -55,7 +65,25 @@ def plot_traces(
     """
     from arviz_plots import plot_trace_dist
 
-    return plot_trace_dist(_readable(tree, features), **{"compact": True} | options)
+    variables = _readable(tree, features)
+    names, lines = tree["posterior"][COMPONENT].values, len(variables["posterior"].data_vars)
+    _expect_room(4 * lines, "fewer features")
+    styles = [component_style(place) for place in range(max(3, len(names)))]
+    ours = {
+        "compact": True,
+        "labeller": _labeller(44),
+        "aes": {"color": [COMPONENT]},
+        "color": [style.colour for style in styles],
+        "linestyle": list(_CHAIN_LINES),
+        "visuals": {"trace": {"width": 0.5}, "dist": {"width": 1.3}},
+        **_layout(options, (10.0, 1.5 + 1.6 * lines)),
+    }
+    collection = plot_trace_dist(variables, **{**ours, **options})
+    entries = [
+        component_entry(place, component_label(name), marker="", linestyle="solid")
+        for place, name in enumerate(names)
+    ]
+    return _finished(collection, [*entries, *_chain_entries(tree)])
 
 
 def plot_ranks(
@@ -63,7 +91,9 @@ def plot_ranks(
 ) -> PlotCollection:
     """Draw the ranks of the draws of every chain among those of all, component by component.
 
-    ArviZ's ``plot_rank``: where chains have one distribution, their lines stay in the band.
+    ArviZ's ``plot_rank``: how far the distribution function of each chain lies above or below
+    that of all chains together. Lines that stay near zero, and a p-value that is not small, say
+    that chains have one distribution; points mark where they do not.
 
     Parameters
     ----------
@@ -85,7 +115,7 @@ def plot_ranks(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If there would be more than 60 panels.
+        If the fit has one chain, there is nothing to show, or there would be more than 60 panels.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 
@@ -99,13 +129,22 @@ def plot_ranks(
     from arviz_plots import plot_rank
 
     variables = _readable(tree, () if features is None else features)
-    n_panels = tree["posterior"].sizes[COMPONENT] * len(variables["posterior"].data_vars)
-    if n_panels > MOST_PANELS:
-        raise SpecificationError(
-            f"{n_panels} panels are too many for one picture, which has one for each component "
-            f"and variable, at most {MOST_PANELS}; name fewer features."
-        )
-    return plot_rank(variables, **options)
+    _expect_chains(tree, variables)
+    n_components, n_chains = (tree["posterior"].sizes[dim] for dim in (COMPONENT, CHAIN))
+    n_panels = n_components * len(variables["posterior"].data_vars)
+    _expect_room(n_panels, "fewer features")
+    lines = -(-n_panels // 4)
+    colours = [component_style(place).colour for place in range(n_chains)]
+    ours = {
+        "labeller": _labeller(24),
+        "color": colours,
+        "linestyle": list(_CHAIN_LINES),
+        "aes": {"color": [CHAIN], "linestyle": [CHAIN]},
+        "visuals": {"ecdf_lines": {"width": 1.2}, "suspicious_points": {"size": 8}},
+        **_layout(options, (2.9 * min(4, n_panels), 0.7 + 2.0 * lines)),
+    }
+    collection = plot_rank(variables, **{**ours, **options})
+    return _finished(collection, _chain_entries(tree, colours), above=0.25)
 
 
 def _readable(tree: xr.DataTree, features: Sequence[str] | None) -> xr.DataTree:
@@ -113,8 +152,93 @@ def _readable(tree: xr.DataTree, features: Sequence[str] | None) -> xr.DataTree:
     validate(tree)
     posterior = tree["posterior"].to_dataset()
     chosen = () if features == () else chosen_features(tree, features)
-    variables = {"weight": posterior["weights"]}
+    # One component always has the weight 1: there is nothing to see.
+    variables = {"weight": posterior["weights"]} if posterior.sizes[COMPONENT] > 1 else {}
     for name in chosen:
-        variables[f"mean of {name}"] = posterior["means"].sel({FEATURE: name}, drop=True)
+        # No variable of a tree may have a slash in its name.
+        label = f"mean of {name}".replace("/", "\u2215")
+        variables[label] = posterior["means"].sel({FEATURE: name}, drop=True)
     groups = {"posterior": xr.Dataset(variables), "sample_stats": tree["sample_stats"].to_dataset()}
     return xr.DataTree.from_dict(groups)
+
+
+def _expect_room(n_panels: int, remedy: str) -> None:
+    if n_panels > MOST_PANELS:
+        raise SpecificationError(
+            f"{n_panels} panels or more are too many for one picture, at most {MOST_PANELS} can "
+            f"be read; name {remedy}."
+        )
+
+
+def _expect_chains(tree: xr.DataTree, variables: xr.DataTree) -> None:
+    if tree["posterior"].sizes[CHAIN] < 2:
+        raise SpecificationError(
+            "Ranks compare chains, and this fit has one; fit with an engine that runs several, "
+            "such as NUTS(chains=4)."
+        )
+    if not variables["posterior"].data_vars:
+        raise SpecificationError(
+            "The weight of a single component is always 1; name features to see the ranks of "
+            "their means."
+        )
+
+
+def _labeller(width: int) -> BaseLabeller:
+    """Return what writes names of variables on lines of some width."""
+    from arviz_base.labels import BaseLabeller
+
+    class Names(BaseLabeller):
+        def var_name_to_str(self, var_name: str | None) -> str | None:
+            return None if var_name is None else wrapped(var_name, width)
+
+        def dim_coord_to_str(self, dim: Any, coord_val: Any, coord_idx: Any) -> str:
+            return shortened(component_label(coord_val), width)
+
+    return Names()
+
+
+def _layout(options: dict[str, Any], size: tuple[float, float]) -> dict[str, Any]:
+    """Return the size of the figure, where Matplotlib draws it."""
+    if not _by_matplotlib(options):
+        return {}
+    return {"figure_kwargs": {"figsize": size, "layout": "constrained"}}
+
+
+def _by_matplotlib(options: dict[str, Any]) -> bool:
+    from arviz_base import rcParams
+
+    return options.get("backend", rcParams["plot.backend"]) == "matplotlib"
+
+
+def _finished(
+    collection: PlotCollection, entries: Sequence[Artist], *, above: float = 0.0
+) -> PlotCollection:
+    """Add a legend, and let no name be read as mathematics, where Matplotlib drew.
+
+    ``above`` is room for text at the upper end of all axes, as a share of their height.
+    """
+    if collection.backend != "matplotlib" or "figure" not in collection.viz:
+        return collection
+    figure = collection.viz["figure"].item()
+    for axes in figure.axes:
+        # ArviZ writes the name of a variable twice, beside its trace and below its density.
+        axes.set_ylabel("")
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+            text.set_parse_math(False)
+            text.set_fontsize(10)
+        axes.tick_params(labelsize=8.5)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + above * (high - low))
+    put_legend(figure, entries)
+    return collection
+
+
+def _chain_entries(tree: xr.DataTree, colours: Sequence[str] | None = None) -> list[Artist]:
+    chains = tree["posterior"][CHAIN].values
+    return [
+        line_entry(
+            f"chain {chain}", linewidth=1.3, linestyle=_CHAIN_LINES[place % len(_CHAIN_LINES)],
+            color=MIDDLE if colours is None else colours[place],
+        )
+        for place, chain in enumerate(chains)
+    ]  # fmt: skip

@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 from matplotlib.patches import Patch, Rectangle
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
 
 from bayesgmm.analysis.co_clustering import co_clustering
 from bayesgmm.analysis.partition import partition
@@ -65,9 +67,8 @@ def plot_co_clustering(
     """Draw the probability that two rows come from one component, for all pairs of rows.
 
     Rows are in the order of the partition that stands for the posterior
-    (:func:`bayesgmm.partition`), larger clusters first and, in a cluster, those first that are
-    surest to belong there. A bar on the left shows the clusters, and one on the right the groups
-    that you know of.
+    (:func:`bayesgmm.partition`), larger clusters first; in a cluster those that are alike lie side
+    by side. A bar on the left shows the clusters, and one on the right the groups that you know of.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def plot_co_clustering(
     n_rows = asked_rows(tree, None).n_rows
     known = None if groups is None else _known(groups, n_rows)
     matrix = _sorted(tree, n_rows, most_rows, draws, random_seed)
-    figure = Drawing(figsize=(7.4, 6.6 if known is None else 7.0), **SHEET)
+    figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.6), **SHEET)
     axes = figure.add_subplot()
     image = axes.imshow(matrix.shares, cmap=_SHARES, vmin=0, vmax=1, interpolation="nearest")
     figure.colorbar(image, ax=axes, label="probability of one component", shrink=0.8, pad=0.02)
@@ -129,10 +130,25 @@ def _sorted(
         rows = np.sort(generator(random_seed).choice(n_rows, most_rows, replace=False))
         tree = with_rows(tree, rows)
     shares = co_clustering(tree, draws=draws).values
-    found = partition(tree, draws=draws, runs=8)
-    order = np.lexsort((-found["cohesion"].values, found["label"].values))
-    clusters = found["label"].values[order].astype(np.int64)
-    return _Matrix(shares[np.ix_(order, order)], clusters, rows[order], n_rows)
+    labels = partition(tree, draws=draws, runs=8)["label"].values.astype(np.int64)
+    order = np.concatenate([_alike_side_by_side(shares, cluster) for cluster in _members(labels)])
+    return _Matrix(shares[np.ix_(order, order)], labels[order], rows[order], n_rows)
+
+
+def _members(labels: Int[np.ndarray, " m"]) -> list[Int[np.ndarray, " _"]]:
+    return [np.flatnonzero(labels == cluster) for cluster in range(labels.max() + 1)]
+
+
+def _alike_side_by_side(
+    shares: Float[np.ndarray, "m m"], members: Int[np.ndarray, " c"]
+) -> Int[np.ndarray, " c"]:
+    """Order the rows of a cluster as the leaves of a tree in which neighbours are alike."""
+    if members.size < 3:
+        return members
+    distances = 1.0 - shares[np.ix_(members, members)]
+    np.fill_diagonal(distances, 0.0)
+    tree = linkage(squareform(np.maximum(distances, 0.0), checks=False), "average")
+    return members[leaves_list(tree)]
 
 
 def _which(matrix: _Matrix) -> str:

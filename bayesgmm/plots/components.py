@@ -113,5 +113,7 @@ def _forest(
         axes.axhline(place, color=PALE, linewidth=0.5, zorder=1)
     tidy(axes, across=5)
     one_line_each(axes, names, most=20)
-    if not named:
+    if named:
+        axes.set_ylabel("component", fontsize=9)
+    else:
         axes.tick_params(labelleft=False)

@@ -13,6 +13,7 @@ from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interv
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import expect_fraction, expect_whole_number
 from bayesgmm.plots.axes import SHEET, name_across, name_up, tidy, without_scale
+from bayesgmm.plots.contours import label_contours
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import line_entry, put_legend, tick_entry
 from bayesgmm.plots.observed import bin_edges
@@ -57,7 +58,7 @@ def plot_density(
     shares : sequence of at most four floats, default (0.5, 0.8, 0.95)
         Probabilities of the regions within the contours.
     n_draws : int, default 400
-        About how many posterior draws to use.
+        About how many posterior draws to use; contours need at most 200.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def _curves(view: DensityView, tails: tuple[float, float], probability: float) -
         name_across(axes, feature, width=60 if size == 1 else 28)
     entries = [
         line_entry("posterior predictive density", color=INK, linewidth=1.8),
-        Patch(facecolor=BAND, alpha=0.6, label=interval_name(probability)),
+        Patch(facecolor=BAND, alpha=0.6, label=f"density, {interval_name(probability)}"),
     ]
     if view.n_rows:
         entries.append(Patch(facecolor=PALE, label="histogram of the rows"))
@@ -162,30 +163,19 @@ def _contours(view: DensityView, shares: list[float]) -> Drawing:
     if len(rows):
         _points(axes, rows, weights)
     x, y, log_density = view.surface(across, up)
-    levels = view.thresholds(across, up, shares)
-    widths = _LINES[: len(shares)][::-1]
-    drawn = axes.contour(
-        x,
-        y,
-        log_density,
-        levels=levels[::-1],
-        colors=INK,
-        linewidths=widths[::-1],
-        linestyles="solid",
-        zorder=4,
-    )
-    names = {
-        level: f"{share:.4g}"
-        for level, share in zip(drawn.levels, sorted(shares, reverse=True), strict=True)
-    }
-    names = {level: f"{100 * float(share):g}%" for level, share in names.items()}
-    axes.clabel(drawn, fmt=names, fontsize=8.5, inline_spacing=3)
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(y[0], y[-1])
     tidy(axes, across=7, up=7)
     name_across(axes, across)
     name_up(axes, up)
-    put_legend(figure, _contour_entries(view, rows))
+    put_legend(figure, _contour_entries(view, rows, shares))
+    # The widest share has the lowest density.
+    levels = view.thresholds(across, up, shares)[::-1]
+    drawn = axes.contour(
+        x, y, log_density, levels=levels, colors=INK, linestyles="solid",
+        linewidths=_LINES[: len(shares)], zorder=4,
+    )  # fmt: skip
+    label_contours(axes, drawn, [f"{100 * share:g}%" for share in shares[::-1]])
     return figure
 
 
@@ -197,18 +187,14 @@ def _points(axes: Axes, rows: np.ndarray, weights: np.ndarray) -> None:
     )  # fmt: skip
 
 
-def _contour_entries(view: DensityView, rows: np.ndarray) -> list[Line2D]:
-    entries = [
-        line_entry(
-            "smallest region with this share of the predictive probability",
-            color=INK,
-            linewidth=1.6,
-        )
-    ]
+def _contour_entries(view: DensityView, rows: np.ndarray, shares: list[float]) -> list[Line2D]:
+    held = ", ".join(f"{100 * share:g}%" for share in shares)
+    label = f"smallest regions with {held} of the predictive probability"
+    entries = [line_entry(label, color=INK, linewidth=1.6)]
     if len(rows):
-        label = f"rows ({len(rows)})"
-        if lost := view.n_rows - len(rows):
-            label = f"rows ({len(rows)}; {lost} more lack one of the cells)"
+        lost = view.n_rows - len(rows)
+        lacking = f"; {lost} more lack one of the cells" if lost else ""
+        label = f"rows ({len(rows)}{lacking})"
         entries.append(line_entry(label, color=MIDDLE, marker="o", markersize=4, linestyle="none"))
     return entries
 

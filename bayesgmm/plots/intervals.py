@@ -30,8 +30,8 @@ def draw_interval(
         solid_capstyle="butt", zorder=3,
     )  # fmt: skip
     axes.plot(
-        [mean], [place], linestyle="none", marker=style.marker, markersize=6, color=style.colour,
-        markeredgecolor="white", markeredgewidth=0.7, zorder=4,
+        [mean], [place], linestyle="none", marker=style.marker, markersize=5.2 * style.size,
+        color=style.colour, markeredgecolor="white", markeredgewidth=0.5, zorder=4,
     )  # fmt: skip
 
 

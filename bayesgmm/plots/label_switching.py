@@ -9,12 +9,12 @@ import xarray as xr
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import DataError
 from bayesgmm.options import expect_whole_number
-from bayesgmm.plots.axes import SHEET, tidy
+from bayesgmm.plots.axes import SHEET, SMALL, tidy
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import component_entry, put_legend
 from bayesgmm.plots.observed import features_of
 from bayesgmm.plots.palette import component_style
-from bayesgmm.plots.text import PLAIN, component_label, wrapped
+from bayesgmm.plots.text import PLAIN, component_label, shortened, spread_out, wrapped
 from bayesgmm.posterior.relabel.permute import in_raw_order
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
 
@@ -80,12 +80,14 @@ def plot_label_switching(
         raise DataError(f"feature must be one of {list(known)}, not {feature!r}.")
     before, after = (_traces(each, feature, n_draws) for each in (in_raw_order(tree), tree))
     chains = after[CHAIN].values[:most_chains]
-    figure = Drawing(figsize=(9.0, 1.3 + 1.55 * max(len(chains), 2)), **SHEET)
+    height = max(1.55, 0.14 * after.sizes[COMPONENT], 3.0 / len(chains))
+    figure = Drawing(figsize=(9.4, 1.3 + height * len(chains)), **SHEET)
     panels = figure.subplots(len(chains), 2, sharex=True, sharey=True, squeeze=False)
     for (left, right), chain in zip(panels, chains, strict=True):
         _draw(left, before.sel({CHAIN: chain}))
         _draw(right, after.sel({CHAIN: chain}))
         left.set_ylabel(f"chain {chain}")
+        _name_ends(right, after.sel({CHAIN: chain}), height)
     panels[0, 0].set_title("before relabelling", fontsize=10)
     panels[0, 1].set_title("after relabelling", fontsize=10)
     for axes in panels[-1]:
@@ -105,6 +107,19 @@ def _traces(tree: xr.DataTree, feature: str | None, n_draws: int) -> xr.DataArra
     return chosen.transpose(CHAIN, COMPONENT, DRAW)
 
 
+def _name_ends(axes: Axes, traces: xr.DataArray, height: float) -> None:
+    """Write the names of the components beside their traces, at their means."""
+    low, high = axes.get_ylim()
+    gap = 0.13 * (high - low) / height
+    ends = spread_out(traces.mean(DRAW).values, gap)
+    for place, (name, end) in enumerate(zip(traces[COMPONENT].values, ends, strict=True)):
+        axes.annotate(
+            shortened(name, 12), (1.0, end), xycoords=("axes fraction", "data"), xytext=(5, 0),
+            textcoords="offset points", va="center", fontsize=SMALL - 0.5, annotation_clip=False,
+            color=component_style(place).colour, **PLAIN,
+        )  # fmt: skip
+
+
 def _draw(axes: Axes, traces: xr.DataArray) -> None:
     draws, size = traces[DRAW].values, traces.sizes[COMPONENT]
     every = max(1, draws.size // _MARKS)
@@ -113,7 +128,8 @@ def _draw(axes: Axes, traces: xr.DataArray) -> None:
         first = (place * every) // max(size, 1)
         axes.plot(
             draws, values, color=style.colour, linewidth=0.7, marker=style.marker,
-            markevery=(first, every), markersize=5, markeredgecolor="white", markeredgewidth=0.5,
+            markevery=(first, every), markersize=5 * style.size,
+            markeredgecolor="white", markeredgewidth=0.5,
         )  # fmt: skip
     tidy(axes, across=5, up=4)
     axes.set_xlim(draws[0], draws[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.lines import Line2D
 
 from bayesgmm.plots.palette import INK, MIDDLE, component_style
@@ -20,18 +21,33 @@ if TYPE_CHECKING:
 SIZE = 9.5
 """Of the letters, in points."""
 
-_LETTER, _KEY = 0.56, 3.6  # widths, in sizes of letters
+_LETTER, _KEY, _LINE = 0.56, 3.6, 1.68  # widths and heights, in sizes of letters
 
 
 def put_legend(figure: Figure, entries: Sequence[Artist], *, most_columns: int = 4) -> Legend:
-    """Put a legend below the axes of a figure."""
-    longest = max(len(entry.get_label()) for entry in entries)
-    inches = (longest * _LETTER + _KEY) * SIZE / 72
-    columns = int(max(1, min(most_columns, len(entries), figure.get_figwidth() // inches)))
+    """Put a legend below the axes of a figure, which grows by the lines beyond the first."""
+    width = figure.get_figwidth()
+    columns = next(
+        (n for n in range(min(most_columns, len(entries)), 1, -1) if _width(entries, n) < width), 1
+    )
+    n_lines = -(-len(entries) // columns)
+    figure.set_figheight(figure.get_figheight() + (n_lines - 1) * _LINE * SIZE / 72)
     legend = figure.legend(
         handles=entries, loc="outside lower center", ncols=columns, frameon=False, fontsize=SIZE
     )  # fmt: skip
     return as_it_is(legend)
+
+
+def legend_size(entries: Sequence[Artist]) -> tuple[float, float]:
+    """Return about how wide and how high a legend of one column is, in inches."""
+    return _width(entries, 1), (len(entries) * _LINE + 1.0) * SIZE / 72
+
+
+def _width(entries: Sequence[Artist], n_columns: int) -> float:
+    """Width in inches of a legend whose columns are as wide as the longest label in each."""
+    lengths = [len(entry.get_label()) for entry in entries]
+    columns = np.array_split(lengths, n_columns)  # as Matplotlib fills them
+    return sum(max(column) * _LETTER + _KEY for column in columns) * SIZE / 72
 
 
 def as_it_is(legend: Legend) -> Legend:
@@ -52,16 +68,22 @@ def cluster_entries(
     count = int(view.uncertain.sum())
     doubt = f"assigned with less than {certainty:.0%} certainty ({count})"
     kinds.append(ring_entry(doubt) if ellipses else tick_entry(doubt))
+    if n_lacking := view.n_lacking:
+        rows = "row that lacks a cell is" if n_lacking == 1 else "rows that lack a cell are"
+        kinds.append(line_entry(f"{n_lacking} {rows} not in all panels", linestyle="none"))
     return [*_components(view), *kinds]
 
 
 def component_entry(place: int, label: str, **look: Any) -> Line2D:
     """Return the entry of a component: its line and its symbol."""
     style = component_style(place)
-    shown = {"linewidth": 1.8, "linestyle": style.dash, "markersize": 4.5} | look
-    return Line2D(
-        [], [], color=style.colour, marker=style.marker, markeredgewidth=0, label=label, **shown
-    )  # fmt: skip
+    shown = {
+        "linewidth": 1.8,
+        "linestyle": style.dash,
+        "marker": style.marker,
+        "markersize": 4.5 * style.size,
+    } | look
+    return Line2D([], [], color=style.colour, markeredgewidth=0, label=label, **shown)
 
 
 def line_entry(label: str, **look: Any) -> Line2D:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FEWEST_BINS, MOST_BINS = 18, 60
 
+_POINT_MASS = 0.05  # share of the rows
+
 
 def features_of(tree: xr.DataTree) -> tuple[str, ...]:
     """Return the names of the features."""
@@ -42,9 +44,10 @@ def bin_edges(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " edges"]:
     """Return edges by the rule of Freedman and Diaconis (1981), 18 to 60 bins or so.
 
     The width is a multiple of the steps in which the feature was recorded, lest some bins catch
-    one value more than their neighbours.
+    one value more than their neighbours; a value that is much more frequent lies in the middle of
+    its bin.
     """
-    distinct = np.unique(values)
+    distinct, counts = np.unique(values, return_counts=True)
     if distinct.size == 1:
         return distinct[0] + max(abs(distinct[0]), 1.0) * np.array([-0.5, 0.5])
     n_bins = np.clip(_by_rule(values), FEWEST_BINS, MOST_BINS)
@@ -56,6 +59,9 @@ def bin_edges(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " edges"]:
         first = distinct[0] - step / 2
     else:
         first = distinct[0]
+    if counts.max() > _POINT_MASS * values.size and step < 0.1 * width:
+        below = np.ceil((distinct[counts.argmax()] - distinct[0]) / width)
+        first = distinct[counts.argmax()] - (below + 0.5) * width
     return first + width * np.arange(np.ceil((distinct[-1] - first) / width) + 1)
 
 

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.options import expect_fraction, expect_whole_number
+from bayesgmm.options import expect_fraction, expect_one_of, expect_whole_number
+from bayesgmm.plots.axes import SHEET, name_across, name_up
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import cluster_entries
+from bayesgmm.plots.interactive import interactive_clusters
+from bayesgmm.plots.legend import SIZE, as_it_is, cluster_entries, legend_size, put_legend
+from bayesgmm.plots.name_tags import tag_ellipses
 from bayesgmm.plots.palette import INK, component_style
 from bayesgmm.plots.panels import draw_pair, draw_single
 from bayesgmm.plots.view import ClusterView
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
 MOST_FEATURES = 8
 """More panels than this many squared can neither be read nor drawn in reasonable time."""
 
+BACKENDS = ("matplotlib", "plotly")
+
 _MANY_TICKS, _FEW_TICKS = 8, 5
+_PANEL, _SMALL_PANEL = 2.35, 1.75  # inches
+_FULL_SIZE, _NAME_WIDTH = 5, 20
 
 
 def plot_clusters(
@@ -33,6 +40,7 @@ def plot_clusters(
     certainty: float = 0.9,
     share: float = 0.9,
     n_draws: int = 40,
+    backend: str = "matplotlib",
 ) -> Figure:
     """Draw rows, components and how well both are known.
 
@@ -54,11 +62,15 @@ def plot_clusters(
         Probability that an ellipse holds.
     n_draws : int, default 40
         About how many posterior draws to show.
+    backend : {"matplotlib", "plotly"}, default "matplotlib"
+        Plotly's figure says of every row, when the mouse is over it, which it is and which
+        components are probable.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+    matplotlib.figure.Figure or plotly.graph_objects.Figure
+        Shown by a notebook where a cell returns it; ``savefig`` keeps the first, and
+        ``write_html`` the second.
 
     Raises
     ------
@@ -68,6 +80,8 @@ def plot_clusters(
         If there are more than eight features, or an option is out of its range.
     SchemaError
         If ``tree`` is not a result of ``fit``.
+    MissingDependencyError
+        If Plotly is asked for and not installed.
 
     Examples
     --------
@@ -77,6 +91,7 @@ def plot_clusters(
     ['bill_length_mm']
     """
     _expect_options(certainty, share, n_draws)
+    expect_one_of("backend", backend, BACKENDS)
     view = ClusterView.of(tree, features, certainty=certainty, share=share, n_draws=n_draws)
     n_features = len(view.features)
     if n_features > MOST_FEATURES:
@@ -84,17 +99,19 @@ def plot_clusters(
             f"{n_features} features are too many for one picture; name at most {MOST_FEATURES} "
             f"of them, such as features={list(view.features[:4])}."
         )
+    if backend == "plotly":
+        return interactive_clusters(view, certainty)
     draw = _one_feature if n_features == 1 else _one_pair if n_features == 2 else _matrix
     return draw(view, certainty)
 
 
 def _one_feature(view: ClusterView, certainty: float) -> Drawing:
-    figure = Drawing(figsize=(7.0, 4.9), dpi=110, layout="constrained")
+    figure = Drawing(figsize=(7.0, 4.4), **SHEET)
     axes = figure.add_subplot()
     (feature,) = view.features
     draw_single(axes, view, feature, n_ticks=_MANY_TICKS)
     _rug(axes, view, feature)
-    axes.set_xlabel(feature, parse_math=False)
+    name_across(axes, feature)
     axes.yaxis.set_visible(True)
     axes.set_yticks([])
     axes.set_ylabel("density")
@@ -103,20 +120,24 @@ def _one_feature(view: ClusterView, certainty: float) -> Drawing:
 
 
 def _one_pair(view: ClusterView, certainty: float) -> Drawing:
-    figure = Drawing(figsize=(7.0, 6.2), dpi=110, layout="constrained")
+    figure = Drawing(figsize=(7.0, 5.7), **SHEET)
     axes = figure.add_subplot()
     across, up = view.features
     draw_pair(axes, view, across, up, n_ticks=_MANY_TICKS)
-    axes.set_xlabel(across, parse_math=False)
-    axes.set_ylabel(up, parse_math=False)
+    name_across(axes, across)
+    name_up(axes, up)
     _legend_below(figure, view, certainty, ellipses=True)
+    tag_ellipses(axes, view.mean_ellipses(across, up), view.components)
     return figure
 
 
 def _matrix(view: ClusterView, certainty: float) -> Drawing:
     size = len(view.features)
-    side = max(7.0, 2.25 * size)
-    figure = Drawing(figsize=(side, side), dpi=110, layout="constrained")
+    panel = _PANEL if size <= _FULL_SIZE else _SMALL_PANEL
+    entries = cluster_entries(view, certainty=certainty, ellipses=True, density=True)
+    width, height = legend_size(entries)
+    beside = _fits_above(width, height, panel, size)
+    figure = Drawing(figsize=(size * panel, size * panel), **SHEET)
     grid = figure.add_gridspec(size, size)
     for row, column in zip(*np.tril_indices(size), strict=True):
         axes = figure.add_subplot(grid[row, column])
@@ -126,21 +147,28 @@ def _matrix(view: ClusterView, certainty: float) -> Drawing:
             draw_pair(axes, view, view.features[column], view.features[row], n_ticks=_FEW_TICKS)
         _label_outer(axes, view, row, column)
     figure.align_labels()
-    figure.legend(
-        handles=cluster_entries(view, certainty=certainty, ellipses=True, density=True),
-        loc="upper right", bbox_to_anchor=(0.99, 0.985), frameon=False, fontsize=9.5,
-    )  # fmt: skip
+    if beside:
+        corner = {"loc": "upper right", "bbox_to_anchor": (0.995, 0.985)}
+        as_it_is(figure.legend(handles=entries, frameon=False, fontsize=SIZE, **corner))
+    else:
+        put_legend(figure, entries)
     return figure
+
+
+def _fits_above(width: float, height: float, panel: float, size: int) -> bool:
+    """Whether a legend of this size fits into the empty upper right of the matrix."""
+    columns = int(np.ceil(width / panel + 0.1))
+    return columns < size and height < (size - columns) * panel - 0.3
 
 
 def _label_outer(axes: Axes, view: ClusterView, row: int, column: int) -> None:
     """Write names and numbers along the left and the bottom of the matrix only."""
     if row == len(view.features) - 1:
-        axes.set_xlabel(view.features[column], parse_math=False)
+        name_across(axes, view.features[column], width=_NAME_WIDTH)
     else:
         axes.tick_params(labelbottom=False)
     if column == 0 and row > 0:
-        axes.set_ylabel(view.features[row], parse_math=False)
+        name_up(axes, view.features[row], width=_NAME_WIDTH)
     else:
         axes.tick_params(labelleft=False)
 
@@ -161,9 +189,7 @@ def _rug(axes: Axes, view: ClusterView, feature: str) -> None:
 
 def _legend_below(figure: Drawing, view: ClusterView, certainty: float, *, ellipses: bool) -> None:
     entries = cluster_entries(view, certainty=certainty, ellipses=ellipses, density=not ellipses)
-    figure.legend(
-        handles=entries, loc="outside lower center", ncols=2, frameon=False, fontsize=9.5
-    )  # fmt: skip
+    put_legend(figure, entries)
 
 
 def _expect_options(certainty: float, share: float, n_draws: int) -> None:

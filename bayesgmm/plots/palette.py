@@ -13,8 +13,8 @@ MIDDLE = "#777777"
 PALE = "#d9d9d9"
 """Background: bars of a histogram."""
 
-BAND = "#8aa9c4"
-"""Where a curve lies under most draws."""
+BAND, PALE_BAND = "#8aa9c4", "#b9cfe2"
+"""Where a curve lies under most draws, over other things and alone."""
 
 Dash = str | tuple[float, tuple[float, ...]]
 
@@ -23,6 +23,7 @@ _COLOURS = (
     "#332288", "#882255", "#0B5D2E", "#F29CB4", "#666666",
 )  # fmt: skip
 _MARKERS = "os^DvPX<>p*h"
+_SIZES = {"*": 1.5, "P": 1.15, "X": 1.15, "p": 1.2, "h": 1.15}
 _DASHES: tuple[Dash, ...] = (
     "solid",
     (0, (5, 1.5)),
@@ -40,6 +41,8 @@ class ComponentStyle:
     colour: str
     marker: str
     dash: Dash
+    size: float = 1.0
+    """Of the symbol, times that of others: stars look small."""
 
 
 def component_style(place: int) -> ComponentStyle:
@@ -55,6 +58,7 @@ def component_style(place: int) -> ComponentStyle:
         _COLOURS[place % len(_COLOURS)],
         _MARKERS[(place + turn) % len(_MARKERS)],
         _DASHES[place % len(_DASHES)],
+        _SIZES.get(_MARKERS[(place + turn) % len(_MARKERS)], 1.0),
     )
 
 

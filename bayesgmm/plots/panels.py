@@ -9,7 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
 
 from bayesgmm.plots.axes import tidy, without_scale
-from bayesgmm.plots.observed import bin_edges
+from bayesgmm.plots.observed import bin_edges, observed_cells
 from bayesgmm.plots.palette import INK, PALE, ComponentStyle, component_style
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MARKER_AREA, _RING_AREA = 13.0, 46.0  # square points
 _MEAN_DENSITY_DRAWS = 400
+_MANY_RINGS, _MANY_COMPONENTS, _FEW_FEATURES = 60, 6, 4
 _MANY_ROWS = 2_000  # with more, points fade and shrink, and lines get an edge that stands out
 _VECTOR_ROWS = 5_000  # with more, points are drawn as pixels even in vector files
 
@@ -27,13 +28,15 @@ def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: i
     """Draw the rows, and the ellipse of every component with its posterior spread."""
     rows = view.rows(across, up)
     drawn, mean = view.drawn_ellipses(across, up), view.mean_ellipses(across, up)
+    crowding = _crowding(len(rows)) * min(1.0, _FEW_FEATURES / len(view.features))
     edge = withStroke(linewidth=3.0 if len(rows) > _MANY_ROWS else 0.0, foreground="white")
     for place in range(len(view.components)):
         style = component_style(place)
-        _scatter(axes, rows[view.places == place], style, crowding=_crowding(len(rows)))
+        own = view.places == place
+        _scatter(axes, rows[own], view.sizes[own], style, crowding=crowding)
         _spread(axes, drawn[place], style)
         axes.plot(
-            *mean[place].T, color=style.colour, linewidth=1.8, linestyle=style.dash,
+            *mean[place].T, color=style.colour, linewidth=_line_width(view), linestyle=style.dash,
             path_effects=[edge], zorder=4,
         )  # fmt: skip
     _ring(axes, rows[view.uncertain])
@@ -44,8 +47,10 @@ def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: i
 
 def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) -> None:
     """Draw the histogram of a feature, its predictive density, and what components add to it."""
-    values = view.observed(feature)
-    bars, *_ = axes.hist(values, bins=bin_edges(values), density=True, color=PALE, zorder=1)
+    values, weights = observed_cells(view.tree, feature)
+    bars, *_ = axes.hist(
+        values, bins=bin_edges(values), weights=weights, density=True, color=PALE, zorder=1
+    )
     drawn = view.densities(feature, view.n_draws)
     mean = view.densities(feature, _MEAN_DENSITY_DRAWS).mean("sample")
     grid, predictive = mean["point"].values, mean.sum("component").values
@@ -56,7 +61,7 @@ def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) ->
             grid,
             mean.values[place],
             color=style.colour,
-            linewidth=1.8,
+            linewidth=_line_width(view),
             linestyle=style.dash,
             zorder=4,
         )
@@ -68,15 +73,20 @@ def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) ->
 
 
 def _ring(axes: Axes, rows: np.ndarray) -> None:
-    """Put a dark ring around rows."""
+    """Put a dark ring around rows; the more rings, the finer, lest they hide what is in them."""
+    fine = float(np.clip((_MANY_RINGS / max(len(rows), 1)) ** 0.5, 0.6, 1.0))
     axes.scatter(
-        *rows.T, s=_RING_AREA, facecolors="none", edgecolors=INK, linewidths=0.9, zorder=5
+        *rows.T, s=_RING_AREA * fine, facecolors="none", edgecolors=INK, linewidths=0.9 * fine,
+        alpha=max(0.7, fine), rasterized=len(rows) > _VECTOR_ROWS, zorder=5,
     )  # fmt: skip
 
 
-def _scatter(axes: Axes, rows: np.ndarray, style: ComponentStyle, *, crowding: float) -> None:
+def _scatter(
+    axes: Axes, rows: np.ndarray, sizes: np.ndarray, style: ComponentStyle, *, crowding: float
+) -> None:
+    areas = _MARKER_AREA * crowding * style.size**2 * sizes
     axes.scatter(
-        *rows.T, s=_MARKER_AREA * crowding, c=style.colour, marker=style.marker, linewidths=0,
+        *rows.T, s=areas, c=style.colour, marker=style.marker, linewidths=0,
         alpha=0.85 * crowding, rasterized=len(rows) > _VECTOR_ROWS, zorder=2,
     )  # fmt: skip
 
@@ -85,6 +95,10 @@ def _spread(axes: Axes, lines: np.ndarray, style: ComponentStyle) -> None:
     """Draw many thin lines that leave the limits of the axes alone."""
     thin = LineCollection(lines, colors=style.colour, linewidths=0.6, alpha=0.22, zorder=3)
     axes.add_collection(thin, autolim=False)
+
+
+def _line_width(view: ClusterView) -> float:
+    return 1.8 if len(view.components) <= _MANY_COMPONENTS else 1.3
 
 
 def _crowding(n_rows: int) -> float:

@@ -20,7 +20,7 @@ from bayesgmm.plots.axes import SHEET, name_across, tidy, without_scale
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import line_entry, put_legend
 from bayesgmm.plots.observed import bin_edges, row_weights
-from bayesgmm.plots.palette import BAND, INK, PALE
+from bayesgmm.plots.palette import INK, PALE_BAND
 from bayesgmm.plots.view import chosen_features
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed
@@ -195,17 +195,14 @@ def _heights(
 def _draw(axes: Axes, check: _Check, *, cumulative: bool) -> None:
     if cumulative:
         right = check.edges[1:]
-        axes.fill_between(right, check.lower, check.upper, color=BAND, alpha=0.7, linewidth=0)
+        axes.fill_between(right, check.lower, check.upper, color=PALE_BAND, linewidth=0)
         axes.plot(right, check.middle, color="white", linewidth=1.2)
         axes.step(right, check.seen, where="post", color=INK, linewidth=1.3)
         axes.set_ylim(0, 1.01)
     else:
-        axes.stairs(check.seen, check.edges, fill=True, color=PALE)
-        axes.stairs(
-            check.upper, check.edges, baseline=check.lower, fill=True, color=BAND, alpha=0.6
-        )
+        axes.stairs(check.upper, check.edges, baseline=check.lower, fill=True, color=PALE_BAND)
         axes.stairs(check.middle, check.edges, baseline=None, color="white", linewidth=1.2)
-        axes.stairs(check.seen, check.edges, color=INK, linewidth=1.1)
+        axes.stairs(check.seen, check.edges, color=INK, linewidth=1.3)
         axes.set_ylim(0, 1.04 * max(check.seen.max(), check.upper.max()))
     axes.set_xlim(check.edges[0], check.edges[-1])
     tidy(axes, across=5, up=5)
@@ -215,10 +212,6 @@ def _draw(axes: Axes, check: _Check, *, cumulative: bool) -> None:
 
 def _entries(kind: str, probability: float, tables: int) -> list:
     seen = "histogram of the rows" if kind == "histogram" else "share of the rows up to here"
-    rows = (
-        Patch(facecolor=PALE, edgecolor=INK, linewidth=1.1, label=seen)
-        if kind == "histogram"
-        else line_entry(seen, color=INK, linewidth=1.3)
-    )
+    rows = line_entry(seen, color=INK, linewidth=1.3)
     interval = interval_name(probability)
-    return [rows, Patch(facecolor=BAND, alpha=0.7, label=f"{tables} replicated tables, {interval}")]
+    return [rows, Patch(facecolor=PALE_BAND, label=f"{tables} replicated tables, {interval}")]

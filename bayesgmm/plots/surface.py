@@ -18,9 +18,11 @@ from bayesgmm.plots.observed import observed_cells, row_weights
 from bayesgmm.plots.view import chosen_features
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, validate
 
-_CURVE_POINTS, _SURFACE_POINTS = 401, 121
+_CURVE_POINTS, _SURFACE_POINTS = 401, 111
+_SURFACE_DRAWS, _SIMULATED_ROWS = 200, 4_000
 _REACH = 3.2  # standard deviations of the components that are within the picture
 _BEYOND = 0.5  # of the range of the rows; components may reach no further
+_NARROW = 2.0  # steps of the grid
 _SEED = 20
 """Of the rows that are simulated to find contours, so that a figure is the same every time."""
 
@@ -74,18 +76,28 @@ class DensityView:
 
     def surface(self, across: str, up: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return two grids, and the log density of the pair (up, across)."""
-        x, y = self._grid(across, _SURFACE_POINTS), self._grid(up, _SURFACE_POINTS)
+        x, y = self._fine_grid(across), self._fine_grid(up)
         points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        values = log_density(marginal(self.tree, [across, up]), points)
+        values = log_density(self._pair(across, up), points)
         return x, y, values.values.reshape(y.size, x.size)
 
     def thresholds(self, across: str, up: str, shares: Sequence[float]) -> list[float]:
         """Return the log density at the edge of each of the smallest regions."""
-        pair = marginal(self.tree, [across, up])
-        regions = [
-            highest_density_region(pair, probability=share, random_seed=_SEED) for share in shares
-        ]
+        pair, rows = self._pair(across, up), {"rows": _SIMULATED_ROWS, "random_seed": _SEED}
+        regions = [highest_density_region(pair, probability=share, **rows) for share in shares]
         return [float(region["log_threshold"]) for region in regions]
+
+    def _pair(self, across: str, up: str) -> xr.DataTree:
+        return thinned_tree(marginal(self.tree, [across, up]), _SURFACE_DRAWS)
+
+    def _fine_grid(self, feature: str) -> Float[np.ndarray, " points"]:
+        """Return a grid with more points in components that are narrower than its steps."""
+        grid = self._grid(feature, _SURFACE_POINTS)
+        mean = self.tree["posterior"].to_dataset()[["means", "scales"]].mean((CHAIN, DRAW))
+        means, scales = (mean[name].sel({FEATURE: feature}).values for name in mean.data_vars)
+        narrow = scales < _NARROW * (grid[1] - grid[0])
+        more = means[narrow, None] + scales[narrow, None] * np.linspace(-_REACH, _REACH, 17)
+        return np.unique(np.concatenate([grid, more[(more > grid[0]) & (more < grid[-1])]]))
 
     @property
     def _n_draws(self) -> int:

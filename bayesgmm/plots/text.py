@@ -34,10 +34,10 @@ def wrapped(name: Any, width: int, *, most_lines: int = 3) -> str:
         if len((lines[-1] + part).rstrip()) > width and lines[-1]:
             lines.append("")
         lines[-1] += part if lines[-1] or part != " " else ""
-    lines = [line.rstrip() for line in lines if line.strip()]
     if len(lines) > most_lines:
-        lines = [*lines[: most_lines - 1], shortened("".join(lines[most_lines - 1 :]), width)]
-    return "\n".join(lines)
+        rest = "".join(lines[most_lines - 1 :])
+        lines = [*lines[: most_lines - 1], shortened(rest, width)]
+    return "\n".join(line.strip() for line in lines)
 
 
 def component_label(name: Any, *, most: int = 30) -> str:

@@ -15,10 +15,12 @@ from bayesgmm.analysis.marginal import POINT, marginal_density
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import DataError
 from bayesgmm.plots.ellipses import ellipse_outlines
+from bayesgmm.plots.observed import row_weights
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, validate
 
 _DENSITY_POINTS = 241
 _MARGIN, _MOST_BEYOND = 0.04, 0.25  # of the range of the rows
+_SIZES = (0.25, 4.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,8 @@ class ClusterView:
     features : tuple of d strings
     components : array, shape (k,)
         Their names.
+    shares : xarray.DataArray
+        Responsibilities, dims ``obs_id, component``.
     places : array, shape (n,)
         For every row, the place of its component.
     uncertain : array, shape (n,)
@@ -44,6 +48,7 @@ class ClusterView:
     tree: xr.DataTree
     features: tuple[str, ...]
     components: np.ndarray
+    shares: xr.DataArray
     places: Int[np.ndarray, " n"]
     uncertain: Bool[np.ndarray, " n"]
     share: float
@@ -67,6 +72,7 @@ class ClusterView:
             tree,
             chosen,
             shares[COMPONENT].values,
+            shares,
             shares.values.argmax(axis=1),
             shares.values.max(axis=1) < certainty,
             share,
@@ -92,6 +98,17 @@ class ClusterView:
         """Return the observed cells of one feature."""
         values = self.rows(feature)[:, 0]
         return values[~np.isnan(values)]
+
+    @property
+    def n_lacking(self) -> int:
+        """How many rows lack a cell, and so a place in some panels."""
+        return int(np.isnan(self.rows(*self.features)).any(axis=1).sum())
+
+    @cached_property
+    def sizes(self) -> Float[np.ndarray, " n"]:
+        """How large the symbol of each row is: larger where it counts more often, within limits."""
+        weights = row_weights(self.tree)
+        return np.clip(weights / weights.mean(), *_SIZES)
 
     def limits(self, feature: str) -> tuple[float, float]:
         """Return the ends of an axis that shows all rows, and ellipses unless they are huge."""

@@ -12,6 +12,7 @@ from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.intervals import draw_interval, interval_entries
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style
+from bayesgmm.plots.text import PLAIN
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, validate
 
 if TYPE_CHECKING:
@@ -67,18 +68,19 @@ def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
         _numbers(axes, place, values, tails)
     one_line_each(axes, names, gap=0.75)
     axes.set_xlim(0, min(1.0, 1.06 * np.quantile(draws, 0.9995)))
-    tidy_across(axes)
+    _tidy_across(axes)
     axes.set_xlabel("weight")
     axes.set_ylabel("component")
     put_legend(figure, interval_entries(interval_name(probability)))
     return figure
 
 
-def tidy_across(axes: Axes) -> None:
+def _tidy_across(axes: Axes) -> None:
     """Tidy an axes whose lines have names."""
     ticks, labels = axes.get_yticks(), [label.get_text() for label in axes.get_yticklabels()]
     tidy(axes, across=8)
-    axes.set_yticks(ticks, labels, parse_math=False)
+    axes.set_yticks(ticks, labels, **PLAIN)
+    axes.tick_params(axis="y", length=0)
 
 
 def _hill(axes: Axes, place: int, values: np.ndarray) -> None:
