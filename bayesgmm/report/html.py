@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-_WITHOUT_CONTENT = ("meta", "img", "link", "br")
+_WITHOUT_CONTENT = ("meta", "img")
 # No page may hold these, whatever way they are written.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -156,9 +156,16 @@ def _row(cells: Iterable[Markup]) -> Markup:
 
 def _line(cells: Sequence[Content], kinds: Sequence[str]) -> Markup:
     first, *others = cells
-    head = element("th", first, scope="row", class_=kinds[0])
+    head = element("th", _breakable(first), scope="row", class_=kinds[0])
     rest = (element("td", cell, class_=kind) for cell, kind in zip(others, kinds[1:], strict=True))
     return _row([head, *rest])
+
+
+def _breakable(name: Content) -> Content:
+    """Return a name that a narrow page may break after its underscores."""
+    if not isinstance(name, str) or isinstance(name, Markup):
+        return name
+    return Markup(escaped(name).replace("_", "_<wbr>"))
 
 
 def _attribute(name: str, value: str | int | bool | None) -> str:

@@ -75,11 +75,11 @@ def _header(material: Material, title: str) -> Markup:
         element("p", "Gaussian mixture report", class_="kind"),
         element("h1", title),
         banner(material),
-        listed(_in_short(material)),
+        listed(in_short(material)),
     )
 
 
-def _in_short(material: Material) -> Iterator[Content]:
+def in_short(material: Material) -> Iterator[Content]:
     """Say in a few sentences what the reader came for."""
     data, k = material.data, material.components.size
     yield (

@@ -62,8 +62,9 @@ def write_report(
     Examples
     --------
     >>> import bayesgmm as bg, tempfile
+    >>> tree = bg.example_fit().isel(draw=slice(100))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = bg.write_report(bg.example_fit(), folder + "/penguins.html")
+    ...     path = bg.write_report(tree, folder + "/penguins.html", title="Penguins")
     ...     path.read_text(encoding="utf-8")[:15]
     '<!DOCTYPE html>'
     """

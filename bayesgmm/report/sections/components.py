@@ -67,8 +67,8 @@ def _pictures(material: Material) -> Iterator[Markup]:
         plot_components(material.tree, chosen, probability=DEFAULT_PROBABILITY),
         alternative=f"Means and standard deviations of {in_a_row(chosen)}, with their intervals.",
         caption=(
-            "The numbers of the table. Components whose lines do not overlap in a feature surely "
-            f"differ there.{some_features(material.features, chosen)}"
+            "The numbers of the table. Components whose lines do not overlap in a feature very "
+            f"likely differ there.{some_features(material.features, chosen)}"
         ),
     )
 
