@@ -177,6 +177,7 @@ def announce_start(start: PointEstimate) -> None:
     get_console().print(
         f"EM {start.status.text} after {start.n_iterations} iterations; {start.starts}",
         highlight=False,
+        soft_wrap=True,
     )
 
 
