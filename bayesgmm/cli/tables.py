@@ -99,7 +99,7 @@ def expect_suffix(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(
             f"The name of a table ends in {', '.join(SUFFIXES)}, or is - for CSV on standard "
-            f"output; not so {path.name!r}."
+            f"output; not as {path.name!r} does."
         )
     if not is_text(path):
         _pyarrow(_kind(path))

@@ -225,7 +225,7 @@ def test_impute_fills_in_the_rows_of_the_fit(here):
         (["gaps.csv", "gaps.csv", "--out", "x.csv"], "not a netCDF file"),
         (["fit.nc", "bills.csv", "--out", "x.csv"], "Missing: ['body_mass_g']"),
         (["fit.nc", "gaps.csv", "--out", "gaps.csv"], "name another file with --out"),
-        (["fit.nc", "gaps.csv", "--out", "fit.nc"], "name another file with --out"),
+        (["fit.nc", "gaps.csv", "--out", "fit.nc"], "ends in .csv"),
         (["fit.nc", "gaps.csv", "--out", "no/x.csv"], "There is no folder no"),
     ],
 )
