@@ -26,6 +26,7 @@ from bayesgmm.cli.options import (
 )
 
 app = typer.Typer(
+    name="bayesgmm",
     cls=Commands,
     help="Gaussian mixture models that say how sure they are.",
     epilog=EXIT_CODES,

@@ -50,7 +50,9 @@ def run_cluster(request: Request) -> None:
     expect_apart({"--out": request.out}, [request.fit, request.data])
     tree = load_fit(request.fit)
     rows = rows_for(tree, request.data, request.names)
-    found = bg.cluster(tree, rows, certainty=request.certainty, probability=request.probability)
+    found = bg.cluster(
+        tree, rows, certainty=request.certainty, probability=request.probability, progress=True
+    )
     write_table(one_line_each(found), request.out)
     names, counts = np.unique(found["label"], return_counts=True)
     unsure = int(found["unsure"].sum())

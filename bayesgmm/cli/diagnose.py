@@ -9,12 +9,14 @@ import typer
 import bayesgmm as bg
 from bayesgmm.cli.messages import VERDICT
 from bayesgmm.cli.results import load_fit, print_json, say, verdict_in_json
+from bayesgmm.engines.progress import waiting
 
 
 def run_diagnose(fit: Path, *, json: bool) -> None:
     """Say whether the draws can be trusted; exit with 1 if not."""
     tree = load_fit(fit)
-    diagnosis = bg.diagnose(tree)
+    with waiting("diagnosing"):
+        diagnosis = bg.diagnose(tree)
     say(str(diagnosis))
     if json:
         print_json({"fit": str(fit), **verdict_in_json(diagnosis)})

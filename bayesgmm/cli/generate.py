@@ -13,6 +13,7 @@ import bayesgmm as bg
 from bayesgmm.cli.places import expect_apart, expect_table
 from bayesgmm.cli.results import load_fit, print_json, say, say_where
 from bayesgmm.cli.tables import write_table
+from bayesgmm.engines.progress import waiting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,10 +51,11 @@ def run_generate(request: Request) -> None:
     expect_table(request.out, json=request.json)
     expect_apart({"--out": request.out}, [request.fit])
     tree = load_fit(request.fit)
-    new = bg.generate(
-        tree, request.n_rows, components=_components(tree, request.components),
-        uncertainty=request.uncertainty, random_seed=request.seed,
-    )  # fmt: skip
+    with waiting("drawing rows"):
+        new = bg.generate(
+            tree, request.n_rows, components=_components(tree, request.components),
+            uncertainty=request.uncertainty, random_seed=request.seed,
+        )  # fmt: skip
     write_table(_as_table(new), request.out)
     names, counts = np.unique(new["component"], return_counts=True)
     by_component = dict(zip(names.tolist(), counts.tolist(), strict=True))

@@ -68,7 +68,7 @@ def run_impute(request: Request) -> None:
     tree = load_fit(request.fit)
     source = None if request.data is None else source_of(request.data)
     table = None if source is None else read_table(source)
-    done = bg.impute(tree, table, request.imputations or 1, random_seed=request.seed)
+    done = bg.impute(tree, table, request.imputations or 1, random_seed=request.seed, progress=True)
     for file, frame in zip(files, [done.completed, *done.frames], strict=False):
         _write(frame, file, source, done.cells)
     n_rows = tree["observed_data"].sizes["obs_id"] if table is None else len(table)

@@ -78,7 +78,7 @@ def partial_of(path: Path) -> Path:
 
 def name_of_source(path: Path) -> str:
     """Return what files made from a table are called, without a suffix."""
-    return "stdin" if path == PIPE else path.stem
+    return "stdin" if path == PIPE else path.stem or "data"
 
 
 def _expect_file_place(path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesgmm.cli.csv_file import StandardInput, expect_columns, read_csv
+from bayesgmm.engines.progress import waiting
 from bayesgmm.errors import DataError, MissingDependencyError
 from bayesgmm.posterior.files.whole import replacing
 
@@ -70,7 +71,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         table.to_csv(sys.stdout, index=False)
         sys.stdout.flush()
         return
-    with replacing(path) as unfinished:
+    with waiting("writing the table"), replacing(path) as unfinished:
         _writer(path)(table, unfinished)
 
 
