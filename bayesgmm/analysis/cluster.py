@@ -10,6 +10,7 @@ from scipy.special import entr
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
+from bayesgmm.engines.progress import CountProgress
 from bayesgmm.numerics.memberships import memberships
 from bayesgmm.numerics.statistics import mean_responsibilities
 from bayesgmm.options import expect_fraction
@@ -25,6 +26,7 @@ def cluster(
     *,
     certainty: float = DEFAULT_CERTAINTY,
     probability: float = DEFAULT_PROBABILITY,
+    progress: bool = False,
 ) -> xr.Dataset:
     """Assign rows to components, with probabilities that include parameter uncertainty.
 
@@ -46,6 +48,8 @@ def cluster(
         ``unsure``.
     probability : float, default 0.89
         Posterior probability of the intervals, which leave equal tails on both sides.
+    progress : bool, default False
+        Whether to show progress where it takes more than two seconds.
 
     Returns
     -------
@@ -82,7 +86,8 @@ def cluster(
     expect_fraction("certainty", certainty)
     tails = equal_tails(probability)
     rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
-    found = memberships(rows.rows, draws, tails)
+    with CountProgress("rows", data.n_rows, visible=progress) as bar:
+        found = memberships(rows.rows, draws, tails, report=bar.advance)
     names, by_component = component_names(tree), (ROW, COMPONENT)
     labels, highest = found.mean.argmax(axis=1), found.mean.max(axis=1)
     least = np.take_along_axis(found.lower, labels[:, None], axis=1)[:, 0]

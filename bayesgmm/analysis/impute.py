@@ -14,6 +14,7 @@ from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interv
 from bayesgmm.analysis.rows import on_standard_scale
 from bayesgmm.data.dataset import Dataset, read_among
 from bayesgmm.data.filling import filled
+from bayesgmm.engines.progress import CountProgress
 from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.numerics.imputation import imputed_cells, predicted_cells
 from bayesgmm.options import expect_whole_number
@@ -75,6 +76,7 @@ def impute(
     probability: float = DEFAULT_PROBABILITY,
     draws: int = DEFAULT_DRAWS,
     random_seed: RandomSeed = None,
+    progress: bool = False,
 ) -> Imputation:
     """Fill in missing cells: predictions with intervals, and multiple imputations (Rubin, 1987).
 
@@ -103,6 +105,8 @@ def impute(
         all chains. Given the draws they are exact.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, so that one tree always gives the same imputations.
+    progress : bool, default False
+        Whether to show progress where it takes more than two seconds.
 
     Returns
     -------
@@ -151,7 +155,8 @@ def impute(
     def with_cells(values: Float[np.ndarray, " c"]) -> Any:
         return filled(table, gaps[0], columns[gaps[1]], values)
 
-    cells = _predictions(tree, data, gaps, tails, draws)
+    with CountProgress("missing cells", gaps[0].size, visible=progress) as bar:
+        cells = _predictions(tree, data, gaps, tails, draws, bar)
     cells.attrs["interval"] = interval_name(probability)
     frames = tuple(with_cells(one) for one in _imputations(tree, data, gaps, n_imputations, seed))
     return Imputation(frames, with_cells(cells["mean"].values), cells)
@@ -172,15 +177,20 @@ def _asked(tree: xr.DataTree, X: Any | None) -> tuple[Any, Dataset, Int[np.ndarr
 
 
 def _predictions(
-    tree: xr.DataTree, data: Dataset, gaps: _Gaps, tails: tuple[float, float], n_draws: int
+    tree: xr.DataTree,
+    data: Dataset,
+    gaps: _Gaps,
+    tails: tuple[float, float],
+    n_draws: int,
+    bar: CountProgress,
 ) -> xr.Dataset:
     """Return what the posterior says of every missing cell."""
     rows, features = gaps
     scaling = read_scaling(tree)
     standard, mixtures, _ = on_standard_scale(tree, data, n_draws=n_draws)
-    found = predicted_cells(_annotated(standard), mixtures, tails) * scaling.factor[features, None]
+    found = predicted_cells(_annotated(standard), mixtures, tails, report=bar.advance)
     shift = scaling.shift[features]
-    mean, sd, lower, upper = found.T
+    mean, sd, lower, upper = found.T * scaling.factor[features]
     return xr.Dataset(
         {
             "mean": (CELL, mean + shift),

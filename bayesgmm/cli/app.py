@@ -12,10 +12,24 @@ from typing import Annotated
 import typer
 
 from bayesgmm import __version__
-from bayesgmm.cli.messages import clean_errors
+from bayesgmm.cli.messages import EXIT_CODES, Commands, clean_errors
+from bayesgmm.cli.options import (
+    Columns,
+    Data,
+    Fit,
+    Json,
+    NewData,
+    RowNames,
+    Seed,
+    Weights,
+    names_or_none,
+)
 
 app = typer.Typer(
+    name="bayesgmm",
+    cls=Commands,
     help="Gaussian mixture models that say how sure they are.",
+    epilog=EXIT_CODES,
     add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
@@ -43,6 +57,20 @@ class CovarianceName(StrEnum):
     TIED_SPHERICAL = "tied-spherical"
     INVERSE_WISHART = "inverse-wishart"
     TIED_INVERSE_WISHART = "tied-inverse-wishart"
+
+
+class StartName(StrEnum):
+    """Where chains can start."""
+
+    MODE = "mode"
+    MULTI = "multi"
+
+
+class UncertaintyName(StrEnum):
+    """What new rows can come from."""
+
+    POSTERIOR = "posterior"
+    POINT = "point"
 
 
 def main() -> None:
@@ -74,73 +102,212 @@ def demo(
         Path, typer.Option(help="Folder for penguins.nc and penguins.png.", file_okay=False)
     ] = Path(),
     seed: Annotated[int, typer.Option(help="The same seed gives the same result.", min=0)] = 1,
+    json: Json = False,
 ) -> None:
     """Fit three components to the Palmer penguins: a tour that takes half a minute."""
     with clean_errors():
         from bayesgmm.cli.demo import run_demo
 
-        run_demo(out_dir, seed)
+        run_demo(out_dir, seed, json=json)
 
 
 @app.command()
 def fit(
-    data: Annotated[Path, typer.Argument(metavar="DATA.csv", help="Names in the first line.")],
+    data: Data,
     components: Annotated[int, typer.Option("--components", "-k", help="Number of components.")],
-    columns: Annotated[
-        str | None, typer.Option(help="Columns to use, such as a,b; all by default.")
-    ] = None,
+    columns: Columns = None,
     covariance: Annotated[
-        CovarianceName, typer.Option(help="Structure of the covariance matrices.")
+        CovarianceName,
+        typer.Option(
+            metavar="NAME",
+            help=f"Structure of the covariance matrices: {', '.join(CovarianceName)}.",
+        ),
     ] = CovarianceName.FULL,
     engine: Annotated[
         EngineName,
-        typer.Option(help="nuts, gibbs: the posterior; laplace, advi: rough approximations."),
+        typer.Option(
+            metavar="NAME", help="nuts, gibbs: the posterior; laplace, advi: rough approximations."
+        ),
     ] = EngineName.NUTS,
-    draws: Annotated[int | None, typer.Option(help="Draws kept, from each chain.")] = None,
-    tune: Annotated[int | None, typer.Option(help="Warm-up of each chain (nuts, gibbs).")] = None,
-    chains: Annotated[int | None, typer.Option(help="Number of chains (nuts, gibbs).")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="The same seed gives the same result.", min=0)
+    draws: Annotated[
+        int | None,
+        typer.Option(help="Draws kept, from each chain; by default 1000 (nuts), 2000 (others)."),
     ] = None,
+    tune: Annotated[
+        int | None, typer.Option(help="Warm-up of each chain (nuts, gibbs); by default 500.")
+    ] = None,
+    chains: Annotated[
+        int | None, typer.Option(help="Number of chains (nuts, gibbs); by default 4.")
+    ] = None,
+    start: Annotated[
+        StartName | None,
+        typer.Option(help="Chains at the best mode, the default, or at several (nuts, gibbs)."),
+    ] = None,
+    order_by: Annotated[
+        str, typer.Option(help="Number components by weights, or by the mean of a column.")
+    ] = "weights",
+    weights: Weights = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column with what is known of components."),
+    ] = None,
+    names: RowNames = None,
+    seed: Seed = None,
     drop_missing: Annotated[
         bool,
         typer.Option("--drop-missing", help="Leave out rows with missing cells; they count else."),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="File for the fit; by default DATA.nc, in this folder.")
+        Path | None,
+        typer.Option(help="File for the fit, .nc or .zarr; by default DATA.nc, in this folder."),
     ] = None,
     figure: Annotated[
         Path | None, typer.Option(help="File for a picture: .png, .pdf or .svg.")
     ] = None,
+    json: Json = False,
 ) -> None:
-    """Fit a mixture to columns of a CSV file, show the result and keep it."""
-    with clean_errors():
-        from bayesgmm.cli.fit import Request, run_fit
+    """Fit a mixture to columns of a table, keep the posterior and show it.
 
+    Ctrl-C keeps the draws that are finished in OUT.partial.nc, and what OUT held before.
+    """
+    with clean_errors():
+        from bayesgmm.cli.fit import Known, Request, run_fit
+        from bayesgmm.cli.places import name_of_source
+
+        options = {"draws": draws, "tune": tune, "chains": chains, "start": start and start.value}
         run_fit(
             Request(
                 data=data,
-                columns=None if columns is None else _names(columns),
+                columns=names_or_none(columns, "--columns"),
+                known=Known(weights, labels, names),
                 n_components=components,
                 covariance=covariance.value,
                 engine=engine.value,
-                options={"draws": draws, "tune": tune, "chains": chains},
+                options=options,
+                order_by=order_by,
                 seed=seed,
                 drop_missing=drop_missing,
-                out=Path(f"{data.stem}.nc") if out is None else out,
+                out=Path(f"{name_of_source(data)}.nc") if out is None else out,
                 figure=figure,
+                json=json,
             )
         )
 
 
 @app.command()
-def impute(
-    fit: Annotated[Path, typer.Argument(metavar="FIT.nc", help="A fit, as the command fit keeps.")],
-    out: Annotated[Path, typer.Option(help="File for the completed table, a CSV file.")],
-    data: Annotated[
-        Path | None,
-        typer.Argument(metavar="[DATA.csv]", help="Rows to fill in; those of the fit by default."),
+def select(
+    data: Data,
+    components: Annotated[
+        str, typer.Option("--components", "-k", help="Numbers of components, such as 1-4,8.")
+    ] = "1-9",
+    columns: Columns = None,
+    covariances: Annotated[
+        str | None,
+        typer.Option(help="Structures, such as full,tied; the six that differ by default."),
     ] = None,
+    weights: Weights = None,
+    seed: Seed = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the table, .nc, .zarr, .csv, .parquet or .arrow; by default "
+            "DATA_selection.nc, in this folder."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Fit a grid of numbers of components and structures, and compare by BIC, AIC, ICL, NEC.
+
+    Ctrl-C keeps the fits that are finished in OUT.partial, and what OUT held before.
+    """
+    with clean_errors():
+        from bayesgmm.cli.places import name_of_source
+        from bayesgmm.cli.select import Request, run_select
+
+        run_select(
+            Request(
+                data=data,
+                columns=names_or_none(columns, "--columns"),
+                weights=weights,
+                n_components=components,
+                covariances=names_or_none(covariances, "--covariances"),
+                seed=seed,
+                out=Path(f"{name_of_source(data)}_selection.nc") if out is None else out,
+                json=json,
+            )
+        )
+
+
+@app.command()
+def diagnose(fit: Fit, json: Json = False) -> None:
+    """Say whether the draws of a fit can be trusted; the exit code is 1 if not."""
+    with clean_errors():
+        from bayesgmm.cli.diagnose import run_diagnose
+
+        run_diagnose(fit, json=json)
+
+
+@app.command()
+def cluster(
+    fit: Fit,
+    data: NewData = None,
+    names: RowNames = None,
+    certainty: Annotated[
+        float, typer.Option(help="Probability of its component below which a row is unsure.")
+    ] = 0.9,
+    probability: Annotated[
+        float, typer.Option(help="Of the intervals that make a row core: hardly a draw doubts it.")
+    ] = 0.89,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the table; - for standard output; by default FIT_clusters.csv, in this "
+            "folder."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write one line for each row: its component, how sure that is, and all responsibilities."""
+    with clean_errors():
+        from bayesgmm.cli.cluster import Request, run_cluster
+
+        out = Path(f"{fit.stem}_clusters.csv") if out is None else out
+        run_cluster(Request(fit, data, names, certainty, probability, out, json))
+
+
+@app.command()
+def generate(
+    fit: Fit,
+    rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows.")],
+    components: Annotated[
+        str | None, typer.Option(help="Rows of these components only, such as 0,2.")
+    ] = None,
+    uncertainty: Annotated[
+        UncertaintyName, typer.Option(help="From all draws, or from the point estimate.")
+    ] = UncertaintyName.POSTERIOR,
+    seed: Seed = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the table; - for standard output; by default FIT_new.csv, in this "
+            "folder."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write new rows, drawn from a fit, with the component of each."""
+    with clean_errors():
+        from bayesgmm.cli.generate import Request, run_generate
+
+        chosen = names_or_none(components, "--components")
+        out = Path(f"{fit.stem}_new.csv") if out is None else out
+        run_generate(Request(fit, rows, chosen, uncertainty.value, seed, out, json))
+
+
+@app.command()
+def impute(
+    fit: Fit,
+    data: NewData = None,
     imputations: Annotated[
         int | None,
         typer.Option(help="Write so many imputations, too, beside the completed table.", min=1),
@@ -148,41 +315,40 @@ def impute(
     seed: Annotated[
         int | None, typer.Option(help="Of the imputations; that of the fit by default.", min=0)
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for the completed table; - for standard output; by default "
+            "FIT_completed.csv, in this folder."
+        ),
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Fill in the empty cells of a CSV file with posterior means, or by multiple imputation."""
+    """Fill in the empty cells of a table with posterior means, or by multiple imputation."""
     with clean_errors():
         from bayesgmm.cli.impute import Request, run_impute
 
-        run_impute(Request(fit, data, out, imputations, seed))
+        out = Path(f"{fit.stem}_completed.csv") if out is None else out
+        run_impute(Request(fit, data, out, imputations, seed, json))
 
 
 @app.command()
 def report(
-    fit: Annotated[Path, typer.Argument(metavar="FIT.nc", help="A fit, as the command fit keeps.")],
+    fit: Fit,
+    selection: Annotated[
+        Path | None,
+        typer.Option(help="What the command select has written, .nc or .zarr, to be shown, too."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="File for the page; by default FIT.html, in this folder."),
     ] = None,
-    selection: Annotated[
-        Path | None,
-        typer.Option(help="Fits of other numbers of components, a table of bayesgmm.select (.nc)."),
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    json: Json = False,
 ) -> None:
     """Write what a fit says as one page that any browser opens, without a network."""
     with clean_errors():
         from bayesgmm.cli.report import Request, run_report
 
         page = Path(f"{fit.stem}.html") if out is None else out
-        run_report(Request(fit, page, selection, title))
-
-
-def _names(listed: str) -> list[str]:
-    from bayesgmm.errors import SpecificationError
-
-    names = [name.strip() for name in listed.split(",")]
-    if not all(names):
-        raise SpecificationError(
-            f"--columns takes names separated by commas, such as a,b; one is empty in {listed!r}."
-        )
-    return names
+        run_report(Request(fit, page, selection, title, json))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,18 @@ if TYPE_CHECKING:
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
-def read_csv(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
+@dataclass(frozen=True)
+class StandardInput:
+    """What came through a pipe; it can be read once only, and is looked at several times."""
+
+    content: bytes
+    name: str = "standard input"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def read_csv(path: Path | StandardInput, columns: Sequence[str] | None) -> pd.DataFrame:
     """Read these columns of a CSV file, or all of them.
 
     Semicolons or tabs may stand for the commas.
@@ -28,10 +41,8 @@ def read_csv(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
         If there is no such file or column, the file is not CSV, or its first line does not give
         every column a name of its own.
     """
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; the name of a CSV file is needed.")
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.")
+    if isinstance(path, Path):
+        _expect_file(path)
     try:
         table = _read(path)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
@@ -41,12 +52,17 @@ def read_csv(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
         ) from error
     if table.empty:
         raise DataError(f"{path} has no rows below the names of its columns.")
+    return expect_columns(table, columns, str(path))
+
+
+def expect_columns(table: pd.DataFrame, columns: Sequence[str] | None, source: str) -> pd.DataFrame:
+    """Return these columns, or all of them; a ``DataError`` names those that there are not."""
     if columns is None:
         return table
     unknown = [name for name in columns if name not in table.columns]
     if unknown:
         raise DataError(
-            f"{path} has no column {_listed(unknown)}. It has {_listed(table.columns)}."
+            f"{source} has no column {_listed(unknown)}. It has {_listed(table.columns)}."
         )
     return table[list(columns)]
 
@@ -62,11 +78,11 @@ def expect_numbers(table: pd.DataFrame) -> None:
     raise DataError(f"Numbers are needed in every column; not so in {examples}.{remedy}")
 
 
-def read_text(path: Path) -> tuple[pd.DataFrame, str]:
+def read_text(path: Path | StandardInput) -> tuple[pd.DataFrame, str]:
     """Read the same cells as they are written, and the separator between them."""
     separator = _separator(path)
     table = pd.read_csv(
-        path, sep=separator, skipinitialspace=True, dtype=str, keep_default_na=False
+        _opened(path), sep=separator, skipinitialspace=True, dtype=str, keep_default_na=False
     )
     return table.rename(columns=str.strip), separator
 
@@ -79,16 +95,27 @@ def rows_with_gaps(table: pd.DataFrame) -> str:
     return f"{count} of {len(table)} rows {'has' if count == 1 else 'have'} missing cells"
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _expect_file(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; the name of a CSV file is needed.")
+    if not path.exists():
+        raise DataError(f"There is no file {path}.")
+
+
+def _opened(path: Path | StandardInput) -> Path | BytesIO:
+    return BytesIO(path.content) if isinstance(path, StandardInput) else path
+
+
+def _read(path: Path | StandardInput) -> pd.DataFrame:
     separator = _separator(path)
     (header,) = _first_line(path, separator).to_numpy()
     names = [name.strip() for name in header]
     _expect_names(path, names)
-    table = pd.read_csv(path, sep=separator, skipinitialspace=True)
+    table = pd.read_csv(_opened(path), sep=separator, skipinitialspace=True)
     return table.rename(columns=str.strip)
 
 
-def _separator(path: Path) -> str:
+def _separator(path: Path | StandardInput) -> str:
     """Return the comma, unless the first line has none and one of the others."""
     # Quotes are kept, so that a separator inside of them does not count.
     (line,) = _first_line(path, ",", quoting=csv.QUOTE_NONE).to_numpy()
@@ -103,14 +130,14 @@ def _separator(path: Path) -> str:
     return found[0] if found else ","
 
 
-def _first_line(path: Path, separator: str, **options: int) -> pd.DataFrame:
+def _first_line(path: Path | StandardInput, separator: str, **options: int) -> pd.DataFrame:
     return pd.read_csv(
-        path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False,
+        _opened(path), sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False,
         skipinitialspace=True, **options,
     )  # fmt: skip
 
 
-def _expect_names(path: Path, names: Sequence[str]) -> None:
+def _expect_names(path: Path | StandardInput, names: Sequence[str]) -> None:
     if all(_is_number(name) for name in names):
         raise DataError(
             f"The first line of {path} should name the columns; it holds numbers: "

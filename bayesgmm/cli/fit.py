@@ -1,4 +1,4 @@
-"""One fit of one CSV file."""
+"""One fit of one table."""
 
 from __future__ import annotations
 
@@ -8,14 +8,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayesgmm as bg
-from bayesgmm.cli.csv_file import expect_numbers, read_csv, rows_with_gaps
-from bayesgmm.cli.results import expect_other_files, expect_writable, say, show, write
+from bayesgmm.cli.csv_file import expect_numbers, rows_with_gaps
+from bayesgmm.cli.places import expect_apart, expect_picture, expect_result, partial_of
+from bayesgmm.cli.results import (
+    draw,
+    exit_interrupted,
+    fit_in_json,
+    is_partial,
+    print_json,
+    say,
+    show,
+)
+from bayesgmm.cli.tables import read_table, source_of
 from bayesgmm.engines.catalogue import ENGINES, engine_named
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.priors.catalogue import structure_named
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Known:
+    """Columns that say something of the rows, and are no features; ``None`` where there is none."""
+
+    weights: str | None = None
+    labels: str | None = None
+    names: str | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """Those that there are."""
+        return [name for name in (self.weights, self.labels, self.names) if name is not None]
 
 
 @dataclass(frozen=True)
@@ -25,50 +50,95 @@ class Request:
     Attributes
     ----------
     data : pathlib.Path
-        The CSV file.
+        The table.
     columns : sequence of names, or None for all
+    known : Known
     n_components : int
     covariance, engine : str
         Names of a covariance structure and of an engine.
     options : mapping
         Options of the engine; ``None`` leaves one at its default.
+    order_by : str
     seed : int, or None for a new one
     drop_missing : bool
         Whether rows with missing cells are left out.
     out, figure : pathlib.Path
         Where the fit and its picture go; no picture where ``None``.
+    json : bool
     """
 
     data: Path
     columns: Sequence[str] | None
+    known: Known
     n_components: int
     covariance: str
     engine: str
-    options: Mapping[str, int | None]
+    options: Mapping[str, Any]
+    order_by: str
     seed: int | None
     drop_missing: bool
     out: Path
     figure: Path | None
+    json: bool
 
 
 def run_fit(request: Request) -> None:
-    """Fit, show the posterior, and write it and its picture."""
-    expect_writable(request.out)
+    """Fit, write the posterior and its picture, and show it."""
+    expect_result(request.out)
     if request.figure is not None:
-        expect_writable(request.figure, picture=True)
-    expect_other_files(request.data, request.out, request.figure)
+        expect_picture(request.figure)
+    expect_apart({"--out": request.out, "--figure": request.figure}, [request.data])
     engine = _engine(request.engine, request.options)
     structure = structure_named(request.covariance)
     spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
-    table = read_csv(request.data, request.columns)
-    expect_numbers(table)
-    table = _without_missing(table) if request.drop_missing else _with_missing(table)
-    tree = bg.fit(table, spec, engine=engine, random_seed=request.seed)
-    show(tree)
-    write(tree, request.out, request.figure)
+    table, known = read_rows(request.data, request.columns, request.known)
+    chosen = _without_missing(table) if request.drop_missing else _with_missing(table)
+    weights, labels = (
+        None if name is None else known.loc[chosen.index, name].tolist()
+        for name in (request.known.weights, request.known.labels)
+    )
+    tree = bg.fit(
+        _named(chosen, known, request.known.names), spec, engine=engine,
+        random_seed=request.seed, sample_weight=weights, labels=labels, order_by=request.order_by,
+    )  # fmt: skip
+    keep(tree, request.out, request.figure, json=request.json)
 
 
-def _engine(name: str, options: Mapping[str, int | None]) -> Any:
+def keep(
+    tree: xr.DataTree, out: Path, picture: Path | None, *, json: bool, rows: str = "rows"
+) -> None:
+    """Write a fit and its picture first, then show it; an interrupted one goes beside ``out``."""
+    place = partial_of(out) if is_partial(tree) else out
+    bg.save(tree, place)
+    show(tree, rows=rows)
+    if json:
+        print_json({"fit": str(place), **fit_in_json(tree)})
+    if is_partial(tree):
+        chains, draws = (tree["posterior"].sizes[dim] for dim in ("chain", "draw"))
+        many = "s" if chains > 1 else ""
+        raise exit_interrupted(f"{chains} chain{many} of {draws} draws are", place, out)
+    say(f"The fit is in {place}")
+    if picture is not None:
+        draw(tree, picture)
+
+
+def read_rows(
+    data: Path, columns: Sequence[str] | None, known: Known
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return features, all numbers, and what else is known of the same rows."""
+    source = source_of(data)
+    table = read_table(source, None if columns is None else [*columns, *known.columns])
+    others = read_table(source, known.columns) if columns is None else table[known.columns]
+    features = table.drop(columns=known.columns)
+    expect_numbers(features)
+    return features, others
+
+
+def _named(table: pd.DataFrame, known: pd.DataFrame, names: str | None) -> pd.DataFrame:
+    return table if names is None else table.set_index(known.loc[table.index, names].to_numpy())
+
+
+def _engine(name: str, options: Mapping[str, Any]) -> Any:
     given = {option: value for option, value in options.items() if value is not None}
     known = {item.name for item in fields(ENGINES[name])}
     for option in given:

@@ -1,32 +1,126 @@
-"""What goes wrong on the command line: one clean message, exit code 2, never a traceback."""
+"""What goes wrong on the command line: one clean line, an exit code, never a traceback."""
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning
 
-EXIT_CODE = 2
+VERDICT, FAILURE, INTERRUPTED = 1, 2, 130
+
+EXIT_CODES = (
+    "Results go to files, words to standard error, and with --json one JSON object to standard "
+    "output. Exit codes: 0 done; 1 the verdict of diagnose is that the draws cannot be trusted; "
+    "2 an error; 130 interrupted with Ctrl-C. Files are written whole or not at all."
+)
+
+_TRACEBACK = "BAYESGMM_TRACEBACK"
+"""The environment variable that asks for the traceback of a mistake of ours."""
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space, or write elsewhere with --out",
+    errno.EFBIG: "files may not become that large here; write elsewhere with --out",
+    errno.EACCES: "change its permissions, or write elsewhere with --out",
+    errno.EPERM: "change its permissions, or write elsewhere with --out",
+    errno.EROFS: "write elsewhere with --out",
+}
+
+
+class Commands(TyperGroup):
+    """The commands; what is wrong with their options is said in one line, too."""
+
+    def main(self, *arguments: Any, standalone_mode: bool = True, **options: Any) -> Any:
+        """Run, and exit."""
+        try:
+            code = super().main(*arguments, standalone_mode=False, **options)
+        except Exception as error:
+            # Typer has exceptions of its own or click's, depending on its version.
+            if not hasattr(error, "format_message"):
+                raise
+            if type(error).__name__ == "NoArgsIsHelpError":
+                error.show()
+            else:
+                _say(f"Error: {error.format_message()} {_where_to_read(error)}")
+            code = FAILURE
+        sys.exit(code if isinstance(code, int) else 0)
 
 
 @contextmanager
 def clean_errors() -> Iterator[None]:
-    """Turn an error that the package raised on purpose into a message and an exit code.
+    """Run a command: all words go to standard error, and failures become a line and an exit code.
 
-    Its warnings become messages, too. Any other error is a mistake of ours, and keeps its
-    traceback.
+    Warnings of the package become lines, too. ``BAYESGMM_TRACEBACK=1`` in the environment shows
+    where a mistake of ours was made.
     """
     try:
-        with _clean_warnings():
+        with _words_on_standard_error(), _clean_warnings():
             yield
     except BayesGMMError as error:
-        typer.echo("\n".join([f"Error: {error}", *getattr(error, "__notes__", [])]), err=True)
-        raise typer.Exit(EXIT_CODE) from error
+        raise _failed(" ".join([str(error), *getattr(error, "__notes__", [])])) from error
+    except KeyboardInterrupt as error:
+        _say("Interrupted. Every file is as it was, or whole and new.")
+        raise typer.Exit(INTERRUPTED) from error
+    except BrokenPipeError as error:  # who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from error
+    except OSError as error:
+        raise _failed(_of_system(error)) from error
+    except MemoryError as error:
+        raise _failed("Memory is full; take fewer rows, columns, components or draws.") from error
+    except typer.Exit:
+        raise
+    except Exception as error:
+        if os.environ.get(_TRACEBACK):
+            traceback.print_exc()
+        raise _failed(
+            f"{type(error).__name__}: {error}. This is a mistake of bayesgmm, not yours; please "
+            f"report it with what {_TRACEBACK}=1 in the environment shows."
+        ) from error
+
+
+def _failed(message: str) -> typer.Exit:
+    _say(f"Error: {message}")
+    return typer.Exit(FAILURE)
+
+
+def _say(message: str) -> None:
+    typer.echo(" ".join(message.split()), err=True)
+
+
+def _of_system(error: OSError) -> str:
+    """Say what the system refused, and what to do about it."""
+    what = error.strerror or str(error)
+    place = f"{error.filename}: " if error.filename else ""
+    remedy = _REMEDIES.get(error.errno or 0, "check the name, or write elsewhere with --out")
+    return f"{place}{what}; {remedy}. What was there before is there still."
+
+
+def _where_to_read(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    return f"See {context.command_path} --help." if context is not None else ""
+
+
+@contextmanager
+def _words_on_standard_error() -> Iterator[None]:
+    """Have lines and bars of the package written there; standard output is for results."""
+    from rich import get_console
+
+    console = get_console()
+    before, console.stderr = console.stderr, True
+    try:
+        yield
+    finally:
+        console.stderr = before
 
 
 @contextmanager
@@ -37,7 +131,7 @@ def _clean_warnings() -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
             if issubclass(category, BayesGMMWarning):
-                typer.echo(f"Warning: {message}", err=True)
+                _say(f"Warning: {message}")
             else:
                 show_others(message, category, *place)
 

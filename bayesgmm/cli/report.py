@@ -8,8 +8,10 @@ from pathlib import Path
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.cli.results import expect_writable, say
-from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.cli.places import expect_apart
+from bayesgmm.cli.results import load_fit, print_json, say_where
+from bayesgmm.errors import SpecificationError
+from bayesgmm.report.write import expect_page
 
 
 @dataclass(frozen=True)
@@ -23,41 +25,35 @@ class Request:
     out : pathlib.Path
         Where the page goes.
     selection : pathlib.Path, or None for none
-        A table of :func:`bayesgmm.select`, as a netCDF file.
+        What the command ``select`` kept as netCDF or Zarr.
     title : str, or None for one made up
+    json : bool
     """
 
     fit: Path
     out: Path
     selection: Path | None
     title: str | None
+    json: bool = False
 
 
 def run_report(request: Request) -> None:
     """Read the fit, write the page, and say where it is."""
-    expect_writable(request.out)
-    for source in (request.fit, request.selection):
-        _expect_another_file(request.out, source)
-    tree = bg.load(request.fit)
+    expect_page(request.out)
+    expect_apart({"--out": request.out}, [request.fit, request.selection])
+    tree = load_fit(request.fit)
     selection = None if request.selection is None else _selection(request.selection)
-    path = bg.write_report(tree, request.out, selection=selection, title=request.title)
-    say(f"The report is in {path}")
-
-
-def _expect_another_file(out: Path, source: Path | None) -> None:
-    if source is not None and out.exists() and source.exists() and out.samefile(source):
-        raise SpecificationError(
-            f"{out} is what is read and would be overwritten; name another file with --out."
-        )
+    bg.write_report(tree, request.out, selection=selection, title=request.title)
+    if request.json:
+        print_json({"report": str(request.out), "passed": bg.diagnose(tree).passed})
+    say_where("The report is", request.out)
 
 
 def _selection(path: Path) -> xr.Dataset:
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.")
-    try:
-        return xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} is not a netCDF file with a table of bayesgmm.select. Write one with "
-            "table.to_netcdf(path)."
-        ) from error
+    table = bg.load(path)
+    if not isinstance(table, xr.Dataset):
+        raise SpecificationError(
+            f"{path} holds a fit; --selection takes a table that the command select, or "
+            "bayesgmm.save of what bayesgmm.select returned, has written."
+        )
+    return table

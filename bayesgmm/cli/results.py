@@ -2,53 +2,55 @@
 
 from __future__ import annotations
 
+import json
+import math
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import typer
 from rich.console import Console
 
 import bayesgmm as bg
-from bayesgmm.errors import SpecificationError
+from bayesgmm.cli.messages import INTERRUPTED
+from bayesgmm.cli.tables import PIPE
 from bayesgmm.plots.pairs import MOST_FEATURES
+from bayesgmm.posterior.files.whole import replacing
 from bayesgmm.report.tables import summary_table
 from bayesgmm.report.verdict import convergence_lines, uncertainty_line
+from bayesgmm.schema import record
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_PICTURES = (".png", ".pdf", ".svg")
 _WIDTH_OF_FILES = 100  # columns, where the output is no terminal and has no width of its own
 
 
 def console() -> Console:
-    """Return where results are written: the terminal, or whatever took its place."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=_WIDTH_OF_FILES)
+    """Return where words go: standard error, which may be a terminal."""
+    terminal = Console(stderr=True)
+    return terminal if terminal.is_terminal else Console(stderr=True, width=_WIDTH_OF_FILES)
 
 
-def expect_writable(path: Path, *, picture: bool = False) -> None:
-    """Raise before the fit if its files could not be written after it."""
-    if not path.parent.is_dir():
-        raise SpecificationError(f"There is no folder {path.parent} to write {path.name} to.")
-    if path.is_dir():
-        raise SpecificationError(f"{path} is a folder; the name of a file is needed.")
-    if picture and path.suffix.lower() not in _PICTURES:
-        raise SpecificationError(
-            f"The name of a picture must end in {', '.join(_PICTURES)}, not {path.name!r}."
-        )
+def say(line: str) -> None:
+    """Print one line for people."""
+    console().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def expect_other_files(data: Path, out: Path, picture: Path | None) -> None:
-    """Raise if writing would replace the data, or the picture the fit."""
-    for option, path in (("--out", out), ("--figure", picture)):
-        if path is not None and path.exists() and data.exists() and path.samefile(data):
-            raise SpecificationError(
-                f"{path} holds the data and would be overwritten; name another file with {option}."
-            )
-    if picture is not None and picture.resolve() == out.resolve():
-        raise SpecificationError(
-            f"The fit and its picture cannot both be {out}; name another file with --out."
-        )
+def say_where(what: str, path: Path) -> None:
+    """Say in which file a table is, unless it went to standard output."""
+    if path != PIPE:
+        say(f"{what} in {path}")
+
+
+def load_fit(path: Path) -> xr.DataTree:
+    """Read a fit; a ``SchemaError`` if the file holds something else."""
+    from bayesgmm.schema import validate
+
+    tree = bg.load(path)
+    validate(tree)
+    return tree
 
 
 def show(tree: xr.DataTree, *, rows: str = "rows") -> None:
@@ -61,17 +63,92 @@ def show(tree: xr.DataTree, *, rows: str = "rows") -> None:
         screen.print(line, highlight=False, markup=False, soft_wrap=not screen.is_terminal)
 
 
-def write(tree: xr.DataTree, out: Path, picture: Path | None) -> None:
-    """Write the fit and, if asked, its picture, and say where."""
-    say(f"The fit is in {bg.save(tree, out)}")
-    if picture is None:
-        return
+def draw(tree: xr.DataTree, picture: Path) -> None:
+    """Write a picture of the clusters, whole or not at all, and say where."""
     features = [str(name) for name in tree["posterior"]["feature"].values]
-    bg.plot_clusters(tree, features[:MOST_FEATURES]).savefig(picture)
+    figure = bg.plot_clusters(tree, features[:MOST_FEATURES])
+    with replacing(picture) as unfinished:
+        figure.savefig(unfinished, format=picture.suffix[1:].lower())
     shown = f" (the first {MOST_FEATURES} features)" if len(features) > MOST_FEATURES else ""
     say(f"Its picture is in {picture}{shown}")
 
 
-def say(line: str) -> None:
-    """Print one line."""
-    console().print(line, highlight=False, markup=False, soft_wrap=True)
+def print_json(content: dict[str, Any]) -> None:
+    """Print one JSON object to standard output; what is not finite becomes null."""
+    sys.stdout.write(json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def fit_in_json(tree: xr.DataTree) -> dict[str, Any]:
+    """Return what :func:`show` shows, for machines."""
+    summary, known = bg.summarize(tree), record(tree)
+    return {
+        "n_rows": tree["observed_data"].sizes["obs_id"],
+        "features": tree["posterior"]["feature"].values,
+        "spec": known["spec"],
+        "engine": known["engine"],
+        "seed": known["seed"],
+        "interrupted": is_partial(tree),
+        **verdict_in_json(bg.diagnose(tree)),
+        "interval": summary.attrs["interval"],
+        "components": [_component_in_json(summary, name) for name in summary["component"].values],
+    }
+
+
+def verdict_in_json(diagnosis: bg.Diagnosis) -> dict[str, Any]:
+    """Return the verdict on convergence, its findings and its figures."""
+    figures = diagnosis.figures[["rhat", "ess_bulk", "ess_tail"]]
+    findings = [
+        {"kind": one.kind, "serious": one.serious, "problem": one.problem, "remedy": one.remedy}
+        for one in diagnosis.findings
+    ]
+    return {
+        "passed": diagnosis.passed,
+        "verdict": diagnosis.verdict,
+        "findings": findings,
+        "figures": {
+            str(name): {key: float(figures[key].sel(variable=name)) for key in figures}
+            for name in figures["variable"].values
+        },
+    }
+
+
+def is_partial(tree: xr.DataTree) -> bool:
+    """Say whether the fit was interrupted."""
+    return bool(record(tree).get("partial", False))
+
+
+def exit_interrupted(what: str, kept_in: Path, asked_for: Path) -> typer.Exit:
+    """Say in one line what is left of an interrupted run, and return the exit to raise."""
+    say(f"Interrupted: {what} in {kept_in}; {asked_for} is as it was.")
+    return typer.Exit(INTERRUPTED)
+
+
+def _component_in_json(summary: xr.Dataset, name: Any) -> dict[str, Any]:
+    own = summary.sel(component=name)
+
+    def statistics(values: xr.DataArray) -> dict[str, float]:
+        return {str(one): float(values.sel(statistic=one)) for one in values["statistic"].values}
+
+    def by_feature(values: xr.DataArray) -> dict[str, dict[str, float]]:
+        return {str(one): statistics(values.sel(feature=one)) for one in values["feature"].values}
+
+    return {
+        "component": name,
+        "weight": statistics(own["weights"]),
+        "means": by_feature(own["means"]),
+        "scales": by_feature(own["scales"]),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return the same in the few types that JSON has."""
+    if isinstance(value, dict):
+        return {str(name): _plain(own) for name, own in value.items()}
+    if isinstance(value, np.generic | np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(own) for own in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

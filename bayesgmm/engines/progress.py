@@ -25,12 +25,19 @@ _BETWEEN_LINES = 10.0  # seconds, elsewhere
 
 @dataclass
 class Task:
-    """Work that can be counted: its name, how much there is, how much is done, and a remark."""
+    """Work: its name, how much there is if that is known, how much is done, and a remark."""
 
     name: str
-    total: float
+    total: float | None
     done: float = 0.0
     remark: str = ""
+
+    @property
+    def counted(self) -> str:
+        """How much of it is done, in words."""
+        return (
+            self.remark if self.total is None else f"{self.done:.0f}/{self.total:.0f} {self.remark}"
+        )
 
 
 class TaskProgress:
@@ -86,13 +93,13 @@ class TaskProgress:
     def _paint_bars(self) -> None:
         with _empty_bars() as bars:
             numbers = [
-                bars.add_task(task.name, total=task.total, remark="") for task in self._tasks
+                bars.add_task(task.name, total=task.total, counted="") for task in self._tasks
             ]
             over = False
             while not over:
                 over = self._over.wait(_BETWEEN_PICTURES)
                 for number, task in zip(numbers, self._tasks, strict=True):
-                    bars.update(number, completed=task.done, remark=task.remark)
+                    bars.update(number, completed=task.done, counted=task.counted)
                 bars.refresh()
 
     def _write_lines(self) -> None:
@@ -105,10 +112,11 @@ class TaskProgress:
         get_console().print(self._line(), highlight=False, markup=False, soft_wrap=True)
 
     def _line(self) -> str:
-        done, total = (
-            sum(getattr(task, name) for task in self._tasks) for name in ("done", "total")
-        )
         passed = time.monotonic() - self._began
+        totals = [task.total for task in self._tasks if task.total is not None]
+        if not totals:
+            return f"{self._what}: {_minutes(passed)} so far"
+        done, total = sum(task.done for task in self._tasks), sum(totals)
         line = f"{self._what}: {done:.0f} of {total:.0f} after {_minutes(passed)}"
         if 0 < done < total:
             line += f", about {_minutes(passed * (total - done) / done)} left"
@@ -170,6 +178,11 @@ class CountProgress(TaskProgress):
             self._task.done += number
 
 
+def waiting(what: str, *, visible: bool = True) -> TaskProgress:
+    """Return a bar for work that cannot be counted: it shows the time that has passed."""
+    return TaskProgress(what, [Task(what, None)], visible=visible)
+
+
 def announce_start(start: PointEstimate) -> None:
     """Say in one line how the search for the starting point went."""
     from rich import get_console
@@ -177,6 +190,7 @@ def announce_start(start: PointEstimate) -> None:
     get_console().print(
         f"EM {start.status.text} after {start.n_iterations} iterations; {start.starts}",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -192,7 +206,7 @@ def _empty_bars() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} {task.fields[remark]}"),
+        TextColumn("{task.fields[counted]}"),
         TimeElapsedColumn(),
         TextColumn("left:"),
         TimeRemainingColumn(),

@@ -8,7 +8,7 @@ Axes: rows n, features d, missing cells c, missing cells of one row q.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,14 +65,19 @@ class _Gap:
 
 
 def predicted_cells(
-    X: AnnotatedRows, draws: MixtureParameters, levels: tuple[float, ...]
+    X: AnnotatedRows,
+    draws: MixtureParameters,
+    levels: tuple[float, ...],
+    *,
+    report: Callable[[int], None] | None = None,
 ) -> Float[np.ndarray, "c statistics"]:
     """Return mean, standard deviation and quantiles of every missing cell, over many mixtures.
 
     A cell given the observed ones of its row has a mixture of normal distributions, one for every
     component of every mixture, weighted by responsibilities. Its quantiles are solved for. Rows go
     in small blocks, so that memory depends neither on their number nor, beyond the factorised
-    mixtures themselves, on that of the draws.
+    mixtures themselves, on that of the draws. ``report`` hears the number of cells of each block
+    that is done.
     """
     mixtures, output = all_mixtures(draws), np.empty((n_missing(X), 2 + len(levels)))
     size = mixtures.constants.size
@@ -82,6 +87,8 @@ def predicted_cells(
     def write_block(number: int) -> None:
         gap = blocks[number]
         output[gap.places] = _summaries(gap, mixtures, *ends)
+        if report is not None:
+            report(gap.places.size)
 
     for_each(len(blocks), write_block)
     return output

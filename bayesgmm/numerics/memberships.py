@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,21 +39,28 @@ class Memberships:
     upper: Float[np.ndarray, "n k"]
 
 
-def memberships(X: Rows, draws: MixtureParameters, quantiles: tuple[float, float]) -> Memberships:
+def memberships(
+    X: Rows,
+    draws: MixtureParameters,
+    quantiles: tuple[float, float],
+    *,
+    report: Callable[[int], None] | None = None,
+) -> Memberships:
     """Return mean and two quantiles of the responsibilities, those of NumPy's default kind.
 
     A quantile needs all mixtures at once. So the rows go in small blocks, and memory depends
     neither on their number nor, beyond the factorised mixtures themselves, on that of the draws.
+    ``report`` hears the number of rows of each block that is done.
     """
     mixtures = all_mixtures(draws)
     found = Memberships(*np.empty((3, X.shape[0], draws.n_components)))
     if not has_gaps(X):
-        _write(X, mixtures, quantiles, found, np.arange(X.shape[0]))
+        _write(X, mixtures, quantiles, found, np.arange(X.shape[0]), report)
         return found
     for rows, features, size, cells in Patterns.of(X.values).each():
         known = X.plausibilities[rows] if X.plausibilities.size else X.plausibilities
         part = AnnotatedRows(cells, plausibilities=known)
-        _write(part, mixtures.marginal(features, size), quantiles, found, rows)
+        _write(part, mixtures.marginal(features, size), quantiles, found, rows, report)
     return found
 
 
@@ -62,6 +70,7 @@ def _write(
     quantiles: tuple[float, float],
     found: Memberships,
     places: Int[np.ndarray, " m"],
+    report: Callable[[int], None] | None,
 ) -> None:
     """Write what is asked of complete rows into their places."""
     values, _, plausibilities = compiled_rows(X)
@@ -77,5 +86,7 @@ def _write(
         found.mean[rows] = table.mean(axis=0)
         ends = np.quantile(table, quantiles, axis=0, overwrite_input=True)
         found.lower[rows], found.upper[rows] = ends
+        if report is not None:
+            report(rows.size)
 
     for_each(-(-n_rows // size), write_block)

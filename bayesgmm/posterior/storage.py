@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import xarray as xr
@@ -89,8 +90,10 @@ def expect_place(path: str | os.PathLike) -> Path:
 
 def write_whole(data: xr.Dataset, path: Path) -> None:
     """Write plain netCDF; a file that is there already is replaced only by a complete one."""
-    with replacing(path) as unfinished:
-        data.to_netcdf(unfinished, engine="h5netcdf")
+    content = BytesIO()  # in memory first, as the format NetCDF does, and for its reason
+    data.to_netcdf(content, engine="h5netcdf")
+    with replacing(path) as unfinished, content.getbuffer() as whole:
+        unfinished.write_bytes(whole)
 
 
 def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:

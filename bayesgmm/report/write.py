@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from uuid import uuid4
 
 import xarray as xr
 
 from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.posterior.files.whole import replacing
 from bayesgmm.posterior.parameters import expect_fitted
 from bayesgmm.report.material import Material
 from bayesgmm.report.page import default_title, page
@@ -99,12 +99,8 @@ def expect_page(path: str | os.PathLike) -> Path:
 
 
 def _write_whole(text: str, path: Path) -> None:
-    # In the same folder, so that the last step is a rename, which happens whole or not at all.
-    unfinished = path.with_name(f".{path.stem[:40]}-{uuid4().hex}.html")
     try:
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from inspect import signature
+from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -64,11 +66,12 @@ def test_demo_fits_the_penguins_and_leaves_two_files(tmp_path):
     (tmp_path / "new").mkdir()
     result = run("demo", "--out-dir", tmp_path / "new")
     assert result.exit_code == 0, result.output
-    assert result.stdout.count("standard deviation") == 1
-    assert "89% equal-tailed interval" in result.stdout
-    assert "Converged: 4 chains" in result.stdout
-    assert "of 344 birds are assigned with less than 90% certainty." in result.stdout
-    assert str(tmp_path / "new" / "penguins.nc") in result.stdout
+    assert result.stdout == ""
+    assert result.stderr.count("standard deviation") == 1
+    assert "89% equal-tailed interval" in result.stderr
+    assert "Converged: 4 chains" in result.stderr
+    assert "of 344 birds are assigned with less than 90% certainty." in result.stderr
+    assert str(tmp_path / "new" / "penguins.nc") in result.stderr
     assert (tmp_path / "new" / "penguins.png").read_bytes().startswith(b"\x89PNG")
     tree = bg.load(tmp_path / "new" / "penguins.nc")
     assert tuple(tree["posterior"]["feature"].values) == PENGUIN_MEASUREMENTS
@@ -90,9 +93,10 @@ def test_demo_makes_no_folders(tmp_path):
 def test_fit_shows_and_keeps_a_fit(here):
     result = run("fit", "bills.csv", *QUICK, "--covariance", "tied", "--figure", "bills.pdf")
     assert result.exit_code == 0, result.output
-    assert "EM converged" in result.stdout
-    assert "rows are assigned with less than 90% certainty." in result.stdout
-    assert "\x1b" not in result.stdout
+    assert "EM converged" in result.stderr
+    assert "rows are assigned with less than 90% certainty." in result.stderr
+    assert "\x1b" not in result.stderr
+    assert result.stdout == ""
     tree = bg.load(here / "bills.nc")
     assert tree["posterior"].sizes["component"] == 2
     assert '"Tied"' in tree.attrs["bayesgmm"]
@@ -121,17 +125,17 @@ def test_gibbs_takes_the_options_of_chains(here):
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        ("bills.csv", ["--out", "bills.csv"], "name another file with --out"),
-        ("bills.csv", ["--out", "link.csv"], "name another file with --out"),
+        ("bills.nc", ["--out", "bills.nc"], "name another file with --out"),
+        ("bills.csv", ["--out", "link.nc"], "name another file with --out"),
         ("bills.png", ["--figure", "./bills.png"], "name another file with --figure"),
         ("bills.nc", [], "name another file with --out"),
-        ("bills.csv", ["--out", "x.png", "--figure", "x.png"], "cannot both be x.png"),
+        ("bills.csv", ["--out", "x.csv"], "ends in .nc (netCDF, one file) or .zarr"),
     ],
 )
 def test_no_file_is_written_over_the_data_or_another(here, source, options, message):
     content = (here / "bills.csv").read_bytes()
     (here / source).write_bytes(content)
-    (here / "link.csv").symlink_to(here / "bills.csv")
+    (here / "link.nc").symlink_to(here / "bills.csv")
     result = run("fit", source, *QUICK, *options)
     assert result.exit_code == 2
     assert message in result.stderr
@@ -144,11 +148,11 @@ def test_rows_with_missing_cells_count_unless_they_are_left_out(here):
     birds.to_csv("gaps.csv", index=False)
     kept = run("fit", "gaps.csv", *QUICK)
     assert kept.exit_code == 0, kept.output
-    assert "2 of 342 rows have missing cells, which count with what is known" in kept.stdout
+    assert "2 of 342 rows have missing cells, which count with what is known" in kept.stderr
     assert bg.load("gaps.nc")["observed_data"].sizes["obs_id"] == 342
     dropped = run("fit", "gaps.csv", *QUICK, "--drop-missing")
     assert dropped.exit_code == 0, dropped.output
-    assert "2 of 342 rows have missing cells and are left out." in dropped.stdout
+    assert "2 of 342 rows have missing cells and are left out." in dropped.stderr
     assert bg.load("gaps.nc")["observed_data"].sizes["obs_id"] == 340
 
 
@@ -175,9 +179,10 @@ def gaps(here):
 def test_impute_writes_the_file_with_its_gaps_filled_and_nothing_else_changed(gaps):
     result = run("impute", "fit.nc", "gaps.csv", "--out", "full.csv")
     assert result.exit_code == 0, result.output
-    assert "2 cells in 2 of 3 rows are missing." in result.stdout
-    assert "body_mass_g" in result.stdout
-    assert "full.csv" in result.stdout
+    assert "2 cells in 2 of 3 rows are missing." in result.stderr
+    assert "body_mass_g" in result.stderr
+    assert "full.csv" in result.stderr
+    assert result.stdout == ""
     assert {file.name for file in gaps.glob("full*")} == {"full.csv"}
     done = bg.impute(bg.load("fit.nc"), pd.read_csv("gaps.csv", sep=";"))
     mass, length = done.cells["mean"].values.tolist()
@@ -220,7 +225,7 @@ def test_impute_fills_in_the_rows_of_the_fit(here):
         (["gaps.csv", "gaps.csv", "--out", "x.csv"], "not a netCDF file"),
         (["fit.nc", "bills.csv", "--out", "x.csv"], "Missing: ['body_mass_g']"),
         (["fit.nc", "gaps.csv", "--out", "gaps.csv"], "name another file with --out"),
-        (["fit.nc", "gaps.csv", "--out", "fit.nc"], "name another file with --out"),
+        (["fit.nc", "gaps.csv", "--out", "fit.nc"], "ends in .csv"),
         (["fit.nc", "gaps.csv", "--out", "no/x.csv"], "There is no folder no"),
     ],
 )
@@ -243,6 +248,8 @@ def test_mistakes_of_impute_get_one_clean_message(gaps, arguments, message):
         (["bills.csv", "-k", "2", "--columns", ""], "one is empty in ''"),
         (["bills.csv", "-k", "2", "--columns", "a,"], "one is empty in 'a,'"),
         (["bills.csv", "-k", "0"], "n_components must be a whole number of at least 1, not 0"),
+        (["bills.csv", "-k", "2.5"], "Invalid value for '--components'"),
+        (["bills.csv", "-k", "2", "--magic"], "No such option: --magic See bayesgmm fit --help"),
         (["bills.csv", "-k", "2", "--draws", "0"], "draws must be a whole number"),
         (["bills.csv", "-k", "2", "--engine", "advi", "--chains", "2"], "advi has no --chains"),
         (["bills.csv", "-k", "2", "--out", "no/x.nc"], "There is no folder no"),
@@ -275,9 +282,53 @@ def test_unknown_names_are_refused_with_the_known_ones(here, option):
 
 
 def test_names_offered_are_the_engines_and_structures_there_are():
-    from bayesgmm.cli.app import CovarianceName, EngineName
+    from bayesgmm.analysis.mixtures import Uncertainty
+    from bayesgmm.cli.app import CovarianceName, EngineName, StartName, UncertaintyName
     from bayesgmm.engines.catalogue import ENGINES
+    from bayesgmm.engines.starts import StartChoice
     from bayesgmm.priors.catalogue import STRUCTURES
 
     assert {name.value for name in EngineName} == set(ENGINES)
     assert {name.value for name in CovarianceName} == set(STRUCTURES)
+    assert {name.value for name in StartName} == set(get_args(StartChoice))
+    assert {name.value for name in UncertaintyName} == set(get_args(Uncertainty))
+
+
+def test_defaults_are_those_of_python():
+    """Options that say so in words only are left at None, which takes Python's default."""
+    from bayesgmm.cli import app as commands
+    from bayesgmm.cli.select import numbers_in
+
+    def defaults(function):
+        return {name: own.default for name, own in signature(function).parameters.items()}
+
+    fit, python = defaults(commands.fit), defaults(bg.fit)
+    assert fit["order_by"] == python["order_by"]
+    assert fit["seed"] is python["random_seed"] is None
+    assert fit["weights"] is fit["labels"] is None
+    assert type(bg.MixtureSpec(1).covariances) is bg.Full
+    assert fit["covariance"] == "full"
+    assert fit["engine"] == "nuts"  # what the test before last shows to be Python's
+    assert {fit[name] for name in ("draws", "tune", "chains", "start")} == {None}
+    helps = {name: get_args(own)[1].help for name, own in _hints(commands.fit).items()}
+    for engine in (bg.NUTS(), bg.Gibbs(), bg.Laplace(), bg.ADVI()):
+        kind = "(nuts)" if isinstance(engine, bg.NUTS) else "(others)"
+        assert f"{engine.draws} {kind}" in helps["draws"]
+        assert f"by default {getattr(engine, 'tune', 500)}." in helps["tune"]
+        assert f"by default {getattr(engine, 'chains', 4)}." in helps["chains"]
+        assert getattr(engine, "start", "mode") == "mode"
+    select, python = defaults(commands.select), defaults(bg.select)
+    assert numbers_in(select["components"]) == list(python["n_components"])
+    assert select["covariances"] is None
+    cluster, python = defaults(commands.cluster), defaults(bg.cluster)
+    assert {name: cluster[name] for name in ("certainty", "probability")} == {
+        name: python[name] for name in ("certainty", "probability")
+    }
+    generate, python = defaults(commands.generate), defaults(bg.generate)
+    assert generate["uncertainty"] == python["uncertainty"]
+    assert generate["components"] is python["components"] is None
+
+
+def _hints(command):
+    hints = get_type_hints(command, include_extras=True)
+    return {name: own for name, own in hints.items() if get_origin(own) is Annotated}

@@ -11,7 +11,7 @@ import rich
 from rich.console import Console
 
 from bayesgmm.engines import progress
-from bayesgmm.engines.progress import ChainProgress, CountProgress
+from bayesgmm.engines.progress import ChainProgress, CountProgress, waiting
 
 
 @pytest.fixture
@@ -55,6 +55,17 @@ def test_a_file_gets_lines_with_the_time(screen):
     assert "fits: 4 of 10 after 0:00, about 0:00 left" in earlier
     assert last == "fits: 10 of 10 after 0:00"
     assert "\x1b" not in file.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_cannot_be_counted_shows_the_time(screen, terminal):
+    file = screen(terminal=terminal)
+    bar = waiting("diagnosing")
+    bar._after = 0.0
+    with bar:
+        time.sleep(0.3)
+    assert "diagnosing" in file.getvalue()
+    assert "0:00" in file.getvalue()
 
 
 @pytest.mark.parametrize("visible", [True, False])

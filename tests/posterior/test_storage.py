@@ -160,12 +160,12 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(
 ):
     path = bg.save(small, tmp_path / f"fit{suffix}")
 
-    def fail(self, name, **options):
-        Path(name).write_text("half")
+    def fail(self, tree, path):
+        path.write_text("half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", fail)
-    monkeypatch.setattr(xr.DataTree, "to_zarr", fail)
+    monkeypatch.setattr(formats.NetCDF, "write", fail)
+    monkeypatch.setattr(formats.Zarr, "write", fail)
     with pytest.raises(OSError, match="disk full"):
         bg.save(small, path)
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
@@ -194,6 +194,29 @@ def test_many_killed_writers_leave_a_whole_file(suffix, tmp_path):
     first, second, _ = _kill_writers(tmp_path / f"fit{suffix}", 30, 2)
     assert first + second == 30
     assert min(first, second) > 0  # so that kills came between writes of either
+
+
+FULL_DISK = """
+import resource, sys, bayesgmm as bg
+tree = bg.load(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
+try:
+    bg.save(tree, sys.argv[1])
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits")
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk_is_an_error_and_keeps_the_old_file(small, tmp_path, suffix):
+    """As a limit to the size of files makes one."""
+    path = bg.save(small, tmp_path / f"fit{suffix}")
+    command = [sys.executable, "-c", FULL_DISK, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "File too large\n"), done.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert bg.load(path).identical(small)
 
 
 def test_refuses_what_is_no_fit(tmp_path):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,19 @@ class NetCDF:
             raise DataError(f"{path} is no ordinary file; give the name of one, such as fit.nc.")
 
     def write(self, tree: xr.DataTree, path: Path) -> None:
-        """Write, and then mark as complete."""
+        """Write, and then mark as complete.
+
+        In memory first: HDF5 cannot close a file that it cannot write to its end, and ends the
+        whole process where the disk is full.
+        """
         import h5netcdf
 
-        tree.to_netcdf(path, engine="h5netcdf")
-        with h5netcdf.File(path, "r+") as file:
+        content = BytesIO()
+        tree.to_netcdf(content, engine="h5netcdf")
+        with h5netcdf.File(content, "r+") as file:
             file.attrs[COMPLETE] = 1
+        with content.getbuffer() as whole:
+            path.write_bytes(whole)
 
     def open(self, path: Path) -> xr.DataTree:
         """Open without reading the arrays."""

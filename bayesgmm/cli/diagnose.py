@@ -1,0 +1,24 @@
+"""The verdict on a fit, and an exit code for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+import bayesgmm as bg
+from bayesgmm.cli.messages import VERDICT
+from bayesgmm.cli.results import load_fit, print_json, say, verdict_in_json
+from bayesgmm.engines.progress import waiting
+
+
+def run_diagnose(fit: Path, *, json: bool) -> None:
+    """Say whether the draws can be trusted; exit with 1 if not."""
+    tree = load_fit(fit)
+    with waiting("diagnosing"):
+        diagnosis = bg.diagnose(tree)
+    say(str(diagnosis))
+    if json:
+        print_json({"fit": str(fit), **verdict_in_json(diagnosis)})
+    if not diagnosis.passed:
+        raise typer.Exit(VERDICT)

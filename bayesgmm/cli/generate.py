@@ -1,0 +1,85 @@
+"""New rows from a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import bayesgmm as bg
+from bayesgmm.cli.places import expect_apart, expect_table
+from bayesgmm.cli.results import load_fit, print_json, say, say_where
+from bayesgmm.cli.tables import write_table
+from bayesgmm.engines.progress import waiting
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes
+    ----------
+    fit : pathlib.Path
+    n_rows : int
+    components : sequence of names, or None for all
+    uncertainty : str
+        From the posterior or from the point estimate.
+    seed : int, or None for a new one
+    out : pathlib.Path
+        Where the table goes.
+    json : bool
+    """
+
+    fit: Path
+    n_rows: int
+    components: Sequence[str] | None
+    uncertainty: str
+    seed: int | None
+    out: Path
+    json: bool
+
+
+def run_generate(request: Request) -> None:
+    """Draw rows, and write them with the component of each."""
+    expect_table(request.out, json=request.json)
+    expect_apart({"--out": request.out}, [request.fit])
+    tree = load_fit(request.fit)
+    with waiting("drawing rows"):
+        new = bg.generate(
+            tree, request.n_rows, components=_components(tree, request.components),
+            uncertainty=request.uncertainty, random_seed=request.seed,
+        )  # fmt: skip
+    write_table(_as_table(new), request.out)
+    names, counts = np.unique(new["component"], return_counts=True)
+    by_component = dict(zip(names.tolist(), counts.tolist(), strict=True))
+    if request.json:
+        print_json({
+            "table": str(request.out),
+            "n_rows": request.n_rows,
+            "rows_of_component": by_component,
+        })  # fmt: skip
+    parts = ", ".join(f"{count} of component {name}" for name, count in by_component.items())
+    say(f"{request.n_rows} new rows: {parts}.")
+    say_where("They are", request.out)
+
+
+def _components(tree: xr.DataTree, names: Sequence[str] | None) -> list | None:
+    """Return components as the fit names them: numbers, or texts."""
+    if names is None:
+        return None
+    known = {str(name): name for name in tree["posterior"]["component"].values.tolist()}
+    return [known.get(name, name) for name in names]
+
+
+def _as_table(new: xr.Dataset) -> pd.DataFrame:
+    table = new["x"].to_pandas()
+    table.columns = [str(name) for name in table.columns]
+    name = "component" if "component" not in table.columns else "component_of_row"
+    return table.assign(**{name: new["component"].values})

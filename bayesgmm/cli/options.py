@@ -1,0 +1,47 @@
+"""Options that several commands share, as Typer takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayesgmm.errors import SpecificationError
+
+DATA_HELP = "A table: .csv, .tsv, .parquet, .arrow or .feather; - for CSV on standard input."
+
+Data = Annotated[Path, typer.Argument(metavar="DATA", help=DATA_HELP)]
+NewData = Annotated[
+    Path | None,
+    typer.Argument(metavar="[DATA]", help=f"The rows; those of the fit by default. {DATA_HELP}"),
+]
+Fit = Annotated[
+    Path, typer.Argument(metavar="FIT", help="A fit, as the command fit keeps: .nc or .zarr.")
+]
+Columns = Annotated[
+    str | None, typer.Option(help="Columns to use, such as a,b; all others by default.")
+]
+Weights = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="The column that says how often a row counts.")
+]
+RowNames = Annotated[
+    str | None, typer.Option("--id", metavar="COLUMN", help="The column with the names of rows.")
+]
+Seed = Annotated[int | None, typer.Option(help="The same seed gives the same result.", min=0)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
+
+
+def names_in(listed: str, option: str) -> list[str]:
+    """Return the names in a list such as ``a,b``."""
+    names = [name.strip() for name in listed.split(",")]
+    if not all(names):
+        raise SpecificationError(
+            f"{option} takes names separated by commas, such as a,b; one is empty in {listed!r}."
+        )
+    return names
+
+
+def names_or_none(listed: str | None, option: str) -> list[str] | None:
+    """Return the names in a list, if there is one."""
+    return None if listed is None else names_in(listed, option)

@@ -1,0 +1,98 @@
+"""Where results may go: known before the work begins, so that none is done for nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from bayesgmm.cli.tables import PIPE, expect_suffix
+from bayesgmm.errors import SpecificationError
+from bayesgmm.posterior.files.formats import FORMATS
+from bayesgmm.posterior.storage import expect_place
+
+PICTURES = (".png", ".pdf", ".svg")
+
+
+def expect_result(path: Path) -> None:
+    """Raise if a fit could not be saved there."""
+    expect_place(path)
+    _expect_permitted(path)
+
+
+def expect_table(path: Path, *, json: bool = False) -> None:
+    """Raise if a table could not be written there; ``json`` says that standard output is taken."""
+    expect_suffix(path)
+    if path == PIPE and json:
+        raise SpecificationError(
+            "--json and --out - both write to standard output; name a file with --out."
+        )
+    if path != PIPE:
+        _expect_file_place(path)
+
+
+def expect_table_or_result(path: Path, *, json: bool = False) -> None:
+    """Raise if a table could not be written there, netCDF and Zarr included."""
+    if path.suffix.lower() in FORMATS:
+        expect_result(path)
+    else:
+        expect_table(path, json=json)
+
+
+def expect_picture(path: Path) -> None:
+    """Raise if a picture could not be written there."""
+    _expect_file_place(path)
+    if path.suffix.lower() not in PICTURES:
+        raise SpecificationError(
+            f"The name of a picture must end in {', '.join(PICTURES)}, not {path.name!r}."
+        )
+
+
+def expect_apart(written: Mapping[str, Path | None], read: Iterable[Path | None]) -> None:
+    """Raise if a file would be written over one that is read, or over another.
+
+    ``written`` has the option that names each file.
+    """
+    sources = [path for path in read if path is not None]
+    taken: set[Path] = set()
+    for option, path in written.items():
+        if path is None or path == PIPE:
+            continue
+        for source in sources:
+            if path.exists() and source.exists() and path.samefile(source):
+                raise SpecificationError(
+                    f"{path} is what is read and would be overwritten; name another file with "
+                    f"{option}."
+                )
+        if path.resolve() in taken:
+            raise SpecificationError(
+                f"Two results cannot both be {path}; name another file with {option}."
+            )
+        taken.add(path.resolve())
+
+
+def partial_of(path: Path) -> Path:
+    """Return where the result of an interrupted run goes: beside, never over a whole one."""
+    return path.with_name(f"{path.stem}.partial{path.suffix}")
+
+
+def name_of_source(path: Path) -> str:
+    """Return what files made from a table are called, without a suffix."""
+    return "stdin" if path == PIPE else path.stem or "data"
+
+
+def _expect_file_place(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise SpecificationError(f"There is no folder {path.parent} to write {path.name} to.")
+    if path.is_dir():
+        raise SpecificationError(f"{path} is a folder; the name of a file is needed.")
+    if path.exists() and not path.is_file():
+        raise SpecificationError(f"{path} is no ordinary file; name another.")
+    _expect_permitted(path)
+
+
+def _expect_permitted(path: Path) -> None:
+    if not os.access(path.parent, os.W_OK):
+        raise SpecificationError(
+            f"The folder {path.parent} may not be written to; name another place with --out."
+        )

@@ -1,0 +1,141 @@
+"""A grid of fits of one table, and the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+import bayesgmm as bg
+from bayesgmm.analysis.selection.sweep import INTERRUPTED
+from bayesgmm.cli.fit import Known, read_rows
+from bayesgmm.cli.places import expect_apart, expect_table_or_result, partial_of
+from bayesgmm.cli.results import console, exit_interrupted, print_json, say, say_where
+from bayesgmm.cli.tables import write_table
+from bayesgmm.errors import SpecificationError
+from bayesgmm.posterior.files.formats import FORMATS
+from bayesgmm.priors.catalogue import structure_named
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_CRITERIA = {"BIC": 1, "AIC": 1, "ICL": 1, "NEC": 3}
+"""With the decimals that are shown of each."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes
+    ----------
+    data : pathlib.Path
+        The table.
+    columns : sequence of names, or None for all
+    weights : name of a column, or None
+    n_components : str
+        Numbers and ranges, such as ``1-4,8``.
+    covariances : sequence of names, or None for all whose maximum likelihood differs
+    seed : int, or None for a new one
+    out : pathlib.Path
+        Where the table goes.
+    json : bool
+    """
+
+    data: Path
+    columns: Sequence[str] | None
+    weights: str | None
+    n_components: str
+    covariances: Sequence[str] | None
+    seed: int | None
+    out: Path
+    json: bool
+
+
+def run_select(request: Request) -> None:
+    """Fit the grid, write the table, and say which cell is best."""
+    expect_table_or_result(request.out, json=request.json)
+    expect_apart({"--out": request.out}, [request.data])
+    numbers, chosen = numbers_in(request.n_components), _structures(request.covariances)
+    known = Known(weights=request.weights)
+    rows, others = read_rows(request.data, request.columns, known)
+    weights = None if request.weights is None else others[request.weights].tolist()
+    table = bg.select(rows, numbers, **chosen, random_seed=request.seed, sample_weight=weights)
+    interrupted = bool((table["failure"] == INTERRUPTED).any())
+    place = partial_of(request.out) if interrupted else request.out
+    _write(table, place)
+    _show(table)
+    if request.json:
+        print_json(_in_json(table, place, interrupted))
+    if interrupted:
+        raise exit_interrupted("the fits that were finished are", place, request.out)
+    say_where("The table is", place)
+
+
+def numbers_in(text: str) -> list[int]:
+    """Return the numbers that a list such as ``1-4,8`` stands for.
+
+    Examples
+    --------
+    >>> from bayesgmm.cli.select import numbers_in
+    >>> numbers_in("1-4,8")
+    [1, 2, 3, 4, 8]
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        ends = part.strip().split("-")
+        if len(ends) > 2 or not all(end.strip().isdigit() for end in ends):
+            raise SpecificationError(
+                f"--components takes numbers and ranges, such as 1-4,8; not {text!r}."
+            )
+        numbers += range(int(ends[0]), int(ends[-1]) + 1)
+    return numbers
+
+
+def _structures(names: Sequence[str] | None) -> dict[str, list]:
+    if names is None:
+        return {}
+    return {"covariances": [structure_named(name) for name in names]}
+
+
+def _write(table: xr.Dataset, place: Path) -> None:
+    if place.suffix.lower() in FORMATS:
+        bg.save(table, place)
+    else:
+        write_table(table.to_dataframe().reset_index(), place)
+
+
+def _show(table: xr.Dataset) -> None:
+    """Print the smallest of each criterion, and the best cell."""
+    page = Table(box=box.SIMPLE_HEAD)
+    for heading in ("criterion", "covariances", "components", "value"):
+        page.add_column(heading, justify="right" if heading == "value" else "left")
+    for name, decimals in _CRITERIA.items():
+        values = table[name]
+        if np.isfinite(values).any():
+            cell = values.where(np.isfinite(values), np.inf)
+            place = cell.isel(cell.argmin(...))
+            structure, number = place["covariances"].item(), place["n_components"].item()
+            page.add_row(name, structure, str(number), f"{place.item():.{decimals}f}")
+    console().print(page)
+    failed = int((table["failure"] != "").sum())
+    if failed:
+        say(f"{failed} of {table['failure'].size} fits failed; the table says why.")
+    say(f"The smallest BIC: {table.attrs['best']}. Which criterion answers what: bayesgmm.select.")
+
+
+def _in_json(table: xr.Dataset, place: Path, interrupted: bool) -> dict:
+    import json
+
+    return {
+        "table": str(place),
+        "best": table.attrs["best"],
+        "spec": json.loads(table.attrs["spec"]),
+        "interrupted": interrupted,
+        "fits": table.to_dataframe().reset_index().to_dict("records"),
+    }

@@ -1,0 +1,315 @@
+"""Every command with every kind of file, pipes, JSON, exit codes, and Ctrl-C."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+import bayesgmm as bg
+from bayesgmm.cli import tables
+from bayesgmm.cli.app import app
+
+FEATURES = ["bill_length_mm", "body_mass_g"]
+QUICK = ["-k", 2, "--engine", "laplace", "--draws", 50, "--seed", 1]
+TABLES = ("birds.csv", "birds.tsv", "birds.parquet", "birds.arrow", "birds.feather")
+ROOT = Path(bg.__file__).parents[1]
+
+
+def run(*arguments, **options):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], **options)
+
+
+def done(*arguments, **options):
+    result = run(*arguments, **options)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def read(path) -> pd.DataFrame:
+    return tables.read_table(Path(path))
+
+
+@pytest.fixture(scope="module")
+def birds() -> pd.DataFrame:
+    birds = bg.datasets.load("penguins")[["species", *FEATURES]].dropna().iloc[::3]
+    return birds.assign(bird=[f"bird {number}" for number in range(len(birds))], count=2)
+
+
+@pytest.fixture(scope="module")
+def fitted(birds) -> xr.DataTree:
+    options = {"engine": bg.Laplace(draws=50), "random_seed": 1, "progress": False}
+    return bg.fit(birds[FEATURES].reset_index(drop=True), bg.MixtureSpec(2), **options)
+
+
+@pytest.fixture
+def here(birds, fitted, tmp_path, monkeypatch):
+    """Run in a folder that holds the birds in every format, and a fit."""
+    monkeypatch.chdir(tmp_path)
+    for name in TABLES:
+        tables.write_table(birds, Path(name))
+    bg.save(fitted, "fit.nc")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_format_holds_the_same_table(here, birds, name):
+    expected = birds.reset_index(drop=True)
+    pd.testing.assert_frame_equal(read(name), expected, check_dtype=False)
+
+
+@pytest.mark.parametrize("source", ["birds.tsv", "birds.feather", "-"])
+def test_fit_takes_every_format_and_a_pipe(here, fitted, source):
+    text = (here / "birds.csv").read_bytes() if source == "-" else None
+    result = done("fit", source, *QUICK, "--columns", ",".join(FEATURES), "--json", input=text)
+    out = "stdin.nc" if source == "-" else "birds.nc"
+    tree = bg.load(out)
+    xr.testing.assert_identical(tree["posterior"].to_dataset(), fitted["posterior"].to_dataset())
+    answer = json.loads(result.stdout)
+    assert answer["fit"] == out
+    assert answer["features"] == FEATURES
+    assert answer["passed"] is False
+    mean = float(tree["posterior"]["means"].sel(component=1, feature="body_mass_g").mean())
+    assert answer["components"][1]["means"]["body_mass_g"]["mean"] == pytest.approx(mean)
+    assert [one["kind"] for one in answer["findings"]] == ["approximation"]
+
+
+def test_columns_that_are_no_features_say_what_is_known_of_rows(here, birds):
+    known = ["--weights", "count", "--labels", "species", "--id", "bird"]
+    done("fit", "birds.parquet", "-k", 3, *QUICK[2:], *known, "--out", "all.zarr")
+    tree = bg.load("all.zarr")
+    expected = bg.fit(
+        birds.set_index("bird")[FEATURES], bg.MixtureSpec(3), engine=bg.Laplace(draws=50),
+        random_seed=1, sample_weight=birds["count"], labels=birds["species"], progress=False,
+    )  # fmt: skip
+    assert tree.identical(expected)
+    assert tree["posterior"]["component"].values.tolist() == sorted(set(birds["species"]))
+    result = run("fit", "birds.csv", *QUICK, "--weights", "size")
+    assert "has no column 'size'" in result.stderr
+
+
+@pytest.mark.parametrize("out", ["table.csv", "table.parquet", "table.arrow", "table.nc", None])
+def test_select_writes_its_table(here, birds, out):
+    options = [] if out is None else ["--out", out]
+    result = done(
+        "select", "birds.csv", "--columns", ",".join(FEATURES), "-k", "1-2",
+        "--covariances", "full,tied", "--seed", 1, "--json", *options,
+    )  # fmt: skip
+    table = bg.select(birds[FEATURES], [1, 2], [bg.Full(), bg.Tied()], random_seed=1)
+    answer = json.loads(result.stdout)
+    assert answer["best"] == table.attrs["best"]
+    assert f"The smallest BIC: {table.attrs['best']}" in result.stderr
+    assert answer["table"] == (out or "birds_selection.nc")
+    if answer["table"].endswith(".nc"):
+        xr.testing.assert_identical(bg.load(answer["table"]), table)
+    else:
+        np.testing.assert_array_equal(read(out)["BIC"], table["BIC"].values.ravel())
+
+
+def test_diagnose_exits_with_its_verdict(here, tmp_path):
+    result = run("diagnose", "fit.nc", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["passed"] is False
+    assert "Compare with NUTS()" in result.stderr
+    bg.save(bg.example_fit(), "good.nc")
+    result = done("diagnose", "good.nc")
+    assert result.stderr.startswith("Converged: 4 chains")
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("out", ["rows.csv", "rows.parquet", None, "-"])
+def test_cluster_writes_one_line_for_each_row(here, fitted, out):
+    result = done("cluster", "fit.nc", *([] if out is None else ["--out", out]))
+    is_piped = out == "-"
+    table = pd.read_csv(io.StringIO(result.stdout)) if is_piped else read(out or "fit_clusters.csv")
+    expected = bg.cluster(fitted)
+    for name in ("obs_id", "label", "certainty", "core", "unsure"):
+        np.testing.assert_array_equal(table[name], expected[name])
+    for number in (0, 1):
+        own = expected["responsibilities"].sel(component=number)
+        np.testing.assert_array_equal(table[f"responsibility_{number}"], own)
+
+
+def test_cluster_names_new_rows(here):
+    result = done("cluster", "fit.nc", "birds.feather", "--id", "bird", "--json")
+    table = read("fit_clusters.csv")
+    assert table["obs_id"].tolist()[:2] == ["bird 0", "bird 1"]
+    answer = json.loads(result.stdout)
+    assert answer["unsure"] == table["unsure"].sum()
+    assert sum(answer["rows_of_component"].values()) == len(table)
+
+
+@pytest.mark.parametrize("out", ["new.csv", "new.feather", None, "-"])
+def test_generate_writes_new_rows(here, fitted, out):
+    result = done(
+        "generate", "fit.nc", "-n", 20, "--seed", 3, *([] if out is None else ["--out", out])
+    )
+    piped = out == "-"
+    table = pd.read_csv(io.StringIO(result.stdout)) if piped else read(out or "fit_new.csv")
+    expected = bg.generate(fitted, 20, random_seed=3)
+    np.testing.assert_array_equal(table[FEATURES], expected["x"])
+    np.testing.assert_array_equal(table["component"], expected["component"])
+
+
+def test_generate_takes_some_components_and_the_point_estimate(here):
+    options = ["--components", "1", "--uncertainty", "point", "--json"]
+    answer = json.loads(done("generate", "fit.nc", "-n", 20, *options).stdout)
+    assert answer["rows_of_component"] == {"1": 20}
+    result = run("generate", "fit.nc", "-n", 20, "--components", "7")
+    assert "it has [0, 1]" in result.stderr
+
+
+@pytest.mark.parametrize("out", ["full.parquet", "full.arrow", "full.csv", "-"])
+def test_impute_goes_from_any_format_to_any(here, fitted, birds, out):
+    gaps = birds.reset_index(drop=True).astype({"body_mass_g": float})
+    gaps.loc[4, "body_mass_g"] = np.nan
+    tables.write_table(gaps, Path("gaps.parquet"))
+    result = done("impute", "fit.nc", "gaps.parquet", "--out", out)
+    table = pd.read_csv(io.StringIO(result.stdout)) if out == "-" else read(out)
+    expected = bg.impute(fitted, gaps).completed
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cluster", "fit.nc", "--out", "x.xlsx"], "ends in .csv, .tsv"),
+        (["cluster", "fit.nc", "--out", "-", "--json"], "name a file with --out"),
+        (["cluster", "fit.nc", "--out", "fit.nc"], "ends in .csv"),
+        (["cluster", "fit.nc", "birds.csv", "--out", "birds.csv"], "would be overwritten"),
+        (["cluster", "fit.nc", "--id", "bird"], "--id names a column of DATA"),
+        (["cluster", "fit.nc", "--certainty", "1.5"], "certainty must"),
+        (["cluster", "birds.csv"], "not a netCDF file"),
+        (["cluster", "broken.parquet"], "not a netCDF file"),
+        (["fit", "broken.parquet", *QUICK], "cannot be read as Parquet"),
+        (["fit", "broken.arrow", *QUICK], "cannot be read as Arrow"),
+        (["generate", "fit.nc", "-n", "0"], "n_rows must be"),
+        (["generate", "fit.nc", "-n", "5", "--components", ","], "--components takes names"),
+        (["impute", "fit.nc", "--out", "-", "--imputations", "3"], "name one with --out"),
+        (["select", "birds.csv", "-k", "a-b"], "such as 1-4,8"),
+        (["select", "birds.csv", "--covariances", "round"], "has no round; it has full"),
+        (["diagnose", "table.nc"], "not 'Dataset'"),
+        (["magic"], "No such command 'magic'"),
+        (["fit", "birds.csv"], "Missing option '--components'"),
+    ],
+)  # fmt: skip
+def test_mistakes_get_one_line_with_the_remedy(here, arguments, message):
+    (here / "broken.parquet").write_bytes(b"PAR1 and nothing else")
+    (here / "broken.arrow").write_bytes(b"ARROW1 and nothing else")
+    bg.save(xr.Dataset({"a": 1.0}), "table.nc")
+    before = sorted(here.iterdir())
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert sorted(here.iterdir()) == before
+
+
+def test_packages_that_are_missing_are_named(here, monkeypatch):
+    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    for arguments in (["fit", "birds.parquet", *QUICK], ["cluster", "fit.nc", "--out", "x.arrow"]):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert "pip install 'bayesgmm[arrow]'" in result.stderr
+
+
+def test_what_the_system_refuses_and_our_own_mistakes_are_one_line(here, monkeypatch):
+    for error, message in {
+        OSError(28, "No space left on device", "fit_new.csv"): "free some space",
+        PermissionError(13, "Permission denied", "fit_new.csv"): "change its permissions",
+        MemoryError(): "take fewer rows",
+        ZeroDivisionError("odd"): "BAYESGMM_TRACEBACK=1",
+    }.items():
+
+        def fail(*arguments, error=error, **options):
+            raise error
+
+        monkeypatch.setattr("bayesgmm.cli.generate.write_table", fail)
+        result = run("generate", "fit.nc", "-n", 5)
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def command(*arguments) -> list[str]:
+    return [sys.executable, "-m", "bayesgmm", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of another kind")
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(here):
+    line = " ".join(command("generate", "fit.nc", "-n", 100_000, "--out", "-"))
+    shell = f"{line} | head -2; echo ${{PIPESTATUS[0]}}; {line} > /dev/full; echo $?"
+    result = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, env=environment(), check=True
+    )
+    assert result.stdout.splitlines()[2:] == ["0", "2"]
+    assert "Traceback" not in result.stderr
+    assert "No space left on device; free some space" in result.stderr
+    assert "Exception ignored" not in result.stderr
+
+
+def interrupted(arguments, when: str) -> subprocess.CompletedProcess:
+    """Send SIGINT once a line with these words has come, and a little later."""
+    process = subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment(),
+    )  # fmt: skip
+    seen = ""
+    while when not in seen:
+        line = process.stderr.readline()
+        assert line, seen
+        seen += line
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, rest = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, rest)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+def test_ctrl_c_keeps_finished_draws_beside_the_old_fit(here):
+    old = (here / "fit.nc").read_bytes()
+    arguments = ["fit", "birds.csv", "-k", 2, "--columns", ",".join(FEATURES), "--seed", 1]
+    arguments += ["--draws", 2_000_000, "--tune", 200, "--chains", 2, "--out", "fit.nc", "--json"]
+    result = interrupted(arguments, "iterations of 2 chains: ")
+    assert result.returncode == 130, result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Interrupted: ")
+    assert last.endswith("in fit.partial.nc; fit.nc is as it was.")
+    assert (here / "fit.nc").read_bytes() == old
+    answer = json.loads(result.stdout)
+    assert answer["interrupted"] is True
+    assert answer["fit"] == "fit.partial.nc"
+    assert bg.load("fit.partial.nc")["posterior"].sizes["draw"] > 0
+
+
+def test_ctrl_c_before_anything_is_done_changes_no_file(here, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bg, "fit", interrupt)
+    before = sorted(here.iterdir())
+    result = run("fit", "birds.csv", *QUICK, "--columns", ",".join(FEATURES), "--out", "fit.nc")
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted. Every file is as it was, or whole and new.\n"
+    assert sorted(here.iterdir()) == before
+
+
+def test_help_names_the_exit_codes():
+    assert "130 interrupted" in " ".join(done("--help").stdout.split())
