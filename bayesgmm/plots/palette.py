@@ -49,9 +49,9 @@ def component_style(place: int) -> ComponentStyle:
     """Return the look of the component at this place of its axis.
 
     The first seven colours can be told apart with every common form of colour blindness (Okabe &
-    Ito, 2008; their yellow, too pale on white, is replaced by a dark brown); the other five are
-    darker or paler than those that they resemble. Symbols and line styles differ as well, for prints in
-    black and white and for more components than colours.
+    Ito, 2008; a dark brown takes the place of their yellow, which is too pale on white). The
+    other five are darker or paler than those that they resemble. Symbols and line styles differ
+    as well, for prints in black and white and for more components than colours.
     """
     turn = place // len(_COLOURS)
     return ComponentStyle(
