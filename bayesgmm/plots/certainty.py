@@ -197,38 +197,8 @@ def _draw_list(axes: Axes, rows: _Rows, certainty: float) -> None:
     """Draw the unsure rows one below the other."""
     axes.axvline(certainty, **_LIMIT, zorder=1)
     for line in range(rows.unsure):
-        style = component_style(rows.places[line])
         axes.axhline(line, color=PALE, linewidth=0.5, zorder=0)
-        axes.plot(
-            [rows.lower[line], rows.upper[line]],
-            [line, line],
-            color=style.colour,
-            linewidth=1.3,
-            zorder=2,
-        )
-        axes.plot(
-            rows.certainty[line],
-            line,
-            marker=style.marker,
-            color=style.colour,
-            markersize=5,
-            markeredgewidth=0,
-            zorder=3,
-        )
-        pair = " or ".join(
-            shortened(rows.components[p], 12) for p in (rows.places[line], rows.seconds[line])
-        )
-        axes.annotate(
-            pair,
-            (1.0, line),
-            xycoords=("axes fraction", "data"),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            annotation_clip=False,
-            **PLAIN,
-        )
+        _draw_row(axes, rows, line)
     tidy(axes, across=5)
     one_line_each(axes, rows.names[: rows.unsure], most=18)
     axes.tick_params(axis="y", labelsize=SMALL)
@@ -236,6 +206,23 @@ def _draw_list(axes: Axes, rows: _Rows, certainty: float) -> None:
     plural = "s" if rows.unsure > 1 else ""
     axes.set_title(f"{rows.unsure} unsure row{plural}", fontsize=10)
     axes.set_xlabel("probability of the component")
+
+
+def _draw_row(axes: Axes, rows: _Rows, line: int) -> None:
+    """Draw one row with its interval, and write beside it between which components it lies."""
+    style = component_style(rows.places[line])
+    ends = [rows.lower[line], rows.upper[line]]
+    axes.plot(ends, [line, line], color=style.colour, linewidth=1.3, zorder=2)
+    axes.plot(
+        rows.certainty[line], line, marker=style.marker, color=style.colour,
+        markersize=5 * style.size, markeredgewidth=0, zorder=3,
+    )  # fmt: skip
+    both = (rows.places[line], rows.seconds[line])
+    axes.annotate(
+        " or ".join(shortened(rows.components[place], 12) for place in both), (1.0, line),
+        xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
+        va="center", fontsize=SMALL, annotation_clip=False, **PLAIN,
+    )  # fmt: skip
 
 
 def _entries(rows: _Rows, certainty: float, interval: str) -> list:

@@ -64,4 +64,5 @@ def component_style(place: int) -> ComponentStyle:
 
 def group_hatch(place: int) -> str:
     """Return the hatch of an area that belongs to the group at this place."""
-    return _HATCHES[place % len(_HATCHES)]
+    turn = place // len(_COLOURS)
+    return _HATCHES[(place + turn) % len(_HATCHES)]

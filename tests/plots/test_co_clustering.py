@@ -65,6 +65,8 @@ def test_a_long_table_is_sampled_and_the_figure_says_so(tree):
 def test_groups_that_do_not_fit_are_refused(tree):
     with pytest.raises(DataError, match="each of the 342 rows"):
         bg.plot_co_clustering(tree, ["a", "b"])
+    with pytest.raises(DataError, match="a sequence of 342 names"):
+        bg.plot_co_clustering(tree, "species")
     with pytest.raises(DataError, match="342 different names; at most 24"):
         bg.plot_co_clustering(tree, range(342))
 

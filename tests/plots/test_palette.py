@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from bayesgmm.plots.palette import component_style
+from bayesgmm.plots.co_clustering import MOST_GROUPS
+from bayesgmm.plots.palette import component_style, group_hatch
 
 
 def test_twelve_components_have_twelve_colours_and_twelve_symbols():
@@ -18,6 +19,11 @@ def test_twelve_components_have_twelve_colours_and_twelve_symbols():
 
 def test_eighty_components_differ():
     assert len({component_style(place) for place in range(80)}) == 80
+
+
+def test_as_many_groups_as_allowed_differ_by_colour_or_hatch():
+    looks = {(component_style(k).colour, group_hatch(k)) for k in range(MOST_GROUPS)}
+    assert len(looks) == MOST_GROUPS
 
 
 def test_neighbours_differ_in_every_way():
