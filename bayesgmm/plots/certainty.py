@@ -18,7 +18,7 @@ from bayesgmm.plots.axes import SHEET, SMALL, one_line_each, tidy
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import component_entry, line_entry, put_legend, ring_entry
 from bayesgmm.plots.palette import INK, MIDDLE, PALE, component_style
-from bayesgmm.plots.text import PLAIN, component_label, shortened
+from bayesgmm.plots.text import PLAIN, component_labels, short_names
 from bayesgmm.schema import COMPONENT, ROW
 
 if TYPE_CHECKING:
@@ -217,9 +217,10 @@ def _draw_row(axes: Axes, rows: _Rows, line: int) -> None:
         rows.certainty[line], line, marker=style.marker, color=style.colour,
         markersize=5 * style.size, markeredgewidth=0, zorder=3,
     )  # fmt: skip
+    names = short_names(rows.components, 12)
     both = (rows.places[line], rows.seconds[line])
     axes.annotate(
-        " or ".join(shortened(rows.components[place], 12) for place in both), (1.0, line),
+        " or ".join(names[place] for place in both), (1.0, line),
         xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
         va="center", fontsize=SMALL, annotation_clip=False, **PLAIN,
     )  # fmt: skip
@@ -228,10 +229,10 @@ def _draw_row(axes: Axes, rows: _Rows, line: int) -> None:
 def _entries(rows: _Rows, certainty: float, interval: str) -> list:
     entries = [
         component_entry(
-            place, f"{component_label(name)} ({int((rows.places == place).sum())} rows)",
+            place, f"{name} ({int((rows.places == place).sum())} rows)",
             linestyle="none",
         )
-        for place, name in enumerate(rows.components)
+        for place, name in enumerate(component_labels(rows.components))
     ]  # fmt: skip
     drawn = rows.shown.size
     some = "" if drawn == rows.certainty.size else f", of {drawn} rows"

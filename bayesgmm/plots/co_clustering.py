@@ -23,7 +23,7 @@ from bayesgmm.plots.axes import SHEET
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style, group_hatch
-from bayesgmm.plots.text import shortened
+from bayesgmm.plots.text import short_names
 from bayesgmm.seeds import RandomSeed, generator
 
 if TYPE_CHECKING:
@@ -223,10 +223,9 @@ def _draw_groups(
                     **_look(here[start]),
                 )
             )
+    labels = short_names(names, 30)
     present = [place for place in range(len(names)) if (here == place).any()]
-    put_legend(
-        figure, [Patch(label=shortened(names[place], 30), **_look(place)) for place in present]
-    )
+    put_legend(figure, [Patch(label=labels[place], **_look(place)) for place in present])
 
 
 def _look(place: int) -> dict[str, Any]:

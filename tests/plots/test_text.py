@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayesgmm.plots.text import component_label, shortened, spread_out, wrapped
+from bayesgmm.plots.text import component_labels, short_names, shortened, spread_out, wrapped
 
 
 def test_long_names_lose_their_end():
@@ -27,8 +27,17 @@ def test_no_line_is_longer_than_asked(name, width):
 
 
 def test_components_have_their_own_names_or_numbers():
-    assert component_label(3) == "component 3"
-    assert component_label("Gentoo") == "Gentoo"
+    assert component_labels([3, 4]) == ["component 3", "component 4"]
+    assert component_labels(["Gentoo", "Adelie"]) == ["Gentoo", "Adelie"]
+
+
+def test_names_that_differ_still_do_when_they_are_short():
+    islands = [f"penguins of the island of {name}" for name in ("Biscoe", "Dream")]
+    assert short_names(islands, 16) == ["penguin…f Biscoe", "penguin…of Dream"]
+    alike = ["a" * 10 + middle + "b" * 20 for middle in "xy"]
+    short = short_names([*alike, "c"], 12)
+    assert len(set(short)) == 3
+    assert max(map(len, short)) <= 12
 
 
 def test_labels_move_apart_no_more_than_they_must():
