@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.ticker import MaxNLocator
 
 from bayesgmm.plots.palette import INK
-from bayesgmm.plots.text import PLAIN, shortened, wrapped
+from bayesgmm.plots.text import PLAIN, short_names, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def without_scale(axes: Axes) -> None:
 
 def one_line_each(axes: Axes, names: Sequence[Any], *, most: int = 24, gap: float = 0.6) -> None:
     """Number horizontal lines from the top, and write a name before each."""
-    labels = [shortened(name, most) for name in names]
+    labels = short_names(names, most)
     axes.set_yticks(range(len(labels)), labels, fontsize=SMALL + 0.5, **PLAIN)
     axes.set_ylim(len(labels) - 1 + gap, -gap)
     axes.tick_params(axis="y", length=0)

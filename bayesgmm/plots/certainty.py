@@ -18,7 +18,7 @@ from bayesgmm.plots.axes import SHEET, SMALL, one_line_each, tidy
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import component_entry, line_entry, put_legend, ring_entry
 from bayesgmm.plots.palette import INK, MIDDLE, PALE, component_style
-from bayesgmm.plots.text import PLAIN, component_label, shortened
+from bayesgmm.plots.text import PLAIN, component_labels, short_names
 from bayesgmm.schema import COMPONENT, ROW
 
 if TYPE_CHECKING:
@@ -197,38 +197,8 @@ def _draw_list(axes: Axes, rows: _Rows, certainty: float) -> None:
     """Draw the unsure rows one below the other."""
     axes.axvline(certainty, **_LIMIT, zorder=1)
     for line in range(rows.unsure):
-        style = component_style(rows.places[line])
         axes.axhline(line, color=PALE, linewidth=0.5, zorder=0)
-        axes.plot(
-            [rows.lower[line], rows.upper[line]],
-            [line, line],
-            color=style.colour,
-            linewidth=1.3,
-            zorder=2,
-        )
-        axes.plot(
-            rows.certainty[line],
-            line,
-            marker=style.marker,
-            color=style.colour,
-            markersize=5,
-            markeredgewidth=0,
-            zorder=3,
-        )
-        pair = " or ".join(
-            shortened(rows.components[p], 12) for p in (rows.places[line], rows.seconds[line])
-        )
-        axes.annotate(
-            pair,
-            (1.0, line),
-            xycoords=("axes fraction", "data"),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            annotation_clip=False,
-            **PLAIN,
-        )
+        _draw_row(axes, rows, line)
     tidy(axes, across=5)
     one_line_each(axes, rows.names[: rows.unsure], most=18)
     axes.tick_params(axis="y", labelsize=SMALL)
@@ -238,13 +208,31 @@ def _draw_list(axes: Axes, rows: _Rows, certainty: float) -> None:
     axes.set_xlabel("probability of the component")
 
 
+def _draw_row(axes: Axes, rows: _Rows, line: int) -> None:
+    """Draw one row with its interval, and write beside it between which components it lies."""
+    style = component_style(rows.places[line])
+    ends = [rows.lower[line], rows.upper[line]]
+    axes.plot(ends, [line, line], color=style.colour, linewidth=1.3, zorder=2)
+    axes.plot(
+        rows.certainty[line], line, marker=style.marker, color=style.colour,
+        markersize=5 * style.size, markeredgewidth=0, zorder=3,
+    )  # fmt: skip
+    names = short_names(rows.components, 12)
+    both = (rows.places[line], rows.seconds[line])
+    axes.annotate(
+        " or ".join(names[place] for place in both), (1.0, line),
+        xycoords=("axes fraction", "data"), xytext=(5, 0), textcoords="offset points",
+        va="center", fontsize=SMALL, annotation_clip=False, **PLAIN,
+    )  # fmt: skip
+
+
 def _entries(rows: _Rows, certainty: float, interval: str) -> list:
     entries = [
         component_entry(
-            place, f"{component_label(name)} ({int((rows.places == place).sum())} rows)",
+            place, f"{name} ({int((rows.places == place).sum())} rows)",
             linestyle="none",
         )
-        for place, name in enumerate(rows.components)
+        for place, name in enumerate(component_labels(rows.components))
     ]  # fmt: skip
     drawn = rows.shown.size
     some = "" if drawn == rows.certainty.size else f", of {drawn} rows"

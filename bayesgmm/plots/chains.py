@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -10,7 +10,7 @@ import xarray as xr
 from bayesgmm.errors import SpecificationError
 from bayesgmm.plots.legend import component_entry, line_entry, put_legend
 from bayesgmm.plots.palette import MIDDLE, component_style
-from bayesgmm.plots.text import component_label, shortened, wrapped
+from bayesgmm.plots.text import component_labels, wrapped
 from bayesgmm.plots.view import chosen_features
 from bayesgmm.schema import CHAIN, COMPONENT, FEATURE, validate
 
@@ -71,7 +71,7 @@ def plot_traces(
     styles = [component_style(place) for place in range(max(3, len(names)))]
     ours = {
         "compact": True,
-        "labeller": _labeller(44),
+        "labeller": _labeller(44, names),
         "aes": {"color": [COMPONENT]},
         "color": [style.colour for style in styles],
         "linestyle": list(_CHAIN_LINES),
@@ -80,8 +80,8 @@ def plot_traces(
     }
     collection = plot_trace_dist(variables, **{**ours, **options})
     entries = [
-        component_entry(place, component_label(name), marker="", linestyle="solid")
-        for place, name in enumerate(names)
+        component_entry(place, name, marker="", linestyle="solid")
+        for place, name in enumerate(component_labels(names))
     ]
     return _finished(collection, [*entries, *_chain_entries(tree)])
 
@@ -136,7 +136,7 @@ def plot_ranks(
     lines = -(-n_panels // 4)
     colours = [component_style(place).colour for place in range(n_chains)]
     ours = {
-        "labeller": _labeller(24),
+        "labeller": _labeller(24, tree["posterior"][COMPONENT].values),
         "color": colours,
         "linestyle": list(_CHAIN_LINES),
         "aes": {"color": [CHAIN], "linestyle": [CHAIN]},
@@ -183,16 +183,18 @@ def _expect_chains(tree: xr.DataTree, variables: xr.DataTree) -> None:
         )
 
 
-def _labeller(width: int) -> BaseLabeller:
+def _labeller(width: int, names: Iterable[Any]) -> BaseLabeller:
     """Return what writes names of variables on lines of some width."""
     from arviz_base.labels import BaseLabeller
+
+    labels = dict(zip(names, component_labels(names, most=width), strict=True))
 
     class Names(BaseLabeller):
         def var_name_to_str(self, var_name: str | None) -> str | None:
             return None if var_name is None else wrapped(var_name, width)
 
         def dim_coord_to_str(self, dim: Any, coord_val: Any, coord_idx: Any) -> str:
-            return shortened(component_label(coord_val), width)
+            return labels[coord_val]
 
     return Names()
 

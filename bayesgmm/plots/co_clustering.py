@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from jaxtyping import Float, Int
 from matplotlib.patches import Patch, Rectangle
@@ -22,7 +23,7 @@ from bayesgmm.plots.axes import SHEET
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style, group_hatch
-from bayesgmm.plots.text import shortened
+from bayesgmm.plots.text import short_names
 from bayesgmm.seeds import RandomSeed, generator
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MOST_GROUPS = 24
 """More groups than this cannot be told apart in a bar."""
 
+_NAMED = 0.022  # share of the lines from which a cluster has room for its name
 _SHARES = "Greys"  # a colour map that is its own print in black and white
 
 
@@ -164,34 +166,28 @@ def _draw_clusters(axes: Axes, matrix: _Matrix) -> None:
     for end in ends[:-1]:
         axes.axhline(end, color="#D55E00", linewidth=0.7)
         axes.axvline(end, color="#D55E00", linewidth=0.7)
-    width = 0.03 * size
     for cluster, (end, count) in enumerate(zip(ends, sizes, strict=True)):
-        shade = "#555555" if cluster % 2 == 0 else "#bbbbbb"
-        axes.add_patch(
-            Rectangle(
-                (-0.5 - 1.4 * width, end - count),
-                width,
-                count,
-                facecolor=shade,
-                clip_on=False,
-                linewidth=0,
-            )
-        )
-        if count > 0.022 * size:
-            axes.annotate(
-                f"{cluster} ({count})",
-                (-0.5 - 1.7 * width, end - count / 2),
-                ha="right",
-                va="center",
-                fontsize=8.5,
-                annotation_clip=False,
-            )
+        _draw_cluster(axes, cluster, end - count, count, size)
     axes.set_ylabel("cluster of the partition (rows)", labelpad=62)
+
+
+def _draw_cluster(axes: Axes, cluster: int, start: float, count: int, size: int) -> None:
+    width, shade = 0.03 * size, "#555555" if cluster % 2 == 0 else "#bbbbbb"
+    corner = (-0.5 - 1.4 * width, start)
+    bar = Rectangle(corner, width, count, facecolor=shade, clip_on=False, linewidth=0)
+    axes.add_patch(bar)
+    if count > _NAMED * size:
+        axes.annotate(
+            f"{cluster} ({count})", (-0.5 - 1.7 * width, start + count / 2), ha="right",
+            va="center", fontsize=8.5, annotation_clip=False,
+        )  # fmt: skip
 
 
 def _known(groups: Any, n_rows: int) -> tuple[list[str], Int[np.ndarray, " n"]]:
     """Return the names of the groups and the group of every row, -1 where none is known."""
-    values = [None if value is None or value != value else str(value) for value in groups]
+    if isinstance(groups, str) or not isinstance(groups, Iterable):
+        raise DataError(f"groups must be a sequence of {n_rows} names, not {groups!r}.")
+    values = [None if pd.isna(value) else str(value) for value in groups]
     if len(values) != n_rows:
         raise DataError(
             f"groups must hold a name for each of the {n_rows} rows of the fit, not {len(values)}."
@@ -227,10 +223,9 @@ def _draw_groups(
                     **_look(here[start]),
                 )
             )
+    labels = short_names(names, 30)
     present = [place for place in range(len(names)) if (here == place).any()]
-    put_legend(
-        figure, [Patch(label=shortened(names[place], 30), **_look(place)) for place in present]
-    )
+    put_legend(figure, [Patch(label=labels[place], **_look(place)) for place in present])
 
 
 def _look(place: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from bayesgmm.errors import MissingDependencyError
 from bayesgmm.plots.observed import bin_edges, observed_cells
 from bayesgmm.plots.palette import INK, PALE, component_style
-from bayesgmm.plots.text import component_label, wrapped
+from bayesgmm.plots.text import component_labels, wrapped
 from bayesgmm.schema import ROW
 
 if TYPE_CHECKING:
@@ -188,10 +188,10 @@ def _entries(graphs: Any, view: ClusterView, certainty: float) -> list[Any]:
         graphs.Scatter(
             **nothing, mode="lines+markers", marker=_marker(place),
             line={"color": component_style(place).colour, "dash": _dash(place)},
-            name=_plain(f"{component_label(name)}, weight {weights[place]:.2f}"),
+            name=_plain(f"{name}, weight {weights[place]:.2f}"),
             legendgroup=f"component {place}",
         )
-        for place, name in enumerate(view.components)
+        for place, name in enumerate(component_labels(view.components))
     ]  # fmt: skip
     if len(view.features) != 2:
         line = {"color": INK, "width": 2}
@@ -217,7 +217,7 @@ def _entries(graphs: Any, view: ClusterView, certainty: float) -> list[Any]:
 def _said_of_rows(view: ClusterView) -> np.ndarray:
     """Return what the box of every row says: its name, and its most probable components."""
     names = view.shares[ROW].values
-    labels = [_plain(component_label(name)) for name in view.components]
+    labels = [_plain(name) for name in component_labels(view.components)]
     shares = view.shares.values
     first = np.argsort(-shares, axis=1, kind="stable")[:, :_MOST_LISTED]
     return np.array(

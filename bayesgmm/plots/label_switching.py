@@ -14,7 +14,7 @@ from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import component_entry, put_legend
 from bayesgmm.plots.observed import features_of
 from bayesgmm.plots.palette import component_style
-from bayesgmm.plots.text import PLAIN, component_label, shortened, spread_out, wrapped
+from bayesgmm.plots.text import PLAIN, component_labels, short_names, spread_out, wrapped
 from bayesgmm.posterior.relabel.permute import in_raw_order
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
 
@@ -96,7 +96,7 @@ def plot_label_switching(
     figure.supylabel(wrapped(name, 60), fontsize=10, **PLAIN)
     names = after[COMPONENT].values
     put_legend(
-        figure, [component_entry(place, component_label(each)) for place, each in enumerate(names)]
+        figure, [component_entry(place, each) for place, each in enumerate(component_labels(names))]
     )
     return figure
 
@@ -111,10 +111,11 @@ def _name_ends(axes: Axes, traces: xr.DataArray, height: float) -> None:
     """Write the names of the components beside their traces, at their means."""
     low, high = axes.get_ylim()
     gap = 0.13 * (high - low) / height
+    names = short_names(traces[COMPONENT].values, 12)
     ends = spread_out(traces.mean(DRAW).values, gap)
-    for place, (name, end) in enumerate(zip(traces[COMPONENT].values, ends, strict=True)):
+    for place, (name, end) in enumerate(zip(names, ends, strict=True)):
         axes.annotate(
-            shortened(name, 12), (1.0, end), xycoords=("axes fraction", "data"), xytext=(5, 0),
+            name, (1.0, end), xycoords=("axes fraction", "data"), xytext=(5, 0),
             textcoords="offset points", va="center", fontsize=SMALL - 0.5, annotation_clip=False,
             color=component_style(place).colour, **PLAIN,
         )  # fmt: skip

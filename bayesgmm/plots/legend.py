@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from bayesgmm.plots.palette import INK, MIDDLE, component_style
-from bayesgmm.plots.text import component_label
+from bayesgmm.plots.text import component_labels
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -120,6 +120,6 @@ def _mean_label(view: ClusterView, ellipses: bool) -> str:
 def _components(view: ClusterView) -> list[Line2D]:
     weights = view.mean["weights"].values
     return [
-        component_entry(place, f"{component_label(name)}, weight {weights[place]:.2f}")
-        for place, name in enumerate(view.components)
+        component_entry(place, f"{name}, weight {weights[place]:.2f}")
+        for place, name in enumerate(component_labels(view.components))
     ]

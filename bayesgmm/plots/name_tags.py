@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from matplotlib.path import Path
 
 from bayesgmm.plots.palette import INK, component_style
-from bayesgmm.plots.text import PLAIN, shortened
+from bayesgmm.plots.text import PLAIN, short_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def tag_ellipses(
     """
     axes.figure.draw_without_rendering()
     frame, taken, kept = axes.get_window_extent(), [], []
-    for place, name in enumerate(names):
+    for place, name in enumerate(short_names(names, 14)):
         text = _tag(axes, name, place)
         box = next(
             (box for box in _tried(text, outlines, place) if _is_free(box, frame, taken)), None
@@ -46,11 +46,11 @@ def tag_ellipses(
     return kept
 
 
-def _tag(axes: Axes, name: object, place: int) -> Text:
+def _tag(axes: Axes, name: str, place: int) -> Text:
     colour = component_style(place).colour
     frame = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": colour}
     return axes.text(
-        0, 0, shortened(name, 14), fontsize=8.5, color=INK, ha="center", va="center", zorder=7,
+        0, 0, name, fontsize=8.5, color=INK, ha="center", va="center", zorder=7,
         bbox=frame | {"linewidth": 1.2, "alpha": 0.92}, **PLAIN,
     )  # fmt: skip
 

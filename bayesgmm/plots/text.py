@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,9 +40,26 @@ def wrapped(name: Any, width: int, *, most_lines: int = 3) -> str:
     return "\n".join(line.strip() for line in lines)
 
 
-def component_label(name: Any, *, most: int = 30) -> str:
-    """Return what a legend says of a component: its own name, or ``component`` and a number."""
-    return shortened(name, most) if isinstance(name, str) else f"component {name}"
+def short_names(names: Iterable[Any], most: int) -> list[str]:
+    """Shorten several names so that those that differ still do.
+
+    Where names would become alike without their ends, their middles are cut out instead; where
+    that is no help, they get numbers.
+    """
+    whole = [" ".join(str(name).split()) for name in names]
+    short = [shortened(name, most) for name in whole]
+    for cut in (_without_middle, _with_number):
+        for place in _alike(short):
+            short[place] = cut(whole[place], place, most)
+    return short
+
+
+def component_labels(names: Iterable[Any], *, most: int = 30) -> list[str]:
+    """Return what a legend says of components: their own names, or ``component`` and a number."""
+    names = list(names)
+    if any(isinstance(name, str) for name in names):
+        return short_names(names, most)
+    return [f"component {name}" for name in names]
 
 
 def spread_out(positions: Sequence[float], gap: float) -> Float[np.ndarray, " n"]:
@@ -65,3 +82,17 @@ def _no_longer_than(parts: Sequence[str], width: int) -> list[str]:
         else:
             pieces += textwrap.wrap(part, width, break_on_hyphens=True)
     return pieces
+
+
+def _alike(names: Sequence[str]) -> list[int]:
+    return [place for place, name in enumerate(names) if names.count(name) > 1]
+
+
+def _without_middle(name: str, place: int, most: int) -> str:
+    tail = most // 2
+    return f"{name[: most - tail - 1].rstrip()}…{name[-tail:].lstrip()}"
+
+
+def _with_number(name: str, place: int, most: int) -> str:
+    number = f" {place}"
+    return shortened(name, most - len(number)) + number

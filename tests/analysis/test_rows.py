@@ -1,0 +1,28 @@
+"""A tree with some of its rows: what is known of these goes with them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import bayesgmm as bg
+from bayesgmm.analysis.rows import with_rows
+
+
+def test_some_rows_are_answered_as_they_are_among_all():
+    tree, some = bg.example_fit(), np.array([7, 3, 200])
+    few, every = bg.cluster(with_rows(tree, some)), bg.cluster(tree).isel(obs_id=some)
+    np.testing.assert_allclose(few["responsibilities"], every["responsibilities"])
+    np.testing.assert_array_equal(few["obs_id"], every["obs_id"])
+    assert tree["observed_data"].sizes["obs_id"] == 342
+
+
+def test_weights_and_labels_go_with_their_rows():
+    rows = np.random.default_rng(1).normal(size=(30, 1)) + np.repeat([0.0, 6.0], 15)[:, None]
+    labels = ["left" if row < 5 else "right" if row > 25 else None for row in range(30)]
+    tree = bg.fit(
+        rows, bg.MixtureSpec(2), engine=bg.Laplace(draws=50), labels=labels,
+        sample_weight=np.arange(30.0), random_seed=1, progress=False,
+    )  # fmt: skip
+    some = with_rows(tree, np.array([29, 0, 12]))
+    assert some["constant_data"]["sample_weight"].values.tolist() == [29.0, 0.0, 12.0]
+    assert bg.cluster(some)["certainty"].values[:2].tolist() == [1.0, 1.0]
