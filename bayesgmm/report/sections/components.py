@@ -11,7 +11,7 @@ from bayesgmm.analysis.telling import telling_features
 from bayesgmm.plots.components import plot_components
 from bayesgmm.plots.weights import plot_weights
 from bayesgmm.report.html import Content, Markup, element, grouped_table, paragraph
-from bayesgmm.report.images import image, some_features
+from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.numbers import decimals, interval, number
 from bayesgmm.report.sections.section import Section, shortened
@@ -68,7 +68,7 @@ def _pictures(material: Material) -> Iterator[Markup]:
         alternative=f"Means and standard deviations of {in_a_row(chosen)}, with their intervals.",
         caption=(
             "The numbers of the table. Components whose lines do not overlap in a feature very "
-            f"likely differ there.{some_features(material.features, chosen)}"
+            f"likely differ there.{material.leaving_out(chosen)}"
         ),
     )
 
