@@ -21,7 +21,7 @@ from bayesgmm.schema import FEATURE
 MOST_LINES = 240
 _MOST_PANELS = 8
 _STATISTICS = ("mean", "sd", "lower", "upper")
-_NARROW = 0.5  # standard deviations of a component
+_NARROW, _WIDE = 0.5, 1.0  # standard deviations of a component
 
 
 def components(material: Material) -> Section:
@@ -133,4 +133,5 @@ def _least_known(material: Material) -> str:
     if widths[k, j] < _NARROW:
         known = "means" if material.is_single else "places of all components"
         return f"{told} That is little: the {known} are well known."
-    return f"{told} That is much: read what concerns it with care."
+    much = " That is much: read what concerns it with care." if widths[k, j] > _WIDE else ""
+    return told + much
