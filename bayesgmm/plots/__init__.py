@@ -1,4 +1,19 @@
-"""Figures: they ask ``analysis`` and compute nothing but geometry."""
+"""Figures: they ask ``analysis`` and compute nothing but geometry.
+
+All functions are called in one way: the tree first, features next where a figure has any, and
+options by keyword. Features are a name or a list of names, all by default.
+
+    figure = bg.plot_density(tree, ["height", "width"], shares=(0.5, 0.9))
+    figure.savefig("density.png")
+
+They return a Matplotlib figure that notebooks show once, where a cell returns it, and that no
+pyplot state knows. Two are ArviZ's own, ``plot_traces`` and ``plot_ranks``, and return its
+``PlotCollection``. ``plot_selection`` takes the table of :func:`bayesgmm.select` instead of a tree.
+``bg.Plots(tree)`` has all of them as methods.
+
+A component has one colour, one symbol and one line style in all figures (``palette.py``), so that
+they can be read in black and white. Names are written as they are: a dollar is a dollar.
+"""
 
 import logging
 

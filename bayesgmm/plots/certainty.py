@@ -10,8 +10,10 @@ import xarray as xr
 from jaxtyping import Float, Int
 from matplotlib.collections import LineCollection
 
-from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, cluster
-from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
+from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, cluster, expected_responsibilities
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
+from bayesgmm.analysis.rows import with_rows
+from bayesgmm.options import expect_fraction
 from bayesgmm.plots.axes import SHEET, SMALL, one_line_each, tidy
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import component_entry, line_entry, put_legend, ring_entry
@@ -41,9 +43,13 @@ class _Rows:
         Their names.
     places, seconds : arrays, shape (n,)
         The places of the most probable component, and of the next.
-    certainty, lower, upper : arrays, shape (n,)
+    certainty : array, shape (n,)
     unsure : int
         How many are less certain than asked.
+    shown : array, shape (m,)
+        The ranks of rows whose interval is drawn.
+    lower, upper : arrays, shape (m,)
+        Its ends.
     """
 
     names: np.ndarray
@@ -51,17 +57,10 @@ class _Rows:
     places: Int[np.ndarray, " n"]
     seconds: Int[np.ndarray, " n"]
     certainty: Float[np.ndarray, " n"]
-    lower: Float[np.ndarray, " n"]
-    upper: Float[np.ndarray, " n"]
     unsure: int
-
-    @property
-    def with_interval(self) -> Int[np.ndarray, " m"]:
-        """Return the places of rows whose interval is drawn, evenly spread over their logarithm."""
-        size = self.certainty.size
-        if size <= _MOST_INTERVALS:
-            return np.arange(size)
-        return np.unique(np.geomspace(1, size, _MOST_INTERVALS).round().astype(int)) - 1
+    shown: Int[np.ndarray, " m"]
+    lower: Float[np.ndarray, " m"]
+    upper: Float[np.ndarray, " m"]
 
 
 def plot_certainty(
@@ -107,8 +106,9 @@ def plot_certainty(
     >>> figure.axes[1].get_title()
     '13 unsure rows'
     """
-    clusters = cluster(tree, certainty=certainty, probability=probability)
-    rows = _in_order(clusters)
+    expect_fraction("certainty", certainty)
+    equal_tails(probability)
+    rows = _in_order(tree, certainty, probability)
     listed = 0 < rows.unsure <= MOST_NAMED
     height = max(4.6, 1.6 + 0.19 * rows.unsure) if listed else 4.6
     figure = Drawing(figsize=(9.4 if listed else 7.0, height - 0.3), **SHEET)
@@ -116,25 +116,38 @@ def plot_certainty(
     _draw_all(panels[0], rows, certainty)
     if listed:
         _draw_list(panels[1], rows, certainty)
-    put_legend(figure, _entries(rows, certainty, clusters.attrs["interval"]))
+    put_legend(figure, _entries(rows, certainty, interval_name(probability)))
     return figure
 
 
-def _in_order(clusters: xr.Dataset) -> _Rows:
-    shares = clusters["responsibilities"].values
-    order = np.argsort(clusters["certainty"].values, kind="stable")
+def _in_order(tree: xr.DataTree, certainty: float, probability: float) -> _Rows:
+    responsibilities = expected_responsibilities(tree)
+    shares = responsibilities.values
+    order = np.argsort(shares.max(axis=1), kind="stable")
     ranked = np.argsort(-shares[order], axis=1, kind="stable")
-    places = ranked[:, 0]
+    places, shown = ranked[:, 0], _with_interval(len(order))
+    # Quantiles over the draws take most of the time, so only those that are seen are asked for.
+    some = cluster(with_rows(tree, order[shown]), probability=probability)
+    at = (np.arange(shown.size), places[shown])
     return _Rows(
-        names=clusters[ROW].values[order],
-        components=clusters[COMPONENT].values,
+        names=responsibilities[ROW].values[order],
+        components=responsibilities[COMPONENT].values,
         places=places,
         seconds=ranked[:, min(1, shares.shape[1] - 1)],
-        certainty=clusters["certainty"].values[order],
-        lower=clusters["lower"].values[order, places],
-        upper=clusters["upper"].values[order, places],
-        unsure=int(clusters["unsure"].sum()),
+        certainty=shares.max(axis=1)[order],
+        unsure=int((shares.max(axis=1) < certainty).sum()),
+        shown=shown,
+        lower=some["lower"].values[at],
+        upper=some["upper"].values[at],
     )
+
+
+def _with_interval(size: int) -> Int[np.ndarray, " m"]:
+    """Return the first ranks, which may be listed, and others evenly over their logarithm."""
+    if size <= _MOST_INTERVALS:
+        return np.arange(size)
+    spread = np.geomspace(1, size, _MOST_INTERVALS).round().astype(int) - 1
+    return np.unique(np.concatenate([np.arange(MOST_NAMED), spread]))
 
 
 def _draw_all(axes: Axes, rows: _Rows, certainty: float) -> None:
@@ -164,10 +177,9 @@ def _draw_all(axes: Axes, rows: _Rows, certainty: float) -> None:
 
 def _draw_intervals(axes: Axes, rows: _Rows) -> None:
     """Draw the intervals of all rows, or of some that are spread evenly over the axis."""
-    shown = rows.with_interval
-    ends = np.stack([rows.lower[shown], rows.upper[shown]], axis=-1)
-    lines = np.stack([np.broadcast_to(shown[:, None] + 1.0, ends.shape), ends], axis=-1)
-    colours = [component_style(place).colour for place in rows.places[shown]]
+    ends = np.stack([rows.lower, rows.upper], axis=-1)
+    lines = np.stack([np.broadcast_to(rows.shown[:, None] + 1.0, ends.shape), ends], axis=-1)
+    colours = [component_style(place).colour for place in rows.places[rows.shown]]
     axes.add_collection(
         LineCollection(lines, colors=colours, linewidths=0.8, alpha=0.5, zorder=2), autolim=False
     )
@@ -234,7 +246,7 @@ def _entries(rows: _Rows, certainty: float, interval: str) -> list:
         )
         for place, name in enumerate(rows.components)
     ]  # fmt: skip
-    drawn = rows.with_interval.size
+    drawn = rows.shown.size
     some = "" if drawn == rows.certainty.size else f", of {drawn} rows"
     entries.append(line_entry(f"{interval}{some}", color=MIDDLE, linewidth=1.0))
     unsure = f"less than {certainty:.0%} ({rows.unsure} rows)"

@@ -140,7 +140,7 @@ def plot_ranks(
         "color": colours,
         "linestyle": list(_CHAIN_LINES),
         "aes": {"color": [CHAIN], "linestyle": [CHAIN]},
-        "visuals": {"ecdf_lines": {"width": 1.2}, "suspicious_points": {"size": 8}},
+        "visuals": {"ecdf_lines": {"width": 1.2}},
         **_layout(options, (2.9 * min(4, n_panels), 0.7 + 2.0 * lines)),
     }
     collection = plot_rank(variables, **{**ours, **options})

@@ -67,7 +67,8 @@ def cluster_entries(
         kinds.append(line_entry("posterior predictive density", linewidth=1.6, color=INK))
     count = int(view.uncertain.sum())
     doubt = f"assigned with less than {certainty:.0%} certainty ({count})"
-    kinds.append(ring_entry(doubt) if ellipses else tick_entry(doubt))
+    mark = dot_entry if view.is_crowded else ring_entry
+    kinds.append(mark(doubt) if ellipses else tick_entry(doubt))
     if n_lacking := view.n_lacking:
         rows = "row that lacks a cell is" if n_lacking == 1 else "rows that lack a cell are"
         kinds.append(line_entry(f"{n_lacking} {rows} not in all panels", linestyle="none"))
@@ -96,6 +97,14 @@ def ring_entry(label: str) -> Line2D:
     return Line2D(
         [], [], linestyle="none", marker="o", markersize=6.8, markerfacecolor="none",
         markeredgecolor=INK, markeredgewidth=0.9, label=label,
+    )  # fmt: skip
+
+
+def dot_entry(label: str) -> Line2D:
+    """Return the entry of small dark points on others."""
+    return Line2D(
+        [], [], linestyle="none", marker="o", markersize=2.5, color=INK, markeredgewidth=0,
+        label=label,
     )  # fmt: skip
 
 

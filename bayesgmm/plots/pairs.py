@@ -45,8 +45,9 @@ def plot_clusters(
     """Draw rows, components and how well both are known.
 
     Rows have the colour of their most probable component; those that are assigned with less than
-    the given certainty wear a ring. Every component is drawn as the ellipse that holds ``share``
-    of it, at the posterior mean and, thinly, in some posterior draws. Two features make one
+    the given certainty wear a ring, or a dark point where they are more than 300. Every component
+    is drawn as the ellipse that holds ``share`` of it, at the posterior mean and, thinly, in some
+    posterior draws. Two features make one
     panel, more make a matrix with the marginal densities on its diagonal, and one feature makes
     a histogram with densities, where dark ticks below the axis take the place of rings.
 

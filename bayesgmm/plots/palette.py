@@ -19,7 +19,7 @@ BAND, PALE_BAND = "#8aa9c4", "#b9cfe2"
 Dash = str | tuple[float, tuple[float, ...]]
 
 _COLOURS = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8C6D1F",
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#5A3E0A",
     "#332288", "#882255", "#0B5D2E", "#F29CB4", "#666666",
 )  # fmt: skip
 _MARKERS = "os^DvPX<>p*h"
@@ -49,8 +49,8 @@ def component_style(place: int) -> ComponentStyle:
     """Return the look of the component at this place of its axis.
 
     The first seven colours can be told apart with every common form of colour blindness (Okabe &
-    Ito, 2008; their yellow, too pale on white, is replaced by a brown); the other five are darker
-    or paler than those that they resemble. Symbols and line styles differ as well, for prints in
+    Ito, 2008; their yellow, too pale on white, is replaced by a dark brown); the other five are
+    darker or paler than those that they resemble. Symbols and line styles differ as well, for prints in
     black and white and for more components than colours.
     """
     turn = place // len(_COLOURS)

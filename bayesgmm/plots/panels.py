@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _MARKER_AREA, _RING_AREA = 13.0, 46.0  # square points
 _MEAN_DENSITY_DRAWS = 400
-_MANY_RINGS, _MANY_COMPONENTS, _FEW_FEATURES = 60, 6, 4
+_MANY_RINGS, _MANY_DOTS = 60, 300
+_MANY_COMPONENTS, _FEW_FEATURES = 6, 4
 _MANY_ROWS = 2_000  # with more, points fade and shrink, and lines get an edge that stands out
 _VECTOR_ROWS = 5_000  # with more, points are drawn as pixels even in vector files
 
@@ -39,7 +40,7 @@ def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: i
             *mean[place].T, color=style.colour, linewidth=_line_width(view), linestyle=style.dash,
             path_effects=[edge], zorder=4,
         )  # fmt: skip
-    _ring(axes, rows[view.uncertain])
+    _mark(axes, view, rows[view.uncertain])
     axes.set_xlim(view.limits(across))
     axes.set_ylim(view.limits(up))
     tidy(axes, across=n_ticks - 1, up=n_ticks)
@@ -72,12 +73,16 @@ def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) ->
     without_scale(axes)
 
 
-def _ring(axes: Axes, rows: np.ndarray) -> None:
-    """Put a dark ring around rows; the more rings, the finer, lest they hide what is in them."""
+def _mark(axes: Axes, view: ClusterView, rows: np.ndarray) -> None:
+    """Put a dark ring around uncertain rows, or a dark point on each where there are many."""
+    if view.is_crowded:
+        faint = float(np.clip((_MANY_DOTS / len(rows)) ** 0.6, 0.1, 0.8))
+        axes.scatter(*rows.T, s=5.0, c=INK, linewidths=0, alpha=faint, rasterized=True, zorder=2.5)
+        return
     fine = float(np.clip((_MANY_RINGS / max(len(rows), 1)) ** 0.5, 0.6, 1.0))
     axes.scatter(
         *rows.T, s=_RING_AREA * fine, facecolors="none", edgecolors=INK, linewidths=0.9 * fine,
-        alpha=max(0.7, fine), rasterized=len(rows) > _VECTOR_ROWS, zorder=5,
+        alpha=max(0.7, fine), zorder=5,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from bayesgmm.plots.observed import bin_edges, row_weights
 from bayesgmm.plots.palette import INK, PALE_BAND
 from bayesgmm.plots.view import chosen_features
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
-from bayesgmm.seeds import RandomSeed
+from bayesgmm.seeds import RandomSeed, spawn
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,6 +36,7 @@ MOST_FEATURES = 12
 """More panels than this cannot be read."""
 
 _ACROSS = 4  # panels side by side
+_MOST_CELLS, _FEWEST_TABLES = 2_500_000, 40
 _FINE = 400  # bins under a distribution function
 _BEYOND = 0.5  # of the range of the rows: replicated cells may be shown so far outside of it
 
@@ -86,7 +87,7 @@ def plot_predictive(
     probability : float, default 0.89
         Share of the tables within the intervals, which leave equal tails on both sides.
     tables : int, default 100
-        About how many tables to make.
+        About how many tables to make; down to 40 where there are more than 25 000 rows.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tables.
 
@@ -121,15 +122,16 @@ def plot_predictive(
             f"{len(chosen)} features are too many for one picture; name at most {MOST_FEATURES} "
             f"of them, such as features={list(chosen[:4])}."
         )
-    replicated = _replicated(tree, chosen, tables, random_seed)
+    seeds = spawn(random_seed, len(chosen))
     across = min(len(chosen), _ACROSS)
     down = -(-len(chosen) // across)
     size = (7.0, 4.6) if len(chosen) == 1 else (3.1 * max(across, 2), 0.8 + 2.6 * down)
     figure = Drawing(figsize=size, **SHEET)
     grid = figure.add_gridspec(down, across)
-    for place, feature in enumerate(chosen):
+    for place, (feature, seed) in enumerate(zip(chosen, seeds, strict=True)):
         axes = figure.add_subplot(grid[place // across, place % across])
-        check = _check(tree, feature, replicated[:, :, place], tails, cumulative=kind == "ecdf")
+        replicated = _replicated(tree, feature, tables, seed)
+        check = _check(tree, feature, replicated, tails, cumulative=kind == "ecdf")
         _draw(axes, check, cumulative=kind == "ecdf")
         name_across(axes, feature, width=60 if len(chosen) == 1 else 28)
     put_legend(figure, _entries(kind, probability, len(replicated)))
@@ -137,13 +139,15 @@ def plot_predictive(
 
 
 def _replicated(
-    tree: xr.DataTree, features: tuple[str, ...], tables: int, random_seed: RandomSeed
-) -> Float[np.ndarray, "tables n d"]:
+    tree: xr.DataTree, feature: str, tables: int, random_seed: RandomSeed
+) -> Float[np.ndarray, "tables n"]:
+    """Return one column of the tables: that of a marginal mixture, which is drawn faster."""
     posterior = tree["posterior"]
+    tables = min(tables, max(_FEWEST_TABLES, _MOST_CELLS // tree["observed_data"].sizes[ROW]))
     each = min(posterior.sizes[DRAW], -(-tables // posterior.sizes[CHAIN]))
-    made = posterior_predictive(marginal(tree, features), draws=each, random_seed=random_seed)
+    made = posterior_predictive(marginal(tree, [feature]), draws=each, random_seed=random_seed)
     stacked = made["posterior_predictive"][DATA].transpose(CHAIN, DRAW, ROW, FEATURE).values
-    return stacked.reshape(-1, *stacked.shape[2:])
+    return stacked.reshape(-1, stacked.shape[2])
 
 
 def _check(
@@ -186,7 +190,10 @@ def _heights(
     cumulative: bool,
 ) -> Float[np.ndarray, " bins"]:
     """Return densities over all cells, also those outside of the bins; or cumulative shares."""
-    counts, _ = np.histogram(values, bins=edges, weights=weights)
+    # NumPy sorts weighted values, which takes longer than to count them.
+    same = bool((weights == weights[0]).all())
+    counts, _ = np.histogram(values, bins=edges, weights=None if same else weights)
+    counts = counts * weights[0] if same else counts
     if cumulative:
         return (weights[values < edges[0]].sum() + np.cumsum(counts)) / weights.sum()
     return counts / (weights.sum() * np.diff(edges))

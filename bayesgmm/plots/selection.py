@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CRITERIA = ("BIC", "AIC", "ICL", "NEC")
 
 _RING = {"linestyle": "none", "marker": "o", "markerfacecolor": "none", "markeredgecolor": INK}
+_CLOSE = 10.0  # of differences, up to which the axis is linear
+_MARGIN, _LINE = 0.05, 0.045  # of the height of the axes
 _CROSS = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.8}
 
 
@@ -35,6 +37,7 @@ class _Curves:
 
     Attributes
     ----------
+    criterion : str
     structures : tuple of s strings
     numbers : array, shape (m,)
     values : array, shape (s, m)
@@ -42,6 +45,7 @@ class _Curves:
     settled, failed : arrays, shape (s, m)
     """
 
+    criterion: str
     structures: tuple[str, ...]
     numbers: Int[np.ndarray, " m"]
     values: Float[np.ndarray, "s m"]
@@ -56,12 +60,24 @@ class _Curves:
         place, column = np.unravel_index(np.nanargmin(self.values), self.values.shape)
         return int(place), int(column)
 
+    @property
+    def in_differences(self) -> bool:
+        """Whether what is drawn is the difference from the best: NEC is a ratio, and is not."""
+        return self.criterion != "NEC" and self.best is not None
+
+    @property
+    def shown(self) -> Float[np.ndarray, "s m"]:
+        """What is drawn."""
+        return self.values - self.values[self.best] if self.in_differences else self.values
+
 
 def plot_selection(table: xr.Dataset, criterion: str = "BIC") -> Figure:
     """Draw a criterion over the number of components, one line for each covariance structure.
 
-    The best fit, the smallest value, wears a ring. Fits that did not converge have hollow
-    symbols. Cells without a fit are crosses along the bottom, a line for each structure.
+    BIC, AIC and ICL are drawn as differences from the best fit, linearly up to ten, which is very
+    strong evidence (Kass & Raftery, 1995), and logarithmically beyond. The best fit wears a ring.
+    Fits that did not converge have hollow symbols. Cells without a fit are crosses along the
+    bottom, a line for each structure.
 
     Parameters
     ----------
@@ -82,6 +98,11 @@ def plot_selection(table: xr.Dataset, criterion: str = "BIC") -> Figure:
     SchemaError
         If ``table`` is not a result of ``select``.
 
+    References
+    ----------
+    Kass, R. E. and Raftery, A. E. (1995). Bayes factors. Journal of the American Statistical
+    Association 90, 773-795.
+
     Examples
     --------
     >>> import bayesgmm as bg
@@ -99,10 +120,10 @@ def plot_selection(table: xr.Dataset, criterion: str = "BIC") -> Figure:
     for place in range(len(curves.structures)):
         _draw_curve(axes, curves, place)
     _finish_across(axes, curves.numbers)
-    axes.set_ylabel(f"{criterion}: smaller is better")
+    _finish_up(axes, curves)
     if curves.best is not None:
         axes.plot(
-            curves.numbers[curves.best[1]], curves.values[curves.best], markersize=14,
+            curves.numbers[curves.best[1]], curves.shown[curves.best], markersize=14,
             markeredgewidth=1.4, zorder=4, **_RING,
         )  # fmt: skip
     _draw_failures(axes, curves)
@@ -120,6 +141,7 @@ def _read(table: Any, criterion: str) -> _Curves:
         )
     table = table.transpose(*DIMS)
     return _Curves(
+        criterion,
         tuple(str(name) for name in table[DIMS[0]].values),
         table[DIMS[1]].values,
         table[criterion].values,
@@ -129,7 +151,7 @@ def _read(table: Any, criterion: str) -> _Curves:
 
 
 def _draw_curve(axes: Axes, curves: _Curves, place: int) -> None:
-    style, values, settled = component_style(place), curves.values[place], curves.settled[place]
+    style, values, settled = component_style(place), curves.shown[place], curves.settled[place]
     colour, look = style.colour, {"linestyle": "none", "marker": style.marker, "markersize": 6}
     axes.plot(curves.numbers, values, color=colour, linestyle=style.dash, linewidth=1.6, zorder=2)
     for mask, face in ((settled, colour), (~settled, "white")):
@@ -147,27 +169,57 @@ def _finish_across(axes: Axes, numbers: Int[np.ndarray, " m"]) -> None:
     axes.set_xlabel("number of components")
 
 
+def _finish_up(axes: Axes, curves: _Curves) -> None:
+    """Scale the vertical axis: differences linearly up to ten, and logarithmically beyond.
+
+    So what is close to the best can be told apart, however bad the worst fits are. A difference
+    of more than ten is very strong evidence (Kass & Raftery, 1995).
+    """
+    room = _below(curves)
+    if not curves.in_differences:
+        axes.set_ylabel(f"{curves.criterion}: smaller is better")
+        low, high = axes.get_ylim()
+        axes.set_ylim(low - (high - low) * room / (1 - room), high)
+        return
+    most = max(2 * _CLOSE, 1.6 * np.nanmax(curves.shown))
+    axes.set_yscale("symlog", linthresh=_CLOSE, linscale=1.0)
+    above = 1 + np.log10(most / _CLOSE)  # in heights of the linear part
+    depth = above * room / (1 - room)
+    axes.set_ylim(-_CLOSE * (depth if depth <= 1 else 10 ** (depth - 1)), most)
+    ticks = [0, _CLOSE / 2, *(_CLOSE * 10**power for power in range(9))]
+    ticks = [tick for tick in ticks if tick < most]
+    axes.set_yticks(ticks, [f"{tick:,.0f}".replace(",", "\u2009") for tick in ticks])
+    axes.minorticks_off()
+    best = curves.values[curves.best]
+    axes.set_ylabel(f"{curves.criterion} above that of the best, {best:.1f}")
+
+
+def _below(curves: _Curves) -> float:
+    """Share of the axes below the curves: a margin, and lines of crosses."""
+    return _MARGIN + _LINE * int(curves.failed.any(axis=1).sum())
+
+
 def _draw_failures(axes: Axes, curves: _Curves) -> None:
     """Put a cross for every cell without a fit below the curves, a line for each structure."""
     lines = np.flatnonzero(curves.failed.any(axis=1))
-    low, high = axes.get_ylim()
-    step = 0.045 * (high - low)
-    for depth, place in enumerate(lines, start=1):
+    for depth, place in enumerate(lines[::-1]):
         at = curves.numbers[curves.failed[place]]
-        heights = np.full(at.size, low - depth * step)
-        axes.plot(at, heights, color=component_style(place).colour, **_CROSS)
-    if lines.size:
-        axes.set_ylim(low - (lines.size + 0.8) * step, high)
+        heights = np.full(at.size, 0.5 * _MARGIN + depth * _LINE)
+        axes.plot(
+            at, heights, color=component_style(place).colour,
+            transform=axes.get_xaxis_transform(), **_CROSS,
+        )  # fmt: skip
 
 
 def _name_curves(axes: Axes, curves: _Curves) -> None:
     """Write the name of each structure beside the end of its line."""
-    present = np.flatnonzero(~np.isnan(curves.values).all(axis=1))
-    ends = [row[~np.isnan(row)][-1] for row in curves.values[present]]
-    low, high = axes.get_ylim()
-    for place, height in zip(present, spread_out(ends, 0.05 * (high - low)), strict=True):
+    present = np.flatnonzero(~np.isnan(curves.shown).all(axis=1))
+    ends = [row[~np.isnan(row)][-1] for row in curves.shown[present]]
+    to_share = axes.transData - axes.transAxes
+    heights = to_share.transform([(curves.numbers[-1], end) for end in ends])[:, 1] if ends else []
+    for place, height in zip(present, spread_out(heights, 0.05), strict=True):
         axes.annotate(
-            curves.structures[place], (curves.numbers[-1] + 0.3, height), xytext=(6, 0),
+            curves.structures[place], (1.0, height), xycoords="axes fraction", xytext=(6, 0),
             textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
             color=component_style(place).colour, **PLAIN,
         )  # fmt: skip

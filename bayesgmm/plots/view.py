@@ -21,6 +21,7 @@ from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, 
 _DENSITY_POINTS = 241
 _MARGIN, _MOST_BEYOND = 0.04, 0.25  # of the range of the rows
 _SIZES = (0.25, 4.0)
+_MOST_RINGS = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,11 @@ class ClusterView:
     def n_draws(self) -> int:
         """How many draws show the spread."""
         return self.draws.sizes["sample"]
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many rows are uncertain that rings around them would hide the picture."""
+        return int(self.uncertain.sum()) > _MOST_RINGS
 
     @cached_property
     def mean(self) -> xr.Dataset:

@@ -17,11 +17,6 @@ PAIR = ["bill_length_mm", "body_mass_g"]
 
 
 @pytest.fixture(scope="module")
-def tree():
-    return bg.example_fit()
-
-
-@pytest.fixture(scope="module")
 def pair(tree):
     return bg.plot_clusters(tree, PAIR)
 
@@ -124,10 +119,49 @@ def test_names_of_features_are_not_read_as_mathematics(tree, n_features):
     assert figure.axes[-1].get_xlabel() == odd[n_features - 1 if n_features != 2 else 0]
 
 
-def test_notebooks_can_show_it_and_pyplot_does_not_know_it(pair):
-    assert pair._repr_png_().startswith(b"\x89PNG")
+def test_notebooks_can_show_it_and_pyplot_does_not_know_it(tree):
     pyplot = sys.modules.get("matplotlib.pyplot")
-    assert pyplot is None or not pyplot.get_fignums()
+    before = pyplot.get_fignums() if pyplot else []
+    assert bg.plot_clusters(tree, PAIR)._repr_png_().startswith(b"\x89PNG")
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    assert pyplot is None or pyplot.get_fignums() == before
+
+
+def test_ellipses_wear_the_names_of_their_components(pair, twelve):
+    assert [text.get_text() for text in pair.axes[0].texts] == ["0", "1", "2"]
+    names = [text.get_text() for text in bg.plot_clusters(twelve).axes[0].texts]
+    assert names == [str(place) for place in range(12)]
+
+
+def test_many_uncertain_rows_are_points_that_hide_nothing(tree):
+    figure = bg.plot_clusters(tree, PAIR, certainty=0.99999)
+    marks = scatters(figure.axes[0])[-1]
+    assert len(marks.get_offsets()) > 100
+    if len(marks.get_offsets()) > 300:
+        assert len(marks.get_facecolor()) == 1
+
+
+def test_rows_are_as_large_as_they_count(patchy):
+    *by_component, _ = scatters(bg.plot_clusters(patchy).axes[0])
+    sizes = np.concatenate([each.get_sizes() for each in by_component])
+    counts = np.unique(sizes.round(6)).size
+    assert counts == 4
+
+
+def test_rows_that_lack_a_cell_are_counted(patchy):
+    texts = [text.get_text() for text in bg.plot_clusters(patchy).legends[0].get_texts()]
+    lacking = int(np.isnan(patchy["observed_data"]["x"].values).any(axis=1).sum())
+    assert texts[-1] == f"{lacking} rows that lack a cell are not in all panels"
+
+
+def test_three_features_of_many_components_have_their_legend_below(tree):
+    made = bg.simulate(300, 8, 3, overlap=0.01, random_seed=1)
+    engine = bg.Laplace(draws=20)
+    fitted = bg.fit(made.rows, bg.MixtureSpec(8), engine=engine, random_seed=1, progress=False)
+    figure = bg.plot_clusters(fitted, n_draws=4)
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert not any(legend.overlaps(axes.get_window_extent()) for axes in figure.axes)
 
 
 def test_unknown_features_are_refused(tree):
