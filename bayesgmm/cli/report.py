@@ -8,8 +8,9 @@ from pathlib import Path
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.cli.results import expect_writable, say
+from bayesgmm.cli.results import say
 from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.report.write import expect_page
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Request:
 
 def run_report(request: Request) -> None:
     """Read the fit, write the page, and say where it is."""
-    expect_writable(request.out)
     for source in (request.fit, request.selection):
         _expect_another_file(request.out, source)
+    expect_page(request.out)
     tree = bg.load(request.fit)
     selection = None if request.selection is None else _selection(request.selection)
     path = bg.write_report(tree, request.out, selection=selection, title=request.title)

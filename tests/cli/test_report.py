@@ -35,7 +35,7 @@ def run(*arguments):
 def test_the_page_is_that_of_python_and_has_the_name_of_the_fit(here):
     result = run(here / "geyser.nc")
     assert result.exit_code == 0, result.output
-    assert "The report is in geyser.html" in result.stdout
+    assert "The report is in geyser.html" in result.output
     path = bg.write_report(bg.load(here / "geyser.nc"), "python.html")
     with open("geyser.html", "rb") as ours:
         assert ours.read() == path.read_bytes()
@@ -65,5 +65,5 @@ def test_selection_and_title(here, tmp_path):
 def test_what_cannot_be_done_is_said(here, tmp_path, arguments, message):
     result = run(*(argument.format(here) for argument in arguments))
     assert result.exit_code == 2
-    assert message in result.stderr.replace("\n", " ")
+    assert message in result.output.replace("\n", " ")
     assert list(tmp_path.iterdir()) == []
