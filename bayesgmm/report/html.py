@@ -146,7 +146,7 @@ def _scrolling(
     title = element("caption", caption, id=f"{name}-caption")
     body = element("table", title, element("thead", _row(head)), *bodies)
     return element(
-        "div", body, class_="scroll", role="region", tabindex=0, aria_labelledby=f"{name}-caption"
+        "div", body, class_="scroll", role="group", tabindex=0, aria_labelledby=f"{name}-caption"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from bayesgmm.plots.embedding import embedded
@@ -25,15 +24,5 @@ def image(figure: Any, *, alternative: str, caption: Content) -> Markup:
         "img", src=picture.address, alt=alternative, width=picture.width, height=picture.height
     )
     # Where the page is too narrow for what is written in it, a figure scrolls by itself.
-    frame = element("div", shown, class_="frame", role="region", tabindex=0, aria_label="Figure")
+    frame = element("div", shown, class_="frame", role="group", tabindex=0, aria_label="Figure")
     return element("figure", frame, element("figcaption", caption))
-
-
-def some_features(features: Sequence[str], chosen: Sequence[str]) -> str:
-    """Return a sentence that says so if a figure leaves features out."""
-    if len(chosen) == len(features):
-        return ""
-    return (
-        f" Of {len(features)} features {len(chosen)} are shown, those in which the components "
-        "differ most."
-    )

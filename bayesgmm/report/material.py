@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -87,6 +88,13 @@ class Material:
     def titles(self) -> list[str]:
         """What the components are called in sentences."""
         return [component_title(name) for name in self.components]
+
+    def leaving_out(self, shown: Sequence[str]) -> str:
+        """Return a sentence that says so if a figure shows some of the features only."""
+        if len(shown) == len(self.features):
+            return ""
+        which = "the first ones" if self.is_single else "those in which the components differ most"
+        return f" Of {len(self.features)} features {len(shown)} are shown, {which}."
 
     @property
     def is_single(self) -> bool:

@@ -65,5 +65,5 @@ def test_selection_and_title(here, tmp_path):
 def test_what_cannot_be_done_is_said(here, tmp_path, arguments, message):
     result = run(*(argument.format(here) for argument in arguments))
     assert result.exit_code == 2
-    assert message in result.stderr.replace("\n", " ")
+    assert message in result.output.replace("\n", " ")
     assert list(tmp_path.iterdir()) == []

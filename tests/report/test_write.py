@@ -215,7 +215,7 @@ def test_one_component_of_one_feature(tmp_path, plain):
 def test_twelve_components_of_nine_features(tmp_path):
     rng = np.random.default_rng(1)
     centres = rng.uniform(-20, 20, (12, 9))
-    rows = np.repeat(centres, 40, axis=0) + rng.normal(size=(480, 9))
+    rows = np.repeat(centres, 20, axis=0) + rng.normal(size=(240, 9))
     page = written(tmp_path, quick_fit(rows, 12, spec=bg.MixtureSpec(12, covariances=bg.Tied())))
     assert "Of 9 features 8 are shown" in page.with_id("density").text
     assert "Component 11" in page.with_id("rows").text

@@ -8,7 +8,7 @@ from bayesgmm.analysis.predictive_checks import CHECK, CHECKS, predictive_checks
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.plots.predictive import plot_predictive
 from bayesgmm.report.html import Content, Markup, element, paragraph, table
-from bayesgmm.report.images import image, some_features
+from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
 from bayesgmm.report.sections.section import Section, shortened
@@ -62,7 +62,7 @@ def _picture(material: Material) -> Markup:
         caption=(
             "Bars are the rows. The band at each bar holds the height that it has in "
             f"{INTERVAL} of the tables drawn from the model: about one bar in nine lies outside by "
-            f"chance.{some_features(material.features, chosen)}"
+            f"chance.{material.leaving_out(chosen)}"
         ),
     )
 

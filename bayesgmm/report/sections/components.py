@@ -12,7 +12,7 @@ from bayesgmm.digits import decimals, interval, number
 from bayesgmm.plots.components import plot_components
 from bayesgmm.plots.weights import plot_weights
 from bayesgmm.report.html import Content, Markup, element, grouped_table, paragraph
-from bayesgmm.report.images import image, some_features
+from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section, shortened
 from bayesgmm.report.words import capitalised, counted, in_a_row, measured
@@ -21,7 +21,7 @@ from bayesgmm.schema import FEATURE
 MOST_LINES = 240
 _MOST_PANELS = 8
 _STATISTICS = ("mean", "sd", "lower", "upper")
-_NARROW = 0.5  # standard deviations of a component
+_NARROW, _WIDE = 0.5, 1.0  # standard deviations of a component
 
 
 def components(material: Material) -> Section:
@@ -68,7 +68,7 @@ def _pictures(material: Material) -> Iterator[Markup]:
         alternative=f"Means and standard deviations of {in_a_row(chosen)}, with their intervals.",
         caption=(
             "The numbers of the table. Components whose lines do not overlap in a feature very "
-            f"likely differ there.{some_features(material.features, chosen)}"
+            f"likely differ there.{material.leaving_out(chosen)}"
         ),
     )
 
@@ -133,4 +133,5 @@ def _least_known(material: Material) -> str:
     if widths[k, j] < _NARROW:
         known = "means" if material.is_single else "places of all components"
         return f"{told} That is little: the {known} are well known."
-    return f"{told} That is much: read what concerns it with care."
+    much = " That is much: read what concerns it with care." if widths[k, j] > _WIDE else ""
+    return told + much

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.plots.density import plot_density
 from bayesgmm.report.html import Markup, paragraph
-from bayesgmm.report.images import image, some_features
+from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section
 from bayesgmm.report.words import in_a_row
@@ -41,7 +41,7 @@ def _curves(material: Material) -> Markup:
         caption=(
             f"The line is the density, and the band holds it with {INTERVAL} probability at every "
             "point: where the band is wide, the density is not well known. Bars and ticks are rows."
-            f"{some_features(material.features, chosen)}"
+            f"{material.leaving_out(chosen)}"
         ),
     )
 
@@ -54,6 +54,6 @@ def _contours(material: Material) -> Markup:
         caption=(
             f"The density of {in_a_row(chosen)} together. Each line encloses the smallest region "
             "in which the share of rows written at it is to be expected."
-            f"{some_features(material.features, chosen)}"
+            f"{material.leaving_out(chosen)}"
         ),
     )

@@ -12,7 +12,7 @@ from bayesgmm.analysis.telling import telling_features
 from bayesgmm.plots.certainty import plot_certainty
 from bayesgmm.plots.pairs import plot_clusters
 from bayesgmm.report.html import Content, Markup, paragraph, table
-from bayesgmm.report.images import image, some_features
+from bayesgmm.report.images import image
 from bayesgmm.report.material import CERTAINTY, INTERVAL, Material
 from bayesgmm.report.sections.section import Section
 from bayesgmm.report.words import capitalised, counted, in_a_row, share, whole
@@ -101,10 +101,12 @@ def _unsure(material: Material) -> Iterator[Markup]:
         "The least sure rows", headings, [_line(material, row) for row in least],
         name="unsure", words=(1, 4),
     )  # fmt: skip
+    gaps = " Rows with missing cells may be unsure for want of them." * material.data.has_gaps
     yield paragraph(
         "Rows go by their names in the table, or by their place in it, counted from 0. A wide "
         "interval says that better knowledge of the components would decide about the row; a "
         "narrow one around one half, that the row lies between them and will stay there."
+        f"{gaps}"
     )
 
 
@@ -151,7 +153,7 @@ def _picture(material: Material) -> Markup:
         caption=(
             f"{colours}The thick line of {outlines} is at its estimated values; thin lines beside "
             "it are other plausible values, so that a wide bundle means that it is not well known."
-            f"{unsure}{some_features(material.features, chosen)}"
+            f"{unsure}{material.leaving_out(chosen)}"
         ),
     )
 
