@@ -291,7 +291,7 @@ def test_ctrl_c_keeps_finished_draws_beside_the_old_fit(here):
     assert result.returncode == 130, result.stderr
     last = result.stderr.splitlines()[-1]
     assert last.startswith("Interrupted: ")
-    assert last.endswith("in fit.partial.nc; fit.nc is as it was.")
+    assert last.endswith("in fit.partial.nc; fit.nc was not touched.")
     assert (here / "fit.nc").read_bytes() == old
     answer = json.loads(result.stdout)
     assert answer["interrupted"] is True
