@@ -14,6 +14,7 @@ from bayesgmm.errors import ConvergenceWarning, SpecificationError
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
+from bayesgmm.numerics.interrupts import interrupts
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # heavy: imported when first used
     from bayesgmm.engines.catalogue import Engine
 
 
+@interrupts()
 def fit(
     X: Any,
     spec: MixtureSpec,
@@ -217,6 +219,7 @@ def refine(
     return with_timing(tree, watch.read())
 
 
+@interrupts()
 def estimate(
     X: Any,
     spec: MixtureSpec,

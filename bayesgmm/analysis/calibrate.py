@@ -14,6 +14,7 @@ from bayesgmm.engines.catalogue import Engine, expect_engine
 from bayesgmm.engines.progress import CountProgress
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.em import EM
+from bayesgmm.numerics.interrupts import interrupts
 from bayesgmm.options import expect_whole_number
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.priors.waiting import without_data
@@ -145,7 +146,8 @@ def _run(
         bar.advance(len(seeds) - len(missing))
         try:
             for number in missing:
-                _do(experiment, checkpoint, number, seeds[number])
+                with interrupts():
+                    _do(experiment, checkpoint, number, seeds[number])
                 bar.advance(1)
                 if (number + 1) % _BETWEEN_WRITES == 0:
                     checkpoint.write()

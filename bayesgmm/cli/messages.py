@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning
+from bayesgmm.numerics.interrupts import interrupts
 
 VERDICT, FAILURE, INTERRUPTED = 1, 2, 130
 
@@ -63,7 +64,7 @@ def clean_errors() -> Iterator[None]:
     where a mistake of ours was made.
     """
     try:
-        with _words_on_standard_error(), _clean_warnings():
+        with _words_on_standard_error(), _clean_warnings(), interrupts():
             yield
     except BayesGMMError as error:
         raise _failed(" ".join([str(error), *getattr(error, "__notes__", [])])) from error

@@ -120,7 +120,7 @@ def is_partial(tree: xr.DataTree) -> bool:
 
 def exit_interrupted(what: str, kept_in: Path, asked_for: Path) -> typer.Exit:
     """Say in one line what is left of an interrupted run, and return the exit to raise."""
-    say(f"Interrupted: {what} in {kept_in}; {asked_for} is as it was.")
+    say(f"Interrupted: {what} in {kept_in}; {asked_for} was not touched.")
     return typer.Exit(INTERRUPTED)
 
 

@@ -123,7 +123,7 @@ def _show(table: xr.Dataset) -> None:
             structure, number = place["covariances"].item(), place["n_components"].item()
             page.add_row(name, structure, str(number), f"{place.item():.{decimals}f}")
     console().print(page)
-    failed = int((table["failure"] != "").sum())
+    failed = int((~table["failure"].isin(["", INTERRUPTED])).sum())
     if failed:
         say(f"{failed} of {table['failure'].size} fits failed; the table says why.")
     say(f"The smallest BIC: {table.attrs['best']}. Which criterion answers what: bayesgmm.select.")

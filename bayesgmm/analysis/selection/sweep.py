@@ -14,6 +14,7 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.progress import CountProgress
 from bayesgmm.estimation.em import EM
 from bayesgmm.numerics.blocks import for_each
+from bayesgmm.numerics.interrupts import interrupts
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.seeds import RandomSeed, spawn
@@ -105,7 +106,8 @@ class _Work:
     def do(self) -> None:
         """Fit all columns; an interrupt is raised only if nothing is done by then."""
         try:
-            for_each(len(self._cells), lambda _: self._take_turns())
+            with interrupts():
+                for_each(len(self._cells), lambda _: self._take_turns())
         except KeyboardInterrupt:
             self._stopped = True
             with self._changed:  # in other threads, each ends its fit

@@ -1,0 +1,24 @@
+"""An interrupt of compiled code is an interrupt; other system errors stay what they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from bayesgmm.numerics.interrupts import interrupts
+
+
+def test_an_interrupt_is_told_from_other_errors():
+    with pytest.raises(KeyboardInterrupt), interrupts():
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+    with pytest.raises(SystemError, match="null argument"), interrupts():
+        raise SystemError("null argument")
+
+
+def test_it_decorates():
+    @interrupts()
+    def work(error):
+        raise error
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            work(ZeroDivisionError())
