@@ -174,6 +174,10 @@ def maximize_regularized(
         covariances = (scatter.sum(axis=0) + unassigned)[None] / counts.sum()
     else:
         covariances = scatter / counts.reshape(-1, *[1] * (scatter.ndim - 1))
+    if not (structure.tied or correlated):
+        # Where rows are equal, what the count that is a little too large leaves in scikit-learn.
+        left = _LEAST_COUNT * new_means**2 / counts[:, None]
+        covariances = np.where(covariances > _LEAST_COUNT * left, covariances, left)
     if structure.isotropic:
         covariances = covariances.mean(axis=1, keepdims=True)
     covariances = covariances + ridge * (np.eye(means.shape[1]) if correlated else 1.0)
