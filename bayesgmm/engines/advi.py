@@ -105,6 +105,8 @@ class ADVI:
         widths = target.rough_deviations(start.parameters)
         fit_seed, draw_seed = spawn(seed, 2)
         mean, root, history, partial = self._fit(target, centre, widths, fit_seed, progress)
+        if history.size == 0:
+            raise KeyboardInterrupt("Interrupted before ADVI took its first step.")
         normal = NormalApproximation(centre + widths * mean, widths[:, None] * root)
         return approximation_tree(
             target,

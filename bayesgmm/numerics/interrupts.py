@@ -25,7 +25,14 @@ def interrupts() -> Iterator[None]:
     try:
         yield
     except SystemError as error:
-        cause = error.__cause__ or error.__context__
-        if isinstance(cause, KeyboardInterrupt):
+        if _comes_of_interrupt(error):
             raise KeyboardInterrupt from error
         raise
+
+
+def _comes_of_interrupt(error: BaseException) -> bool:
+    """Go back through the causes: compiled code may have been called by compiled code."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None

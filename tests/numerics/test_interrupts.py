@@ -10,6 +10,11 @@ from bayesgmm.numerics.interrupts import interrupts
 def test_an_interrupt_is_told_from_other_errors():
     with pytest.raises(KeyboardInterrupt), interrupts():
         raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt), interrupts():  # noqa: PT012
+        try:
+            raise SystemError("inner") from KeyboardInterrupt()
+        except SystemError as error:
+            raise SystemError("outer") from error
     with pytest.raises(SystemError, match="null argument"), interrupts():
         raise SystemError("null argument")
 
