@@ -10,26 +10,16 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from bayesgmm.priors.covariances import (
-    CovarianceStructure,
-    Diagonal,
-    Full,
-    Spherical,
-    Tied,
-    TiedDiagonal,
-    TiedSpherical,
-)
+from bayesgmm.priors.catalogue import structure_named
+from bayesgmm.priors.covariances import CovarianceStructure
 
 STRUCTURES: dict[str, type[CovarianceStructure]] = {
-    "full": Full,
-    "tied": Tied,
-    "diag": Diagonal,
-    "diagonal": Diagonal,
-    "spherical": Spherical,
-    "tied-diagonal": TiedDiagonal,
-    "tied-spherical": TiedSpherical,
-}
-"""scikit-learn's four names first among them, and ours."""
+    name: type(structure_named(name))
+    for name in (
+        "full", "tied", "diag", "spherical", "diagonal", "tied-diagonal", "tied-spherical",
+    )
+}  # fmt: skip
+"""The structures that maximum likelihood tells apart; scikit-learn's four names come first."""
 
 
 def is_like(one: CovarianceStructure, other: CovarianceStructure) -> bool:

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float, Int
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.data.cells import expect_observed
 from bayesgmm.data.dataset import default_names
@@ -21,6 +20,7 @@ from bayesgmm.estimators.climbs import LikelihoodClimb, PosteriorClimb
 from bayesgmm.estimators.convergence import EstimatorConvergenceWarning
 from bayesgmm.estimators.covariance_types import STRUCTURES, hidden, is_like, n_parameters, shown
 from bayesgmm.estimators.distinct_rows import at_least, distinct_rows, is_table_of_counts
+from bayesgmm.estimators.fitted import expect_estimator_fitted
 from bayesgmm.estimators.initial_parameters import InitialParameters
 from bayesgmm.estimators.reading import (
     TakesMissingCells,
@@ -310,7 +310,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         y : integer array, shape (n_samples,)
             Their components.
         """
-        check_is_fitted(self)
+        expect_estimator_fitted(self, "weights_")
         expect_at_least("Invalid value for 'n_samples': it", n_samples, 1, whole=True)
         rng, (k, d) = check_random_state(self.random_state), self.means_.shape
         counts = rng.multinomial(n_samples, self.weights_)
@@ -341,7 +341,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
 
     def _asked(self, X: Any) -> tuple[Rows, PrecisionForm]:
         """Return new rows, and the mixture that the attributes are."""
-        check_is_fitted(self)
+        expect_estimator_fitted(self, "weights_")
         rows = read_rows(self, X)
         return AnnotatedRows(rows) if np.isnan(rows).any() else rows, self._form()
 
