@@ -27,11 +27,11 @@ def verdict(material: Material) -> Section:
 def banner(material: Material) -> Markup:
     """Return the verdict, marked by words, a sign and a colour."""
     diagnosis = material.diagnosis
-    kind, sign, word = "good", "✓", "Yes."
+    kind, sign, word = "good", "✓", "It can be trusted."
     if not diagnosis.passed:
-        kind, sign, word = "bad", "✗", "Not as it is."
+        kind, sign, word = "bad", "✗", "It cannot be trusted as it is."
         if material.approximate:
-            kind, sign, word = "fair", "~", "Roughly at best."
+            kind, sign, word = "fair", "~", "It can be trusted roughly, at best."
     mark = element("span", sign, class_="sign", aria_hidden="true")
     words = paragraph(element("strong", word), f" {diagnosis.verdict}")
     return element("div", mark, words, class_=f"banner {kind}")
