@@ -147,7 +147,7 @@ def test_provenance(penguins):
 
 def test_a_failed_verdict_stands_at_the_top(tree):
     material = Material(with_record(tree, partial=True), None)
-    assert "Not as it is." in banner(material)
+    assert "The result cannot be trusted as it is." in banner(material)
     short = element("div", listed(in_short(material)))
     assert '<a href="#verdict">Read the findings</a> before you use any number below' in short
     assert "The run was stopped before its end" in fitted(material).markup()
@@ -192,7 +192,9 @@ def test_what_was_known_of_rows_is_told(evil_page):
 
 def test_approximations_say_so(evil_page):
     page = evil_page
-    assert "Roughly at best. An approximation" in page.all("header")[0].text
+    assert (
+        "The result can be trusted roughly, at best. An approximation" in page.all("header")[0].text
+    )
     assert "Laplace's approximation" in page.with_id("fitted").text
     assert "Intervals of an approximation are often too narrow" in page.with_id("verdict").text
 

@@ -27,11 +27,11 @@ def verdict(material: Material) -> Section:
 def banner(material: Material) -> Markup:
     """Return the verdict, marked by words, a sign and a colour."""
     diagnosis = material.diagnosis
-    kind, sign, word = "good", "✓", "It can be trusted."
+    kind, sign, word = "good", "✓", "The result can be trusted."
     if not diagnosis.passed:
-        kind, sign, word = "bad", "✗", "It cannot be trusted as it is."
+        kind, sign, word = "bad", "✗", "The result cannot be trusted as it is."
         if material.approximate:
-            kind, sign, word = "fair", "~", "It can be trusted roughly, at best."
+            kind, sign, word = "fair", "~", "The result can be trusted roughly, at best."
     mark = element("span", sign, class_="sign", aria_hidden="true")
     words = paragraph(element("strong", word), f" {diagnosis.verdict}")
     return element("div", mark, words, class_=f"banner {kind}")
