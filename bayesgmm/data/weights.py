@@ -16,7 +16,25 @@ _LARGEST = 1e15  # sums of more have no room for a single row
 def read_weights(
     sample_weight: Any, row_names: Shaped[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
-    """Check weights: one for each row, finite, none negative, two or more together.
+    """Check weights to fit with: as :func:`read_counts`, and two or more together.
+
+    Raises
+    ------
+    DataError
+        If they are not.
+    """
+    weights = read_counts(sample_weight, row_names)
+    if not weights.sum() >= 2:
+        raise DataError(
+            f"sample_weight sums to {weights.sum():g}; a weight says how often a row counts, and "
+            "at least two are needed to estimate a spread. Multiply the weights so that they sum "
+            "to the number of rows that they stand for."
+        )
+    return weights
+
+
+def read_counts(sample_weight: Any, row_names: Shaped[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Check weights: one for each row, finite, none negative.
 
     Raises
     ------
@@ -41,11 +59,5 @@ def read_weights(
             f"sample_weight is negative, missing or not finite in {int(wrong.sum())} of "
             f"{weights.size} rows: {named}. Every weight must be a number from 0 to "
             f"{_LARGEST:g}; 0 leaves a row out."
-        )
-    if not weights.sum() >= 2:
-        raise DataError(
-            f"sample_weight sums to {weights.sum():g}; a weight says how often a row counts, and "
-            "at least two are needed to estimate a spread. Multiply the weights so that they sum "
-            "to the number of rows that they stand for."
         )
     return weights

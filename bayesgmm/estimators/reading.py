@@ -10,9 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from bayesgmm.data.dataset import Dataset, read_table
+from bayesgmm.data.weights import read_counts
 from bayesgmm.errors import DataError
-
-_LARGEST_WEIGHT = 1e15  # sums of more have no room for a single row
 
 
 class TakesMissingCells:
@@ -47,24 +46,9 @@ def read_sample_weight(sample_weight: Any | None, n_rows: int) -> Float[np.ndarr
     """
     if sample_weight is None:
         return np.empty(0)
-    try:
-        weights = np.array(sample_weight, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"sample_weight must be one number for each row: {error}. Give a list or an array."
-        ) from error
-    if weights.ndim == 0:
-        weights = np.full(n_rows, float(weights))
-    if weights.shape != (n_rows,):
-        raise DataError(
-            f"sample_weight has shape {weights.shape}; X has {n_rows} rows. "
-            "Give one number for each row."
-        )
-    if not np.all((weights >= 0) & (weights <= _LARGEST_WEIGHT)):
-        raise DataError(
-            "sample_weight has entries that are negative, missing or not finite. Every weight must "
-            f"be a number from 0 to {_LARGEST_WEIGHT:g}; 0 leaves a row out."
-        )
+    given = np.asarray(sample_weight)
+    given = np.full(n_rows, given) if given.ndim == 0 else given
+    weights = read_counts(given, np.arange(n_rows))
     if not weights.any():
         raise DataError("sample_weight is zero for every row. Give a row that counts.")
     return weights
