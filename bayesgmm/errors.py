@@ -4,6 +4,11 @@ Every message says what was expected, what came (which column, which rows, how m
 mend it.
 """
 
+import os
+import warnings
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+
 
 class BayesGMMError(Exception):
     """Any error that the package raises on purpose.
@@ -102,3 +107,28 @@ class LabelSwitchingWarning(BayesGMMWarning):
     >>> issubclass(bg.LabelSwitchingWarning, bg.BayesGMMWarning)
     True
     """
+
+
+def warn(
+    message: str, category: type[Warning] = BayesGMMWarning, *, beyond: tuple[str, ...] = ()
+) -> None:
+    """Warn at the line that called the package, however deep below the reason was found.
+
+    Parameters
+    ----------
+    message : str
+    category : type, default BayesGMMWarning
+    beyond : tuple of str
+        Folders of other packages whose frames are passed over, too.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from bayesgmm.errors import warn
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn("2 rows have no observed cell.")
+    >>> caught[0].category.__name__
+    'BayesGMMWarning'
+    """
+    warnings.warn(message, category, skip_file_prefixes=(_PACKAGE, *beyond))

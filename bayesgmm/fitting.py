@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from bayesgmm import __version__
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.errors import ConvergenceWarning, SpecificationError
+from bayesgmm.errors import ConvergenceWarning, SpecificationError, warn
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
-from bayesgmm.numerics.interrupts import interrupts
+from bayesgmm.numerics.interrupts import interruptible
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:  # heavy: imported when first used
     from bayesgmm.engines.catalogue import Engine
 
 
-@interrupts()
+@interruptible
 def fit(
     X: Any,
     spec: MixtureSpec,
@@ -219,7 +218,7 @@ def refine(
     return with_timing(tree, watch.read())
 
 
-@interrupts()
+@interruptible
 def estimate(
     X: Any,
     spec: MixtureSpec,
@@ -281,7 +280,7 @@ def estimate(
     problem, solver = Problem.pose(X, spec, sample_weight, labels), _solver(solver)
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
     if point.status is Status.COLLAPSED:
-        warnings.warn(f"EM found no estimate: {point.explanation}.", ConvergenceWarning, 2)
+        warn(f"EM found no estimate: {point.explanation}.", ConvergenceWarning)
     return problem.restore(point, uses_prior=solver.uses_prior)
 
 

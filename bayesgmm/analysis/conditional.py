@@ -82,7 +82,7 @@ def condition(source: Source, given: Mapping[str, float]) -> Source:
             raise DataError(f"given lies too far from every component: {dict(given)}.")
         return changed
 
-    step = {"given": {name: float(value) for name, value in given.items()}}
+    step = {"given": {str(name): float(value) for name, value in given.items()}}
     left = others_than(features.tolist(), len(known))
     return derived(source, left, change, keeps_rows=False, step=step)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 from bayesgmm.data.readers import expect_distinct
@@ -20,6 +21,8 @@ def asked_features(argument: str, asked: Any, known: Sequence[str]) -> tuple[int
         If the argument names none.
     """
     names = [asked] if isinstance(asked, str) or not isinstance(asked, Iterable) else list(asked)
+    # Columns that carry whole numbers for names are called by these, as text.
+    names = [str(name) if isinstance(name, Integral) else name for name in names]
     if not names or not all(isinstance(name, str) for name in names):
         raise SpecificationError(
             f"{argument} must be a name or a list of names, of {list(known)}; not {asked!r}."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
@@ -74,8 +76,15 @@ def expect_numbers(table: pd.DataFrame) -> None:
     if not others:
         return
     examples = ", ".join(f"{name!r} (for example {_odd_cell(table[name])!r})" for name in others)
-    remedy = f" Choose columns with --columns {','.join(numeric)}." if len(numeric) else ""
+    remedy = f" Choose columns with --columns {_as_option(numeric)}." if len(numeric) else ""
     raise DataError(f"Numbers are needed in every column; not so in {examples}.{remedy}")
+
+
+def _as_option(names: Iterable[str]) -> str:
+    """Write names as one argument of a shell, quoted where they hold commas or spaces."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return shlex.quote(line.getvalue())
 
 
 def read_text(path: Path | StandardInput) -> tuple[pd.DataFrame, str]:

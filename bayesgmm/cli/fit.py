@@ -127,9 +127,13 @@ def read_rows(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return features, all numbers, and what else is known of the same rows."""
     source = source_of(data)
-    table = read_table(source, None if columns is None else [*columns, *known.columns])
-    others = read_table(source, known.columns) if columns is None else table[known.columns]
-    features = table.drop(columns=known.columns)
+    if columns is None:
+        table = read_table(source, None)
+        others = read_table(source, known.columns)
+        features = table.drop(columns=known.columns)
+    else:
+        table = read_table(source, list(dict.fromkeys([*columns, *known.columns])))
+        features, others = table[list(columns)], table[known.columns]
     expect_numbers(features)
     return features, others
 

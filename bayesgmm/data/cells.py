@@ -6,18 +6,14 @@ Axes: rows n, features d.
 from __future__ import annotations
 
 import numbers
-import warnings
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from bayesgmm.data.readers import Column, Source
-from bayesgmm.errors import BayesGMMWarning, DataError
-
-_PACKAGE = str(Path(__file__).parents[1])  # warnings name the line that called it
+from bayesgmm.errors import DataError, warn
 
 _LARGEST, _SMALLEST = 1e100, 1e-100
 """Limits of cells and of standard deviations: squares and their sums must stay representable."""
@@ -138,12 +134,12 @@ def warn_of_empty_rows(
     empty = np.isnan(values).all(axis=1)
     if empty.any():
         count = int(empty.sum())
-        warnings.warn(
-            f"{count} of {len(values)} rows {'has' if count == 1 else 'have'} no observed cell: "
-            f"{first_labels(row_names[empty])}. They stay in the table and say nothing; the "
-            "probabilities of their components are the weights.",
-            BayesGMMWarning,
-            skip_file_prefixes=(_PACKAGE,),
+        one = count == 1
+        have, they, say = ("has", "It stays", "says") if one else ("have", "They stay", "say")
+        warn(
+            f"{count} of {len(values)} rows {have} no observed cell: "
+            f"{first_labels(row_names[empty])}. {they} in the table and {say} nothing; the "
+            "probabilities of components there are the weights."
         )
 
 

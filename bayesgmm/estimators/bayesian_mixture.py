@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +14,10 @@ from sklearn.base import (
 )
 
 from bayesgmm.data.dataset import default_names
+from bayesgmm.errors import warn
 from bayesgmm.estimators.beliefs import spec_of
 from bayesgmm.estimators.card import Card, ShownWithCard
-from bayesgmm.estimators.convergence import EstimatorConvergenceWarning
+from bayesgmm.estimators.convergence import SKLEARN, EstimatorConvergenceWarning
 from bayesgmm.estimators.covariance_types import compact
 from bayesgmm.estimators.fitted import expect_estimator_fitted
 from bayesgmm.estimators.randomness import seed_of
@@ -37,7 +36,6 @@ if TYPE_CHECKING:  # heavy: imported when first used
     from bayesgmm.priors.spec import MixtureSpec
 
 _CHAIN_DRAW = ("chain", "draw")
-_PACKAGE = str(Path(__file__).parents[1])
 
 
 class BayesianGaussianMixture(
@@ -413,10 +411,10 @@ class BayesianGaussianMixture(
         diagnosis = self.diagnosis_
         faults = [one for one in diagnosis.findings if one.serious and one != NEAR]
         if faults:
-            warnings.warn(
+            warn(
                 " ".join([diagnosis.verdict, *map(str, faults)]),
                 EstimatorConvergenceWarning,
-                skip_file_prefixes=(_PACKAGE,),
+                beyond=SKLEARN,
             )
 
     @property

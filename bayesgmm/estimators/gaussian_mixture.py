@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,11 @@ from sklearn.utils import check_random_state
 
 from bayesgmm.data.cells import expect_observed
 from bayesgmm.data.dataset import default_names
-from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.estimation.regularized import Ascent, FactoredMixture, precision_form
 from bayesgmm.estimators.card import Card, ShownWithCard
 from bayesgmm.estimators.climbs import LikelihoodClimb, PosteriorClimb
-from bayesgmm.estimators.convergence import EstimatorConvergenceWarning
+from bayesgmm.estimators.convergence import SKLEARN, EstimatorConvergenceWarning
 from bayesgmm.estimators.covariance_types import STRUCTURES, hidden, is_like, n_parameters, shown
 from bayesgmm.estimators.distinct_rows import at_least, distinct_rows, is_table_of_counts
 from bayesgmm.estimators.fitted import expect_estimator_fitted
@@ -464,10 +463,10 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         self.converged_, self.n_iter_ = ascent.converged, len(ascent.lower_bounds)
         self.lower_bound_, self.lower_bounds_ = ascent.lower_bound, ascent.lower_bounds
         if not ascent.converged and self.max_iter > 0:
-            warnings.warn(
+            warn(
                 f"EM did not converge in {self.max_iter} iterations from its best start. Raise "
                 "max_iter or tol, try other starts, or give a prior if components are nearly "
                 "singular.",
                 EstimatorConvergenceWarning,
-                stacklevel=3,
+                beyond=SKLEARN,
             )

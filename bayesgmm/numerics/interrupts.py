@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 
 
 @contextmanager
 def interrupts() -> Iterator[None]:
     """Raise ``KeyboardInterrupt`` where an interrupt came while compiled code ran.
 
-    numba's dispatcher then reports a ``SystemError`` that has the interrupt for its cause. It is
-    a context and a decorator.
+    numba's dispatcher then reports a ``SystemError`` that has the interrupt for its cause.
 
     Examples
     --------
@@ -28,6 +28,20 @@ def interrupts() -> Iterator[None]:
         if _comes_of_interrupt(error):
             raise KeyboardInterrupt from error
         raise
+
+
+def interruptible[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function that runs in :func:`interrupts`.
+
+    Its frame is one of this package, so that warnings still point at the caller.
+    """
+
+    @wraps(function)
+    def guarded(*arguments: P.args, **options: P.kwargs) -> R:
+        with interrupts():
+            return function(*arguments, **options)
+
+    return guarded
 
 
 def _comes_of_interrupt(error: BaseException) -> bool:

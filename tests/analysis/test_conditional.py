@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy.stats import multivariate_normal, norm
@@ -251,3 +252,13 @@ def test_other_sources_are_refused(source):
         bg.condition(source, {"x0": 1.0})
     with pytest.raises(bg.SpecificationError, match="Expected a tree"):
         bg.marginal(source, "x0")
+
+
+def test_columns_with_numbers_for_names_are_called_by_these():
+    rows = np.random.default_rng(0).normal(size=(30, 2))
+    tree = bg.fit(
+        pd.DataFrame(rows, columns=[0, 1]), bg.MixtureSpec(1), engine=bg.Laplace(draws=5),
+        random_seed=1, progress=False,
+    )  # fmt: skip
+    one, other = bg.condition(tree, {0: 0.5}), bg.condition(tree, {"0": 0.5})
+    assert one.identical(other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -97,6 +98,18 @@ def test_columns_that_are_no_features_say_what_is_known_of_rows(here, birds):
     assert tree["posterior"]["component"].values.tolist() == sorted(set(birds["species"]))
     result = run("fit", "birds.csv", *QUICK, "--weights", "size")
     assert "has no column 'size'" in result.stderr
+
+
+def test_names_with_commas_and_weights_that_are_features(here):
+    table = pd.DataFrame({"spend, EUR": [1, 2, 3, 2, 4], "visits": [2, 3, 5, 4, 4], "city": "a"})
+    table.to_csv("shop.csv", index=False)
+    advice = run("fit", "shop.csv", *QUICK[2:], "-k", 1).stderr.split("--columns ")[1]
+    columns = shlex.split(advice)[0].removesuffix(".")
+    assert columns == '"spend, EUR",visits'
+    done("fit", "shop.csv", "-k", 1, *QUICK[2:], "--columns", columns, "--weights", "visits")
+    tree = bg.load("shop.nc")
+    assert tree["posterior"]["feature"].values.tolist() == ["spend, EUR", "visits"]
+    assert tree["constant_data"]["sample_weight"].values.tolist() == [2, 3, 5, 4, 4]
 
 
 @pytest.mark.parametrize("out", ["table.csv", "table.parquet", "table.arrow", "table.nc", None])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bayesgmm.numerics.interrupts import interrupts
+from bayesgmm.numerics.interrupts import interruptible, interrupts
 
 
 def test_an_interrupt_is_told_from_other_errors():
@@ -20,7 +20,7 @@ def test_an_interrupt_is_told_from_other_errors():
 
 
 def test_it_decorates():
-    @interrupts()
+    @interruptible
     def work(error):
         raise error
 

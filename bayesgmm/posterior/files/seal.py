@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm import __version__
-from bayesgmm.errors import BayesGMMWarning, SchemaError
+from bayesgmm.errors import SchemaError, warn
 from bayesgmm.schema import COMPLETE, FILE_SCHEMA, SEAL
 
 _REMEDY = "Take a copy of it, or fit again."
@@ -198,4 +197,4 @@ def _plain(value: Any) -> Any:
 
 
 def _warn(path: Path, what: str) -> None:
-    warnings.warn(f"{path} was written {what}.", BayesGMMWarning, stacklevel=4)
+    warn(f"{path} was written {what}.")
