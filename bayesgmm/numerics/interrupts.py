@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +30,35 @@ def interrupts() -> Iterator[None]:
         if _comes_of_interrupt(error):
             raise KeyboardInterrupt from error
         raise
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Hold an interrupt back to the end of the block, which must not be left half done.
+
+    Examples
+    --------
+    >>> import signal
+    >>> from bayesgmm.numerics.interrupts import held_back
+    >>> with held_back():
+    ...     signal.raise_signal(signal.SIGINT)
+    ...     print("done")
+    Traceback (most recent call last):
+    ...
+    KeyboardInterrupt
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield  # interrupts come to the main thread alone, and only where Python handles them
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _comes_of_interrupt(error: BaseException) -> bool:
