@@ -35,7 +35,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to sta
 
 def names_in(listed: str, option: str) -> list[str]:
     """Return the names in a list such as ``a,b`` or ``"a, b",c``: quotes keep a comma in a name."""
-    names = [name.strip() for name in next(csv.reader([listed], skipinitialspace=True), [""])]
+    names = [name.strip() for name in next(csv.reader([listed], skipinitialspace=True)) or [""]]
     if not all(names):
         raise SpecificationError(
             f"{option} takes names separated by commas, such as a,b; one is empty in {listed!r}."

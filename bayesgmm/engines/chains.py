@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,13 +12,14 @@ import numpy as np
 
 from bayesgmm.engines.progress import ChainProgress
 from bayesgmm.numerics.blocks import available_cores
+from bayesgmm.numerics.interrupts import held_back
 
 _POLL_SECONDS = 0.02
 
 
 @runtime_checkable
 class Handle(Protocol):
-    """A chain that runs in the background (nutpie's background sampler is one)."""
+    """A chain that runs in the background, on threads of its own."""
 
     is_finished: bool
 
@@ -26,6 +28,9 @@ class Handle(Protocol):
 
     def abort(self) -> Any:
         """Stop, and return the trace so far."""
+
+    def cancel(self) -> None:
+        """Return when its threads have ended; nothing is done where they have."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,8 @@ def run_chains(
 ) -> Run:
     """Run chains, at most ``cores`` at a time, and gather their draws.
 
+    However this ends, no chain runs on: one that did would call a Python that is going down.
+
     Parameters
     ----------
     launch : callable
@@ -104,26 +111,21 @@ def run_chains(
     """
     cores = cores or available_cores()
     handles: list[Handle] = []
-    with progress:
+    with progress, ExitStack() as ends:
         try:
-            while len(handles) < n_chains or not all(map(_is_finished, handles)):
-                running = sum(not _is_finished(handle) for handle in handles)
+            while len(handles) < n_chains or not all(handle.is_finished for handle in handles):
+                running = sum(not handle.is_finished for handle in handles)
                 if len(handles) < n_chains and running < cores:
-                    handles.append(launch(len(handles), progress.reporter(len(handles))))
+                    with held_back():  # or a chain that has begun could be lost sight of
+                        handles.append(launch(len(handles), progress.reporter(len(handles))))
+                        ends.callback(handles[-1].cancel)
                 else:
                     time.sleep(_POLL_SECONDS)
-            traces = [handle.wait() for handle in handles]
-            progress.complete()
-            return Run([read(trace) for trace in traces], list(range(n_chains)), partial=False)
         except KeyboardInterrupt:
             return _salvage([read(handle.abort()) for handle in handles])
-
-
-def _is_finished(handle: Handle) -> bool:
-    try:
-        return handle.is_finished
-    except TimeoutError:  # what nutpie 0.16 raises where it should return False
-        return False
+        chains = [read(handle.wait()) for handle in handles]
+        progress.complete()
+        return Run(chains, list(range(n_chains)), partial=False)
 
 
 def _salvage(chains: list[ChainDraws]) -> Run:
@@ -132,7 +134,7 @@ def _salvage(chains: list[ChainDraws]) -> Run:
     longest_first = np.argsort(-lengths, kind="stable")
     totals = lengths[longest_first] * np.arange(1, len(chains) + 1)
     if len(chains) == 0 or totals.max() == 0:
-        raise KeyboardInterrupt("Interrupted before any chain had finished its warm-up.")
+        raise KeyboardInterrupt("Interrupted before any chain had a draw after its warm-up.")
     n_kept = int(np.argmax(totals)) + 1
     kept = sorted(longest_first[:n_kept].tolist())
     n_draws = int(lengths[kept].min())

@@ -193,8 +193,12 @@ class _GibbsChain:
         return self
 
     def abort(self) -> _GibbsChain:
-        self._stopped.set()
+        self.cancel()
         return self.wait()
+
+    def cancel(self) -> None:
+        self._stopped.set()
+        self._thread.join()
 
     def _run(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -137,7 +138,7 @@ class NUTS:
 def _launch(settings: NUTS, model: Any, seed: np.random.SeedSequence, report: Callable) -> Handle:
     import nutpie
 
-    return nutpie.sample(
+    sampler = nutpie.sample(
         model,
         draws=settings.draws,
         tune=settings.tune,
@@ -150,6 +151,33 @@ def _launch(settings: NUTS, model: Any, seed: np.random.SeedSequence, report: Ca
         progress_callback=report,
         blocking=False,
     )
+    return _Chain(sampler)
+
+
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """A chain of nutpie's background sampler."""
+
+    sampler: Any
+
+    @property
+    def is_finished(self) -> bool:
+        try:
+            return self.sampler.is_finished
+        except TimeoutError:  # what nutpie 0.16 raises where it should return False
+            return False
+
+    def wait(self) -> xr.DataTree:
+        return self.sampler.wait()
+
+    def abort(self) -> xr.DataTree:
+        with warnings.catch_warnings():
+            # ArviZ takes a chain without draws after warm-up for arrays with their axes swapped.
+            warnings.filterwarnings("ignore", "Found chain dimension", UserWarning)
+            return self.sampler.abort()
+
+    def cancel(self) -> None:
+        self.sampler.cancel()
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +296,7 @@ def _read_trace(trace: xr.DataTree, names: tuple[str, ...]) -> ChainDraws:
         return ChainDraws({}, {})
     posterior = {name: trace["posterior"][name].values[0] for name in names}
     first = posterior[names[0]]
-    finished = np.isfinite(first.reshape(first.shape[0], -1)).all(axis=1)
+    finished = np.isfinite(first).all(axis=tuple(range(1, first.ndim)))
     n_draws = int(finished.sum())
     statistics = {
         ours: trace["sample_stats"][theirs].values[0] for theirs, ours in _STATISTICS.items()

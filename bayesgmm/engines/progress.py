@@ -194,6 +194,16 @@ def announce_start(start: PointEstimate) -> None:
     )
 
 
+def announce_interruption() -> None:
+    """Say in one line that an interrupt was heard; what follows takes seconds with many rows."""
+    from rich import get_console
+
+    get_console().print(
+        "Interrupted; the draws that are finished are kept and put in order", highlight=False,
+        soft_wrap=True,
+    )  # fmt: skip
+
+
 def _empty_bars() -> Progress:
     from rich import get_console
     from rich import progress as parts

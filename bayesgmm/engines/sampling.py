@@ -13,7 +13,7 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.chains import ChainDraws, Handle, run_chains
 from bayesgmm.engines.draws import draws_tree
 from bayesgmm.engines.normal import NormalApproximation
-from bayesgmm.engines.progress import ChainProgress
+from bayesgmm.engines.progress import ChainProgress, announce_interruption
 from bayesgmm.engines.starts import StartChoice, dispersed, preparatory_peaks
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -80,6 +80,8 @@ def sample(
         cores=settings.cores,
         progress=ChainProgress(settings.chains, settings.tune + settings.draws, visible=progress),
     )
+    if run.partial and progress:
+        announce_interruption()
     return draws_tree(
         sampler.parameters(run.posterior),
         data=data,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -16,11 +18,12 @@ def interrupts() -> Iterator[None]:
     Examples
     --------
     >>> from bayesgmm.numerics.interrupts import interrupts
-    >>> with interrupts():
-    ...     raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
-    Traceback (most recent call last):
-    ...
-    KeyboardInterrupt
+    >>> try:
+    ...     with interrupts():
+    ...         raise SystemError("returned a result with an error set") from KeyboardInterrupt()
+    ... except KeyboardInterrupt:
+    ...     print("interrupted")
+    interrupted
     """
     try:
         yield
@@ -42,6 +45,37 @@ def interruptible[**P, R](function: Callable[P, R]) -> Callable[P, R]:
             return function(*arguments, **options)
 
     return guarded
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Hold an interrupt back to the end of the block, which must not be left half done.
+
+    Examples
+    --------
+    >>> import signal
+    >>> from bayesgmm.numerics.interrupts import held_back
+    >>> try:
+    ...     with held_back():
+    ...         signal.raise_signal(signal.SIGINT)
+    ...         print("done")
+    ... except KeyboardInterrupt:
+    ...     print("interrupted")
+    done
+    interrupted
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield  # interrupts come to the main thread alone, and only where Python handles them
+        return
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _comes_of_interrupt(error: BaseException) -> bool:

@@ -238,7 +238,7 @@ def test_what_cannot_be_given(tree, given, error, message):
         (["wing"], bg.DataError, r"features: unknown features \['wing'\]"),
         ([FLIPPER, FLIPPER], bg.DataError, "used more than once: \\['flipper"),
         ([], bg.SpecificationError, "features must be a name or a list of names"),
-        ([2], bg.SpecificationError, "features must be a name or a list of names"),
+        ([2.5], bg.SpecificationError, "features must be a name or a list of names"),
     ],
 )
 def test_what_has_no_marginal(tree, features, error, message):

@@ -312,6 +312,21 @@ def test_ctrl_c_keeps_finished_draws_beside_the_old_fit(here):
     assert bg.load("fit.partial.nc")["posterior"].sizes["draw"] > 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+def test_ctrl_c_in_warm_up_changes_no_file(here):
+    before = sorted(here.iterdir())
+    old = (here / "fit.nc").read_bytes()
+    arguments = ["fit", "birds.csv", "-k", 2, "--columns", ",".join(FEATURES), "--seed", 1]
+    arguments += ["--tune", 2_000_000, "--chains", 2, "--out", "fit.nc"]
+    result = interrupted(arguments, "iterations of 2 chains: ")
+    assert result.returncode == 130, result.stderr
+    line, last = result.stderr.splitlines()  # where the chains were when they were stopped
+    assert line.startswith("iterations of 2 chains: ")
+    assert last == "Interrupted. Every file is as it was, or whole and new."
+    assert sorted(here.iterdir()) == before
+    assert (here / "fit.nc").read_bytes() == old
+
+
 def test_ctrl_c_before_anything_is_done_changes_no_file(here, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt

@@ -21,6 +21,8 @@ class FakeHandle:
     looks: int
     draws_so_far: int
     interrupts: bool = False
+    abort_raises: type[BaseException] | None = None
+    cancelled: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -33,7 +35,12 @@ class FakeHandle:
         return self.number, 100
 
     def abort(self):
+        if self.abort_raises is not None:
+            raise self.abort_raises
         return self.number, self.draws_so_far
+
+    def cancel(self):
+        self.cancelled = True
 
 
 def read(trace):
@@ -88,6 +95,14 @@ def test_nothing_finished_is_an_interruption():
         run([FakeHandle(0, 5, 0, interrupts=True)])
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_no_chain_runs_on_whatever_is_raised(error):
+    handles = [FakeHandle(0, 5, 9, interrupts=True, abort_raises=error), FakeHandle(1, 9, 9)]
+    with pytest.raises(error):
+        run(handles, cores=2)
+    assert all(handle.cancelled for handle in handles)
+
+
 INTERRUPTED_FIT = """
 import os, signal
 import numpy as np, bayesgmm as bg
@@ -118,4 +133,46 @@ def test_ctrl_c_in_a_real_run_returns_a_tree():
     assert result.stdout.splitlines() == [
         "The run was interrupted and holds only the draws that were finished.",
         "True",
+    ]
+
+
+INTERRUPTED_WARM_UP = """
+import os, signal, time
+import numpy as np, bayesgmm as bg
+from bayesgmm.engines.progress import ChainProgress
+
+reports = []
+
+class Impatient(ChainProgress):
+    def reporter(self, chain):
+        def report(states):
+            reports.append(chain)
+            if set(reports) == {0, 1} and not self.__dict__.get("sent"):
+                self.sent = True
+                os.kill(os.getpid(), signal.SIGINT)
+        return report
+
+import bayesgmm.engines.sampling
+bayesgmm.engines.sampling.ChainProgress = Impatient
+rows = np.random.default_rng(0).normal(size=(3000, 3))
+engine = bg.ENGINE(draws=10, tune=1_000_000, chains=2, cores=2)
+try:
+    bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
+except KeyboardInterrupt as error:
+    print(error)
+before = len(reports)
+time.sleep(0.5)
+print(len(reports) - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+@pytest.mark.parametrize("engine", ["NUTS", "Gibbs"])
+def test_ctrl_c_in_warm_up_is_an_interruption_after_which_nothing_runs(engine):
+    command = [sys.executable, "-c", INTERRUPTED_WARM_UP.replace("ENGINE", engine)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "Interrupted before any chain had a draw after its warm-up.",
+        "0",
     ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import arviz_stats
 import numpy as np
 import pytest
+import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.engines.catalogue import ENGINES, engine_named
+from bayesgmm.engines.nuts import _STATISTICS, _read_trace
 
 VARIABLES = ("weights", "means", "scales", "correlations")
 
@@ -78,6 +80,22 @@ def test_sampling_statistics_have_their_names_and_types():
     }  # fmt: skip
     # The adapted acceptance rate is near its target.
     assert abs(float(statistics["acceptance_rate"].mean()) - 0.8) < 0.1
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
+def test_only_finished_draws_are_read(shape):
+    """Of an aborted chain nutpie gives none, or some and then NaN."""
+    for n_draws, n_finished in ((0, 0), (3, 0), (3, 2)):
+        values = np.full((1, n_draws, *shape), np.nan)
+        values[:, :n_finished] = 1.0
+        position = (["chain", "draw", *"ab"[: len(shape)]], values)
+        statistics = {name: (["chain", "draw"], np.zeros((1, n_draws))) for name in _STATISTICS}
+        groups = {"posterior": {"position": position}, "sample_stats": statistics}
+        trace = xr.DataTree.from_dict({name: xr.Dataset(group) for name, group in groups.items()})
+        read = _read_trace(trace, ("position",))
+        assert read.n_draws == n_finished
+        assert read.sample_stats["lp"].shape == (n_finished,)
+    assert _read_trace(xr.DataTree(), ("position",)).n_draws == 0
 
 
 def test_the_catalogue_knows_every_engine():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
-from bayesgmm.numerics.interrupts import interruptible, interrupts
+from bayesgmm.numerics.interrupts import held_back, interruptible, interrupts
 
 
 def test_an_interrupt_is_told_from_other_errors():
@@ -27,3 +29,14 @@ def test_it_decorates():
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             work(ZeroDivisionError())
+
+
+def test_an_interrupt_waits_for_what_must_not_be_left_half_done():
+    handler, done = signal.getsignal(signal.SIGINT), []
+    with pytest.raises(KeyboardInterrupt), held_back():  # noqa: PT012
+        signal.raise_signal(signal.SIGINT)
+        done.append("all of it")
+    assert done
+    with pytest.raises(ZeroDivisionError), held_back():
+        raise ZeroDivisionError
+    assert signal.getsignal(signal.SIGINT) is handler
