@@ -111,7 +111,9 @@ def plot_co_clustering(
     n_rows = asked_rows(tree, None).n_rows
     known = None if groups is None else _known(groups, n_rows)
     matrix = _sorted(tree, n_rows, most_rows, draws, random_seed)
-    figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.4), **SHEET)
+    # The plain layout knows nothing of square axes, and cuts names off until drawn several times.
+    sheet = SHEET | {"layout": "compressed"}
+    figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.4), **sheet)
     axes = figure.add_subplot()
     image = axes.imshow(matrix.shares, cmap=_SHARES, vmin=0, vmax=1, interpolation="nearest")
     figure.colorbar(image, ax=axes, label="probability of one component", shrink=0.8, pad=0.02)
