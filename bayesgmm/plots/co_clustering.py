@@ -23,7 +23,7 @@ from bayesgmm.plots.axes import SHEET
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style, group_hatch
-from bayesgmm.plots.text import short_names
+from bayesgmm.plots.text import rows_counted, short_names
 from bayesgmm.seeds import RandomSeed, generator
 
 if TYPE_CHECKING:
@@ -157,8 +157,8 @@ def _alike_side_by_side(
 
 def _which(matrix: _Matrix) -> str:
     if matrix.rows.size < matrix.n_rows:
-        return f"{matrix.rows.size} of {matrix.n_rows} rows, drawn at random"
-    return f"{matrix.n_rows} rows"
+        return f"{matrix.rows.size} of {rows_counted(matrix.n_rows)}, drawn at random"
+    return rows_counted(matrix.n_rows)
 
 
 def _draw_clusters(axes: Axes, matrix: _Matrix) -> None:
