@@ -13,6 +13,7 @@ from bayesgmm.cli.places import expect_apart, expect_table
 from bayesgmm.cli.results import load_fit, print_json, say, say_where
 from bayesgmm.cli.rows import rows_for
 from bayesgmm.cli.tables import write_table
+from bayesgmm.report.words import counted
 from bayesgmm.schema import ROW
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def run_cluster(request: Request) -> None:
     unsure = int(found["unsure"].sum())
     by_label = dict(zip(names.tolist(), counts.tolist(), strict=True))
     parts = ", ".join(f"{count} in {name}" for name, count in by_label.items())
-    say(f"{found.sizes[ROW]} rows: {parts}; {unsure} are less than {request.certainty:.0%} sure.")
+    verb, certainty = "is" if unsure == 1 else "are", f"{request.certainty:.0%}"
+    say(f"{counted(found.sizes[ROW], 'row')}: {parts}; {unsure} {verb} less than {certainty} sure.")
     if request.json:
         own = {"table": str(request.out), "n_rows": found.sizes[ROW], "unsure": unsure}
         print_json({**own, "certainty": request.certainty, "rows_of_component": by_label})

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from bayesgmm.data.cells import (
     as_numbers,
@@ -93,6 +93,14 @@ class Dataset:
     def has_gaps(self) -> bool:
         """Whether cells are missing."""
         return bool(np.isnan(self.values).any())
+
+    @cached_property
+    def blank(self) -> Bool[np.ndarray, " n"]:
+        """The rows of which nothing is known: no cell, and no component rather than another."""
+        blank = np.isnan(self.values).all(axis=1)
+        if self.plausibilities.size:
+            blank &= (self.plausibilities == self.plausibilities[:, :1]).all(axis=1)
+        return blank
 
     @cached_property
     def rows(self) -> Rows:

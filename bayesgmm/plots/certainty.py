@@ -18,7 +18,8 @@ from bayesgmm.plots.axes import SHEET, SMALL, one_line_each, tidy
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import component_entry, line_entry, put_legend, ring_entry
 from bayesgmm.plots.palette import INK, MIDDLE, PALE, component_style
-from bayesgmm.plots.text import PLAIN, component_labels, short_names
+from bayesgmm.plots.text import PLAIN, component_labels, rows_counted, short_names
+from bayesgmm.posterior.parameters import read_data
 from bayesgmm.schema import COMPONENT, ROW
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def plot_certainty(
     the component that is next. Intervals show how well a probability is known: how it differs
     from draw to draw.
 
+    Rows without any measured cell are left out: nothing is known of where they belong.
+
     Parameters
     ----------
     tree : xarray.DataTree
@@ -122,12 +125,14 @@ def plot_certainty(
 
 def _in_order(tree: xr.DataTree, certainty: float, probability: float) -> _Rows:
     responsibilities = expected_responsibilities(tree)
+    kept = np.flatnonzero(~read_data(tree).blank)  # nothing can be said of the others
+    responsibilities = responsibilities.isel({ROW: kept})
     shares = responsibilities.values
     order = np.argsort(shares.max(axis=1), kind="stable")
     ranked = np.argsort(-shares[order], axis=1, kind="stable")
     places, shown = ranked[:, 0], _with_interval(len(order))
     # Quantiles over the draws take most of the time, so only those that are seen are asked for.
-    some = cluster(with_rows(tree, order[shown]), probability=probability)
+    some = cluster(with_rows(tree, kept[order[shown]]), probability=probability)
     at = (np.arange(shown.size), places[shown])
     return _Rows(
         names=responsibilities[ROW].values[order],
@@ -171,7 +176,7 @@ def _draw_all(axes: Axes, rows: _Rows, certainty: float) -> None:
     axes.set_xlim(0.85, 1.15 * size)
     axes.set_ylim(min(rows.lower.min(), certainty) - 0.03, 1.01)
     _rank_ticks(axes, size)
-    axes.set_xlabel(f"{size} rows, the least certain first (logarithmic)")
+    axes.set_xlabel(f"{rows_counted(size)}, the least certain first (logarithmic)")
     axes.set_ylabel("probability of the component")
 
 
@@ -229,15 +234,15 @@ def _draw_row(axes: Axes, rows: _Rows, line: int) -> None:
 def _entries(rows: _Rows, certainty: float, interval: str) -> list:
     entries = [
         component_entry(
-            place, f"{name} ({int((rows.places == place).sum())} rows)",
+            place, f"{name} ({rows_counted(int((rows.places == place).sum()))})",
             linestyle="none",
         )
         for place, name in enumerate(component_labels(rows.components))
     ]  # fmt: skip
     drawn = rows.shown.size
-    some = "" if drawn == rows.certainty.size else f", of {drawn} rows"
+    some = "" if drawn == rows.certainty.size else f", of {rows_counted(drawn)}"
     entries.append(line_entry(f"{interval}{some}", color=MIDDLE, linewidth=1.0))
-    unsure = f"less than {certainty:.0%} ({rows.unsure} rows)"
+    unsure = f"less than {certainty:.0%} ({rows_counted(rows.unsure)})"
     few = rows.unsure <= _MOST_RINGS
     entries.append(ring_entry(unsure) if few else line_entry(unsure, **_LIMIT))
     return entries

@@ -23,7 +23,7 @@ from bayesgmm.plots.axes import SHEET
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style, group_hatch
-from bayesgmm.plots.text import short_names
+from bayesgmm.plots.text import rows_counted, short_names
 from bayesgmm.seeds import RandomSeed, generator
 
 if TYPE_CHECKING:
@@ -111,7 +111,9 @@ def plot_co_clustering(
     n_rows = asked_rows(tree, None).n_rows
     known = None if groups is None else _known(groups, n_rows)
     matrix = _sorted(tree, n_rows, most_rows, draws, random_seed)
-    figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.4), **SHEET)
+    # The plain layout knows nothing of square axes, and cuts names off until drawn several times.
+    sheet = SHEET | {"layout": "compressed"}
+    figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.4), **sheet)
     axes = figure.add_subplot()
     image = axes.imshow(matrix.shares, cmap=_SHARES, vmin=0, vmax=1, interpolation="nearest")
     figure.colorbar(image, ax=axes, label="probability of one component", shrink=0.8, pad=0.02)
@@ -155,8 +157,8 @@ def _alike_side_by_side(
 
 def _which(matrix: _Matrix) -> str:
     if matrix.rows.size < matrix.n_rows:
-        return f"{matrix.rows.size} of {matrix.n_rows} rows, drawn at random"
-    return f"{matrix.n_rows} rows"
+        return f"{matrix.rows.size} of {rows_counted(matrix.n_rows)}, drawn at random"
+    return rows_counted(matrix.n_rows)
 
 
 def _draw_clusters(axes: Axes, matrix: _Matrix) -> None:

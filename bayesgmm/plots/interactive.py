@@ -90,7 +90,7 @@ def _draw_pair(
         _add(figure, room, graphs.Scatter(
             x=mean[place, :, 0], y=mean[place, :, 1], **_thick(place), **_group(place)
         ))  # fmt: skip
-    crowded = (60 / max(int(view.uncertain.sum()), 1)) ** 0.5
+    crowded = (60 / max(int(view.marked.sum()), 1)) ** 0.5
     size = 10 * np.clip(crowded, 0.7, 1.0)
     ring = {
         "symbol": "circle-open",
@@ -99,7 +99,7 @@ def _draw_pair(
         "color": INK,
         "line": {"width": 1},
     }
-    doubtful = rows[view.uncertain]
+    doubtful = rows[view.marked]
     _add(figure, room, graphs.Scatter(
         x=doubtful[:, 0], y=doubtful[:, 1], mode="markers", marker=ring, hoverinfo="skip",
         legendgroup="uncertain", showlegend=False,
@@ -150,7 +150,7 @@ def _draw_ticks(
     for depth, kept, colour in (
         *((1, view.places == place, component_style(place).colour)
           for place in range(len(view.components))),
-        (2, view.uncertain, INK),
+        (2, view.marked, INK),
     ):  # fmt: skip
         marks = {"symbol": "line-ns", "size": 9, "line": {"width": 1.2, "color": colour}}
         _add(figure, room, graphs.Scatter(
@@ -207,7 +207,7 @@ def _entries(graphs: Any, view: ClusterView, certainty: float) -> list[Any]:
     entries.append(graphs.Scatter(**nothing, mode="lines", line=line, name=name))
     symbol = "line-ns" if len(view.features) == 1 else "circle-open"
     marks = {"symbol": symbol, "size": 9, "color": INK, "line": {"width": 1, "color": INK}}
-    name = f"less than {certainty:.0%} certainty ({int(view.uncertain.sum())})"
+    name = f"less than {certainty:.0%} certainty ({int(view.marked.sum())})"
     entries.append(graphs.Scatter(
         **nothing, mode="markers", marker=marks, name=name, legendgroup="uncertain"
     ))  # fmt: skip

@@ -65,7 +65,7 @@ def cluster_entries(
     kinds.append(line_entry(f"{view.n_draws} posterior draws", linewidth=0.7, color="#aaaaaa"))
     if density:
         kinds.append(line_entry("posterior predictive density", linewidth=1.6, color=INK))
-    count = int(view.uncertain.sum())
+    count = int(view.marked.sum())
     doubt = f"assigned with less than {certainty:.0%} certainty ({count})"
     mark = dot_entry if view.is_crowded else ring_entry
     kinds.append(mark(doubt) if ellipses else tick_entry(doubt))

@@ -182,7 +182,7 @@ def _rug(axes: Axes, view: ClusterView, feature: str) -> None:
         members = values[view.places == place]
         colour = component_style(place).colour
         axes.plot(members, np.full(members.size, height), "|", color=colour, markersize=9)
-    doubtful = values[view.uncertain]
+    doubtful = values[view.marked]
     # Rings, as around points, would run into each other along a line.
     axes.plot(doubtful, np.full(doubtful.size, 2.2 * height), "|", color=INK, markersize=9)
     axes.set_ylim(bottom=3.4 * height)

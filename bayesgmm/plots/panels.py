@@ -40,7 +40,7 @@ def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: i
             *mean[place].T, color=style.colour, linewidth=_line_width(view), linestyle=style.dash,
             path_effects=[edge], zorder=4,
         )  # fmt: skip
-    _mark(axes, view, rows[view.uncertain])
+    _mark(axes, view, rows[view.marked])
     axes.set_xlim(view.limits(across))
     axes.set_ylim(view.limits(up))
     tidy(axes, across=n_ticks - 1, up=n_ticks)

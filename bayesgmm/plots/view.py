@@ -21,7 +21,9 @@ from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, 
 _DENSITY_POINTS = 241
 _MARGIN, _MOST_BEYOND = 0.04, 0.25  # of the range of the rows
 _SIZES = (0.25, 4.0)
-_MOST_RINGS = 300
+
+MOST_RINGS = 300
+"""Uncertain rows; rings around more would hide the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +89,13 @@ class ClusterView:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether so many rows are uncertain that rings around them would hide the picture."""
-        return int(self.uncertain.sum()) > _MOST_RINGS
+        """Whether so many rows are marked that rings around them would hide the picture."""
+        return int(self.marked.sum()) > MOST_RINGS
+
+    @cached_property
+    def marked(self) -> Bool[np.ndarray, " n"]:
+        """Which uncertain rows have a place in some panel, where they are marked."""
+        return self.uncertain & in_some_panel(self.rows(*self.features))
 
     @cached_property
     def mean(self) -> xr.Dataset:
@@ -149,6 +156,11 @@ class ClusterView:
         covariances = parameters["covariances"].sel({FEATURE: pair, FEATURE_BIS: pair})
         covariances = covariances.transpose(..., FEATURE, FEATURE_BIS)
         return ellipse_outlines(means.values, covariances.values, share=self.share)
+
+
+def in_some_panel(cells: Float[np.ndarray, "n f"]) -> Bool[np.ndarray, " n"]:
+    """Return which rows have a place in some panel; a panel of two features takes both cells."""
+    return (~np.isnan(cells)).sum(axis=1) >= min(2, cells.shape[1])
 
 
 def chosen_features(tree: xr.DataTree, features: Sequence[str] | None) -> tuple[str, ...]:

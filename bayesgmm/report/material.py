@@ -22,7 +22,7 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.posterior.parameters import read_data, read_spec
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.report.words import component_title
-from bayesgmm.schema import record
+from bayesgmm.schema import ROW, record
 
 INTERVAL = f"{DEFAULT_PROBABILITY:.0%}"
 """How the probability of every interval of the page is written."""
@@ -68,6 +68,21 @@ class Material:
     def clusters(self) -> xr.Dataset:
         """The component of every row, and how sure that is."""
         return cluster(self.tree, certainty=CERTAINTY)
+
+    @property
+    def n_blank(self) -> int:
+        """How many rows say nothing of where they belong."""
+        return int(self.data.blank.sum())
+
+    @property
+    def some_cells_lack(self) -> bool:
+        """Whether cells are missing in rows that say something all the same."""
+        return bool(np.isnan(self.data.values[~self.data.blank]).any())
+
+    @cached_property
+    def told_clusters(self) -> xr.Dataset:
+        """The clusters of those rows that say something of where they belong."""
+        return self.clusters.isel({ROW: ~self.data.blank})
 
     @cached_property
     def summary(self) -> xr.Dataset:

@@ -95,9 +95,10 @@ def in_short(material: Material) -> Iterator[Content]:
             f"The largest, {largest}, takes about {whole(round(float(expected[order[0]])))} rows; "
             f"the smallest, {smallest}, about {whole(round(float(expected[order[-1]])))}{counting}."
         )
-        unsure = int(material.clusters["unsure"].sum())
+        unsure = int(material.told_clusters["unsure"].sum())
+        measured = " with a measured cell" if material.n_blank else ""
         yield (
-            f"{whole(unsure)} of {counted(data.n_rows, 'row')} "
+            f"{whole(unsure)} of {counted(data.n_rows - material.n_blank, 'row')}{measured} "
             f"{'is' if unsure == 1 else 'are'} placed with less than {CERTAINTY:.0%} certainty."
         )
     if not material.diagnosis.passed:

@@ -57,6 +57,18 @@ def test_long_tables_show_some_intervals_and_say_how_many(twelve):
     assert f"89% equal-tailed interval, of {count} rows" in texts
 
 
+def test_rows_without_a_cell_are_left_out_and_one_row_is_one(tree, clusters):
+    values = tree["observed_data"]["x"].copy()
+    values[[3, 271]] = np.nan
+    blank = tree.copy()
+    blank["observed_data"] = tree["observed_data"].assign(x=values)
+    others = np.sort(np.delete(clusters["certainty"].values, [3, 271]))
+    figure = bg.plot_certainty(blank, certainty=float(others[:2].mean()))
+    assert figure.axes[0].get_xlabel().startswith("340 rows")
+    assert figure.axes[1].get_title() == "1 unsure row"
+    assert figure.legends[0].get_texts()[-1].get_text().endswith("(1 row)")
+
+
 def test_what_cannot_be_asked_is_refused(tree):
     with pytest.raises(SpecificationError, match="certainty"):
         bg.plot_certainty(tree, certainty=90)

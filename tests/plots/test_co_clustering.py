@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 
 import bayesgmm as bg
 from bayesgmm.errors import DataError, SpecificationError
+from tests.plots.layout import cut_off
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,11 @@ def test_groups_that_do_not_fit_are_refused(tree):
 def test_numbers_are_checked(tree, option):
     with pytest.raises(SpecificationError, match=option):
         bg.plot_co_clustering(tree, **{option: 0})
+
+
+@pytest.mark.parametrize("dpi", [60, 110, 200])
+@pytest.mark.parametrize("with_groups", [False, True])
+def test_all_names_are_there_when_it_is_first_drawn(tree, species, dpi, with_groups):
+    figure = bg.plot_co_clustering(tree, species if with_groups else None, most_rows=40, draws=20)
+    figure.dpi = dpi
+    assert cut_off(figure) == []

@@ -154,6 +154,15 @@ def test_rows_that_lack_a_cell_are_counted(patchy):
     assert texts[-1] == f"{lacking} rows that lack a cell are not in all panels"
 
 
+def test_uncertain_rows_without_a_place_are_not_counted_as_marked(patchy):
+    figure = bg.plot_clusters(patchy, certainty=0.999)
+    rings = scatters(figure.axes[0])[-1].get_offsets()
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert not np.isnan(np.asarray(rings)).any()
+    assert len(rings) < int((bg.cluster(patchy)["certainty"] < 0.999).sum())
+    assert f"assigned with less than 100% certainty ({len(rings)})" in texts
+
+
 def test_three_features_of_many_components_have_their_legend_below(tree):
     made = bg.simulate(300, 8, 3, overlap=0.01, random_seed=1)
     engine = bg.Laplace(draws=20)

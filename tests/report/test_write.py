@@ -17,6 +17,7 @@ from bayesgmm.report.html import element, listed
 from bayesgmm.report.material import Material
 from bayesgmm.report.page import in_short
 from bayesgmm.report.sections.fitted import fitted
+from bayesgmm.report.sections.rows import rows
 from bayesgmm.report.sections.verdict import banner
 from bayesgmm.schema import with_record
 from tests.report.pages import Element, expect_sound, read_page
@@ -151,6 +152,24 @@ def test_a_failed_verdict_stands_at_the_top(tree):
     short = element("div", listed(in_short(material)))
     assert '<a href="#verdict">Read the findings</a> before you use any number below' in short
     assert "The run was stopped before its end" in fitted(material).markup()
+
+
+def test_rows_without_a_cell_are_told_once_and_counted_nowhere(tree):
+    values = tree["observed_data"]["x"].copy()
+    values[[3, 271]] = np.nan
+    blank = tree.copy()
+    blank["observed_data"] = tree["observed_data"].assign(x=values)
+    material = Material(blank, None)
+    unsure = int(np.delete(bg.cluster(blank)["unsure"].values, [3, 271]).sum())
+    page = read_page(f"<!DOCTYPE html>{rows(material).markup()}")
+    assert page.text.count("2 rows have no measured cell, so nothing is known of where they") == 1
+    (everything,) = (row for row in page.rows() if row[0] == "All")
+    assert [everything[1], everything[-1]] == ["340", str(unsure)]
+    assert f"{unsure} of 340 rows" in page.text
+    assert not {"3", "271"} & {row[0] for row in page.rows()}
+    assert "Rows that are unsure wear a ring." in page.text
+    short = element("div", listed(in_short(material)))
+    assert f"{unsure} of 340 rows with a measured cell are placed with less than" in short
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from bayesgmm.analysis.partition import partition
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.plots.certainty import plot_certainty
 from bayesgmm.plots.pairs import plot_clusters
+from bayesgmm.plots.view import MOST_RINGS, in_some_panel
 from bayesgmm.report.html import Content, Markup, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import CERTAINTY, INTERVAL, Material
@@ -43,6 +44,7 @@ def rows(material: Material) -> Section:
             f"of the values that the {INTERVAL} interval holds. Rows in between are sure on "
             "average, but not under every plausible value."
         ),
+        *_blank(material),
         table(
             "How many rows each component takes",
             ["component", "rows", "core", "between", "unsure"],
@@ -57,8 +59,21 @@ def rows(material: Material) -> Section:
     return Section("rows", title, body)
 
 
+def _blank(material: Material) -> Iterator[Markup]:
+    """Say how many rows cannot be placed by anything, and what their probabilities are."""
+    count = material.n_blank
+    if count:
+        one = count == 1
+        yield paragraph(
+            f"{counted(count, 'row')} {'has' if one else 'have'} no measured cell, so nothing is "
+            f"known of where {'it belongs: its' if one else 'they belong: their'} probabilities "
+            f"are the weights of the components. {'It is' if one else 'They are'} left out of the "
+            "counts, lists and pictures of unsure rows."
+        )
+
+
 def _counts(material: Material) -> Iterator[list[Content]]:
-    found = material.clusters
+    found = material.told_clusters
     label, core, unsure = (found[name].values for name in ("label", "core", "unsure"))
     everywhere = np.ones(label.size, dtype=bool)
     places = [
@@ -72,7 +87,7 @@ def _counts(material: Material) -> Iterator[list[Content]]:
 
 
 def _unsure(material: Material) -> Iterator[Markup]:
-    found = material.clusters
+    found = material.told_clusters
     count = int(found["unsure"].sum())
     total = counted(found.sizes[ROW], "row")
     if not count:
@@ -101,7 +116,7 @@ def _unsure(material: Material) -> Iterator[Markup]:
         "The least sure rows", headings, [_line(material, row) for row in least],
         name="unsure", words=(1, 4),
     )  # fmt: skip
-    gaps = " Rows with missing cells may be unsure for want of them." * material.data.has_gaps
+    gaps = " Rows with missing cells may be unsure for want of them." * material.some_cells_lack
     yield paragraph(
         "Rows go by their names in the table, or by their place in it, counted from 0. A wide "
         "interval says that better knowledge of the components would decide about the row; a "
@@ -111,12 +126,12 @@ def _unsure(material: Material) -> Iterator[Markup]:
 
 
 def _order(material: Material) -> np.ndarray:
-    return np.argsort(-material.clusters["responsibilities"].values, axis=1, kind="stable")
+    return np.argsort(-material.told_clusters["responsibilities"].values, axis=1, kind="stable")
 
 
 def _between(material: Material) -> str:
     """Say between which components most unsure rows lie."""
-    order = _order(material)[material.clusters["unsure"].values]
+    order = _order(material)[material.told_clusters["unsure"].values]
     pairs = Counter(tuple(sorted(pair)) for pair in order[:, :2].tolist())
     (pair, most), *others = pairs.most_common()
     names = in_a_row([material.titles[place] for place in pair])
@@ -126,7 +141,7 @@ def _between(material: Material) -> str:
 
 
 def _line(material: Material, row: int) -> list[Content]:
-    found = material.clusters
+    found = material.told_clusters
     shares, low, high = (found[name].values[row] for name in ("responsibilities", "lower", "upper"))
     first, second = np.argsort(-shares, kind="stable")[:2]
     return [
@@ -146,7 +161,7 @@ def _picture(material: Material) -> Markup:
     colours = (
         "" if material.is_single else "Rows have the colour of their most probable component. "
     )
-    unsure = "" if material.is_single else " Rows that are unsure are marked dark."
+    unsure = "" if material.is_single else f" Rows that are unsure {_mark(material, chosen)}."
     return image(
         plot_clusters(material.tree, chosen, certainty=CERTAINTY),
         alternative=f"The {what} in {in_a_row(chosen)}, with the outline of {outlines}.",
@@ -156,6 +171,15 @@ def _picture(material: Material) -> Markup:
             f"{unsure}{material.leaving_out(chosen)}"
         ),
     )
+
+
+def _mark(material: Material, chosen: Sequence[str]) -> str:
+    """Say how the picture marks unsure rows."""
+    if len(chosen) == 1:
+        return "have a dark tick below the axis"
+    cells = material.data.values[:, [material.features.index(name) for name in chosen]]
+    marked = material.clusters["unsure"].values & in_some_panel(cells)
+    return "have a dark point on them" if marked.sum() > MOST_RINGS else "wear a ring"
 
 
 def _certainty(material: Material) -> Markup:
