@@ -115,7 +115,7 @@ def checksum(tree: xr.DataTree, seal: Mapping[str, Any]) -> str:
     for place, variable in sorted(_variables(tree), key=lambda one: one[0]):
         values = _comparable(variable.values)
         add(place, variable.dims, _plain_attributes(variable.attrs), values.dtype.str, values.shape)
-        digest.update(values.tobytes() if values.ndim == 0 else values.data.cast("B"))
+        digest.update(values.data.cast("B") if values.ndim and values.size else values.tobytes())
     return f"sha256:{digest.hexdigest()}"
 
 
