@@ -5,6 +5,7 @@ Both say of themselves, in an attribute that is written last, that they are comp
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -53,8 +54,14 @@ class NetCDF:
             path.write_bytes(whole)
 
     def open(self, path: Path) -> xr.DataTree:
-        """Open without reading the arrays."""
-        return xr.open_datatree(path, engine="h5netcdf")
+        """Open a copy in memory: HDF5 mixes up two openings of one place on disk."""
+        import h5py
+
+        content = path.read_bytes()
+        # Where this fails, h5netcdf would complain of its own half-made object on standard error.
+        with h5py.File(io.BytesIO(content)) as file:
+            dict(file.attrs)
+        return xr.open_datatree(io.BytesIO(content), engine="h5netcdf")
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,11 @@ def read(
     try:
         with form.open(path) as stored:
             expect_known(stored.attrs)
-            return stored.load()
+            tree = stored.load()
+            for node in tree.subtree:  # some coordinates stay on disk until they are asked for
+                for variable in node.variables.values():
+                    variable.load()
+            return tree
     except (SchemaError, MissingDependencyError):
         raise
     except PermissionError as error:
