@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 import shlex
 from collections import Counter
 from dataclasses import dataclass
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +81,7 @@ def expect_numbers(table: pd.DataFrame) -> None:
 
 def _as_option(names: Iterable[str]) -> str:
     """Write names as one argument of a shell, quoted where they hold commas or spaces."""
-    line = io.StringIO()
+    line = StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return shlex.quote(line.getvalue())
 

@@ -12,10 +12,7 @@ from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, compiled_rows,
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.kernels.memberships import diagonal_responsibilities, full_responsibilities
 from bayesgmm.numerics.patterns import Patterns
-from bayesgmm.numerics.statistics import (
-    PrecisionForm,
-    all_mixtures,
-)
+from bayesgmm.numerics.statistics import PrecisionForm, all_mixtures
 from bayesgmm.parameters import MixtureParameters
 
 _MOST_ROWS = 256  # at once, one tile of the passes over rows

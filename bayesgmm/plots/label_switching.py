@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WEIGHTS = "weights"
-
 _MARKS = 6  # symbols on each trace
 
 

@@ -211,7 +211,10 @@ def test_impute_goes_from_any_format_to_any(here, fitted, birds, out):
         (["generate", "fit.nc", "-n", "5", "--components", ","], "--components takes names"),
         (["impute", "fit.nc", "--out", "-", "--imputations", "3"], "name one with --out"),
         (["select", "birds.csv", "-k", "a-b"], "such as 1-4,8"),
-        (["select", "birds.csv", "--covariances", "round"], "no covariance structure 'round'"),
+        (
+            ["select", "birds.csv", "--covariances", "round"],
+            "no covariance structure 'round'; choose one of ['full'",
+        ),
         (["diagnose", "table.nc"], "not 'Dataset'"),
         (["magic"], "No such command 'magic'"),
         (["fit", "birds.csv"], "Missing option '--components'"),
