@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,10 @@ def _switch_shape_checks_on() -> None:
 
 if os.environ.get("BAYESGMM_SHAPE_CHECKS", "1") != "0":
     _switch_shape_checks_on()
+
+# A shell makes what runs in the background deaf to interrupts, and so its children; tests send some.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Examples are the same in every run, and a busy machine fails no test.
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
