@@ -21,7 +21,7 @@ from bayesgmm.analysis.summarize import summarize
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.posterior.parameters import read_data, read_spec
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.report.words import component_title
+from bayesgmm.report.words import component_title, counted
 from bayesgmm.schema import ROW, record
 
 INTERVAL = f"{DEFAULT_PROBABILITY:.0%}"
@@ -103,6 +103,16 @@ class Material:
     def titles(self) -> list[str]:
         """What the components are called in sentences."""
         return [component_title(name) for name in self.components]
+
+    @property
+    def expected_rows(self) -> np.ndarray:
+        """How many rows each component takes, on average over the draws; with weights, counts."""
+        return self.diagnosis.figures["expected_rows"].values
+
+    def about(self, expected: float) -> str:
+        """Write how many rows are expected; with weights, how often rows count."""
+        rows = counted(round(expected), "row")
+        return f"about {rows}" + ", each as often as it counts" * bool(self.data.weights.size)
 
     def leaving_out(self, shown: Sequence[str]) -> str:
         """Return a sentence that says so if a figure shows some of the features only."""

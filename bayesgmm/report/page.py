@@ -87,13 +87,11 @@ def in_short(material: Material) -> Iterator[Content]:
         f"{counted(data.n_rows, 'row')} of {counted(data.n_features, 'feature')}."
     )
     if k > 1:
-        counting = ", each as often as it counts" if data.weights.size else ""
-        expected = material.diagnosis.figures["expected_rows"].values
-        order = expected.argsort()[::-1]
-        largest, smallest = (material.titles[place] for place in (order[0], order[-1]))
+        expected = material.expected_rows
+        most, least = int(expected.argmax()), int(expected.argmin())
         yield (
-            f"The largest, {largest}, takes about {whole(round(float(expected[order[0]])))} rows; "
-            f"the smallest, {smallest}, about {whole(round(float(expected[order[-1]])))}{counting}."
+            f"The largest, {material.titles[most]}, takes {material.about(expected[most])}; "
+            f"the smallest, {material.titles[least]}, {material.about(expected[least])}."
         )
         unsure = int(material.told_clusters["unsure"].sum())
         measured = " with a measured cell" if material.n_blank else ""

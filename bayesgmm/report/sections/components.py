@@ -15,7 +15,7 @@ from bayesgmm.report.html import Content, Markup, element, grouped_table, paragr
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section, shortened
-from bayesgmm.report.words import capitalised, counted, in_a_row, measured
+from bayesgmm.report.words import capitalised, in_a_row, measured
 from bayesgmm.schema import FEATURE
 
 MOST_LINES = 240
@@ -81,20 +81,13 @@ def _heading(material: Material, place: int) -> Content:
         100 * float(material.summary["weights"].sel(statistic=name)[place]) for name in _STATISTICS
     )
     places = max(0, decimals((high - low) / 4))
-    expected = float(material.diagnosis.figures["expected_rows"][place])
     ends = element("span", f"[{number(low, places)}%, {number(high, places)}%]", class_="interval")
     return [
         title,
         f": {number(mean, places)}% ",
         ends,
-        f" of all, about {_rows(material, expected)}",
+        f" of all, {material.about(material.expected_rows[place])}",
     ]
-
-
-def _rows(material: Material, expected: float) -> str:
-    """Write how many rows are expected; with weights, how often rows count."""
-    rows = counted(round(expected), "row")
-    return f"{rows}, each as often as it counts" if material.data.weights.size else rows
 
 
 def _lines(material: Material, place: int, features: list[str]) -> Iterator[list[Content]]:

@@ -196,6 +196,10 @@ def _certainty(material: Material) -> Markup:
 
 def _partition(material: Material) -> Iterator[Markup]:
     if material.data.n_rows > MOST_PARTITIONED:
+        yield paragraph(
+            "Clusters can also be found without any use of the components' names. For more than "
+            f"{whole(MOST_PARTITIONED)} rows that is left to bayesgmm.partition(tree)."
+        )
         return
     found = partition(material.tree, draws=_DRAWS, runs=_RUNS)
     sizes = [whole(int(size)) for size in found["size"].values]
