@@ -1,4 +1,4 @@
-"""As many digits as an uncertainty allows, and no more."""
+"""Numbers as people read them: counts, and as many digits as an uncertainty allows."""
 
 from __future__ import annotations
 
@@ -47,3 +47,29 @@ def interval(lower: float, upper: float, n_decimals: int) -> str:
     '[38.4, 39.3]'
     """
     return f"[{number(lower, n_decimals)}, {number(upper, n_decimals)}]"
+
+
+def counted(count: float, one: str, many: str | None = None) -> str:
+    """Write a count and what is counted.
+
+    Examples
+    --------
+    >>> from bayesgmm.digits import counted
+    >>> counted(1, "row"), counted(342, "row"), counted(2, "entry", "entries")
+    ('1 row', '342 rows', '2 entries')
+    """
+    return f"{whole(count)} {one if count == 1 else many or one + 's'}"
+
+
+def whole(count: float) -> str:
+    """Write a whole number; the thousands of a long one stand apart.
+
+    Examples
+    --------
+    >>> from bayesgmm.digits import whole
+    >>> whole(344), whole(1234567).split()
+    ('344', ['1', '234', '567'])
+    """
+    if count < 10_000:
+        return f"{count:g}"
+    return f"{int(count):_}".replace("_", "\N{NO-BREAK SPACE}")  # where no line is broken

@@ -57,7 +57,7 @@ def _switch_shape_checks_on() -> None:
 if os.environ.get("BAYESGMM_SHAPE_CHECKS", "1") != "0":
     _switch_shape_checks_on()
 
-# A shell makes what runs in the background deaf to interrupts, and so its children; tests send some.
+# A shell makes what runs in the background deaf to interrupts; tests send some.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

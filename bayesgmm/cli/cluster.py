@@ -13,7 +13,7 @@ from bayesgmm.cli.places import expect_apart, expect_table
 from bayesgmm.cli.results import load_fit, print_json, say, say_where
 from bayesgmm.cli.rows import rows_for
 from bayesgmm.cli.tables import write_table
-from bayesgmm.report.words import counted
+from bayesgmm.digits import counted
 from bayesgmm.schema import ROW
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bayesgmm.analysis.diagnosis.page import BAD, GOOD, NEUTRAL, finding_as_html
 from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.digits import decimals, interval, number
+from bayesgmm.digits import counted, decimals, interval, number
 
 # Translucent or of middle lightness, so that they suit dark pages as well as light ones.
 _LINE, _BAR = "rgba(128,128,128,0.35)", "rgba(70,140,210,0.8)"
@@ -113,18 +113,6 @@ class ShownWithCard:
     def _card_html(self) -> str:
         card = self._card()
         return "" if card is None else as_html(card)
-
-
-def counted(count: int, noun: str) -> str:
-    """Write how many there are of something.
-
-    Examples
-    --------
-    >>> from bayesgmm.estimators.card import counted
-    >>> counted(1, "row"), counted(3, "row")
-    ('1 row', '3 rows')
-    """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def as_html(card: Card) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.data.dataset import default_names
-from bayesgmm.estimators.card import Card, ComponentLine, Figure, counted
+from bayesgmm.digits import counted
+from bayesgmm.estimators.card import Card, ComponentLine, Figure
 from bayesgmm.estimators.covariance_types import STRUCTURES, hidden
 
 if TYPE_CHECKING:

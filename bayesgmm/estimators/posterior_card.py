@@ -7,7 +7,8 @@ import xarray as xr
 
 from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
 from bayesgmm.analysis.summarize import summarize
-from bayesgmm.estimators.card import Card, ComponentLine, Figure, counted
+from bayesgmm.digits import counted
+from bayesgmm.estimators.card import Card, ComponentLine, Figure
 from bayesgmm.posterior.parameters import read_spec
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, ROW, record
 

@@ -13,12 +13,13 @@ from matplotlib.collections import LineCollection
 from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, cluster, expected_responsibilities
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.analysis.rows import with_rows
+from bayesgmm.digits import counted
 from bayesgmm.options import expect_fraction
 from bayesgmm.plots.axes import SHEET, SMALL, one_line_each, tidy
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import component_entry, line_entry, put_legend, ring_entry
 from bayesgmm.plots.palette import INK, MIDDLE, PALE, component_style
-from bayesgmm.plots.text import PLAIN, component_labels, rows_counted, short_names
+from bayesgmm.plots.text import PLAIN, component_labels, short_names
 from bayesgmm.posterior.parameters import read_data
 from bayesgmm.schema import COMPONENT, ROW
 
@@ -176,7 +177,7 @@ def _draw_all(axes: Axes, rows: _Rows, certainty: float) -> None:
     axes.set_xlim(0.85, 1.15 * size)
     axes.set_ylim(min(rows.lower.min(), certainty) - 0.03, 1.01)
     _rank_ticks(axes, size)
-    axes.set_xlabel(f"{rows_counted(size)}, the least certain first (logarithmic)")
+    axes.set_xlabel(f"{counted(size, 'row')}, the least certain first (logarithmic)")
     axes.set_ylabel("probability of the component")
 
 
@@ -234,15 +235,15 @@ def _draw_row(axes: Axes, rows: _Rows, line: int) -> None:
 def _entries(rows: _Rows, certainty: float, interval: str) -> list:
     entries = [
         component_entry(
-            place, f"{name} ({rows_counted(int((rows.places == place).sum()))})",
+            place, f"{name} ({counted(int((rows.places == place).sum()), 'row')})",
             linestyle="none",
         )
         for place, name in enumerate(component_labels(rows.components))
     ]  # fmt: skip
     drawn = rows.shown.size
-    some = "" if drawn == rows.certainty.size else f", of {rows_counted(drawn)}"
+    some = "" if drawn == rows.certainty.size else f", of {counted(drawn, 'row')}"
     entries.append(line_entry(f"{interval}{some}", color=MIDDLE, linewidth=1.0))
-    unsure = f"less than {certainty:.0%} ({rows_counted(rows.unsure)})"
+    unsure = f"less than {certainty:.0%} ({counted(rows.unsure, 'row')})"
     few = rows.unsure <= _MOST_RINGS
     entries.append(ring_entry(unsure) if few else line_entry(unsure, **_LIMIT))
     return entries

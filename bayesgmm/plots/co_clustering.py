@@ -17,13 +17,14 @@ from scipy.spatial.distance import squareform
 from bayesgmm.analysis.co_clustering import co_clustering
 from bayesgmm.analysis.partition import partition
 from bayesgmm.analysis.rows import asked_rows, with_rows
+from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 from bayesgmm.options import expect_whole_number
 from bayesgmm.plots.axes import SHEET
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style, group_hatch
-from bayesgmm.plots.text import rows_counted, short_names
+from bayesgmm.plots.text import short_names
 from bayesgmm.seeds import RandomSeed, generator
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ def _alike_side_by_side(
 
 def _which(matrix: _Matrix) -> str:
     if matrix.rows.size < matrix.n_rows:
-        return f"{matrix.rows.size} of {rows_counted(matrix.n_rows)}, drawn at random"
-    return rows_counted(matrix.n_rows)
+        return f"{matrix.rows.size} of {counted(matrix.n_rows, 'row')}, drawn at random"
+    return counted(matrix.n_rows, "row")
 
 
 def _draw_clusters(axes: Axes, matrix: _Matrix) -> None:

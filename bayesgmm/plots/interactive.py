@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from bayesgmm.digits import counted
 from bayesgmm.errors import MissingDependencyError
 from bayesgmm.plots.observed import bin_edges, observed_cells
 from bayesgmm.plots.palette import INK, PALE, component_style
@@ -199,10 +200,8 @@ def _entries(graphs: Any, view: ClusterView, certainty: float) -> list[Any]:
         entries.append(graphs.Scatter(
             **nothing, mode="lines", line=line, name=name, legendgroup="density"
         ))  # fmt: skip
-    if len(view.features) > 1:
-        name = f"ellipses hold {view.share:.0%}; thin: {view.n_draws} posterior draws"
-    else:
-        name = f"thin: {view.n_draws} posterior draws"
+    thin = f"thin: {counted(view.n_draws, 'posterior draw')}"
+    name = f"ellipses hold {view.share:.0%}; {thin}" if len(view.features) > 1 else thin
     line = {"color": "#aaaaaa", "width": 1}
     entries.append(graphs.Scatter(**nothing, mode="lines", line=line, name=name))
     symbol = "line-ns" if len(view.features) == 1 else "circle-open"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.lines import Line2D
 
+from bayesgmm.digits import counted
 from bayesgmm.plots.palette import INK, MIDDLE, component_style
 from bayesgmm.plots.text import component_labels
 
@@ -62,7 +63,9 @@ def cluster_entries(
 ) -> list[Line2D]:
     """Return an entry for every component and every kind of mark in a picture of clusters."""
     kinds = [line_entry(_mean_label(view, ellipses), linewidth=1.8, color=MIDDLE)]
-    kinds.append(line_entry(f"{view.n_draws} posterior draws", linewidth=0.7, color="#aaaaaa"))
+    kinds.append(
+        line_entry(counted(view.n_draws, "posterior draw"), linewidth=0.7, color="#aaaaaa")
+    )
     if density:
         kinds.append(line_entry("posterior predictive density", linewidth=1.6, color=INK))
     count = int(view.marked.sum())

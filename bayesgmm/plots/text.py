@@ -62,11 +62,6 @@ def component_labels(names: Iterable[Any], *, most: int = 30) -> list[str]:
     return [f"component {name}" for name in names]
 
 
-def rows_counted(count: int) -> str:
-    """Write how many rows, one or several."""
-    return f"{count} row" if count == 1 else f"{count} rows"
-
-
 def spread_out(positions: Sequence[float], gap: float) -> Float[np.ndarray, " n"]:
     """Move positions as little as possible (in squares) so that all lie ``gap`` apart, in order."""
     values = np.asarray(positions, dtype=float)

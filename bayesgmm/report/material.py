@@ -19,9 +19,10 @@ from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.rows import component_names
 from bayesgmm.analysis.summarize import summarize
 from bayesgmm.data.dataset import Dataset
+from bayesgmm.digits import counted
 from bayesgmm.posterior.parameters import read_data, read_spec
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.report.words import component_title, counted
+from bayesgmm.report.words import component_title
 from bayesgmm.schema import ROW, record
 
 INTERVAL = f"{DEFAULT_PROBABILITY:.0%}"

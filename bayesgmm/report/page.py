@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
+from bayesgmm.digits import counted, whole
 from bayesgmm.report.html import Content, Markup, element, joined, listed
 from bayesgmm.report.material import CERTAINTY, Material
 from bayesgmm.report.sections.checks import checks
@@ -17,7 +18,6 @@ from bayesgmm.report.sections.rows import rows
 from bayesgmm.report.sections.section import Section
 from bayesgmm.report.sections.selection import selection
 from bayesgmm.report.sections.verdict import banner, verdict
-from bayesgmm.report.words import counted, whole
 
 # What the page may load: images inside itself, and nothing else from anywhere.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

@@ -10,32 +10,6 @@ import numpy as np
 from bayesgmm.digits import decimals, number
 
 
-def counted(count: float, one: str, many: str | None = None) -> str:
-    """Write a count and what is counted.
-
-    Examples
-    --------
-    >>> from bayesgmm.report.words import counted
-    >>> counted(1, "row"), counted(342, "row"), counted(2, "entry", "entries")
-    ('1 row', '342 rows', '2 entries')
-    """
-    return f"{whole(count)} {one if count == 1 else many or one + 's'}"
-
-
-def whole(count: float) -> str:
-    """Write a whole number; the thousands of a long one stand apart.
-
-    Examples
-    --------
-    >>> from bayesgmm.report.words import whole
-    >>> whole(344), whole(1234567).split()
-    ('344', ['1', '234', '567'])
-    """
-    if count < 10_000:
-        return f"{count:g}"
-    return f"{int(count):_}".replace("_", "\N{NO-BREAK SPACE}")  # where no line is broken
-
-
 def share(value: float) -> str:
     """Write a share or a probability in per cent, never as certain unless it is.
 

@@ -6,13 +6,14 @@ import xarray as xr
 
 from bayesgmm.analysis.predictive_checks import CHECK, CHECKS, predictive_checks
 from bayesgmm.analysis.telling import telling_features
+from bayesgmm.digits import counted
 from bayesgmm.plots.predictive import plot_predictive
 from bayesgmm.report.html import Content, Markup, element, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
 from bayesgmm.report.sections.section import Section, shortened
-from bayesgmm.report.words import counted, in_a_row, measured
+from bayesgmm.report.words import in_a_row, measured
 from bayesgmm.schema import FEATURE
 
 _RARE = 0.01

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bayesgmm.digits import counted, whole
 from bayesgmm.report.html import Content, facts, paragraph, table
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section, shortened
-from bayesgmm.report.words import counted, in_a_row, measured, share, whole
+from bayesgmm.report.words import in_a_row, measured, share
 from bayesgmm.schema import CHAIN, DRAW
 
 MOST_FEATURES = 60

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesgmm.analysis.partition import partition
 from bayesgmm.analysis.telling import telling_features
+from bayesgmm.digits import counted, whole
 from bayesgmm.plots.certainty import plot_certainty
 from bayesgmm.plots.pairs import plot_clusters
 from bayesgmm.plots.view import MOST_RINGS, in_some_panel
@@ -16,7 +17,7 @@ from bayesgmm.report.html import Content, Markup, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import CERTAINTY, INTERVAL, Material
 from bayesgmm.report.sections.section import Section
-from bayesgmm.report.words import capitalised, counted, in_a_row, share, whole
+from bayesgmm.report.words import capitalised, in_a_row, share
 from bayesgmm.schema import ROW
 
 MOST_UNSURE = 20

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import xarray as xr
 
+from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
 from bayesgmm.plots.selection import plot_selection
 from bayesgmm.report.html import Content, listed, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section
-from bayesgmm.report.words import counted
 
 MOST_FITS = 10
 DIMS = ("covariances", "n_components")
