@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from scipy.optimize import linear_sum_assignment
 
+from bayesgmm.digits import decimals, number
 from bayesgmm.parameters import MixtureParameters
 
 _MOST_NAMED = 5  # components, rows or features in one message
+_MOST_COMPONENTS, _MOST_FEATURES = 12, 6  # what a terminal shows of an estimate
 
 
 class Status(Enum):
@@ -79,10 +82,10 @@ def _told(component: int, features: tuple[str, ...], rows: np.ndarray) -> str:
     return f"component {component} has {trouble} on {place} {_listed(rows)}"
 
 
-def _listed(items: Sequence[object] | np.ndarray) -> str:
+def _listed(items: Sequence[object] | np.ndarray, most: int = _MOST_NAMED) -> str:
     """Name the first few."""
-    more = len(items) - _MOST_NAMED
-    return ", ".join(map(str, items[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+    more = len(items) - most
+    return ", ".join(map(str, items[:most])) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,13 @@ class PointEstimate:
     >>> import bayesgmm as bg
     >>> X = bg.datasets.load("faithful")
     >>> point = bg.estimate(X, bg.MixtureSpec(n_components=2), random_seed=1)
-    >>> point.converged, point.means.round(1).tolist()
-    (True, [[4.3, 80.0], [2.0, 54.5]])
+    >>> point
+    EM converged after ... starts reached this optimum
+    component  weight  mean ± standard deviation of each feature
+            0   0.644  4.29 ± 0.41, 80.0 ± 6.0
+            1   0.356  2.04 ± 0.26, 54.5 ± 5.7
+    >>> point.covariances.shape
+    (2, 2, 2)
     """
 
     parameters: MixtureParameters
@@ -260,3 +268,18 @@ class PointEstimate:
             f"EM {self.explanation} after {self.n_iterations} iterations; log-likelihood "
             f"{self.log_likelihood:.3f}, objective {self.objective:.3f}; {self.starts}"
         )
+
+    def __repr__(self) -> str:
+        heading = "component  weight  mean ± standard deviation of each feature"
+        lines = [str(self), heading, *self._components()]
+        more = self.weights.size - _MOST_COMPONENTS
+        return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)
+
+    def _components(self) -> Iterator[str]:
+        each = zip(self.weights, self.means, self.parameters.scales, strict=True)
+        for place, (weight, means, scales) in enumerate(islice(each, _MOST_COMPONENTS)):
+            pairs = [
+                " ± ".join(number(value, decimals(scale)) for value in (mean, scale))
+                for mean, scale in zip(means, scales, strict=True)
+            ]
+            yield f"{place:>9}{weight:>8.3f}  {_listed(pairs, _MOST_FEATURES)}"

@@ -51,6 +51,25 @@ def test_the_status_is_said_in_words(status):
     assert "objective -10.000" in str(estimate)
 
 
+def test_a_look_at_an_estimate_shows_its_components():
+    first, heading, *components = repr(estimate_of()).splitlines()
+    assert first == str(estimate_of())
+    assert heading.split()[:2] == ["component", "weight"]
+    assert components == [
+        "        0   0.700  0.0 ± 1.0, 1.0 ± 2.0",
+        "        1   0.300  2.0 ± 3.0, 3.0 ± 4.0",
+    ]
+
+
+def test_a_look_at_a_large_estimate_stays_short():
+    k, d = 30, 10
+    parameters = MixtureParameters(np.full(k, 1 / k), np.zeros((k, d)), np.ones((k, d)))
+    shown = repr(dataclasses.replace(estimate_of(), parameters=parameters)).splitlines()
+    assert len(shown) == 15
+    assert shown[-1] == "and 18 more"
+    assert shown[2].endswith("0.0 ± 1.0 and 4 more")
+
+
 def test_a_change_of_units_shifts_densities_and_nothing_else():
     estimate = estimate_of()
     parameters = dataclasses.replace(estimate.parameters, means=estimate.means * 2)
