@@ -11,11 +11,8 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import jaxtyping
-import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -51,6 +48,7 @@ def _switch_shape_checks_on() -> None:
     # installed is never checked.
     specification = importlib.util.find_spec(PACKAGE)
     folder = Path(specification.submodule_search_locations[0])
+    shape_checks.be_sparing()
     install_import_hook(_modules_to_check(PACKAGE, folder), f"{CHECKER}.checked")
 
 
@@ -66,10 +64,6 @@ settings.register_profile("fixed", derandomize=True, deadline=None, database=Non
 settings.load_profile("fixed")
 
 
-@pytest.fixture
-def without_shape_checks() -> Iterator[None]:
-    """Switch the shape checks off for long chains, where a check takes longer than the call."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+def pytest_runtest_setup() -> None:
+    """Let every test check the shapes of what it calls."""
+    shape_checks.begin_anew()

@@ -127,7 +127,7 @@ def exact() -> bg.Calibration:
 
 
 @pytest.fixture
-def right(without_shape_checks) -> bg.Calibration:
+def right() -> bg.Calibration:
     return exact()
 
 
@@ -151,7 +151,6 @@ def test_independent_draws_are_effective(right):
     np.testing.assert_allclose(right.figures["effective"], 1.0, atol=0.15)
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.parametrize(
     ("engine", "sign"), [(Grid(shift=0.4), -1), (Grid(shift=-0.4), 1)], ids=["high", "low"]
 )
@@ -163,7 +162,6 @@ def test_shifted_draws_are_caught(engine, sign):
     assert any("total_mean" in finding.problem for finding in calibration.findings)
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.parametrize(("stretch", "covered"), [(2.5, 0.93), (0.4, 0.6)])
 def test_draws_of_a_wrong_width_are_caught(stretch, covered):
     calibration = calibrated(Grid(stretch=stretch))
@@ -172,7 +170,6 @@ def test_draws_of_a_wrong_width_are_caught(stretch, covered):
     assert (coverage > covered) == (stretch > 1)
 
 
-@pytest.mark.usefixtures("without_shape_checks")
 def test_an_engine_that_ignores_the_rows_is_caught_by_quantities_that_know_them():
     """Its parameters are calibrated: truths come from the prior, too (Modrak et al., 2023)."""
     p_values = calibrated(Grid(from_prior=True)).figures["p_value"]

@@ -12,9 +12,6 @@ import bayesgmm as bg
 from bayesgmm.schema import with_record
 from tests.analysis.verdicts import VERDICTS, tree_of
 
-# Each looks at thousands of draws; tests of the parts check their shapes.
-pytestmark = pytest.mark.usefixtures("without_shape_checks")
-
 
 @pytest.fixture
 def tree() -> xr.DataTree:

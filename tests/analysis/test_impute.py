@@ -229,7 +229,6 @@ CASES = {
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.filterwarnings("ignore:.*no observed cell")
 @pytest.mark.parametrize("name", CASES)
 def test_intervals_cover_and_predictions_beat_simpler_ones(name):

@@ -36,7 +36,7 @@ QUICK = [("full", "inverse-gamma", 2, "rows"), ("full", "inverse-gamma", 3, "gap
     ("structure", "prior", "n_features", "known"),
     [pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow) for case in CASES],
 )
-def test_joint_distribution(structure, prior, n_features, known, without_shape_checks):
+def test_joint_distribution(structure, prior, n_features, known):
     """Data drawn given parameters, parameters given data, in turn: the prior must come back."""
     spec = example_spec(structure, prior, n_components=2, shrinkage=0.1)
     rng = np.random.default_rng(7)

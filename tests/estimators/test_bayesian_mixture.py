@@ -149,7 +149,7 @@ def test_pictures_are_of_the_posterior(model):
     assert model.plot.tree is model.idata_
 
 
-def test_refine_goes_on_without_em(model, table, monkeypatch, without_shape_checks):
+def test_refine_goes_on_without_em(model, table, monkeypatch):
     refined = pickle.loads(pickle.dumps(model))
     monkeypatch.setattr(bg.EM, "run", None)
     before = refined.get_params()

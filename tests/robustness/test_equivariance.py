@@ -159,7 +159,6 @@ def test_the_evidence_follows_units_and_not_the_order(structure):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("without_shape_checks")
 @pytest.mark.parametrize("engine", ["gibbs", "nuts"])
 @pytest.mark.parametrize("structure", ["full", "spherical"])
 def test_averages_follow_units_and_not_the_order_of_rows(structure, engine):

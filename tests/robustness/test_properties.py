@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -13,8 +12,6 @@ from numpy.testing import assert_allclose
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from tests.cases import STRUCTURES
-
-pytestmark = pytest.mark.usefixtures("without_shape_checks")
 
 
 @st.composite

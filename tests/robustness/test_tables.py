@@ -19,8 +19,6 @@ from tests.robustness.tables import ANSWERED, REFUSED, ROWS, Awkward
 
 GOALS = ("posterior", "likelihood")
 
-pytestmark = pytest.mark.usefixtures("without_shape_checks")  # of several hundred small fits
-
 
 def estimated(
     table: Awkward, structure: str, goal: str, **options: object
