@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bayesgmm.digits import whole
 from bayesgmm.report.html import Content, Markup, element, joined, paragraph
-from bayesgmm.report.words import whole
 
 
 @dataclass(frozen=True)
