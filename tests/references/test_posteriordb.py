@@ -17,6 +17,8 @@ algorithms. arXiv:2407.04967.
 
 from __future__ import annotations
 
+from functools import cache
+
 import arviz_stats
 import numpy as np
 import pytest
@@ -28,29 +30,27 @@ from tests.labels import shuffled
 from tests.references.tables import records_of, rows_of
 
 REFERENCE_DRAWS = 10_000  # 10 chains of 1000, thinned until they are nearly independent
+FULL, GIBBS = bg.Full(bg.HalfNormal(2.0)), bg.Gibbs(draws=5000)
 QUANTILES = {"q05": 0.05, "q50": 0.5, "q95": 0.95}
+
+
+@cache
+def posterior(structure: bg.Full | bg.Diagonal, engine: bg.NUTS | bg.Gibbs) -> xr.DataTree:
+    spec = bg.MixtureSpec(2, bg.Dirichlet(5.0), bg.NormalMeans(0.0, 2.0), structure)
+    rows = rows_of("low_dim_gauss_mix")
+    return bg.fit(rows, spec, engine=engine, random_seed=1, progress=False)
 
 
 @pytest.mark.parametrize(
     "structure",
     [
-        pytest.param(bg.Full(bg.HalfNormal(2.0)), id="full"),
+        pytest.param(FULL, id="full"),
         pytest.param(bg.Diagonal(bg.HalfNormal(2.0)), id="diagonal", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize(
-    "engine", [bg.NUTS(draws=2500), bg.Gibbs(draws=5000)], ids=["nuts", "gibbs"]
-)
+@pytest.mark.parametrize("engine", [bg.NUTS(draws=2500), GIBBS], ids=["nuts", "gibbs"])
 def test_posterior_is_that_of_the_reference_draws(structure, engine):
-    spec = bg.MixtureSpec(2, bg.Dirichlet(5.0), bg.NormalMeans(0.0, 2.0), structure)
-    tree = bg.fit(
-        rows_of("low_dim_gauss_mix"),
-        spec,
-        engine=engine,
-        random_seed=1,
-        progress=False,
-    )
-    expect_reference(draws_by_name(bg.relabel(tree, bg.OrderBy("x0"))))
+    expect_reference(draws_by_name(bg.relabel(posterior(structure, engine), bg.OrderBy("x0"))))
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,7 @@ def test_posterior_is_that_of_the_reference_draws(structure, engine):
 )
 def test_shuffled_and_relabelled_draws_are_those_of_the_reference(method):
     """The reference orders the means; components this far apart come out in the same order."""
-    spec = bg.MixtureSpec(
-        2, bg.Dirichlet(5.0), bg.NormalMeans(0.0, 2.0), bg.Full(bg.HalfNormal(2.0))
-    )
-    tree = bg.fit(
-        rows_of("low_dim_gauss_mix"), spec, engine=bg.Gibbs(draws=5000), random_seed=1,
-        progress=False,
-    )  # fmt: skip
+    tree = posterior(FULL, GIBBS)
     expect_reference(draws_by_name(bg.relabel(shuffled(tree, seed=2), method, order_by="x0")))
 
 
