@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from functools import partial, wraps
+from dataclasses import is_dataclass
+from functools import cache, partial, wraps
 from inspect import isfunction
-from types import CodeType
 from typing import Any
 
 import jaxtyping
@@ -24,7 +24,7 @@ MOST_CALLS = 20
 
 _ARRAYS = ("Float[", "Int[", "Bool[", "Complex[", "Num[", "Shaped[")
 
-_calls: Counter[CodeType] = Counter()
+_calls: Counter[int] = Counter()
 
 
 def checked(function: Callable) -> Callable:
@@ -52,21 +52,26 @@ def be_sparing() -> None:
 
 
 def _jaxtyped(original: Callable, target: Any = None, *, typechecker: Callable) -> Any:
-    """Decorate as jaxtyping does; functions are decorated when they are first called."""
+    """Decorate as jaxtyping does: functions, and how values with fields are made."""
     if target is None:
         return partial(_jaxtyped, original, typechecker=typechecker)
-    if not isfunction(target):
-        return original(target, typechecker=typechecker)
-    code, decorated = target.__code__, []
+    if isfunction(target):
+        return _sparing(target, lambda: original(target, typechecker=typechecker))
+    if is_dataclass(target) and isfunction(vars(target).get("__init__")):
+        target.__init__ = _jaxtyped(original, target.__init__, typechecker=typechecker)
+    return target
 
-    @wraps(target)
+
+def _sparing(function: Callable, decorated: Callable[[], Callable]) -> Callable:
+    """Return a function that is decorated when it is first called, for its first calls."""
+    checking, place = cache(decorated), id(function.__code__)  # which closures have in common
+
+    @wraps(function)
     def called(*arguments: Any, **options: Any) -> Any:
         __tracebackhide__ = True
-        if _calls[code] >= MOST_CALLS:
-            return target(*arguments, **options)
-        _calls[code] += 1
-        if not decorated:
-            decorated.append(original(target, typechecker=typechecker))
-        return decorated[0](*arguments, **options)
+        if _calls[place] >= MOST_CALLS:
+            return function(*arguments, **options)
+        _calls[place] += 1
+        return checking()(*arguments, **options)
 
     return called
