@@ -135,7 +135,7 @@ class EM:
     ) -> PointEstimate:
         """Find the best of the optima that the starts lead to, and those from ``warm`` points."""
         *seeds, sample_seed = spawn(seed, self.n_starts + 1)
-        rows = data.evidence
+        rows, groups = data.evidence, alike(objective.concentration, data.plausibilities)
         sample = rows_to_start_on(rows, objective, np.random.default_rng(sample_seed))
         complete = filled(sample)
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
@@ -150,13 +150,10 @@ class EM:
                 ),
             ]
             if sample.shape[0] < rows.shape[0]:
-                results = self._on_all_rows(rows, results, objective)
+                results = self._on_all_rows(rows, results, objective, groups)
         results.sort(key=lambda result: -result.starts.objectives[0])
-        starts = _compared(results)
-        best = _in_canonical_order(
-            replace(results[0], starts=starts, rivals=_rivals(results)),
-            alike(objective.concentration, data.plausibilities),
-        )
+        starts, rivals = _compared(results, groups), _rivals(results, groups)
+        best = _in_canonical_order(replace(results[0], starts=starts, rivals=rivals), groups)
         if best.status is Status.COLLAPSED:
             best = replace(
                 best, collapse=collapse_of(data, best.parameters, objective.smallest_scales)
@@ -178,7 +175,11 @@ class EM:
         return path.as_estimate()
 
     def _on_all_rows(
-        self, X: Rows, results: list[PointEstimate], objective: Objective
+        self,
+        X: Rows,
+        results: list[PointEstimate],
+        objective: Objective,
+        groups: Int[np.ndarray, " k"],
     ) -> list[PointEstimate]:
         """Climb on from the best optima that were found on a sample of the rows.
 
@@ -190,7 +191,7 @@ class EM:
         leaders: list[PointEstimate] = []
         climbed: list[PointEstimate] = []
         for result in sorted(finite, key=lambda result: -result.starts.objectives[0]):
-            met = [distance(leader.parameters, result.parameters) for leader in leaders]
+            met = [distance(leader.parameters, result.parameters, groups) for leader in leaders]
             if met and min(met) < Starts.reach:
                 followers.append(climbed[int(np.argmin(met))])
                 continue
@@ -221,33 +222,36 @@ class EM:
         return self.acceleration == "quasi-newton"
 
 
-def _compared(results: list[PointEstimate]) -> Starts:
+def _compared(results: list[PointEstimate], groups: Int[np.ndarray, " k"]) -> Starts:
     """Compare the optima of all starts, best first, with the best of them."""
     objectives = np.concatenate([result.starts.objectives for result in results])
     if not np.isfinite(objectives[0]):
         return Starts(objectives, np.full(objectives.size, np.inf))
     best = results[0].parameters
     distances = [
-        distance(best, result.parameters) if np.isfinite(objective) else np.inf
+        distance(best, result.parameters, groups) if np.isfinite(objective) else np.inf
         for result, objective in zip(results[1:], objectives[1:], strict=True)
     ]
     return Starts(objectives, np.array([0.0, *distances]))
 
 
-def _rivals(results: list[PointEstimate]) -> tuple[MixtureParameters, ...]:
+def _rivals(
+    results: list[PointEstimate], groups: Int[np.ndarray, " k"]
+) -> tuple[MixtureParameters, ...]:
     """Return the optima other than the best, each once, best first."""
     optima = results[:1]
     for result in results[1:]:
         if not np.isfinite(result.starts.objectives[0]) or len(optima) > _MOST_RIVALS:
             break
-        if not any(_is_same(optimum, result) for optimum in optima):
+        if not any(_is_same(optimum, result, groups) for optimum in optima):
             optima.append(result)
     return tuple(optimum.parameters for optimum in optima[1:])
 
 
-def _is_same(one: PointEstimate, other: PointEstimate) -> bool:
+def _is_same(one: PointEstimate, other: PointEstimate, groups: Int[np.ndarray, " k"]) -> bool:
     gap = abs(one.starts.objectives[0] - other.starts.objectives[0])
-    return gap <= Starts.tolerance and distance(one.parameters, other.parameters) < Starts.reach
+    apart = distance(one.parameters, other.parameters, groups)
+    return gap <= Starts.tolerance and apart < Starts.reach
 
 
 def _in_canonical_order(estimate: PointEstimate, groups: Int[np.ndarray, " k"]) -> PointEstimate:

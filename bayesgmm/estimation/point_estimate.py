@@ -8,10 +8,11 @@ from enum import Enum
 from itertools import islice
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.digits import decimals, number
+from bayesgmm.numerics.likeness import forbidding
 from bayesgmm.parameters import MixtureParameters
 
 _MOST_NAMED = 5  # components, rows or features in one message
@@ -97,7 +98,8 @@ class Starts:
     objectives : array, shape (n_starts,)
         Final objective of every start, best first; -inf where a component collapsed.
     distances : array, shape (n_starts,)
-        How far the optimum of every start is from the best one, as :func:`distance` says.
+        How far the optimum of every start is from the best one, as :func:`distance` says, whatever
+        the order of components that nothing but their names tells apart.
     """
 
     objectives: Float[np.ndarray, " n_starts"]
@@ -140,16 +142,22 @@ class Starts:
         return text + (f", {collapsed} collapsed" if collapsed else "")
 
 
-def distance(one: MixtureParameters, other: MixtureParameters) -> float:
-    """Return how far two mixtures are apart, whatever the order of their components.
+def distance(
+    one: MixtureParameters,
+    other: MixtureParameters,
+    groups: Int[np.ndarray, " k"] | None = None,
+) -> float:
+    """Return how far two mixtures are apart, whatever the order of components in each group.
 
     Components are matched so that means are near; the distance is that of the worst match: the
     root mean square over features of the difference of means in standard deviations, or the
-    largest absolute log-ratio of standard deviations.
+    largest absolute log-ratio of standard deviations. ``groups`` (``numerics/likeness.py``) says
+    which components may change places; without it, all of them.
     """
     steps = (one.means[:, None] - other.means[None]) / one.scales[:, None]
     apart = np.sqrt(np.mean(steps**2, axis=-1))
-    places, order = linear_sum_assignment(apart)
+    costs = apart if groups is None else forbidding(apart, groups)
+    places, order = linear_sum_assignment(costs)
     ratios = np.abs(np.log(one.scales) - np.log(other.scales[order]))
     return float(max(apart[places, order].max(), ratios.max()))
 

@@ -185,3 +185,16 @@ def test_refuses_what_is_no_tree_in_words(tree):
         bg.diagnose(tree)
     with pytest.raises(bg.SchemaError, match=r"fit returned|no group"):
         bg.cluster(tree)
+
+
+def test_names_that_could_be_exchanged_are_a_mode_of_their_own():
+    """One label, on a row between two clouds: it may belong to either of them."""
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([[0.0], rng.normal(-5, 1, 60), rng.normal(5, 1, 60)])[:, None]
+    known = ["between", *[None] * 120]
+    tree = bg.fit(
+        rows, bg.MixtureSpec(2), labels=known, engine=bg.Gibbs(), random_seed=1, progress=False
+    )
+    (finding,) = (f for f in bg.diagnose(tree).findings if f.kind == "unvisited mode")
+    assert "1.5 lower" in finding.problem
+    assert "give more labels" in finding.remedy

@@ -103,6 +103,14 @@ def test_distance_does_not_see_labels_but_everything_else():
     assert distance(one, wider) == pytest.approx(1.0)
 
 
+def test_components_that_are_told_apart_do_not_change_places():
+    one = estimate_of().parameters
+    other = one.reordered(np.array([1, 0]))
+    assert distance(one, other, np.array([0, 0])) == 0.0
+    # The means lie two standard deviations apart in both features, of the first component.
+    assert distance(one, other, np.array([0, 1])) == pytest.approx(np.sqrt((2**2 + 1**2) / 2))
+
+
 def test_equal_heights_at_different_places_are_rivals():
     starts = Starts(np.array([-10.0, -10.0, -10.0, -np.inf]), np.array([0.0, 0.1, 3.0, np.inf]))
     assert starts.agreeing == 2

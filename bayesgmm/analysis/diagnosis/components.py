@@ -31,7 +31,6 @@ _NARROW = 0.5
 
 _EMPTY = 0.5  # expected rows: none is nearer than one
 _NAMED_ROWS = 8  # more would be no help to a reader
-_REMEDY = "Use fewer components, or leave it out of what you report."
 _BELONGS = 0.5  # probability from which a row is named with a component
 
 
@@ -98,7 +97,7 @@ def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
         f"{_titled(names)} {'is' if one else 'are'} empty: {_listed(f'{n:.1f}' for n in rows)} "
         f"rows are expected in {'it' if one else 'them'}, and {'its' if one else 'their'} "
         "parameters are those of the prior.",
-        _REMEDY,
+        f"Use fewer components, or leave {'it' if one else 'them'} out of what you report.",
         kind="empty component",
     )
 
@@ -106,17 +105,19 @@ def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
 def _too_few(tree: xr.DataTree, components: Components, places: np.ndarray) -> Finding:
     names, shares = component_names(tree)[places], _mean_responsibilities(tree)
     row_names = tree["observed_data"][ROW].values
-    counts = []
+    counts, one = [], names.size == 1
     for place in places:
         belonging = row_names[shares[:, place] > _BELONGS][:_NAMED_ROWS]
         rows = f", row{'s' if belonging.size > 1 else ''} {_listed(belonging)}"
         count = f"{components.expected_rows[place]:.1f} expected"
         counts.append(count + (rows if belonging.size else ""))
     return Finding(
-        f"{_titled(names)} {'has' if names.size == 1 else 'have'} too few rows "
+        f"{_titled(names)} {'has' if one else 'have'} too few rows "
         f"({'; '.join(counts)}; needed: {components.fewest_rows}), and the prior decides on "
         "the parameters.",
-        _REMEDY,
+        f"Look at the rows of {'this component' if one else 'these components'}: take out those "
+        "that are mistakes, or use fewer components, or leave "
+        f"{'it' if one else 'them'} out of what you report.",
         kind="few rows",
     )
 

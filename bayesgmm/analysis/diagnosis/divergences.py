@@ -16,6 +16,14 @@ _CLEAR = 5.0
 
 Of a hundred parameters one differs by as much, with no reason, once in 20 000 fits."""
 
+_REMEDIES = {
+    ("small", "scale"): ", or keep scales further from zero by their prior",
+    ("large", "scale"): ", look for outliers there, or give scales a prior with less room above",
+    ("small", "weight"): ", use fewer components, or a larger concentration of the weights",
+    ("large", "weight"): ", use fewer components, or a larger concentration of the weights",
+}
+"""What may help beside smaller steps, by what the divergent draws have in common."""
+
 _NEAR = 0.5  # and standard deviations: less would be no place
 
 
@@ -30,19 +38,23 @@ def findings_about_divergences(tree: xr.DataTree) -> list[Finding]:
     count = count_divergences(tree)
     if not count:
         return []
+    where, remedy = _place(tree, count)
     return [Finding(
-        f"{count} transition{'s' if count > 1 else ''} diverged{_where(tree, count)}: parts of "
-        "the posterior may be missing.",
-        "Raise target_accept to 0.95, or keep scales further from zero by their prior.",
+        f"{count} transition{'s' if count > 1 else ''} diverged{where}: parts of the posterior "
+        "may be missing.",
+        f"Raise target_accept to 0.95{remedy}.",
         kind="divergences",
     )]  # fmt: skip
 
 
-def _where(tree: xr.DataTree, count: int) -> str:
-    """Name the weight or scale in which divergent draws differ most from all others."""
+def _place(tree: xr.DataTree, count: int) -> tuple[str, str]:
+    """Name the weight or scale in which divergent draws differ most from all others.
+
+    The second text is what may help there.
+    """
     diverging = tree["sample_stats"]["diverging"].values
     if not _FEWEST <= count < diverging.size - 1:
-        return ""
+        return "", ""
     values, names = _places(tree)
     divergent, others = values[diverging], values[~diverging]
     with np.errstate(all="ignore"):  # a weight of one never varies
@@ -51,12 +63,13 @@ def _where(tree: xr.DataTree, count: int) -> str:
     place = int(np.abs(shifts).argmax())
     clear = _CLEAR / np.sqrt(count)
     if abs(shifts[place]) < max(clear, _NEAR):
-        return ", at no place that stands out"
-    size = "small" if shifts[place] < 0 else "large"
-    return (
-        f" near {size} {names[place]} ({abs(shifts[place]):.1f} standard deviations "
-        f"{'below' if shifts[place] < 0 else 'above'} the other draws)"
+        return ", at no place that stands out", ""
+    size, side = ("small", "below") if shifts[place] < 0 else ("large", "above")
+    where = (
+        f" near {size} {names[place]} ({abs(shifts[place]):.1f} standard deviations {side} the "
+        "other draws)"
     )
+    return where, _REMEDIES[size, names[place].split()[0]]
 
 
 def _places(tree: xr.DataTree) -> tuple[np.ndarray, list[str]]:

@@ -49,9 +49,11 @@ def laplace_peaks(
     return [_climbed(target, draws, heights, chains) for chains in groups]
 
 
-def same_peak(one: LaplacePeak, other: LaplacePeak) -> bool:
-    """Whether two climbs ended in one mode, up to the names of its components."""
-    apart = distance(one.parameters, other.parameters)
+def same_peak(
+    one: LaplacePeak, other: LaplacePeak, alike: Int[np.ndarray, " k"] | None = None
+) -> bool:
+    """Whether two climbs ended in one mode, up to the names of components that are alike."""
+    apart = distance(one.parameters, other.parameters, alike)
     return apart < Starts.reach and abs(one.peak.height - other.peak.height) < Starts.tolerance
 
 

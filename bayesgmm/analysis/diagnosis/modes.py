@@ -13,6 +13,7 @@ from bayesgmm.analysis.diagnosis.convergence import Quantity
 from bayesgmm.analysis.diagnosis.mass import laplace_peaks, same_peak, shares_of_mass
 from bayesgmm.analysis.diagnosis.quantities import Allocation
 from bayesgmm.analysis.diagnosis.value import Finding
+from bayesgmm.posterior.parameters import alike_components
 from bayesgmm.schema import CHAIN
 
 _TIMES_WITHIN = 3.0
@@ -71,7 +72,9 @@ def find_modes(
     peaks = laplace_peaks(tree, groups)
     if peaks is None:
         return [_mode([group], float("nan")) for group in groups]
-    joined = _connected(np.array([[same_peak(one, other) for other in peaks] for one in peaks]))
+    alike = alike_components(tree)
+    same = [[same_peak(one, other, alike) for other in peaks] for one in peaks]
+    joined = _connected(np.array(same))
     masses = shares_of_mass([peaks[places[0]] for places in joined])
     modes = [
         _mode([groups[place] for place in places], mass)

@@ -8,7 +8,7 @@ import xarray as xr
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.estimation.point_estimate import distance
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
 from bayesgmm.schema import DATA, RIVAL
 
 RIVAL_LIMIT = 3.0
@@ -31,8 +31,8 @@ def findings_about_optima(tree: xr.DataTree) -> list[Finding]:
         findings.append(Finding(
             f"EM found another mode that is only {float(tree[RIVAL]['gap']):.1f} lower in log "
             "density, and no chain went there: the draws may be half of the story.",
-            "Start chains at both, with NUTS(start=\"multi\"), and look at tree['rival_mode']; use "
-            "fewer components or stronger priors if both modes are not wanted.",
+            "Start chains at both, with NUTS(start=\"multi\"), and look at tree['rival_mode']; "
+            f"{_ways_to_one_mode(tree)} if both modes are not wanted.",
             kind="unvisited mode",
         ))  # fmt: skip
     return findings
@@ -45,11 +45,17 @@ def _beats_the_mode(tree: xr.DataTree) -> bool:
     return typical > float(tree["point_estimate"]["log_likelihood"])
 
 
+def _ways_to_one_mode(tree: xr.DataTree) -> str:
+    labels = "give more labels, " if read_data(tree).plausibilities.size else ""
+    return f"{labels}use fewer components or stronger priors"
+
+
 def _visited(tree: xr.DataTree) -> bool:
     """Whether some draws are nearer to the rival mode than to the one where chains started."""
     here, there = (read_parameters(tree[name]) for name in ("point_estimate", RIVAL))
     draws = read_parameters(thinned(tree["posterior"], _DRAWS_LOOKED_AT))
+    groups = alike_components(tree)
     return any(
-        distance(there, draws.draw(index)) < distance(here, draws.draw(index))
-        for index in np.ndindex(*draws.batch_shape)
+        distance(there, draw, groups) < distance(here, draw, groups)
+        for draw in map(draws.draw, np.ndindex(*draws.batch_shape))
     )
