@@ -55,7 +55,8 @@ def cluster(
     -------
     xarray.Dataset
         ``responsibilities`` (obs_id, component), which sum to one over components, and the ends
-        ``lower`` and ``upper`` of the interval of each over the draws; ``label`` (obs_id), the
+        ``lower`` and ``upper`` of the interval of each over the draws, beyond which a mean may lie
+        where nearly all draws agree and a few do not; ``label`` (obs_id), the
         most probable component, and ``certainty`` (obs_id), its probability; ``entropy``
         (obs_id), that of the responsibilities, -sum_k r_ik log r_ik in nats: zero where the
         component is certain, log k where all are equally probable; ``core`` (obs_id), whether

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from bayesgmm.digits import counted
 from bayesgmm.estimation.point_estimate import PointEstimate
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def announce_start(start: PointEstimate) -> None:
     from rich import get_console
 
     get_console().print(
-        f"EM {start.status.text} after {start.n_iterations} iterations; {start.starts}",
+        f"EM {start.status.text} after {counted(start.n_iterations, 'iteration')}; {start.starts}",
         highlight=False,
         soft_wrap=True,
     )

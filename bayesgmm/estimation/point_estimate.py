@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.optimize import linear_sum_assignment
 
-from bayesgmm.digits import decimals, number
+from bayesgmm.digits import counted, decimals, number
 from bayesgmm.numerics.likeness import forbidding
 from bayesgmm.parameters import MixtureParameters
 
@@ -273,8 +273,9 @@ class PointEstimate:
 
     def __str__(self) -> str:
         return (
-            f"EM {self.explanation} after {self.n_iterations} iterations; log-likelihood "
-            f"{self.log_likelihood:.3f}, objective {self.objective:.3f}; {self.starts}"
+            f"EM {self.explanation} after {counted(self.n_iterations, 'iteration')}; "
+            f"log-likelihood {self.log_likelihood:.3f}, objective {self.objective:.3f}; "
+            f"{self.starts}"
         )
 
     def __repr__(self) -> str:

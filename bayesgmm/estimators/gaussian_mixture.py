@@ -10,8 +10,9 @@ from jaxtyping import Float, Int
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 
-from bayesgmm.data.cells import expect_observed
+from bayesgmm.data.cells import expect_observed, warn_of_empty_rows
 from bayesgmm.data.dataset import default_names
+from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.estimation.regularized import Ascent, FactoredMixture, precision_form
 from bayesgmm.estimators.card import Card, ShownWithCard
@@ -26,6 +27,7 @@ from bayesgmm.estimators.reading import (
     dataset_of,
     read_rows,
     read_sample_weight,
+    row_names,
 )
 from bayesgmm.estimators.starts import PICKED, SHARED
 from bayesgmm.estimators.voice import Voice
@@ -126,6 +128,8 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
     -----
     ConvergenceWarning
         By ``fit``, if the best start did not converge. It is both scikit-learn's and ours.
+    BayesGMMWarning
+        By ``fit``, if rows have no observed cell; they say nothing.
 
     See Also
     --------
@@ -164,14 +168,14 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]]  # two rows lack both
+    >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]].dropna()
     >>> mixture = bg.GaussianMixture(n_components=3, random_state=0).fit(X)
     >>> mixture.means_.round(1)
-    array([[38.8, 18.3],
+    array([[47. , 14.7],
            [49.2, 17.9],
-           [47. , 14.7]])
+           [38.8, 18.3]])
     >>> mixture.predict(X[:2])
-    array([0, 0])
+    array([2, 2])
     """
 
     def __init__(
@@ -226,6 +230,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         """
         self._expect_options()
         values = read_rows(self, X, fitting=True)
+        warn_of_empty_rows(values, row_names(X, values.shape[0]))
         weights = read_sample_weight(sample_weight, values.shape[0])
         if values.shape[0] < self.n_components:
             raise DataError(
@@ -464,9 +469,9 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         self.lower_bound_, self.lower_bounds_ = ascent.lower_bound, ascent.lower_bounds
         if not ascent.converged and self.max_iter > 0:
             warn(
-                f"EM did not converge in {self.max_iter} iterations from its best start. Raise "
-                "max_iter or tol, try other starts, or give a prior if components are nearly "
-                "singular.",
+                f"EM did not converge in {counted(self.max_iter, 'iteration')} from its best "
+                "start. Raise max_iter or tol, try other starts, or give a prior if components are "
+                "nearly singular.",
                 EstimatorConvergenceWarning,
                 beyond=SKLEARN,
             )

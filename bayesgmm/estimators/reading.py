@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
@@ -34,6 +34,12 @@ def read_rows(estimator: BaseEstimator, X: Any, *, fitting: bool = False) -> np.
         estimator, X, reset=fitting, dtype=np.float64, order="C",
         ensure_all_finite="allow-nan", ensure_min_samples=2 if fitting else 1,
     )  # fmt: skip
+
+
+def row_names(X: Any, n_rows: int) -> Shaped[np.ndarray, " n"]:
+    """Return what the rows of a table are called: the index of a data frame, or numbers."""
+    index = getattr(X, "index", None)
+    return np.arange(n_rows) if index is None or callable(index) else np.asarray(index)
 
 
 def read_sample_weight(sample_weight: Any | None, n_rows: int) -> Float[np.ndarray, " _"]:

@@ -105,11 +105,11 @@ def test_a_few_labels_name_the_components():
 
 
 def test_a_label_that_fits_two_components_equally_well_makes_two_optima():
-    clouds = np.concatenate([np.linspace(3, 7, 40), np.linspace(-7, -3, 40)])
-    rows = np.append(clouds, 0.0)[:, None]
+    sides = np.concatenate([np.linspace(3, 7, 40), np.linspace(-7, -3, 40)])
+    rows = np.append(sides, 0.0)[:, None]
     found = bg.estimate(rows, bg.MixtureSpec(2), random_seed=1, labels=[*[None] * 80, "between"])
     assert found.starts.rival_gap == pytest.approx(0.0, abs=1e-6)
-    assert_allclose(found.rival.means, -found.means, atol=1e-4)
+    np.testing.assert_allclose(found.rival.means, -found.means, atol=1e-4)
 
 
 def test_labels_that_say_nothing_change_nothing():

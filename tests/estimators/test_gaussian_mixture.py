@@ -183,6 +183,13 @@ def with_gaps(X: np.ndarray, seed: int = 0) -> np.ndarray:
     return np.where(gaps, np.nan, X)
 
 
+def test_rows_without_a_cell_are_named():
+    rows = pd.DataFrame(with_gaps(TABLES["clusters"]), index=[f"r{i}" for i in range(300)])
+    with pytest.warns(bg.BayesGMMWarning, match="no observed cell: row r0"):
+        bg.GaussianMixture(2, random_state=0).fit(rows.set_axis(list("abc"), axis=1))
+
+
+@pytest.mark.filterwarnings("ignore:.*no observed cell")
 @pytest.mark.parametrize("covariance_type", ["full", "diag"])
 def test_missing_cells_are_integrated_out(covariance_type):
     X = with_gaps(TABLES["clusters"])
