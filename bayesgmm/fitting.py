@@ -30,7 +30,7 @@ def fit(
     X: Any,
     spec: MixtureSpec,
     *,
-    engine: Engine | None = None,
+    engine: Engine | str | None = None,
     random_seed: RandomSeed = None,
     sample_weight: Any | None = None,
     labels: Any | None = None,
@@ -53,8 +53,9 @@ def fit(
         cells at most (missing at random; Little & Rubin, 2019).
     spec : MixtureSpec
         Number of components and priors.
-    engine : engine, optional
-        ``NUTS()`` by default; ``ADVI()`` for a fast approximation.
+    engine : engine or str, optional
+        ``NUTS()`` by default; ``Laplace()`` for a fast approximation. ``"nuts"``, ``"gibbs"``,
+        ``"laplace"`` and ``"advi"`` are the engines with default settings.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tree.
     sample_weight : array, shape (n,), optional
@@ -155,7 +156,7 @@ def fit(
 def refine(
     tree: xr.DataTree,
     *,
-    engine: Engine | None = None,
+    engine: Engine | str | None = None,
     random_seed: RandomSeed = None,
     standardize: bool = True,
     order_by: str | Mapping[str, float] = "weights",
@@ -170,7 +171,7 @@ def refine(
     ----------
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned; never modified.
-    engine : engine, optional
+    engine : engine or str, optional
         ``NUTS()`` by default. Chains of ``NUTS(start="multi")`` start at the mode and at the best
         of the other optima, the one that the tree holds.
     random_seed : int, SeedSequence or Generator, optional
@@ -378,13 +379,10 @@ def _judged(
     return with_diagnosis(tree, diagnose(tree))
 
 
-def _engine(engine: Engine | None) -> Engine:
-    from bayesgmm.engines.catalogue import expect_engine
-    from bayesgmm.engines.nuts import NUTS
+def _engine(engine: Engine | str | None) -> Engine:
+    from bayesgmm.engines.catalogue import read_engine
 
-    engine = NUTS() if engine is None else engine
-    expect_engine(engine)
-    return engine
+    return read_engine(engine)
 
 
 def _solver(solver: EM | None) -> EM:

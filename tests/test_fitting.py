@@ -107,10 +107,20 @@ def test_hyperparameters_for_another_number_of_features(table):
 def test_spec_and_engine_must_be_what_they_are_called(table):
     with pytest.raises(bg.SpecificationError, match="spec must be a MixtureSpec"):
         bg.fit(table, 3)
-    with pytest.raises(bg.SpecificationError, match="engine must be an engine"):
-        bg.fit(table, bg.MixtureSpec(2), engine="nuts")
+    with pytest.raises(bg.SpecificationError, match="no engine 'hmc'; choose one of"):
+        bg.fit(table, bg.MixtureSpec(2), engine="hmc")
     with pytest.raises(bg.SpecificationError, match="engine must be an engine"):
         bg.fit(table, bg.MixtureSpec(2), engine=bg.NUTS)
+
+
+def test_an_engine_may_be_given_by_name(table):
+    named, given = (
+        bg.fit(table, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
+        for engine in ("laplace", bg.Laplace())
+    )
+    assert named["posterior"].identical(given["posterior"])
+    refined = bg.refine(named, engine="gibbs", random_seed=1, progress=False)
+    assert refined["posterior"].sizes["chain"] == 4
 
 
 def test_solver_and_engine_are_not_to_be_confused(table):
@@ -310,7 +320,7 @@ def test_refine_refuses_what_is_no_fit(table):
     with pytest.raises(bg.SchemaError, match="conditional or marginal"):
         bg.refine(bg.marginal(tree, ["length"]))
     with pytest.raises(bg.SpecificationError, match="engine must be an engine"):
-        bg.refine(tree, engine="nuts")
+        bg.refine(tree, engine=bg.NUTS)
     with pytest.raises(bg.SpecificationError, match="order_by"):
         bg.refine(tree, order_by="depth")
     del tree["point_estimate"]["start_objectives"]

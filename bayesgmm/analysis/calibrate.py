@@ -10,7 +10,7 @@ import numpy as np
 from bayesgmm.analysis.calibration.checkpoint import Checkpoint
 from bayesgmm.analysis.calibration.replicate import Experiment, replicate
 from bayesgmm.analysis.calibration.value import Calibration, judge
-from bayesgmm.engines.catalogue import Engine, expect_engine
+from bayesgmm.engines.catalogue import Engine, read_engine
 from bayesgmm.engines.progress import CountProgress
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.em import EM
@@ -25,7 +25,7 @@ _BETWEEN_WRITES = 10
 
 def calibrate(
     spec: MixtureSpec,
-    engine: Engine,
+    engine: Engine | str,
     *,
     n_rows: int,
     n_features: int,
@@ -60,7 +60,7 @@ def calibrate(
     spec : MixtureSpec
         Number of components and priors, every hyperparameter a number: a prior that is scaled to
         the data is another one in every replication.
-    engine : engine
+    engine : engine or str
         Such as ``NUTS(draws=250, tune=300, chains=2)``.
     n_rows, n_features : int
         Size of the tables that are simulated.
@@ -130,7 +130,11 @@ def calibrate(
     checkpoint = Checkpoint.at(None if path is None else Path(path), _settings(experiment, seed))
     _run(experiment, checkpoint, spawn(seed, replications), progress)
     ranks = checkpoint.first(replications).gathered()
-    ranks.attrs |= {"engine": repr(engine), "draws_kept": draws_kept, "asked": replications}
+    ranks.attrs |= {
+        "engine": repr(experiment.engine),
+        "draws_kept": draws_kept,
+        "asked": replications,
+    }
     return judge(ranks)
 
 
@@ -174,7 +178,7 @@ def _do(
 
 def _experiment(
     spec: MixtureSpec,
-    engine: Engine,
+    engine: Engine | str,
     solver: EM | None,
     n_rows: int,
     n_features: int,
@@ -182,7 +186,6 @@ def _experiment(
 ) -> Experiment:
     if not isinstance(spec, MixtureSpec):
         raise SpecificationError(f"spec must be a MixtureSpec, not {spec!r}.")
-    expect_engine(engine)
     for name, value in (
         ("n_rows", n_rows), ("n_features", n_features), ("draws_kept", draws_kept),
     ):  # fmt: skip
@@ -198,7 +201,7 @@ def _experiment(
             f"{', '.join(waiting)}: scaled to the data, so that every replication would have "
             "another prior, and ranks would mean nothing. Give numbers."
         )
-    return Experiment(filled, engine, solver or EM(), n_rows, n_features, draws_kept)
+    return Experiment(filled, read_engine(engine), solver or EM(), n_rows, n_features, draws_kept)
 
 
 def _settings(experiment: Experiment, seed: np.random.SeedSequence) -> dict[str, str]:

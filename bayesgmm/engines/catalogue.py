@@ -1,4 +1,4 @@
-"""The engines by name, for those who type: the command line and the estimators."""
+"""The engines, and what they are called."""
 
 from __future__ import annotations
 
@@ -42,10 +42,21 @@ ENGINES: dict[str, type[Engine]] = {
 }
 
 
-def expect_engine(engine: object) -> None:
-    """Raise unless this is an engine; ``EM`` runs, too, but draws nothing."""
+def read_engine(engine: Engine | str | None) -> Engine:
+    """Return an engine that is given as such or by name; without one, ``NUTS()``.
+
+    Raises
+    ------
+    SpecificationError
+        If it is none; ``EM`` runs, too, but draws nothing.
+    """
+    if engine is None:
+        return NUTS()
+    if isinstance(engine, str):
+        return engine_named(engine)
     if isinstance(engine, type | EM) or not hasattr(engine, "run"):
         raise SpecificationError(f"engine must be an engine such as NUTS(), not {engine!r}.")
+    return engine
 
 
 def engine_named(name: str, **options: object) -> Engine:

@@ -183,7 +183,7 @@ class BayesianGaussianMixture(
         self.idata_ = fit(
             self._named(rows, X),
             self._spec(),
-            engine=_engine(self.engine),
+            engine=self.engine,
             random_seed=seed_of(self.random_state),
             sample_weight=weights if weights.size else None,
             labels=labels,
@@ -233,7 +233,7 @@ class BayesianGaussianMixture(
         tree = self._tree()
         self.idata_ = refine(
             tree,
-            engine=_engine(engine),
+            engine=engine,
             random_seed=seed_of(self.random_state),
             progress=self.progress,
         )
@@ -425,10 +425,3 @@ class BayesianGaussianMixture(
         from bayesgmm.estimators.posterior_card import card_of
 
         return card_of(self.idata_) if hasattr(self, "idata_") else None
-
-
-def _engine(engine: str | Engine) -> Any:
-    """Return an engine that is given by name or as such; ``fit`` judges what it is."""
-    from bayesgmm.engines.catalogue import engine_named
-
-    return engine_named(engine) if isinstance(engine, str) else engine
