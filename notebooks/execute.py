@@ -18,6 +18,8 @@ from nbclient.exceptions import CellExecutionError
 
 SECONDS_PER_CELL = 600
 
+_QUIET = ["--IPKernelApp.log_level=40"]  # errors only: kernels warn that this machine hears them
+
 
 def execute(path: Path, *, save: bool) -> bool:
     """Run one notebook and report; return whether it ran through."""
@@ -29,6 +31,7 @@ def execute(path: Path, *, save: bool) -> bool:
             notebook,
             timeout=SECONDS_PER_CELL,
             kernel_name="python3",
+            extra_arguments=_QUIET,
             resources={"metadata": {"path": folder}},
         )
         try:
