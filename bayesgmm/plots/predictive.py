@@ -14,14 +14,13 @@ from bayesgmm.analysis.conditional import marginal
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.analysis.predictive import posterior_predictive
 from bayesgmm.analysis.rows import asked_rows
-from bayesgmm.errors import SpecificationError
 from bayesgmm.options import expect_one_of, expect_whole_number
 from bayesgmm.plots.axes import SHEET, name_across, tidy, without_scale
+from bayesgmm.plots.choice import choose
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import line_entry, put_legend
+from bayesgmm.plots.legend import line_entry, note_entries, put_legend
 from bayesgmm.plots.observed import bin_edges, row_weights
 from bayesgmm.plots.palette import INK, PALE_BAND
-from bayesgmm.plots.view import chosen_features
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, spawn
 
@@ -81,7 +80,8 @@ def plot_predictive(
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     features : name or sequence of names, optional
-        Which features to show; all by default, at most twelve.
+        Which features to show, at most twelve; by default all or, of more, the twelve in which
+        the components differ most.
     kind : {"histogram", "ecdf"}, default "histogram"
         Densities of bins, or the distribution function, which needs no bins.
     probability : float, default 0.89
@@ -101,7 +101,7 @@ def plot_predictive(
     DataError
         If the fit has no such feature, or the tree has no rows.
     SpecificationError
-        If there are more than twelve features, or an option is out of its range.
+        If more than twelve features are asked for, or an option is out of its range.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 
@@ -116,12 +116,8 @@ def plot_predictive(
     expect_one_of("kind", kind, KINDS)
     expect_whole_number("tables", tables)
     asked_rows(tree, None)
-    chosen = chosen_features(tree, features)
-    if len(chosen) > MOST_FEATURES:
-        raise SpecificationError(
-            f"{len(chosen)} features are too many for one picture; name at most {MOST_FEATURES} "
-            f"of them, such as features={list(chosen[:4])}."
-        )
+    choice = choose(tree, features, MOST_FEATURES)
+    chosen = choice.features
     seeds = spawn(random_seed, len(chosen))
     across = min(len(chosen), _ACROSS)
     down = -(-len(chosen) // across)
@@ -134,7 +130,8 @@ def plot_predictive(
         check = _check(tree, feature, replicated, tails, cumulative=kind == "ecdf")
         _draw(axes, check, cumulative=kind == "ecdf")
         name_across(axes, feature, width=60 if len(chosen) == 1 else 28)
-    put_legend(figure, _entries(kind, probability, len(replicated)))
+    entries = _entries(kind, probability, len(replicated))
+    put_legend(figure, [*entries, *note_entries(choice.note)])
     return figure
 
 
