@@ -26,7 +26,7 @@ def wide():
 
 @pytest.fixture(scope="module")
 def wide_single():
-    rows = np.random.default_rng(1).normal(size=(60, 10))
+    rows = np.random.default_rng(1).normal(size=(60, 10)) * np.geomspace(1e-4, 1e5, 10)
     return quick_fit(rows, bg.MixtureSpec(1, covariances=bg.Diagonal()))
 
 
@@ -59,6 +59,12 @@ def test_forests_and_traces_leave_out_the_least_telling(wide):
     assert len(traces.data_vars) == 15
     assert telling < set(traces.data_vars)
     pyplot.close("all")
+
+
+def test_numbers_of_panels_side_by_side_do_not_touch(wide_single):
+    figure = bg.plot_clusters(wide_single, n_draws=2)
+    assert overlaps(figure) == []
+    assert cut_off(figure) == []
 
 
 def test_features_of_a_single_component_are_the_first(wide_single):
