@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.plots.axes import SMALL, RoomyLocator
 from bayesgmm.plots.choice import Choice, choose
 from bayesgmm.plots.legend import component_entry, line_entry, note_entries, put_legend
-from bayesgmm.plots.palette import MIDDLE, component_style
+from bayesgmm.plots.palette import INK, MIDDLE, component_style
 from bayesgmm.plots.text import component_labels, wrapped
 from bayesgmm.schema import CHAIN, COMPONENT, FEATURE, validate
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 MOST_PANELS, MOST_LINES = 60, 15
 """More panels of ranks, or lines of traces, than this cannot be read."""
 
+_ABOVE, _BELOW = 0.3, 0.04  # of the height of a panel: room for its p-value, and for points
+_DOT = 2.5  # points
 _CHAIN_LINES = ("-", "--", ":", "-.")
 
 
@@ -96,7 +99,7 @@ def plot_ranks(
 
     ArviZ's ``plot_rank``: how far the distribution function of each chain lies above or below
     that of all chains together. Lines that stay near zero, and a p-value that is not small, say
-    that chains have one distribution; points mark where they do not.
+    that chains have one distribution; dark points mark where they do not.
 
     Parameters
     ----------
@@ -146,11 +149,44 @@ def plot_ranks(
         "color": colours,
         "linestyle": list(_CHAIN_LINES),
         "aes": {"color": [CHAIN], "linestyle": [CHAIN]},
-        "visuals": {"ecdf_lines": {"width": 1.2}},
+        "visuals": {
+            "ecdf_lines": {"width": 1.2},
+            "xlabel": {"text": "fractional rank"},
+        },
         **_layout(options, (2.9 * min(4, n_panels), 0.7 + 2.0 * lines)),
     }
     collection = plot_rank(variables, **{**ours, **options})
-    return _finished(collection, _chain_entries(tree, colours), above=0.25)
+    _finished(collection, [*_chain_entries(tree, colours), _dots(), *note_entries(choice.note)])
+    _finish_test(collection)
+    return collection
+
+
+def _dots() -> Artist:
+    """Return the entry of the points that ArviZ draws where its test finds a difference."""
+    label = "where a chain differs from all (p < \u03b1)"
+    return line_entry(label, color=INK, marker="o", markersize=_DOT, linestyle="none", alpha=0.6)
+
+
+def _finish_test(collection: PlotCollection) -> None:
+    """Write p-values above the lines, and make the points small, where Matplotlib drew."""
+    if collection.backend != "matplotlib" or "figure" not in collection.viz:
+        return
+    for axes in collection.viz["figure"].item().axes:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low - _BELOW * (high - low), high + _ABOVE * (high - low))
+        for points in axes.collections:
+            points.set(sizes=[_DOT**2], color=INK, alpha=0.6)
+        for text in axes.texts:
+            # ArviZ writes p=0.00, and at once what it is compared with.
+            written = text.get_text().strip().replace("(\u03b1=", " (\u03b1 = ")
+            text.set_text(written.replace("p=0.00", "p < 0.01").replace("p=", "p = "))
+            text.set(
+                transform=axes.transAxes,
+                position=(0.02, 1.0),
+                va="top",
+                fontsize=9,
+                parse_math=False,
+            )
 
 
 def _readable(tree: xr.DataTree, choice: Choice) -> xr.DataTree:
@@ -211,25 +247,21 @@ def _by_matplotlib(options: dict[str, Any]) -> bool:
     return options.get("backend", rcParams["plot.backend"]) == "matplotlib"
 
 
-def _finished(
-    collection: PlotCollection, entries: Sequence[Artist], *, above: float = 0.0
-) -> PlotCollection:
-    """Add a legend, and let no name be read as mathematics, where Matplotlib drew.
-
-    ``above`` is room for text at the upper end of all axes, as a share of their height.
-    """
+def _finished(collection: PlotCollection, entries: Sequence[Artist]) -> PlotCollection:
+    """Add a legend, and let no name be read as mathematics, where Matplotlib drew."""
     if collection.backend != "matplotlib" or "figure" not in collection.viz:
         return collection
     figure = collection.viz["figure"].item()
     for axes in figure.axes:
         # ArviZ writes the name of a variable twice, beside its trace and below its density.
         axes.set_ylabel("")
+        if axes.get_xlabel() == "Draw":
+            axes.set_xlabel("draw")
         for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
             text.set_parse_math(False)
             text.set_fontsize(10)
-        axes.tick_params(labelsize=8.5)
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + above * (high - low))
+        axes.tick_params(labelsize=SMALL)
+        axes.xaxis.set_major_locator(RoomyLocator(8))
     put_legend(figure, entries)
     return collection
 
