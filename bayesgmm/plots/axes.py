@@ -27,7 +27,8 @@ _DIGIT, _GAP, _BEYOND = 0.66, 5.0, 3.0  # in sizes of letters, and in points
 class RoomyLocator(MaxNLocator):
     """At most so many round numbers across that their labels have room.
 
-    Labels neither run into each other nor, beyond the ends of the axis, into those of the next.
+    Labels neither run into each other nor, beyond the ends of the axis, into those of panels
+    beside it.
     """
 
     def __init__(self, most: int) -> None:
@@ -52,11 +53,20 @@ class RoomyLocator(MaxNLocator):
         inside = ticks[(ticks >= least) & (ticks <= most)]
         labels = self.axis.get_major_formatter().format_ticks(inside)
         widths = np.array([_DIGIT * SMALL * len(label) for label in labels])
-        ends = np.minimum(inside - least, most - inside) * points + _BEYOND
+        before, after = self._beyond()
+        ends = np.minimum((inside - least) * points + before, (most - inside) * points + after)
         kept = ends >= 0.5 * widths
         inside, widths = inside[kept], widths[kept]
         room = np.diff(inside) * points - 0.5 * (widths[1:] + widths[:-1])
         return inside, bool(np.all(room >= _GAP))
+
+    def _beyond(self) -> tuple[float, float]:
+        """How far labels may reach beyond both ends: as they like where no panel is beside it."""
+        place = self.axis.axes.get_subplotspec()
+        if place is None:
+            return np.inf, np.inf
+        first, last = place.is_first_col(), place.is_last_col()
+        return np.inf if first else _BEYOND, np.inf if last else _BEYOND
 
 
 def tidy(axes: Axes, *, across: int = 6, up: int = 6) -> None:
