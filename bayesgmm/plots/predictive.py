@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from bayesgmm.analysis.conditional import marginal
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
@@ -72,8 +73,9 @@ def plot_predictive(
     """Draw the rows, feature by feature, against tables that the fitted model makes.
 
     Each table is of one posterior draw and has as many rows as were fitted, with the same cells
-    missing and the same weights. Where the model is right, a bar of the histogram lies in the
-    interval of its bin with the given probability: of fifty bars five or so lie outside.
+    missing and the same weights. A white line is the median of the tables, bin by bin. Where the
+    model is right, a bar of the histogram lies in the interval of its bin with the given
+    probability: of fifty bars five or so lie outside.
 
     Parameters
     ----------
@@ -218,4 +220,8 @@ def _entries(kind: str, probability: float, tables: int) -> list:
     seen = "histogram of the rows" if kind == "histogram" else "share of the rows up to here"
     rows = line_entry(seen, color=INK, linewidth=1.3)
     interval = interval_name(probability)
-    return [rows, Patch(facecolor=PALE_BAND, label=f"{tables} replicated tables, {interval}")]
+    band = Patch(facecolor=PALE_BAND, label=f"{tables} replicated tables, {interval}")
+    # White, as in the panels, on the colour of the band.
+    around = withStroke(linewidth=7.0, foreground=PALE_BAND)
+    middle = line_entry("their median", color="white", linewidth=1.4, path_effects=[around])
+    return [rows, band, middle]
