@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from bayesgmm.plots.palette import INK
@@ -20,10 +21,58 @@ SMALL = 8.5
 """Size of the numbers along axes, in points."""
 
 
+_DIGIT, _GAP, _BEYOND = 0.66, 5.0, 3.0  # in sizes of letters, and in points
+
+
+class RoomyLocator(MaxNLocator):
+    """At most so many round numbers across that their labels have room.
+
+    Labels neither run into each other nor, beyond the ends of the axis, into those of panels
+    beside it.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most, steps=[1, 2, 5, 10])
+        self.most = most
+
+    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+        """Return the numbers for an axis with these ends."""
+        ticks = np.empty(0)
+        for count in range(self.most, 0, -1):
+            self.set_params(nbins=count)
+            ticks, fit = self._with_room(super().tick_values(vmin, vmax), vmin, vmax)
+            if fit:
+                break
+        return ticks
+
+    def _with_room(self, ticks: np.ndarray, vmin: float, vmax: float) -> tuple[np.ndarray, bool]:
+        """Leave out what reaches beyond the ends, and say whether the others have room."""
+        least, most = sorted((vmin, vmax))
+        axes = self.axis.axes
+        points = axes.bbox.width * 72 / axes.get_figure().dpi / (most - least)
+        inside = ticks[(ticks >= least) & (ticks <= most)]
+        labels = self.axis.get_major_formatter().format_ticks(inside)
+        widths = np.array([_DIGIT * SMALL * len(label) for label in labels])
+        before, after = self._beyond()
+        ends = np.minimum((inside - least) * points + before, (most - inside) * points + after)
+        kept = ends >= 0.5 * widths
+        inside, widths = inside[kept], widths[kept]
+        room = np.diff(inside) * points - 0.5 * (widths[1:] + widths[:-1])
+        return inside, bool(np.all(room >= _GAP))
+
+    def _beyond(self) -> tuple[float, float]:
+        """How far labels may reach beyond both ends: as they like where no panel is beside it."""
+        place = self.axis.axes.get_subplotspec()
+        if place is None:
+            return np.inf, np.inf
+        first, last = place.is_first_col(), place.is_last_col()
+        return np.inf if first else _BEYOND, np.inf if last else _BEYOND
+
+
 def tidy(axes: Axes, *, across: int = 6, up: int = 6) -> None:
     """Leave the lower left axis lines, with about as many round numbers as asked."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(across, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(RoomyLocator(across))
     axes.yaxis.set_major_locator(MaxNLocator(up, steps=[1, 2, 5, 10]))
     axes.tick_params(labelsize=SMALL, length=3, color=INK)
 

@@ -17,7 +17,7 @@ from bayesgmm.digits import counted
 from bayesgmm.options import expect_fraction
 from bayesgmm.plots.axes import SHEET, SMALL, one_line_each, tidy
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import component_entry, line_entry, put_legend, ring_entry
+from bayesgmm.plots.legend import component_entry, line_entry, put_legend
 from bayesgmm.plots.palette import INK, MIDDLE, PALE, component_style
 from bayesgmm.plots.text import PLAIN, component_labels, short_names
 from bayesgmm.posterior.parameters import read_data
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MOST_NAMED = 24
 """Unsure rows that are listed by name."""
 
-_MOST_RINGS, _MOST_INTERVALS, _VECTOR_ROWS = 60, 250, 2_000
+_MOST_INTERVALS, _VECTOR_ROWS = 250, 2_000
 _LIMIT = {"color": INK, "linewidth": 0.9, "linestyle": (0, (2, 2))}
 
 
@@ -73,10 +73,12 @@ def plot_certainty(
 ) -> Figure:
     """Draw the probability of every row's most probable component, the least certain rows first.
 
-    The horizontal axis is logarithmic, so that the few rows that are unsure have room. They wear
-    rings if there are at most 60, and where they are at most 24 they stand beside it by name, with
-    the component that is next. Intervals show how well a probability is known: how it differs
-    from draw to draw.
+    The horizontal axis is logarithmic, so that the few rows that are unsure have room. They lie
+    below the dotted line, and where they are at most 24 they stand beside it by name, with the
+    component that is next. Intervals show how well a probability is known: how it differs from
+    draw to draw. A symbol is the mean over the draws, the ends of an interval are quantiles: the
+    symbol may lie outside where a few draws are far from all others, since they move the mean of
+    a skewed distribution and not its quantiles.
 
     Rows without any measured cell are left out: nothing is known of where they belong.
 
@@ -167,11 +169,6 @@ def _draw_all(axes: Axes, rows: _Rows, certainty: float) -> None:
             ranks[own], rows.certainty[own], s=20 * style.size**2, marker=style.marker,
             c=style.colour, linewidths=0, rasterized=pixels, zorder=3,
         )  # fmt: skip
-    if rows.unsure <= _MOST_RINGS:
-        axes.scatter(
-            ranks[: rows.unsure], rows.certainty[: rows.unsure], s=58, facecolors="none",
-            edgecolors=INK, linewidths=0.8, zorder=4,
-        )  # fmt: skip
     tidy(axes)
     axes.set_xscale("log")
     axes.set_xlim(0.85, 1.15 * size)
@@ -244,6 +241,5 @@ def _entries(rows: _Rows, certainty: float, interval: str) -> list:
     some = "" if drawn == rows.certainty.size else f", of {counted(drawn, 'row')}"
     entries.append(line_entry(f"{interval}{some}", color=MIDDLE, linewidth=1.0))
     unsure = f"less than {certainty:.0%} ({counted(rows.unsure, 'row')})"
-    few = rows.unsure <= _MOST_RINGS
-    entries.append(ring_entry(unsure) if few else line_entry(unsure, **_LIMIT))
+    entries.append(line_entry(unsure, **_LIMIT))
     return entries

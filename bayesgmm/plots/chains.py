@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.plots.legend import component_entry, line_entry, put_legend
-from bayesgmm.plots.palette import MIDDLE, component_style
+from bayesgmm.plots.axes import SMALL, RoomyLocator
+from bayesgmm.plots.choice import Choice, choose
+from bayesgmm.plots.legend import component_entry, line_entry, note_entries, put_legend
+from bayesgmm.plots.palette import INK, MIDDLE, component_style
 from bayesgmm.plots.text import component_labels, wrapped
-from bayesgmm.plots.view import chosen_features
 from bayesgmm.schema import CHAIN, COMPONENT, FEATURE, validate
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from arviz_plots import PlotCollection
     from matplotlib.artist import Artist
 
-MOST_PANELS = 60
-"""More panels than this cannot be read."""
+MOST_PANELS, MOST_LINES = 60, 15
+"""More panels of ranks, or lines of traces, than this cannot be read."""
 
+_ABOVE, _BELOW = 0.3, 0.04  # of the height of a panel: room for its p-value, and for points
+_DOT = 2.5  # points
 _CHAIN_LINES = ("-", "--", ":", "-.")
 
 
@@ -38,7 +41,8 @@ def plot_traces(
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     features : name or sequence of names, optional
-        Whose means to show; all by default, at most fifteen.
+        Whose means to show, at most fourteen, or fifteen where there is one component and no
+        weight to show; by default all or, of more, those in which the components differ most.
     **options
         Passed on to ``arviz_plots.plot_trace_dist``, such as ``backend="plotly"``.
 
@@ -52,7 +56,7 @@ def plot_traces(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If there are more than fifteen features.
+        If more features are asked for.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 
@@ -65,9 +69,11 @@ def plot_traces(
     """
     from arviz_plots import plot_trace_dist
 
-    variables = _readable(tree, features)
+    validate(tree)
+    several = tree["posterior"].sizes[COMPONENT] > 1
+    choice = choose(tree, features, MOST_LINES - several)
+    variables = _readable(tree, choice)
     names, lines = tree["posterior"][COMPONENT].values, len(variables["posterior"].data_vars)
-    _expect_room(4 * lines, "fewer features")
     styles = [component_style(place) for place in range(max(3, len(names)))]
     ours = {
         "compact": True,
@@ -83,7 +89,7 @@ def plot_traces(
         component_entry(place, name, marker="", linestyle="solid")
         for place, name in enumerate(component_labels(names))
     ]
-    return _finished(collection, [*entries, *_chain_entries(tree)])
+    return _finished(collection, [*entries, *_chain_entries(tree), *note_entries(choice.note)])
 
 
 def plot_ranks(
@@ -93,15 +99,15 @@ def plot_ranks(
 
     ArviZ's ``plot_rank``: how far the distribution function of each chain lies above or below
     that of all chains together. Lines that stay near zero, and a p-value that is not small, say
-    that chains have one distribution; points mark where they do not.
+    that chains have one distribution; dark points mark where they do not.
 
     Parameters
     ----------
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     features : name or sequence of names, optional
-        Whose means to show beside the weights; none by default. There is a panel for each
-        component, at most 60 in all.
+        Whose means to show beside the weights; none by default, but where there is one component,
+        whose weight is always 1, up to 60. There is a panel for each component, at most 60 in all.
     **options
         Passed on to ``arviz_plots.plot_rank``, such as ``backend="plotly"``.
 
@@ -115,7 +121,7 @@ def plot_ranks(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If the fit has one chain, there is nothing to show, or there would be more than 60 panels.
+        If the fit has one chain, or there would be more than 60 panels.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 
@@ -128,11 +134,14 @@ def plot_ranks(
     """
     from arviz_plots import plot_rank
 
-    variables = _readable(tree, () if features is None else features)
-    _expect_chains(tree, variables)
+    validate(tree)
+    _expect_chains(tree)
     n_components, n_chains = (tree["posterior"].sizes[dim] for dim in (COMPONENT, CHAIN))
+    weights_alone = features is None and n_components > 1
+    choice = Choice(()) if weights_alone else choose(tree, features, MOST_PANELS)
+    variables = _readable(tree, choice)
     n_panels = n_components * len(variables["posterior"].data_vars)
-    _expect_room(n_panels, "fewer features")
+    _expect_room(n_panels)
     lines = -(-n_panels // 4)
     colours = [component_style(place).colour for place in range(n_chains)]
     ours = {
@@ -140,21 +149,52 @@ def plot_ranks(
         "color": colours,
         "linestyle": list(_CHAIN_LINES),
         "aes": {"color": [CHAIN], "linestyle": [CHAIN]},
-        "visuals": {"ecdf_lines": {"width": 1.2}},
+        "visuals": {
+            "ecdf_lines": {"width": 1.2},
+            "xlabel": {"text": "fractional rank"},
+        },
         **_layout(options, (2.9 * min(4, n_panels), 0.7 + 2.0 * lines)),
     }
     collection = plot_rank(variables, **{**ours, **options})
-    return _finished(collection, _chain_entries(tree, colours), above=0.25)
+    _finished(collection, [*_chain_entries(tree, colours), _dots(), *note_entries(choice.note)])
+    _finish_test(collection)
+    return collection
 
 
-def _readable(tree: xr.DataTree, features: Sequence[str] | None) -> xr.DataTree:
+def _dots() -> Artist:
+    """Return the entry of the points that ArviZ draws where its test finds a difference."""
+    label = "where a chain differs from all (p < \u03b1)"
+    return line_entry(label, color=INK, marker="o", markersize=_DOT, linestyle="none", alpha=0.6)
+
+
+def _finish_test(collection: PlotCollection) -> None:
+    """Write p-values above the lines, and make the points small, where Matplotlib drew."""
+    if collection.backend != "matplotlib" or "figure" not in collection.viz:
+        return
+    for axes in collection.viz["figure"].item().axes:
+        low, high = axes.get_ylim()
+        axes.set_ylim(low - _BELOW * (high - low), high + _ABOVE * (high - low))
+        for points in axes.collections:
+            points.set(sizes=[_DOT**2], color=INK, alpha=0.6)
+        for text in axes.texts:
+            # ArviZ writes p=0.00, and at once what it is compared with.
+            written = text.get_text().strip().replace("(\u03b1=", " (\u03b1 = ")
+            text.set_text(written.replace("p=0.00", "p < 0.01").replace("p=", "p = "))
+            text.set(
+                transform=axes.transAxes,
+                position=(0.02, 1.0),
+                va="top",
+                fontsize=9,
+                parse_math=False,
+            )
+
+
+def _readable(tree: xr.DataTree, choice: Choice) -> xr.DataTree:
     """Return a posterior whose variables have the names that people read."""
-    validate(tree)
     posterior = tree["posterior"].to_dataset()
-    chosen = () if features == () else chosen_features(tree, features)
     # One component always has the weight 1: there is nothing to see.
     variables = {"weight": posterior["weights"]} if posterior.sizes[COMPONENT] > 1 else {}
-    for name in chosen:
+    for name in choice.features:
         # No variable of a tree may have a slash in its name.
         label = f"mean of {name}".replace("/", "\u2215")
         variables[label] = posterior["means"].sel({FEATURE: name}, drop=True)
@@ -162,24 +202,19 @@ def _readable(tree: xr.DataTree, features: Sequence[str] | None) -> xr.DataTree:
     return xr.DataTree.from_dict(groups)
 
 
-def _expect_room(n_panels: int, remedy: str) -> None:
+def _expect_room(n_panels: int) -> None:
     if n_panels > MOST_PANELS:
         raise SpecificationError(
-            f"{n_panels} panels or more are too many for one picture, at most {MOST_PANELS} can "
-            f"be read; name {remedy}."
+            f"{n_panels} panels are too many for one picture, at most {MOST_PANELS} can be read; "
+            f"name fewer features."
         )
 
 
-def _expect_chains(tree: xr.DataTree, variables: xr.DataTree) -> None:
+def _expect_chains(tree: xr.DataTree) -> None:
     if tree["posterior"].sizes[CHAIN] < 2:
         raise SpecificationError(
             "Ranks compare chains, and this fit has one; fit with an engine that runs several, "
             "such as NUTS(chains=4)."
-        )
-    if not variables["posterior"].data_vars:
-        raise SpecificationError(
-            "The weight of a single component is always 1; name features to see the ranks of "
-            "their means."
         )
 
 
@@ -212,25 +247,21 @@ def _by_matplotlib(options: dict[str, Any]) -> bool:
     return options.get("backend", rcParams["plot.backend"]) == "matplotlib"
 
 
-def _finished(
-    collection: PlotCollection, entries: Sequence[Artist], *, above: float = 0.0
-) -> PlotCollection:
-    """Add a legend, and let no name be read as mathematics, where Matplotlib drew.
-
-    ``above`` is room for text at the upper end of all axes, as a share of their height.
-    """
+def _finished(collection: PlotCollection, entries: Sequence[Artist]) -> PlotCollection:
+    """Add a legend, and let no name be read as mathematics, where Matplotlib drew."""
     if collection.backend != "matplotlib" or "figure" not in collection.viz:
         return collection
     figure = collection.viz["figure"].item()
     for axes in figure.axes:
         # ArviZ writes the name of a variable twice, beside its trace and below its density.
         axes.set_ylabel("")
+        if axes.get_xlabel() == "Draw":
+            axes.set_xlabel("draw")
         for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
             text.set_parse_math(False)
             text.set_fontsize(10)
-        axes.tick_params(labelsize=8.5)
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + above * (high - low))
+        axes.tick_params(labelsize=SMALL)
+        axes.xaxis.set_major_locator(RoomyLocator(8))
     put_legend(figure, entries)
     return collection
 

@@ -9,14 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
-from bayesgmm.errors import SpecificationError
 from bayesgmm.plots.axes import SHEET, one_line_each, tidy
+from bayesgmm.plots.choice import choose
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.intervals import draw_interval, interval_entries
-from bayesgmm.plots.legend import put_legend
+from bayesgmm.plots.legend import note_entries, put_legend
 from bayesgmm.plots.palette import PALE
 from bayesgmm.plots.text import PLAIN, wrapped
-from bayesgmm.plots.view import chosen_features
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
 
 if TYPE_CHECKING:
@@ -47,7 +46,8 @@ def plot_components(
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     features : name or sequence of names, optional
-        Which features to show, in this order; all by default, at most sixteen.
+        Which features to show, at most sixteen, in this order; by default all or, of more, the
+        sixteen in which the components differ most, in the order of the table.
     probability : float, default 0.89
         Posterior probability of the intervals, which leave equal tails on both sides.
 
@@ -61,7 +61,8 @@ def plot_components(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If there are more than sixteen features, or ``probability`` does not lie between 0 and 1.
+        If more than sixteen features are asked for, or ``probability`` does not lie between 0
+        and 1.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 
@@ -74,12 +75,8 @@ def plot_components(
     """
     tails = equal_tails(probability)
     validate(tree)
-    chosen = chosen_features(tree, features)
-    if len(chosen) > MOST_FEATURES:
-        raise SpecificationError(
-            f"{len(chosen)} features are too many for one picture; name at most {MOST_FEATURES} "
-            f"of them, such as features={list(chosen[:4])}."
-        )
+    choice = choose(tree, features, MOST_FEATURES)
+    chosen = choice.features
     stacked = tree["posterior"].to_dataset().stack(sample=(CHAIN, DRAW))
     names = stacked[COMPONENT].values
     across = min(len(chosen), _ACROSS)
@@ -96,7 +93,8 @@ def plot_components(
             axes.set_xlabel(label, fontsize=9)
             if row == 0:
                 axes.set_title(wrapped(feature, 28), fontsize=10, **PLAIN)
-    put_legend(figure, interval_entries(interval_name(probability)))
+    entries = interval_entries(interval_name(probability))
+    put_legend(figure, [*entries, *note_entries(choice.note)])
     return figure
 
 

@@ -15,7 +15,7 @@ from bayesgmm.options import expect_fraction, expect_whole_number
 from bayesgmm.plots.axes import SHEET, name_across, name_up, tidy, without_scale
 from bayesgmm.plots.contours import label_contours
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import line_entry, put_legend, tick_entry
+from bayesgmm.plots.legend import line_entry, note_entries, put_legend, tick_entry
 from bayesgmm.plots.observed import bin_edges
 from bayesgmm.plots.palette import BAND, INK, MIDDLE, PALE
 from bayesgmm.plots.surface import DensityView
@@ -52,7 +52,8 @@ def plot_density(
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned, or a conditional or marginal mixture.
     features : name or sequence of names, optional
-        Which features to show; all by default, at most twelve.
+        Which features to show, at most twelve; by default all or, of more, the twelve in which
+        the components differ most.
     probability : float, default 0.89
         Posterior probability of the band, at every point.
     shares : sequence of at most four floats, default (0.5, 0.8, 0.95)
@@ -70,7 +71,7 @@ def plot_density(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If there are more than twelve features, or an option is out of its range.
+        If more than twelve features are asked for, or an option is out of its range.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 
@@ -84,12 +85,7 @@ def plot_density(
     tails = equal_tails(probability)
     expect_whole_number("n_draws", n_draws)
     _expect_shares(shares)
-    view = DensityView.of(tree, features, n_draws=n_draws)
-    if len(view.features) > MOST_FEATURES:
-        raise SpecificationError(
-            f"{len(view.features)} features are too many for one picture; name at most "
-            f"{MOST_FEATURES} of them, such as features={list(view.features[:2])}."
-        )
+    view = DensityView.of(tree, features, most=MOST_FEATURES, n_draws=n_draws)
     if len(view.features) == 2:
         return _contours(view, sorted(map(float, shares)))
     return _curves(view, tails, probability)
@@ -122,7 +118,7 @@ def _curves(view: DensityView, tails: tuple[float, float], probability: float) -
     if view.n_rows:
         entries.append(Patch(facecolor=PALE, label="histogram of the rows"))
         entries.append(tick_entry("rows", colour=MIDDLE))
-    put_legend(figure, entries)
+    put_legend(figure, [*entries, *note_entries(view.note)])
     return figure
 
 

@@ -31,7 +31,7 @@ def draw_interval(
     )  # fmt: skip
     axes.plot(
         [mean], [place], linestyle="none", marker=style.marker, markersize=5.2 * style.size,
-        color=style.colour, markeredgecolor="white", markeredgewidth=0.5, zorder=4,
+        color=style.colour, markeredgecolor="white", markeredgewidth=0.5, zorder=4, clip_on=False,
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def cluster_entries(
     if n_lacking := view.n_lacking:
         rows = "row that lacks a cell is" if n_lacking == 1 else "rows that lack a cell are"
         kinds.append(line_entry(f"{n_lacking} {rows} not in all panels", linestyle="none"))
-    return [*_components(view), *kinds]
+    return [*_components(view), *kinds, *note_entries(view.note)]
 
 
 def component_entry(place: int, label: str, **look: Any) -> Line2D:
@@ -114,6 +114,11 @@ def dot_entry(label: str) -> Line2D:
 def tick_entry(label: str, *, colour: str = INK) -> Line2D:
     """Return the entry of short lines along an axis."""
     return Line2D([], [], linestyle="none", marker="|", markersize=9, color=colour, label=label)
+
+
+def note_entries(note: str) -> list[Line2D]:
+    """Return an entry that is words alone, or none where there are no words."""
+    return [line_entry(note, linestyle="none")] if note else []
 
 
 def _mean_label(view: ClusterView, ellipses: bool) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesgmm.errors import SpecificationError
 from bayesgmm.options import expect_fraction, expect_one_of, expect_whole_number
 from bayesgmm.plots.axes import SHEET, name_across, name_up
 from bayesgmm.plots.figure import Drawing
@@ -56,7 +55,8 @@ def plot_clusters(
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     features : sequence of names, optional
-        Which features to show, in this order; all by default, at most eight.
+        Which features to show, at most eight, in this order; by default all or, of more, the
+        eight in which the components differ most, in the order of the table.
     certainty : float, default 0.9
         Rows assigned with less than this probability are marked.
     share : float, default 0.9
@@ -78,7 +78,7 @@ def plot_clusters(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If there are more than eight features, or an option is out of its range.
+        If more than eight features are asked for, or an option is out of its range.
     SchemaError
         If ``tree`` is not a result of ``fit``.
     MissingDependencyError
@@ -93,15 +93,12 @@ def plot_clusters(
     """
     _expect_options(certainty, share, n_draws)
     expect_one_of("backend", backend, BACKENDS)
-    view = ClusterView.of(tree, features, certainty=certainty, share=share, n_draws=n_draws)
-    n_features = len(view.features)
-    if n_features > MOST_FEATURES:
-        raise SpecificationError(
-            f"{n_features} features are too many for one picture; name at most {MOST_FEATURES} "
-            f"of them, such as features={list(view.features[:4])}."
-        )
+    view = ClusterView.of(
+        tree, features, most=MOST_FEATURES, certainty=certainty, share=share, n_draws=n_draws
+    )
     if backend == "plotly":
         return interactive_clusters(view, certainty)
+    n_features = len(view.features)
     draw = _one_feature if n_features == 1 else _one_pair if n_features == 2 else _matrix
     return draw(view, certainty)
 

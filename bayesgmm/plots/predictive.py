@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from bayesgmm.analysis.conditional import marginal
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.analysis.predictive import posterior_predictive
 from bayesgmm.analysis.rows import asked_rows
-from bayesgmm.errors import SpecificationError
 from bayesgmm.options import expect_one_of, expect_whole_number
 from bayesgmm.plots.axes import SHEET, name_across, tidy, without_scale
+from bayesgmm.plots.choice import choose
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import line_entry, put_legend
+from bayesgmm.plots.legend import line_entry, note_entries, put_legend
 from bayesgmm.plots.observed import bin_edges, row_weights
 from bayesgmm.plots.palette import INK, PALE_BAND
-from bayesgmm.plots.view import chosen_features
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, spawn
 
@@ -73,15 +73,17 @@ def plot_predictive(
     """Draw the rows, feature by feature, against tables that the fitted model makes.
 
     Each table is of one posterior draw and has as many rows as were fitted, with the same cells
-    missing and the same weights. Where the model is right, a bar of the histogram lies in the
-    interval of its bin with the given probability: of fifty bars five or so lie outside.
+    missing and the same weights. A white line is the median of the tables, bin by bin. Where the
+    model is right, a bar of the histogram lies in the interval of its bin with the given
+    probability: of fifty bars five or so lie outside.
 
     Parameters
     ----------
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     features : name or sequence of names, optional
-        Which features to show; all by default, at most twelve.
+        Which features to show, at most twelve; by default all or, of more, the twelve in which
+        the components differ most.
     kind : {"histogram", "ecdf"}, default "histogram"
         Densities of bins, or the distribution function, which needs no bins.
     probability : float, default 0.89
@@ -101,7 +103,7 @@ def plot_predictive(
     DataError
         If the fit has no such feature, or the tree has no rows.
     SpecificationError
-        If there are more than twelve features, or an option is out of its range.
+        If more than twelve features are asked for, or an option is out of its range.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 
@@ -116,12 +118,8 @@ def plot_predictive(
     expect_one_of("kind", kind, KINDS)
     expect_whole_number("tables", tables)
     asked_rows(tree, None)
-    chosen = chosen_features(tree, features)
-    if len(chosen) > MOST_FEATURES:
-        raise SpecificationError(
-            f"{len(chosen)} features are too many for one picture; name at most {MOST_FEATURES} "
-            f"of them, such as features={list(chosen[:4])}."
-        )
+    choice = choose(tree, features, MOST_FEATURES)
+    chosen = choice.features
     seeds = spawn(random_seed, len(chosen))
     across = min(len(chosen), _ACROSS)
     down = -(-len(chosen) // across)
@@ -134,7 +132,8 @@ def plot_predictive(
         check = _check(tree, feature, replicated, tails, cumulative=kind == "ecdf")
         _draw(axes, check, cumulative=kind == "ecdf")
         name_across(axes, feature, width=60 if len(chosen) == 1 else 28)
-    put_legend(figure, _entries(kind, probability, len(replicated)))
+    entries = _entries(kind, probability, len(replicated))
+    put_legend(figure, [*entries, *note_entries(choice.note)])
     return figure
 
 
@@ -221,4 +220,8 @@ def _entries(kind: str, probability: float, tables: int) -> list:
     seen = "histogram of the rows" if kind == "histogram" else "share of the rows up to here"
     rows = line_entry(seen, color=INK, linewidth=1.3)
     interval = interval_name(probability)
-    return [rows, Patch(facecolor=PALE_BAND, label=f"{tables} replicated tables, {interval}")]
+    band = Patch(facecolor=PALE_BAND, label=f"{tables} replicated tables, {interval}")
+    # White, as in the panels, on the colour of the band.
+    around = withStroke(linewidth=7.0, foreground=PALE_BAND)
+    middle = line_entry("their median", color="white", linewidth=1.4, path_effects=[around])
+    return [rows, band, middle]

@@ -28,6 +28,8 @@ CRITERIA = ("BIC", "AIC", "ICL", "NEC")
 _RING = {"linestyle": "none", "marker": "o", "markerfacecolor": "none", "markeredgecolor": INK}
 _CLOSE = 10.0  # of differences, up to which the axis is linear
 _MARGIN, _LINE = 0.05, 0.045  # of the height of the axes
+_NESTED, _WIDER = 2.4, 2.2  # points that a symbol, or a line, beneath another is larger
+_ALIKE = 0.002  # of the height of the curves: closer values lie on each other
 _CROSS = {"linestyle": "none", "marker": "x", "markersize": 7, "markeredgewidth": 1.8}
 
 
@@ -70,13 +72,24 @@ class _Curves:
         """What is drawn."""
         return self.values - self.values[self.best] if self.in_differences else self.values
 
+    @property
+    def above(self) -> Int[np.ndarray, "s m"]:
+        """How many curves of later structures pass through the same point, and hide it."""
+        heights = np.arcsinh(self.shown / _CLOSE) if self.in_differences else self.shown
+        near = _ALIKE * np.ptp(heights[~np.isnan(heights)]) if self.best is not None else 0.0
+        same = np.abs(heights[:, None] - heights) <= near
+        later = np.triu(np.ones(same.shape[:2], dtype=bool), 1)
+        return (same & later[:, :, None]).sum(axis=1)
+
 
 def plot_selection(table: xr.Dataset, criterion: str = "BIC") -> Figure:
     """Draw a criterion over the number of components, one line for each covariance structure.
 
     BIC, AIC and ICL are drawn as differences from the best fit, linearly up to ten, which is very
     strong evidence (Kass & Raftery, 1995), and logarithmically beyond. The best fit wears a ring.
-    Fits that did not converge have hollow symbols. Cells without a fit are crosses along the
+    Fits that did not converge have hollow symbols. Where fits are as good as each other, as those
+    of one component that differ in what is tied are, the larger symbols and the wider lines are
+    those beneath. Cells without a fit are crosses along the
     bottom, a line for each structure.
 
     Parameters
@@ -123,7 +136,8 @@ def plot_selection(table: xr.Dataset, criterion: str = "BIC") -> Figure:
     _finish_up(axes, curves)
     if curves.best is not None:
         axes.plot(
-            curves.numbers[curves.best[1]], curves.shown[curves.best], markersize=14,
+            curves.numbers[curves.best[1]], curves.shown[curves.best],
+            markersize=14 + _NESTED * curves.above[curves.best],
             markeredgewidth=1.4, zorder=4, **_RING,
         )  # fmt: skip
     _draw_failures(axes, curves)
@@ -152,13 +166,21 @@ def _read(table: Any, criterion: str) -> _Curves:
 
 def _draw_curve(axes: Axes, curves: _Curves, place: int) -> None:
     style, values, settled = component_style(place), curves.shown[place], curves.settled[place]
-    colour, look = style.colour, {"linestyle": "none", "marker": style.marker, "markersize": 6}
-    axes.plot(curves.numbers, values, color=colour, linestyle=style.dash, linewidth=1.6, zorder=2)
-    for mask, face in ((settled, colour), (~settled, "white")):
-        axes.plot(
-            curves.numbers[mask], values[mask], color=colour, markerfacecolor=face,
-            markeredgewidth=1.2, zorder=3, **look,
-        )  # fmt: skip
+    colour, look = style.colour, {"linestyle": "none", "marker": style.marker}
+    above = curves.above[place]
+    # A line lies beneath another where both of its ends do.
+    beneath = np.minimum(above[1:], above[:-1]).max(initial=0)
+    axes.plot(
+        curves.numbers, values, color=colour, linestyle=style.dash,
+        linewidth=1.6 + _WIDER * beneath, zorder=2,
+    )  # fmt: skip
+    for depth in np.unique(above):
+        for mask, face in ((settled, colour), (~settled, "white")):
+            shown = mask & (above == depth)
+            axes.plot(
+                curves.numbers[shown], values[shown], color=colour, markerfacecolor=face,
+                markersize=6 + _NESTED * depth, markeredgewidth=1.2, zorder=3, **look,
+            )  # fmt: skip
 
 
 def _finish_across(axes: Axes, numbers: Int[np.ndarray, " m"]) -> None:
@@ -191,7 +213,8 @@ def _finish_up(axes: Axes, curves: _Curves) -> None:
     axes.set_yticks(ticks, [f"{tick:,.0f}".replace(",", "\u2009") for tick in ticks])
     axes.minorticks_off()
     best = curves.values[curves.best]
-    axes.set_ylabel(f"{curves.criterion} above that of the best, {best:.1f}")
+    label = f"{curves.criterion} above that of the best, {best:.1f}"
+    axes.set_ylabel(f"{label}\n(logarithmic above {_CLOSE:.0f})")
 
 
 def _below(curves: _Curves) -> float:

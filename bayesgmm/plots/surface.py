@@ -14,8 +14,8 @@ from bayesgmm.analysis.density import log_density
 from bayesgmm.analysis.highest_density import highest_density_region
 from bayesgmm.analysis.marginal import marginal_density
 from bayesgmm.analysis.thinning import thinned_tree
+from bayesgmm.plots.choice import choose
 from bayesgmm.plots.observed import observed_cells, row_weights
-from bayesgmm.plots.view import chosen_features
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, validate
 
 _CURVE_POINTS, _SURFACE_POINTS = 401, 111
@@ -35,16 +35,22 @@ class DensityView:
     ----------
     tree : xarray.DataTree
     features : tuple of strings
+    note : str
+        Which features these are, where nobody asked for them and others are left out.
     """
 
     tree: xr.DataTree
     features: tuple[str, ...]
+    note: str = ""
 
     @classmethod
-    def of(cls, tree: xr.DataTree, features: Sequence[str] | None, *, n_draws: int) -> DensityView:
-        """Ask the tree."""
+    def of(
+        cls, tree: xr.DataTree, features: Sequence[str] | None, *, most: int, n_draws: int
+    ) -> DensityView:
+        """Ask the tree for these features, or for at most so many of all."""
         validate(tree)
-        return cls(thinned_tree(tree, n_draws), chosen_features(tree, features))
+        chosen = choose(tree, features, most)
+        return cls(thinned_tree(tree, n_draws), chosen.features, chosen.note)
 
     @property
     def n_rows(self) -> int:

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from bayesgmm.analysis.cluster import expected_responsibilities
 from bayesgmm.analysis.marginal import POINT, marginal_density
 from bayesgmm.analysis.thinning import thinned
-from bayesgmm.errors import DataError
+from bayesgmm.plots.choice import choose
 from bayesgmm.plots.ellipses import ellipse_outlines
 from bayesgmm.plots.observed import row_weights
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, validate
@@ -46,6 +46,8 @@ class ClusterView:
         Probability that an ellipse holds.
     draws : xarray.Dataset
         The draws that show the spread, stacked along ``sample``.
+    note : str
+        Which features these are, where nobody asked for them and others are left out.
     """
 
     tree: xr.DataTree
@@ -56,6 +58,7 @@ class ClusterView:
     uncertain: Bool[np.ndarray, " n"]
     share: float
     draws: xr.Dataset
+    note: str = ""
 
     @classmethod
     def of(
@@ -63,23 +66,25 @@ class ClusterView:
         tree: xr.DataTree,
         features: Sequence[str] | None,
         *,
+        most: int,
         certainty: float,
         share: float,
         n_draws: int,
     ) -> ClusterView:
-        """Ask the tree."""
+        """Ask the tree for these features, or for at most so many of all."""
         validate(tree)
-        chosen = chosen_features(tree, features)
+        chosen = choose(tree, features, most)
         shares = expected_responsibilities(tree)
         return cls(
             tree,
-            chosen,
+            chosen.features,
             shares[COMPONENT].values,
             shares,
             shares.values.argmax(axis=1),
             shares.values.max(axis=1) < certainty,
             share,
             thinned(tree["posterior"], n_draws).stack(sample=(CHAIN, DRAW)),
+            chosen.note,
         )
 
     @property
@@ -161,18 +166,3 @@ class ClusterView:
 def in_some_panel(cells: Float[np.ndarray, "n f"]) -> Bool[np.ndarray, " n"]:
     """Return which rows have a place in some panel; a panel of two features takes both cells."""
     return (~np.isnan(cells)).sum(axis=1) >= min(2, cells.shape[1])
-
-
-def chosen_features(tree: xr.DataTree, features: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the features that were asked for, all by default, once they are checked."""
-    names = [str(name) for name in tree["posterior"][FEATURE].values]
-    if features is None:
-        return tuple(names)
-    chosen = (features,) if isinstance(features, str) else tuple(features)
-    unknown = [name for name in chosen if name not in names]
-    if unknown or not chosen or len(set(chosen)) < len(chosen):
-        raise DataError(
-            f"features must be different features of the fit, which has {names}; "
-            f"not {list(chosen)}."
-        )
-    return chosen

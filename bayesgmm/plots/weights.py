@@ -67,7 +67,8 @@ def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
         draw_interval(axes, place, values, tails)
         _numbers(axes, place, values, tails)
     one_line_each(axes, names, gap=0.75)
-    axes.set_xlim(0, min(1.0, 1.06 * np.quantile(draws, 0.9995)))
+    # The symbol of a weight near one needs room beyond it.
+    axes.set_xlim(0, min(1.02, 1.06 * np.quantile(draws, 0.9995)))
     _tidy_across(axes)
     axes.set_xlabel("weight")
     axes.set_ylabel("component")
@@ -85,6 +86,8 @@ def _tidy_across(axes: Axes) -> None:
 
 def _hill(axes: Axes, place: int, values: np.ndarray) -> None:
     """Draw the histogram of the draws above the line of the component."""
+    if np.ptp(values) < 1e-9:  # one component always has the weight 1
+        return
     counts, edges = np.histogram(values, bins=_BINS)
     heights = place - 0.08 - _HEIGHT * counts / counts.max()
     style = component_style(place)

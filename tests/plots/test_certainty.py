@@ -21,7 +21,7 @@ def figure(tree):
 
 
 def test_all_rows_are_drawn_in_the_order_of_their_certainty(clusters, figure):
-    *points, _ = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
+    points = [each for each in figure.axes[0].collections if isinstance(each, PathCollection)]
     drawn = np.concatenate([each.get_offsets() for each in points])
     np.testing.assert_allclose(
         drawn[np.argsort(drawn[:, 0]), 1], np.sort(clusters["certainty"].values), atol=1e-12
@@ -55,6 +55,14 @@ def test_long_tables_show_some_intervals_and_say_how_many(twelve):
     assert count <= 274
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert f"89% equal-tailed interval, of {count} rows" in texts
+
+
+def test_unsure_rows_have_the_same_key_in_every_picture(figure, twelve):
+    for each in (figure, bg.plot_certainty(twelve, certainty=0.99)):
+        key = each.legends[0].get_lines()[-1]
+        assert each.legends[0].get_texts()[-1].get_text().startswith("less than 9")
+        assert key.is_dashed()
+        assert key.get_marker() == "None"
 
 
 def test_rows_without_a_cell_are_left_out_and_one_row_is_one(tree, clusters):

@@ -70,7 +70,7 @@ def test_a_mixture_without_rows_has_a_density(tree):
 
 
 def test_narrow_components_get_points_of_the_grid(patchy):
-    view = DensityView.of(patchy, None, n_draws=50)
+    view = DensityView.of(patchy, None, most=12, n_draws=50)
     x, y, heights = view.surface("x0", "x1")
     assert heights.shape == (y.size, x.size)
     assert np.all(np.diff(x) > 0)

@@ -29,6 +29,16 @@ def test_weights_are_written_beside_their_lines(tree):
     assert [text.get_text()[:4] for text in axes.texts] == ["0.45", "0.36", "0.20"]
 
 
+def test_the_symbol_of_a_single_component_is_whole(single):
+    figure = bg.plot_weights(single)
+    (axes,) = figure.axes
+    figure.draw_without_rendering()
+    mean = lines_at(axes, 0)[-1]
+    assert mean.get_window_extent().padded(mean.get_markersize()).x1 < axes.bbox.x1
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert (shown[0], shown[-1]) == ("0.0", "1.0")
+
+
 def test_a_forest_has_a_panel_for_each_mean_and_standard_deviation(tree):
     figure = bg.plot_components(tree, ["bill_depth_mm", "body_mass_g"])
     assert [axes.get_title() for axes in figure.axes] == ["bill_depth_mm", "", "body_mass_g", ""]

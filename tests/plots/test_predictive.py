@@ -43,6 +43,14 @@ def test_the_histogram_counts_rows_by_their_weight(patchy):
     np.testing.assert_allclose(seen, expected)
 
 
+@pytest.mark.parametrize("kind", ["histogram", "ecdf"])
+def test_the_legend_names_all_three_parts(tree, kind):
+    figure = bg.plot_predictive(tree, "bill_depth_mm", kind=kind)
+    _, band, median = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert band.startswith("100 replicated tables")
+    assert median == "their median"
+
+
 def test_a_distribution_function_rises_to_one(tree):
     (axes,) = bg.plot_predictive(tree, "bill_depth_mm", kind="ecdf").axes
     _, seen = axes.lines

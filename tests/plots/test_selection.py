@@ -40,7 +40,9 @@ def test_curves_are_differences_from_the_best(table, criterion):
     values = table[criterion].values
     for line, row in zip(curves(axes), values, strict=True):
         np.testing.assert_allclose(line.get_ydata(), row - values.min())
-    assert axes.get_ylabel() == f"{criterion} above that of the best, {values.min():.1f}"
+    assert axes.get_ylabel() == (
+        f"{criterion} above that of the best, {values.min():.1f}\n(logarithmic above 10)"
+    )
 
 
 def test_nec_is_drawn_as_it_is(table):
@@ -55,6 +57,29 @@ def test_the_best_fit_is_named_and_wears_a_ring(table):
     assert texts == [f"best: {table.attrs['best']}"]
     (ring,) = [line for line in figure.axes[0].lines if line.get_markersize() == 14]
     assert ring.get_ydata()[0] == 0
+
+
+def symbols(axes, column):
+    """Sizes of the symbols in the column of a number, in the order of the structures."""
+    marks = [line for line in axes.lines if line.get_marker() in "os^" and line.get_xdata().size]
+    marks = [line for line in marks if line.get_markersize() < 14]
+    return [line.get_markersize() for line in marks if column in line.get_xdata()]
+
+
+def test_a_structure_beneath_another_has_the_larger_symbol(table):
+    full, tied, spherical = symbols(bg.plot_selection(table).axes[0], 1)
+    assert full > tied == spherical
+    assert len(set(symbols(bg.plot_selection(table).axes[0], 2))) == 1
+
+
+def test_lines_on_each_other_are_as_wide_as_can_be_seen(table):
+    same = table.copy(deep=True)
+    same["BIC"][:] = table["BIC"].values[0]
+    axes = bg.plot_selection(same).axes[0]
+    widths = [line.get_linewidth() for line in curves(axes)]
+    assert np.all(np.diff(widths) < -2)
+    sizes = symbols(axes, 3)
+    assert np.all(np.diff(sizes) < -2)
 
 
 def test_structures_are_named_beside_their_lines(table):
