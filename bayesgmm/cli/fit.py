@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import bayesgmm as bg
 from bayesgmm.cli.csv_file import expect_numbers, rows_with_gaps
 from bayesgmm.cli.places import expect_apart, expect_picture, expect_result, partial_of
@@ -20,8 +22,11 @@ from bayesgmm.cli.results import (
     show,
 )
 from bayesgmm.cli.tables import read_table, source_of
+from bayesgmm.data.labels import read_labels
 from bayesgmm.engines.catalogue import ENGINES, engine_named
 from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.numerics.likeness import alike, has_twins
+from bayesgmm.posterior.relabel.order import BY_WEIGHT
 from bayesgmm.priors.catalogue import structure_named
 
 if TYPE_CHECKING:
@@ -97,6 +102,7 @@ def run_fit(request: Request) -> None:
         None if name is None else known.loc[chosen.index, name].tolist()
         for name in (request.known.weights, request.known.labels)
     )
+    _expect_order(request, chosen, labels)
     tree = bg.fit(
         _named(chosen, known, request.known.names), spec, engine=engine,
         random_seed=request.seed, sample_weight=weights, labels=labels, order_by=request.order_by,
@@ -136,6 +142,26 @@ def read_rows(
         features, others = table[list(columns)], table[known.columns]
     expect_numbers(features)
     return features, others
+
+
+def _expect_order(request: Request, rows: pd.DataFrame, labels: list | None) -> None:
+    """Raise if components cannot be numbered by what was asked for, or labels number them all."""
+    order_by, option = request.order_by, request.known.labels
+    if order_by == BY_WEIGHT:
+        return
+    if order_by not in rows.columns:
+        raise SpecificationError(
+            f"--order-by is {BY_WEIGHT} or one of the columns {list(rows.columns)}, not "
+            f"{order_by!r}."
+        )
+    if labels is None:
+        return
+    known = read_labels(labels, request.n_components, rows.index.to_numpy()).plausibilities
+    if not has_twins(alike(np.ones(request.n_components), known)):
+        raise SpecificationError(
+            f"--order-by {order_by} would change nothing: the labels in {option!r} tell all "
+            "components apart, and so say which is which. Leave out --order-by, or --labels."
+        )
 
 
 def _named(table: pd.DataFrame, known: pd.DataFrame, names: str | None) -> pd.DataFrame:

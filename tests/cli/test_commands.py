@@ -100,6 +100,17 @@ def test_columns_that_are_no_features_say_what_is_known_of_rows(here, birds):
     assert "has no column 'size'" in result.stderr
 
 
+def test_an_order_that_labels_leave_no_room_for_is_refused(here, birds):
+    known = ["--columns", ",".join(FEATURES), "--labels", "species", "--order-by", "body_mass_g"]
+    result = run("fit", "birds.csv", *QUICK[2:], *known, "-k", 3)
+    assert result.exit_code == 2
+    assert "--order-by body_mass_g would change nothing" in result.stderr
+    assert result.stderr.count("\n") == 1
+    done("fit", "birds.csv", *QUICK[2:], *known, "-k", 5, "--out", "more.nc")
+    means = bg.load("more.nc")["posterior"]["means"].sel(feature="body_mass_g")
+    assert np.diff(means.isel(component=[3, 4]).mean(("chain", "draw"))) > 0
+
+
 def test_names_with_commas_and_weights_that_are_features(here):
     table = pd.DataFrame({"spend, EUR": [1, 2, 3, 2, 4], "visits": [2, 3, 5, 4, 4], "city": "a"})
     table.to_csv("shop.csv", index=False)
