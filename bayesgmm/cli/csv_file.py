@@ -83,6 +83,15 @@ def expect_numbers(table: pd.DataFrame) -> None:
     raise DataError(f"Numbers are needed in every column; not so in {examples}.{remedy}")
 
 
+def expect_weights(column: pd.Series) -> None:
+    """Raise a ``DataError`` if the column of weights holds anything but numbers."""
+    if (column.notna() & pd.to_numeric(column, errors="coerce").isna()).any():
+        raise DataError(
+            f"--weights needs a column of numbers; {column.name!r} has other cells, for example "
+            f"{_odd_cell(column)!r}."
+        )
+
+
 def _has_decimal_commas(column: pd.Series) -> bool:
     """Say whether all cells are numbers, were their commas points, and some have one."""
     cells = column.dropna().astype(str)

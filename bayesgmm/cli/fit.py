@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import bayesgmm as bg
-from bayesgmm.cli.csv_file import expect_numbers, rows_with_gaps
+from bayesgmm.cli.csv_file import expect_numbers, expect_weights, rows_with_gaps
+from bayesgmm.cli.messages import in_words_of_options
 from bayesgmm.cli.places import expect_apart, expect_picture, expect_result, partial_of
 from bayesgmm.cli.results import (
     draw,
@@ -21,6 +22,7 @@ from bayesgmm.cli.results import (
     say,
     show,
 )
+from bayesgmm.cli.rows import named
 from bayesgmm.cli.tables import read_table, source_of
 from bayesgmm.data.labels import read_labels
 from bayesgmm.engines.catalogue import ENGINES, engine_named
@@ -95,7 +97,8 @@ def run_fit(request: Request) -> None:
     expect_apart({"--out": request.out, "--figure": request.figure}, [request.data])
     engine = _engine(request.engine, request.options)
     structure = structure_named(request.covariance)
-    spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
+    with in_words_of_options(n_components="--components"):
+        spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
     table, known = read_rows(request.data, request.columns, request.known)
     chosen = _without_missing(table) if request.drop_missing else _with_missing(table)
     weights, labels = (
@@ -103,10 +106,12 @@ def run_fit(request: Request) -> None:
         for name in (request.known.weights, request.known.labels)
     )
     _expect_order(request, chosen, labels)
-    tree = bg.fit(
-        _named(chosen, known, request.known.names), spec, engine=engine,
-        random_seed=request.seed, sample_weight=weights, labels=labels, order_by=request.order_by,
-    )  # fmt: skip
+    rows = chosen if request.known.names is None else named(chosen, known[request.known.names])
+    with in_words_of_options(sample_weight=f"column {request.known.weights!r} of --weights"):
+        tree = bg.fit(
+            rows, spec, engine=engine, random_seed=request.seed, sample_weight=weights,
+            labels=labels, order_by=request.order_by,
+        )  # fmt: skip
     keep(tree, request.out, request.figure, json=request.json)
 
 
@@ -140,7 +145,14 @@ def read_rows(
     else:
         table = read_table(source, list(dict.fromkeys([*columns, *known.columns])))
         features, others = table[list(columns)], table[known.columns]
+    if known.weights in features:
+        raise SpecificationError(
+            f"{known.weights!r} says how often rows count (--weights), and cannot be one of "
+            "--columns, too; leave it out of one of them."
+        )
     expect_numbers(features)
+    if known.weights is not None:
+        expect_weights(others[known.weights])
     return features, others
 
 
@@ -162,10 +174,6 @@ def _expect_order(request: Request, rows: pd.DataFrame, labels: list | None) -> 
             f"--order-by {order_by} would change nothing: the labels in {option!r} tell all "
             "components apart, and so say which is which. Leave out --order-by, or --labels."
         )
-
-
-def _named(table: pd.DataFrame, known: pd.DataFrame, names: str | None) -> pd.DataFrame:
-    return table if names is None else table.set_index(known.loc[table.index, names].to_numpy())
 
 
 def _engine(name: str, options: Mapping[str, Any]) -> Any:
