@@ -243,6 +243,8 @@ def test_impute_goes_from_any_format_to_any(here, fitted, birds, out):
             ["fit", "birds.csv", *QUICK, *COLUMNS, "--weights", FEATURES[0]],
             "'bill_length_mm' says how often rows count (--weights)",
         ),
+        (["fit", "nowhere.csv", *QUICK, "--out", f"{'a' * 240}.nc"], "aaa.nc cannot be written"),
+        (["report", "fit.nc", "--out", f"{'a' * 240}.html"], "aaa.html cannot be written"),
         (["magic"], "No such command 'magic'"),
         (["fit", "birds.csv"], "Missing option '--components'"),
     ],
