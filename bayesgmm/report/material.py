@@ -22,7 +22,7 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.posterior.parameters import read_data, read_spec
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.report.words import component_title
+from bayesgmm.report.words import component_heading, component_title
 from bayesgmm.schema import ROW, record
 
 INTERVAL = f"{DEFAULT_PROBABILITY:.0%}"
@@ -104,6 +104,11 @@ class Material:
     def titles(self) -> list[str]:
         """What the components are called in sentences."""
         return [component_title(name) for name in self.components]
+
+    @property
+    def headings(self) -> list[str]:
+        """What the components are called at the start of a line."""
+        return [component_heading(name) for name in self.components]
 
     @property
     def expected_rows(self) -> np.ndarray:

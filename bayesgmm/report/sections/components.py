@@ -15,7 +15,7 @@ from bayesgmm.report.html import Content, Markup, element, grouped_table, paragr
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section, shortened
-from bayesgmm.report.words import capitalised, in_a_row, measured
+from bayesgmm.report.words import in_a_row, measured
 from bayesgmm.schema import FEATURE
 
 MOST_LINES = 240
@@ -63,20 +63,22 @@ def _pictures(material: Material) -> Iterator[Markup]:
             ),
         )
     chosen = telling_features(material.tree, _MOST_PANELS)
+    apart = (
+        ""
+        if material.is_single
+        else " Components whose lines do not overlap in a feature very likely differ there."
+    )
     yield image(
         plot_components(material.tree, chosen, probability=DEFAULT_PROBABILITY),
         alternative=f"Means and standard deviations of {in_a_row(chosen)}, with their intervals.",
-        caption=(
-            "The numbers of the table. Components whose lines do not overlap in a feature very "
-            f"likely differ there.{material.leaving_out(chosen)}"
-        ),
+        caption=(f"The numbers of the table.{apart}{material.leaving_out(chosen)}"),
     )
 
 
 def _heading(material: Material, place: int) -> Content:
     if material.is_single:
         return element("strong", "All rows")
-    title = element("strong", capitalised(material.titles[place]))
+    title = element("strong", material.headings[place])
     mean, _, low, high = (
         100 * float(material.summary["weights"].sel(statistic=name)[place]) for name in _STATISTICS
     )
