@@ -25,6 +25,7 @@ from bayesgmm.cli.results import (
 from bayesgmm.cli.rows import named
 from bayesgmm.cli.tables import read_table, source_of
 from bayesgmm.data.labels import read_labels
+from bayesgmm.digits import counted
 from bayesgmm.engines.catalogue import ENGINES, engine_named
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.numerics.likeness import alike, has_twins
@@ -126,8 +127,8 @@ def keep(
         print_json({"fit": str(place), **fit_in_json(tree)})
     if is_partial(tree):
         chains, draws = (tree["posterior"].sizes[dim] for dim in ("chain", "draw"))
-        many = "s" if chains > 1 else ""
-        raise exit_interrupted(f"{chains} chain{many} of {draws} draws are", place, out)
+        kept = f"{counted(chains, 'chain')} of {counted(draws, 'draw')}"
+        raise exit_interrupted(f"{kept} are", place, out)
     say(f"The fit is in {place}")
     if picture is not None:
         draw(tree, picture)

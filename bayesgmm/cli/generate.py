@@ -14,6 +14,7 @@ from bayesgmm.cli.messages import in_words_of_options
 from bayesgmm.cli.places import expect_apart, expect_table
 from bayesgmm.cli.results import load_fit, print_json, say, say_where
 from bayesgmm.cli.tables import write_table
+from bayesgmm.digits import counted
 from bayesgmm.engines.progress import waiting
 from bayesgmm.errors import SpecificationError
 
@@ -69,7 +70,7 @@ def run_generate(request: Request) -> None:
             "rows_of_component": by_component,
         })  # fmt: skip
     parts = ", ".join(f"{count} of component {name}" for name, count in by_component.items())
-    say(f"{request.n_rows} new rows: {parts}.")
+    say(f"{counted(request.n_rows, 'new row')}: {parts}.")
     say_where("They are", request.out)
 
 

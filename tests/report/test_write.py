@@ -126,9 +126,7 @@ def test_the_prior_is_told_in_the_units_of_the_data(penguins, birds):
     assert [low, high] == pytest.approx([mass.mean() - reach, mass.mean() + reach], abs=50)
     text = penguins.with_id("prior").text
     assert "every way to share the rows out" in text
-    assert (
-        "each component has between 2% and 77% of the rows" in text
-    )
+    assert "each component has between 2% and 77% of the rows" in text
 
 
 def test_selection_says_where_this_fit_stands(penguins, selection):

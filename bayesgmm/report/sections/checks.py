@@ -97,8 +97,8 @@ def _judgement(found: xr.Dataset) -> str:
     return (
         f"{counted(number, 'figure')} of {count} {verb} where fewer than 1% of the tables drawn "
         f"from the model have theirs. {shown}{more}. By chance one expects "
-        f"{2 * _RARE * count:.1f}. More components, or features on another scale (logarithms, for example), may describe the "
-        "table better."
+        f"{2 * _RARE * count:.1f}. More components, or features on another scale (logarithms, for "
+        "example), may describe the table better."
     )
 
 
