@@ -235,6 +235,8 @@ def halves(birds) -> xr.DataTree:
 
 def test_names_of_components_stay_as_they_are(tmp_path, halves):
     page = written(tmp_path, halves)
+    drawn = Material(halves, None).drawn["posterior"]["component"].values.tolist()
+    assert drawn == ["O'Hara", "mcDonald", "component 2"]
     names = [row[0] for row in page.with_id("rows").rows()]
     assert {"mcDonald", "O'Hara", "Component 2"} <= set(names)
     for text in (page.text, *(image.attributes["alt"] for image in page.all("img"))):

@@ -20,6 +20,7 @@ from bayesgmm.schema import FEATURE
 
 MOST_LINES = 240
 _MOST_PANELS = 8
+_ACROSS = 3  # panels of a figure; with more in a row their letters are too small to be read
 _STATISTICS = ("mean", "sd", "lower", "upper")
 _NARROW, _WIDE = 0.5, 1.0  # standard deviations of a component
 
@@ -55,7 +56,7 @@ def components(material: Material) -> Section:
 def _pictures(material: Material) -> Iterator[Markup]:
     if not material.is_single:
         yield image(
-            plot_weights(material.tree, probability=DEFAULT_PROBABILITY),
+            plot_weights(material.drawn, probability=DEFAULT_PROBABILITY),
             alternative="The weight of every component, with its interval.",
             caption=(
                 "The weight of a component is its share of all rows. Dots are estimates; thin "
@@ -68,11 +69,17 @@ def _pictures(material: Material) -> Iterator[Markup]:
         if material.is_single
         else " Components whose lines do not overlap in a feature very likely differ there."
     )
-    yield image(
-        plot_components(material.tree, chosen, probability=DEFAULT_PROBABILITY),
-        alternative=f"Means and standard deviations of {in_a_row(chosen)}, with their intervals.",
-        caption=(f"The numbers of the table.{apart}{material.leaving_out(chosen)}"),
-    )
+    caption = f"The numbers of the table.{apart}{material.leaving_out(chosen)}"
+    for part in np.array_split(chosen, -(-len(chosen) // _ACROSS)):
+        features = part.tolist()
+        yield image(
+            plot_components(material.drawn, features, probability=DEFAULT_PROBABILITY),
+            alternative=(
+                f"Means and standard deviations of {in_a_row(features)}, with their intervals."
+            ),
+            caption=caption,
+        )
+        caption = "The same for further features."
 
 
 def _heading(material: Material, place: int) -> Content:

@@ -165,7 +165,7 @@ def _picture(material: Material) -> Markup:
     )
     unsure = "" if material.is_single else f" Rows that are unsure {_mark(material, chosen)}."
     return image(
-        plot_clusters(material.tree, chosen, certainty=CERTAINTY),
+        plot_clusters(material.drawn, chosen, certainty=CERTAINTY),
         alternative=f"The {what} in {in_a_row(chosen)}, with the outline of {outlines}.",
         caption=(
             f"{colours}The thick line of {outlines} is at its estimated values; thin lines beside "
@@ -186,7 +186,7 @@ def _mark(material: Material, chosen: Sequence[str]) -> str:
 
 def _certainty(material: Material) -> Markup:
     return image(
-        plot_certainty(material.tree, certainty=CERTAINTY),
+        plot_certainty(material.drawn, certainty=CERTAINTY),
         alternative="The probability of every row's most probable component, least certain first.",
         caption=(
             "Rows from the least certain to the surest, along an axis that gives room to the "
