@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bayesgmm.analysis.selection.sweep import Sweep
 from bayesgmm.analysis.selection.table import name_of, tabulated
 from bayesgmm.data.dataset import read_table
+from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.estimation.em import EM
 from bayesgmm.options import expect_whole_number
@@ -170,8 +171,8 @@ def select(
     if all(cell.failure for cell in cells.values()):
         (place, number), cell = next(iter(cells.items()))
         raise DataError(
-            f"No cell of the grid has a fit. {name_of(structures[place])} with {number} "
-            f"components: {cell.failure}."
+            f"No cell of the grid has a fit. {name_of(structures[place])} with "
+            f"{counted(number, 'component')}: {cell.failure.rstrip('.')}."
         )
     return tabulated(structures, numbers, cells)
 

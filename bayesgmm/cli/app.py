@@ -144,18 +144,29 @@ def fit(
         typer.Option(help="Chains at the best mode, the default, or at several (nuts, gibbs)."),
     ] = None,
     order_by: Annotated[
-        str, typer.Option(help="Number components by weights, or by the mean of a column.")
+        str,
+        typer.Option(
+            help="Number components by weights, or by the mean of a column. Those that --labels "
+            "tells from all others keep their names."
+        ),
     ] = "weights",
     weights: Weights = None,
     labels: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="The column with what is known of components."),
+        typer.Option(
+            metavar="COLUMN",
+            help="The column with the component that a row comes from, where it is known: a cell "
+            "is the name of a component, or its number from 0; an empty one says nothing.",
+        ),
     ] = None,
     names: RowNames = None,
     seed: Seed = None,
     drop_missing: Annotated[
         bool,
-        typer.Option("--drop-missing", help="Leave out rows with missing cells; they count else."),
+        typer.Option(
+            "--drop-missing",
+            help="Leave out rows with missing cells; without it they count with the others.",
+        ),
     ] = False,
     out: Annotated[
         Path | None,

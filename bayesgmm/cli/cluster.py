@@ -54,7 +54,7 @@ def run_cluster(request: Request) -> None:
     found = bg.cluster(
         tree, rows, certainty=request.certainty, probability=request.probability, progress=True
     )
-    write_table(one_line_each(found), request.out)
+    write_table(one_line_each(found, request.names or ROW), request.out)
     names, counts = np.unique(found["label"], return_counts=True)
     unsure = int(found["unsure"].sum())
     by_label = dict(zip(names.tolist(), counts.tolist(), strict=True))
@@ -67,10 +67,13 @@ def run_cluster(request: Request) -> None:
     say_where("The table is", request.out)
 
 
-def one_line_each(found: xr.Dataset) -> pd.DataFrame:
-    """Return row name, label, certainty, core, unsure, and a responsibility for each component."""
+def one_line_each(found: xr.Dataset, heading: str = ROW) -> pd.DataFrame:
+    """Return row name, label, certainty, core, unsure, and a responsibility for each component.
+
+    The names of rows stand under ``heading``, unless that is taken.
+    """
     table = found[["label", "certainty", "core", "unsure"]].to_dataframe().reset_index()
     for name in found["component"].values:
         own = found["responsibilities"].sel(component=name)
         table[f"responsibility_{name}"] = own.values
-    return table
+    return table if heading in table else table.rename(columns={ROW: heading})

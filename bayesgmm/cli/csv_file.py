@@ -75,8 +75,29 @@ def expect_numbers(table: pd.DataFrame) -> None:
     if not others:
         return
     examples = ", ".join(f"{name!r} (for example {_odd_cell(table[name])!r})" for name in others)
-    remedy = f" Choose columns with --columns {_as_option(numeric)}." if len(numeric) else ""
+    vary = [name for name in numeric if table[name].nunique() > 1]
+    remedy = f" Choose columns with --columns {_as_option(vary)}." if vary else ""
+    commas = [name for name in others if _has_decimal_commas(table[name])]
+    if commas:
+        remedy = f" Decimals are written with a point, not a comma: {_listed(commas)}.{remedy}"
     raise DataError(f"Numbers are needed in every column; not so in {examples}.{remedy}")
+
+
+def expect_weights(column: pd.Series) -> None:
+    """Raise a ``DataError`` if the column of weights holds anything but numbers."""
+    if (column.notna() & pd.to_numeric(column, errors="coerce").isna()).any():
+        raise DataError(
+            f"--weights needs a column of numbers; {column.name!r} has other cells, for example "
+            f"{_odd_cell(column)!r}."
+        )
+
+
+def _has_decimal_commas(column: pd.Series) -> bool:
+    """Say whether all cells are numbers, were their commas points, and some have one."""
+    cells = column.dropna().astype(str)
+    odd = cells.str.contains(",", regex=False)
+    points = cells.str.replace(",", ".", regex=False)
+    return bool(odd.any() and pd.to_numeric(points, errors="coerce").notna().all())
 
 
 def _as_option(names: Iterable[str]) -> str:

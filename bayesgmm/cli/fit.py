@@ -7,8 +7,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import bayesgmm as bg
-from bayesgmm.cli.csv_file import expect_numbers, rows_with_gaps
+from bayesgmm.cli.csv_file import expect_numbers, expect_weights, rows_with_gaps
+from bayesgmm.cli.messages import in_words_of_options
 from bayesgmm.cli.places import expect_apart, expect_picture, expect_result, partial_of
 from bayesgmm.cli.results import (
     draw,
@@ -19,9 +22,14 @@ from bayesgmm.cli.results import (
     say,
     show,
 )
+from bayesgmm.cli.rows import named
 from bayesgmm.cli.tables import read_table, source_of
+from bayesgmm.data.labels import read_labels
+from bayesgmm.digits import counted
 from bayesgmm.engines.catalogue import ENGINES, engine_named
 from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.numerics.likeness import alike, has_twins
+from bayesgmm.posterior.relabel.order import BY_WEIGHT
 from bayesgmm.priors.catalogue import structure_named
 
 if TYPE_CHECKING:
@@ -90,17 +98,21 @@ def run_fit(request: Request) -> None:
     expect_apart({"--out": request.out, "--figure": request.figure}, [request.data])
     engine = _engine(request.engine, request.options)
     structure = structure_named(request.covariance)
-    spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
+    with in_words_of_options(n_components="--components"):
+        spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
     table, known = read_rows(request.data, request.columns, request.known)
     chosen = _without_missing(table) if request.drop_missing else _with_missing(table)
     weights, labels = (
         None if name is None else known.loc[chosen.index, name].tolist()
         for name in (request.known.weights, request.known.labels)
     )
-    tree = bg.fit(
-        _named(chosen, known, request.known.names), spec, engine=engine,
-        random_seed=request.seed, sample_weight=weights, labels=labels, order_by=request.order_by,
-    )  # fmt: skip
+    _expect_order(request, chosen, labels)
+    rows = chosen if request.known.names is None else named(chosen, known[request.known.names])
+    with in_words_of_options(sample_weight=f"column {request.known.weights!r} of --weights"):
+        tree = bg.fit(
+            rows, spec, engine=engine, random_seed=request.seed, sample_weight=weights,
+            labels=labels, order_by=request.order_by,
+        )  # fmt: skip
     keep(tree, request.out, request.figure, json=request.json)
 
 
@@ -115,8 +127,8 @@ def keep(
         print_json({"fit": str(place), **fit_in_json(tree)})
     if is_partial(tree):
         chains, draws = (tree["posterior"].sizes[dim] for dim in ("chain", "draw"))
-        many = "s" if chains > 1 else ""
-        raise exit_interrupted(f"{chains} chain{many} of {draws} draws are", place, out)
+        kept = f"{counted(chains, 'chain')} of {counted(draws, 'draw')}"
+        raise exit_interrupted(f"{kept} are", place, out)
     say(f"The fit is in {place}")
     if picture is not None:
         draw(tree, picture)
@@ -134,12 +146,35 @@ def read_rows(
     else:
         table = read_table(source, list(dict.fromkeys([*columns, *known.columns])))
         features, others = table[list(columns)], table[known.columns]
+    if known.weights in features:
+        raise SpecificationError(
+            f"{known.weights!r} says how often rows count (--weights), and cannot be one of "
+            "--columns, too; leave it out of one of them."
+        )
     expect_numbers(features)
+    if known.weights is not None:
+        expect_weights(others[known.weights])
     return features, others
 
 
-def _named(table: pd.DataFrame, known: pd.DataFrame, names: str | None) -> pd.DataFrame:
-    return table if names is None else table.set_index(known.loc[table.index, names].to_numpy())
+def _expect_order(request: Request, rows: pd.DataFrame, labels: list | None) -> None:
+    """Raise if components cannot be numbered by what was asked for, or labels number them all."""
+    order_by, option = request.order_by, request.known.labels
+    if order_by == BY_WEIGHT:
+        return
+    if order_by not in rows.columns:
+        raise SpecificationError(
+            f"--order-by is {BY_WEIGHT} or one of the columns {list(rows.columns)}, not "
+            f"{order_by!r}."
+        )
+    if labels is None:
+        return
+    known = read_labels(labels, request.n_components, rows.index.to_numpy()).plausibilities
+    if not has_twins(alike(np.ones(request.n_components), known)):
+        raise SpecificationError(
+            f"--order-by {order_by} would change nothing: the labels in {option!r} tell all "
+            "components apart, and so say which is which. Leave out --order-by, or --labels."
+        )
 
 
 def _engine(name: str, options: Mapping[str, Any]) -> Any:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import bayesgmm as bg
+from bayesgmm.cli.messages import in_words_of_options
 from bayesgmm.cli.places import expect_apart, expect_table
 from bayesgmm.cli.results import load_fit, print_json, say, say_where
 from bayesgmm.cli.tables import write_table
+from bayesgmm.digits import counted
 from bayesgmm.engines.progress import waiting
+from bayesgmm.errors import SpecificationError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +54,11 @@ def run_generate(request: Request) -> None:
     expect_table(request.out, json=request.json)
     expect_apart({"--out": request.out}, [request.fit])
     tree = load_fit(request.fit)
-    with waiting("drawing rows"):
+    chosen = _components(tree, request)
+    with in_words_of_options(n_rows="--rows", components="--components"), waiting("drawing rows"):
         new = bg.generate(
-            tree, request.n_rows, components=_components(tree, request.components),
-            uncertainty=request.uncertainty, random_seed=request.seed,
+            tree, request.n_rows, components=chosen, uncertainty=request.uncertainty,
+            random_seed=request.seed,
         )  # fmt: skip
     write_table(_as_table(new), request.out)
     names, counts = np.unique(new["component"], return_counts=True)
@@ -66,16 +70,23 @@ def run_generate(request: Request) -> None:
             "rows_of_component": by_component,
         })  # fmt: skip
     parts = ", ".join(f"{count} of component {name}" for name, count in by_component.items())
-    say(f"{request.n_rows} new rows: {parts}.")
+    say(f"{counted(request.n_rows, 'new row')}: {parts}.")
     say_where("They are", request.out)
 
 
-def _components(tree: xr.DataTree, names: Sequence[str] | None) -> list | None:
+def _components(tree: xr.DataTree, request: Request) -> list | None:
     """Return components as the fit names them: numbers, or texts."""
+    names = request.components
     if names is None:
         return None
     known = {str(name): name for name in tree["posterior"]["component"].values.tolist()}
-    return [known.get(name, name) for name in names]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SpecificationError(
+            f"--components: {request.fit} has no component {', '.join(unknown)}; it has "
+            f"{', '.join(known)}."
+        )
+    return [known[name] for name in dict.fromkeys(names)]
 
 
 def _as_table(new: xr.Dataset) -> pd.DataFrame:

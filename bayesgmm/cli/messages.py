@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -87,6 +88,22 @@ def clean_errors() -> Iterator[None]:
             f"{type(error).__name__}: {error}. This is a mistake of bayesgmm, not yours; please "
             f"report it with what {_TRACEBACK}=1 in the environment shows."
         ) from error
+
+
+@contextmanager
+def in_words_of_options(**words: str) -> Iterator[None]:
+    """Have errors speak of options where the package speaks of its arguments.
+
+    ``words`` has what to write for the name of an argument.
+    """
+    try:
+        yield
+    except BayesGMMError as error:
+        message = str(error)
+        for argument, option in words.items():
+            message = re.sub(rf"\b{argument}\b", lambda _, option=option: option, message)
+        error.args = (message[:1].upper() + message[1:],)
+        raise
 
 
 def _failed(message: str) -> typer.Exit:

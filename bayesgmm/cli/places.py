@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bayesgmm.cli.tables import PIPE, expect_suffix
 from bayesgmm.errors import SpecificationError
 from bayesgmm.posterior.files.formats import FORMATS
+from bayesgmm.posterior.files.whole import try_place
 from bayesgmm.posterior.storage import expect_place
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -17,7 +17,7 @@ PICTURES = (".png", ".pdf", ".svg")
 def expect_result(path: Path) -> None:
     """Raise if a fit could not be saved there."""
     expect_place(path)
-    _expect_permitted(path)
+    expect_writable(path)
 
 
 def expect_table(path: Path, *, json: bool = False) -> None:
@@ -88,11 +88,14 @@ def _expect_file_place(path: Path) -> None:
         raise SpecificationError(f"{path} is a folder; the name of a file is needed.")
     if path.exists() and not path.is_file():
         raise SpecificationError(f"{path} is no ordinary file; name another.")
-    _expect_permitted(path)
+    expect_writable(path)
 
 
-def _expect_permitted(path: Path) -> None:
-    if not os.access(path.parent, os.W_OK):
+def expect_writable(path: Path) -> None:
+    """Raise if nothing can be written there, whatever permissions say."""
+    try:
+        try_place(path)
+    except OSError as error:
         raise SpecificationError(
-            f"The folder {path.parent} may not be written to; name another place with --out."
-        )
+            f"{path} cannot be written: {error.strerror or error}. Name another place."
+        ) from error

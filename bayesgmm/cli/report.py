@@ -8,7 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.cli.places import expect_apart
+from bayesgmm.cli.places import expect_apart, expect_writable
 from bayesgmm.cli.results import load_fit, print_json, say_where
 from bayesgmm.errors import SpecificationError
 from bayesgmm.report.write import expect_page
@@ -40,7 +40,7 @@ class Request:
 def run_report(request: Request) -> None:
     """Read the fit, write the page, and say where it is."""
     expect_apart({"--out": request.out}, [request.fit, request.selection])
-    expect_page(request.out)
+    expect_writable(expect_page(request.out))
     tree = load_fit(request.fit)
     selection = None if request.selection is None else _selection(request.selection)
     bg.write_report(tree, request.out, selection=selection, title=request.title)

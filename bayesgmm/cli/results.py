@@ -46,9 +46,15 @@ def say_where(what: str, path: Path) -> None:
 
 def load_fit(path: Path) -> xr.DataTree:
     """Read a fit; a ``SchemaError`` if the file holds something else."""
+    from bayesgmm.errors import SchemaError
     from bayesgmm.schema import validate
 
     tree = bg.load(path)
+    if not hasattr(tree, "children"):
+        raise SchemaError(
+            f"{path} holds a table, as the command select keeps one, and no fit; name a file that "
+            "the command fit has kept."
+        )
     validate(tree)
     return tree
 

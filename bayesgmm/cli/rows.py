@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bayesgmm.cli.csv_file import expect_numbers
 from bayesgmm.cli.tables import read_table, source_of
-from bayesgmm.errors import SpecificationError
+from bayesgmm.errors import SpecificationError, warn
 from bayesgmm.schema import FEATURE
 
 if TYPE_CHECKING:
@@ -29,4 +29,17 @@ def rows_for(tree: xr.DataTree, data: Path | None, names: str | None) -> pd.Data
     features = [str(name) for name in tree["posterior"][FEATURE].values]
     table = read_table(source_of(data), features if names is None else [*features, names])
     expect_numbers(table[features])
-    return table[features] if names is None else table.set_index(table[names].to_numpy())[features]
+    return table[features] if names is None else named(table[features], table[names])
+
+
+def named(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
+    """Return a table whose rows go by the names in a column of the same rows; warn of twins."""
+    own = names.loc[table.index]
+    twins = own[own.duplicated()].unique().tolist()
+    if twins:
+        some = ", ".join(map(str, twins[:3])) + (", ..." if len(twins) > 3 else "")
+        warn(
+            f"Rows share names in column {names.name!r} of --id: {some}. What is said of such a "
+            "row may be said of another."
+        )
+    return table.set_index(own.to_numpy())

@@ -14,6 +14,7 @@ from rich.table import Table
 import bayesgmm as bg
 from bayesgmm.analysis.selection.sweep import INTERRUPTED
 from bayesgmm.cli.fit import Known, read_rows
+from bayesgmm.cli.messages import in_words_of_options
 from bayesgmm.cli.places import expect_apart, expect_table_or_result, partial_of
 from bayesgmm.cli.results import console, exit_interrupted, print_json, say, say_where
 from bayesgmm.cli.tables import write_table
@@ -65,7 +66,12 @@ def run_select(request: Request) -> None:
     known = Known(weights=request.weights)
     rows, others = read_rows(request.data, request.columns, known)
     weights = None if request.weights is None else others[request.weights].tolist()
-    table = bg.select(rows, numbers, **chosen, random_seed=request.seed, sample_weight=weights)
+    words = {
+        "n_components": "--components",
+        "sample_weight": f"column {request.weights!r} of --weights",
+    }
+    with in_words_of_options(**words):
+        table = bg.select(rows, numbers, **chosen, random_seed=request.seed, sample_weight=weights)
     interrupted = bool((table["failure"] == INTERRUPTED).any())
     place = partial_of(request.out) if interrupted else request.out
     _write(table, place)
@@ -93,7 +99,13 @@ def numbers_in(text: str) -> list[int]:
             raise SpecificationError(
                 f"--components takes numbers and ranges, such as 1-4,8; not {text!r}."
             )
-        numbers += range(int(ends[0]), int(ends[-1]) + 1)
+        first, last = int(ends[0]), int(ends[-1])
+        if last < first:
+            raise SpecificationError(
+                f"--components takes ranges from the smaller number to the larger, such as "
+                f"{last}-{first}; not {part.strip()!r}."
+            )
+        numbers += range(first, last + 1)
     return numbers
 
 
@@ -126,7 +138,8 @@ def _show(table: xr.Dataset) -> None:
     failed = int((~table["failure"].isin(["", INTERRUPTED])).sum())
     if failed:
         say(f"{failed} of {table['failure'].size} fits failed; the table says why.")
-    say(f"The smallest BIC: {table.attrs['best']}. Which criterion answers what: bayesgmm.select.")
+    say(f"The smallest BIC: {table.attrs['best']}. ")
+    say("BIC is for describing the density, ICL for counting clusters; bayesgmm.select says more.")
 
 
 def _in_json(table: xr.Dataset, place: Path, interrupted: bool) -> dict:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bayesgmm.data.cells import first_labels
+from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 
 UNLABELLED = -1
@@ -70,7 +71,8 @@ def read_labels(
     entries = labels.to_pylist() if hasattr(labels, "to_pylist") else list(labels)  # pyarrow's
     if len(entries) != row_names.size:
         raise DataError(
-            f"There are {len(entries)} labels for {row_names.size} rows. Give one for each row; "
+            f"There {'is' if len(entries) == 1 else 'are'} {counted(len(entries), 'label')} for "
+            f"{counted(row_names.size, 'row')}. Give one for each row; "
             "None where nothing is known."
         )
     names = tuple(known_names) or _names_in(entries)
@@ -115,7 +117,7 @@ def _logarithms(
     wrong = ~(in_range.all(axis=1) & (probabilities.max(axis=1) > 0))
     if wrong.any():
         raise DataError(
-            f"The labels of {int(wrong.sum())} rows are no probabilities: "
+            f"The labels of {counted(wrong.sum(), 'row')} are no probabilities: "
             f"{first_labels(row_names[wrong])}. Give numbers from 0 to 1, one of them at least "
             "above 0; nothing but NaN where nothing is known."
         )

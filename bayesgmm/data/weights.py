@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bayesgmm.data.cells import first_labels
+from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 
 _LARGEST = 1e15  # sums of more have no room for a single row
@@ -49,8 +50,8 @@ def read_counts(sample_weight: Any, row_names: Shaped[np.ndarray, " n"]) -> Floa
         ) from error
     if weights.shape != row_names.shape:
         raise DataError(
-            f"sample_weight has shape {weights.shape}; the table has {row_names.size} rows. "
-            "Give one number for each row."
+            f"sample_weight has shape {weights.shape}; the table has "
+            f"{counted(row_names.size, 'row')}. Give one number for each row."
         )
     wrong = ~((weights >= 0) & (weights <= _LARGEST))
     if wrong.any():

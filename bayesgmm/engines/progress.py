@@ -104,13 +104,20 @@ class TaskProgress:
                 bars.refresh()
 
     def _write_lines(self) -> None:
+        last, over = "", False
+        while not over:
+            last = self._write_line(last)
+            over = self._over.wait(_BETWEEN_LINES)
+        self._write_line(last)
+
+    def _write_line(self, last: str) -> str:
+        """Write a line unless it says what the last one did."""
         from rich import get_console
 
-        over = False
-        while not over:
-            get_console().print(self._line(), highlight=False, markup=False, soft_wrap=True)
-            over = self._over.wait(_BETWEEN_LINES)
-        get_console().print(self._line(), highlight=False, markup=False, soft_wrap=True)
+        line = self._line()
+        if line != last:
+            get_console().print(line, highlight=False, markup=False, soft_wrap=True)
+        return line
 
     def _line(self) -> str:
         passed = time.monotonic() - self._began
@@ -137,8 +144,7 @@ class ChainProgress(TaskProgress):
 
     def __init__(self, n_chains: int, total: int, *, visible: bool) -> None:
         tasks = [Task(f"chain {number}", total, remark="waiting") for number in range(n_chains)]
-        many = "s" if n_chains > 1 else ""
-        super().__init__(f"iterations of {n_chains} chain{many}", tasks, visible=visible)
+        super().__init__(f"iterations of {counted(n_chains, 'chain')}", tasks, visible=visible)
 
     def reporter(self, chain: int) -> Callable[[list[Any]], None]:
         """Return the callback through which one chain reports its state."""

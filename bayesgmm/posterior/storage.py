@@ -92,8 +92,8 @@ def write_whole(data: xr.Dataset, path: Path) -> None:
     """Write plain netCDF; a file that is there already is replaced only by a complete one."""
     content = BytesIO()  # in memory first, as the format NetCDF does, and for its reason
     data.to_netcdf(content, engine="h5netcdf")
-    with replacing(path) as unfinished, content.getbuffer() as whole:
-        unfinished.write_bytes(whole)
+    with replacing(path) as unfinished, unfinished.open("wb") as file, content.getbuffer() as whole:
+        file.write(whole)
 
 
 def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:

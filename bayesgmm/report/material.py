@@ -22,8 +22,8 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.posterior.parameters import read_data, read_spec
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.report.words import component_title
-from bayesgmm.schema import ROW, record
+from bayesgmm.report.words import component_heading, component_title
+from bayesgmm.schema import COMPONENT, ROW, record
 
 INTERVAL = f"{DEFAULT_PROBABILITY:.0%}"
 """How the probability of every interval of the page is written."""
@@ -104,6 +104,24 @@ class Material:
     def titles(self) -> list[str]:
         """What the components are called in sentences."""
         return [component_title(name) for name in self.components]
+
+    @property
+    def headings(self) -> list[str]:
+        """What the components are called at the start of a line."""
+        return [component_heading(name) for name in self.components]
+
+    @cached_property
+    def drawn(self) -> xr.DataTree:
+        """The fit as figures take it: components beside named ones are called as in sentences."""
+        numbered = all(str(name).isdigit() for name in self.components)
+        titles = np.array(self.titles)
+        if numbered or np.unique(titles).size < titles.size:
+            return self.tree  # figures say themselves that numbers are those of components
+
+        def named(group: xr.Dataset) -> xr.Dataset:
+            return group.assign_coords({COMPONENT: titles}) if COMPONENT in group.dims else group
+
+        return self.tree.map_over_datasets(named)
 
     @property
     def expected_rows(self) -> np.ndarray:

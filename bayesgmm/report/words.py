@@ -54,6 +54,19 @@ def component_title(name: Any) -> str:
     return f"component {text}" if text.isdigit() else text
 
 
+def component_heading(name: Any) -> str:
+    """Return the same as the start of a line: our own word gets a capital, names stay as they are.
+
+    Examples
+    --------
+    >>> from bayesgmm.report.words import component_heading
+    >>> component_heading(2), component_heading("mcDonald")
+    ('Component 2', 'mcDonald')
+    """
+    text = str(name)
+    return f"Component {text}" if text.isdigit() else text
+
+
 def measured(value: float, spread: float) -> str:
     """Write a measurement with as many digits as matter beside a spread.
 

@@ -247,7 +247,7 @@ def test_mistakes_of_impute_get_one_clean_message(gaps, arguments, message):
         ([".", "-k", "2"], ". is a folder"),
         (["bills.csv", "-k", "2", "--columns", ""], "one is empty in ''"),
         (["bills.csv", "-k", "2", "--columns", "a,"], "one is empty in 'a,'"),
-        (["bills.csv", "-k", "0"], "n_components must be a whole number of at least 1, not 0"),
+        (["bills.csv", "-k", "0"], "--components must be a whole number of at least 1, not 0"),
         (["bills.csv", "-k", "2.5"], "Invalid value for '--components'"),
         (["bills.csv", "-k", "2", "--magic"], "No such option: --magic See bayesgmm fit --help"),
         (["bills.csv", "-k", "2", "--draws", "0"], "draws must be a whole number"),

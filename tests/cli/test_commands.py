@@ -23,6 +23,7 @@ from bayesgmm.cli import tables
 from bayesgmm.cli.app import app
 
 FEATURES = ["bill_length_mm", "body_mass_g"]
+COLUMNS = ["--columns", ",".join(FEATURES)]
 QUICK = ["-k", 2, "--engine", "laplace", "--draws", 50, "--seed", 1]
 TABLES = ("birds.csv", "birds.tsv", "birds.parquet", "birds.arrow", "birds.feather")
 ROOT = Path(bg.__file__).parents[1]
@@ -100,16 +101,32 @@ def test_columns_that_are_no_features_say_what_is_known_of_rows(here, birds):
     assert "has no column 'size'" in result.stderr
 
 
-def test_names_with_commas_and_weights_that_are_features(here):
+def test_an_order_that_labels_leave_no_room_for_is_refused(here, birds):
+    known = ["--columns", ",".join(FEATURES), "--labels", "species", "--order-by", "body_mass_g"]
+    result = run("fit", "birds.csv", *QUICK[2:], *known, "-k", 3)
+    assert result.exit_code == 2
+    assert "--order-by body_mass_g would change nothing" in result.stderr
+    assert result.stderr.count("\n") == 1
+    done("fit", "birds.csv", *QUICK[2:], *known, "-k", 5, "--out", "more.nc")
+    means = bg.load("more.nc")["posterior"]["means"].sel(feature="body_mass_g")
+    assert np.diff(means.isel(component=[3, 4]).mean(("chain", "draw"))) > 0
+
+
+@pytest.mark.filterwarnings("default:.*share names")
+def test_rows_that_share_a_name_are_told(here, birds):
+    birds.assign(place="island").to_csv("islands.csv", index=False)
+    result = done("cluster", "fit.nc", "islands.csv", "--id", "place")
+    assert "Warning: Rows share names in column 'place' of --id: island." in result.stderr
+
+
+def test_names_with_commas(here):
     table = pd.DataFrame({"spend, EUR": [1, 2, 3, 2, 4], "visits": [2, 3, 5, 4, 4], "city": "a"})
     table.to_csv("shop.csv", index=False)
     advice = run("fit", "shop.csv", *QUICK[2:], "-k", 1).stderr.split("--columns ")[1]
     columns = shlex.split(advice)[0].removesuffix(".")
     assert columns == '"spend, EUR",visits'
-    done("fit", "shop.csv", "-k", 1, *QUICK[2:], "--columns", columns, "--weights", "visits")
-    tree = bg.load("shop.nc")
-    assert tree["posterior"]["feature"].values.tolist() == ["spend, EUR", "visits"]
-    assert tree["constant_data"]["sample_weight"].values.tolist() == [2, 3, 5, 4, 4]
+    done("fit", "shop.csv", "-k", 1, *QUICK[2:], "--columns", columns)
+    assert bg.load("shop.nc")["posterior"]["feature"].values.tolist() == ["spend, EUR", "visits"]
 
 
 @pytest.mark.parametrize("out", ["table.csv", "table.parquet", "table.arrow", "table.nc", None])
@@ -157,7 +174,7 @@ def test_cluster_writes_one_line_for_each_row(here, fitted, out):
 def test_cluster_names_new_rows(here):
     result = done("cluster", "fit.nc", "birds.feather", "--id", "bird", "--json")
     table = read("fit_clusters.csv")
-    assert table["obs_id"].tolist()[:2] == ["bird 0", "bird 1"]
+    assert table["bird"].tolist()[:2] == ["bird 0", "bird 1"]
     answer = json.loads(result.stdout)
     assert answer["unsure"] == table["unsure"].sum()
     assert sum(answer["rows_of_component"].values()) == len(table)
@@ -180,7 +197,7 @@ def test_generate_takes_some_components_and_the_point_estimate(here):
     answer = json.loads(done("generate", "fit.nc", "-n", 20, *options).stdout)
     assert answer["rows_of_component"] == {"1": 20}
     result = run("generate", "fit.nc", "-n", 20, "--components", "7")
-    assert "it has [0, 1]" in result.stderr
+    assert "--components: fit.nc has no component 7; it has 0, 1." in result.stderr
 
 
 @pytest.mark.parametrize("out", ["full.parquet", "full.arrow", "full.csv", "-"])
@@ -207,7 +224,7 @@ def test_impute_goes_from_any_format_to_any(here, fitted, birds, out):
         (["cluster", "broken.parquet"], "not a netCDF file"),
         (["fit", "broken.parquet", *QUICK], "cannot be read as Parquet"),
         (["fit", "broken.arrow", *QUICK], "cannot be read as Arrow"),
-        (["generate", "fit.nc", "-n", "0"], "n_rows must be"),
+        (["generate", "fit.nc", "-n", "0"], "Error: --rows must be"),
         (["generate", "fit.nc", "-n", "5", "--components", ","], "--components takes names"),
         (["impute", "fit.nc", "--out", "-", "--imputations", "3"], "name one with --out"),
         (["select", "birds.csv", "-k", "a-b"], "such as 1-4,8"),
@@ -215,7 +232,19 @@ def test_impute_goes_from_any_format_to_any(here, fitted, birds, out):
             ["select", "birds.csv", "--covariances", "round"],
             "no covariance structure 'round'; choose one of ['full'",
         ),
-        (["diagnose", "table.nc"], "not 'Dataset'"),
+        (["diagnose", "table.nc"], "table.nc holds a table"),
+        (["report", "table.nc"], "table.nc holds a table"),
+        (["select", "birds.csv", "-k", "3-1"], "such as 1-3; not '3-1'"),
+        (["select", "birds.csv", *COLUMNS, "-k", "0"], "Error: --components must be"),
+        (["fit", "birds.csv", *QUICK, *COLUMNS, "--order-by", "bogus"], "--order-by is weights or"),
+        (["fit", "birds.csv", *QUICK, *COLUMNS, "--weights", "bird"], "--weights needs a column"),
+        (["fit", "minus.csv", *QUICK, "--weights", "w"], "Error: Column 'w' of --weights is neg"),
+        (
+            ["fit", "birds.csv", *QUICK, *COLUMNS, "--weights", FEATURES[0]],
+            "'bill_length_mm' says how often rows count (--weights)",
+        ),
+        (["fit", "nowhere.csv", *QUICK, "--out", f"{'a' * 240}.nc"], "aaa.nc cannot be written"),
+        (["report", "fit.nc", "--out", f"{'a' * 240}.html"], "aaa.html cannot be written"),
         (["magic"], "No such command 'magic'"),
         (["fit", "birds.csv"], "Missing option '--components'"),
     ],
@@ -224,6 +253,7 @@ def test_mistakes_get_one_line_with_the_remedy(here, arguments, message):
     (here / "broken.parquet").write_bytes(b"PAR1 and nothing else")
     (here / "broken.arrow").write_bytes(b"ARROW1 and nothing else")
     bg.save(xr.Dataset({"a": 1.0}), "table.nc")
+    (here / "minus.csv").write_text("a,w\n1,1\n2,-1\n3,1\n")
     before = sorted(here.iterdir())
     result = run(*arguments)
     assert result.exit_code == 2

@@ -58,11 +58,19 @@ def test_a_name_that_is_a_number_beside_one_that_is_not_is_a_name(file):
 
 
 def test_remedies_are_those_of_the_shell():
-    table = pd.DataFrame({"a": [1.0, np.nan], "s": ["1", "?"], "t": [True, False], "b": [1, 2]})
+    table = pd.DataFrame({
+        "a": [1.0, 3.0], "s": ["1", "?"], "t": [True, False], "b": [1, 2], "const": [5, 5],
+    })  # fmt: skip
     message = r"'s' \(for example '\?'\), 't' \(.*'True'\).*--columns a,b\."
     with pytest.raises(DataError, match=message):
         expect_numbers(table)
     expect_numbers(table[["a", "b"]])
+
+
+def test_decimal_commas_are_told(file):
+    file.write_text("a;b;c\n1,5;1;x\n-2;2;3,4,5\n")
+    with pytest.raises(DataError, match=r"with a point, not a comma: 'a'\. .*--columns b\."):
+        expect_numbers(read_csv(file, None))
 
 
 def test_rows_with_missing_cells_are_counted():

@@ -68,6 +68,15 @@ def test_what_cannot_be_counted_shows_the_time(screen, terminal):
     assert "0:00" in file.getvalue()
 
 
+def test_no_line_is_written_twice(screen):
+    file = screen(terminal=False)
+    bar = waiting("diagnosing")
+    bar._after = 0.0
+    with bar:
+        time.sleep(0.2)
+    assert file.getvalue() == "diagnosing: 0:00 so far\n"
+
+
 @pytest.mark.parametrize("visible", [True, False])
 def test_nothing_shows_of_what_is_quick_or_hidden(screen, visible):
     file = screen(terminal=True)

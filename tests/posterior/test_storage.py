@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -49,6 +50,17 @@ def expect_identical(one: xr.DataTree, other: xr.DataTree) -> None:
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_there_and_back_is_the_identity(tree, tmp_path, suffix):
     expect_identical(bg.load(bg.save(tree, tmp_path / f"fit{suffix}")), tree)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names have other limits")
+def test_a_name_too_long_is_told_and_nothing_else(tree, tmp_path, capfd):
+    with pytest.raises(OSError, match="too long") as told:
+        bg.save(tree, tmp_path / f"{'a' * 240}.nc")
+    assert ".part" not in str(told.value)
+    del told
+    gc.collect()
+    assert "Exception ignored" not in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def _round_trip_of(structure: str, prior: str, path: Path) -> None:

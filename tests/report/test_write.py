@@ -124,7 +124,9 @@ def test_the_prior_is_told_in_the_units_of_the_data(penguins, birds):
     mass = birds["body_mass_g"]
     reach = 1.598 * 2 * mass.std(ddof=0)
     assert [low, high] == pytest.approx([mass.mean() - reach, mass.mean() + reach], abs=50)
-    assert "every way to share the rows out" in penguins.with_id("prior").text
+    text = penguins.with_id("prior").text
+    assert "every way to share the rows out" in text
+    assert "each component has between 2% and 77% of the rows" in text
 
 
 def test_selection_says_where_this_fit_stands(penguins, selection):
@@ -223,6 +225,26 @@ def plain(birds) -> xr.DataTree:
     return quick_fit(birds[["bill_length_mm"]], 1)
 
 
+@pytest.fixture(scope="module")
+def halves(birds) -> xr.DataTree:
+    """Three components of one feature, two of them named, one in small letters."""
+    values = birds["bill_length_mm"]
+    labels = np.where(values < 38, "mcDonald", np.where(values > 52, "O'Hara", ""))
+    return quick_fit(birds[["bill_length_mm"]], 3, labels=labels.tolist())
+
+
+def test_names_of_components_stay_as_they_are(tmp_path, halves):
+    page = written(tmp_path, halves)
+    drawn = Material(halves, None).drawn["posterior"]["component"].values.tolist()
+    assert drawn == ["O'Hara", "mcDonald", "component 2"]
+    names = [row[0] for row in page.with_id("rows").rows()]
+    assert {"mcDonald", "O'Hara", "Component 2"} <= set(names)
+    for text in (page.text, *(image.attributes["alt"] for image in page.all("img"))):
+        assert "McDonald" not in text
+    assert not re.search(r"(?<!omponent )\b2 (in|of|and)\b", page.with_id("components").text)
+    assert "no analysis" not in page.with_id("rows").text
+
+
 def test_one_component_of_one_feature(tmp_path, plain):
     page = written(tmp_path, plain)
     assert page.all("h1")[0].text == "1 component in 342 rows, 1 feature"
@@ -230,6 +252,8 @@ def test_one_component_of_one_feature(tmp_path, plain):
     assert page.with_id("rows-title").text == "The rows"
     assert "unsure" not in page.with_id("rows").text
     assert "Correlations" not in page.with_id("prior").text
+    for name in ("prior", "components"):
+        assert "omponents" not in page.with_id(name).text
 
 
 @pytest.mark.slow

@@ -50,8 +50,9 @@ class NetCDF:
         tree.to_netcdf(content, engine="h5netcdf")
         with h5netcdf.File(content, "r+") as file:
             file.attrs[COMPLETE] = 1
-        with content.getbuffer() as whole:
-            path.write_bytes(whole)
+        # Opened first: where that fails, nothing may hold on to the memory of the content.
+        with path.open("wb") as file, content.getbuffer() as whole:
+            file.write(whole)
 
     def open(self, path: Path) -> xr.DataTree:
         """Open a copy in memory: HDF5 mixes up two openings of one place on disk."""

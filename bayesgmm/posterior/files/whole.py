@@ -51,15 +51,49 @@ def replacing(path: Path) -> Iterator[Path]:
     ...     [file.name for file in Path(folder).iterdir()]
     ['new.txt']
     """
-    _clear_leftovers(path)
-    owner = f"{platform.node()}-{os.getpid()}"
-    unfinished = path.with_name(f".{path.name}.{owner}-{uuid4().hex[:8]}{_UNFINISHED}")
+    unfinished = _beside(path)
     try:
+        _clear_leftovers(path)
         yield unfinished
         _flush(unfinished)
         _put(unfinished, path)
+    except OSError as error:
+        if str(error.filename).startswith(str(unfinished)):
+            error.filename, error.filename2 = str(path), None  # the name that people know
+        raise
     finally:
-        remove(unfinished)
+        with suppress(OSError):
+            remove(unfinished)
+
+
+def try_place(path: Path) -> None:
+    """Raise an ``OSError`` that names ``path`` if nothing can be written beside it.
+
+    Asked before work whose result goes there: permissions alone do not tell all, such as that the
+    disk is for reading only.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from bayesgmm.posterior.files.whole import try_place
+    >>> try_place(Path("nowhere/fit.nc"))
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'nowhere/fit.nc'
+    """
+    trial = _beside(path)
+    try:
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _beside(path: Path) -> Path:
+    """Return a hidden name of its own that tells who writes there."""
+    owner = f"{platform.node()}-{os.getpid()}"
+    return path.with_name(f".{path.name}.{owner}-{uuid4().hex[:8]}{_UNFINISHED}")
 
 
 def present(path: Path) -> Path:

@@ -87,18 +87,18 @@ def _judgement(found: xr.Dataset) -> str:
     odd = {feature: said for feature in found[FEATURE].values if (said := _odd(found, feature))}
     if not odd:
         return (
-            f"None of the {count} figures of the table lies beyond all but 1% of those that the "
-            "model makes: nothing here speaks against it."
+            f"All {count} figures of the table are such as the model makes, too: nothing here "
+            "speaks against it."
         )
     number = sum(map(len, odd.values()))
     verb = "lies" if number == 1 else "lie"
     told = [f"{feature} has {in_a_row(said)}" for feature, said in odd.items()]
     shown, more = "; ".join(told[:_MOST_TOLD]), "; and others" * (len(told) > _MOST_TOLD)
     return (
-        f"{counted(number, 'figure')} of {count} {verb} where fewer than 1% of those that the "
-        f"model makes do. {shown}{more}. By chance one expects {2 * _RARE * count:.1f}. More "
-        "components, or features on another scale (logarithms, for example), may describe the "
-        "table better."
+        f"{counted(number, 'figure')} of {count} {verb} where fewer than 1% of the tables drawn "
+        f"from the model have theirs. {shown}{more}. By chance one expects "
+        f"{2 * _RARE * count:.1f}. More components, or features on another scale (logarithms, for "
+        "example), may describe the table better."
     )
 
 

@@ -15,11 +15,12 @@ from bayesgmm.report.html import Content, Markup, element, grouped_table, paragr
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section, shortened
-from bayesgmm.report.words import capitalised, in_a_row, measured
+from bayesgmm.report.words import in_a_row, measured
 from bayesgmm.schema import FEATURE
 
 MOST_LINES = 240
 _MOST_PANELS = 8
+_ACROSS = 3  # panels of a figure; with more in a row their letters are too small to be read
 _STATISTICS = ("mean", "sd", "lower", "upper")
 _NARROW, _WIDE = 0.5, 1.0  # standard deviations of a component
 
@@ -55,7 +56,7 @@ def components(material: Material) -> Section:
 def _pictures(material: Material) -> Iterator[Markup]:
     if not material.is_single:
         yield image(
-            plot_weights(material.tree, probability=DEFAULT_PROBABILITY),
+            plot_weights(material.drawn, probability=DEFAULT_PROBABILITY),
             alternative="The weight of every component, with its interval.",
             caption=(
                 "The weight of a component is its share of all rows. Dots are estimates; thin "
@@ -63,20 +64,28 @@ def _pictures(material: Material) -> Iterator[Markup]:
             ),
         )
     chosen = telling_features(material.tree, _MOST_PANELS)
-    yield image(
-        plot_components(material.tree, chosen, probability=DEFAULT_PROBABILITY),
-        alternative=f"Means and standard deviations of {in_a_row(chosen)}, with their intervals.",
-        caption=(
-            "The numbers of the table. Components whose lines do not overlap in a feature very "
-            f"likely differ there.{material.leaving_out(chosen)}"
-        ),
+    apart = (
+        ""
+        if material.is_single
+        else " Components whose lines do not overlap in a feature very likely differ there."
     )
+    caption = f"The numbers of the table.{apart}{material.leaving_out(chosen)}"
+    for part in np.array_split(chosen, -(-len(chosen) // _ACROSS)):
+        features = part.tolist()
+        yield image(
+            plot_components(material.drawn, features, probability=DEFAULT_PROBABILITY),
+            alternative=(
+                f"Means and standard deviations of {in_a_row(features)}, with their intervals."
+            ),
+            caption=caption,
+        )
+        caption = "The same for further features."
 
 
 def _heading(material: Material, place: int) -> Content:
     if material.is_single:
         return element("strong", "All rows")
-    title = element("strong", capitalised(material.titles[place]))
+    title = element("strong", material.headings[place])
     mean, _, low, high = (
         100 * float(material.summary["weights"].sel(statistic=name)[place]) for name in _STATISTICS
     )

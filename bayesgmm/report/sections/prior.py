@@ -23,12 +23,8 @@ def prior(material: Material) -> Section:
         material.features, MOST_FEATURES, what="features", rest="the record of the fit"
     )
     lines = [_line(ranges, feature) for feature in shown]
-    single = "the" if material.is_single else "a"
-    headings = [
-        "feature",
-        f"mean of {single} component",
-        f"standard deviation of {single} component",
-    ]
+    whose = "the distribution" if material.is_single else "the components"
+    headings = ["feature", "mean of a component", "standard deviation of a component"]
     if material.is_single:
         headings = ["feature", "mean", "standard deviation"]
     body = (
@@ -41,8 +37,8 @@ def prior(material: Material) -> Section:
         table("Where the prior expected the parameters", headings, lines, name="prior-ranges"),
         note,
         paragraph(
-            "Where these ranges are much wider than the intervals of the components below, the "
-            "table spoke and the prior hardly mattered. Where they are as wide, little was learnt."
+            f"Where these ranges are much wider than the intervals of {whose} below, the table "
+            "spoke and the prior hardly mattered. Where they are as wide, little was learnt."
         ),
         element("pre", str(material.spec)),
     )
@@ -63,7 +59,7 @@ def _weights(material: Material, ranges: xr.Dataset) -> str:
     low, high = (ranges["weights"].sel({END: end}).values for end in ("lower", "upper"))
     if np.ptp(concentration) > 0:
         each = [
-            f"{title} between {share(low[place])} and {share(high[place])}"
+            f"{title} between {' and '.join(_shares(low[place], high[place]))}"
             for place, title in enumerate(material.titles)
         ]
         return f"Weights: they were expected to differ, {in_a_row(each, most=12)}."
@@ -72,8 +68,14 @@ def _weights(material: Material, ranges: xr.Dataset) -> str:
         kind = "unequal shares were favoured, so that components without use stay nearly empty"
     elif concentration[0] > 1:
         kind = "nearly equal shares were favoured"
-    ends = f"{share(low[0])} and {share(high[0])}"
+    ends = " and ".join(_shares(low[0], high[0]))
     return f"Weights: {kind}; each component has between {ends} of the rows."
+
+
+def _shares(low: float, high: float) -> tuple[str, str]:
+    """Write the ends of a range in per cent, rounded outward: ends that mirror each other do so."""
+    least = "<1%" if 0 < low < 0.01 else share(np.floor(100 * low) / 100)
+    return least, ">99%" if 0.99 < high < 1 else share(np.ceil(100 * high) / 100)
 
 
 def _spread(material: Material) -> str:

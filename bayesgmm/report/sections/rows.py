@@ -1,4 +1,4 @@
-"""Which row belongs where, and which rows nobody can place."""
+"""Which row belongs where, and which rows cannot be placed for certain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bayesgmm.report.html import Content, Markup, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import CERTAINTY, INTERVAL, Material
 from bayesgmm.report.sections.section import Section
-from bayesgmm.report.words import capitalised, in_a_row, share
+from bayesgmm.report.words import in_a_row, share
 from bayesgmm.schema import ROW
 
 MOST_UNSURE = 20
@@ -26,7 +26,7 @@ MOST_UNSURE = 20
 MOST_PARTITIONED = 5_000
 """Rows; partitions of more take too long for a report."""
 
-_MOST_PANELS = 4  # features to a side of the picture; more are too small to be seen
+_MOST_PANELS = 3  # features to a side of the picture; more are too small to be seen
 _DRAWS, _RUNS = 400, 4
 
 
@@ -40,7 +40,8 @@ def rows(material: Material) -> Section:
         paragraph(
             "A row is placed in the component that it comes from most probably. Its certainty is "
             f"that probability. Rows below {CERTAINTY:.0%} count as unsure: they lie where "
-            "components overlap, and no analysis of these features can place them for certain. "
+            "components overlap, or the components are not known well enough to place them; the "
+            "interval of the probability tells which. "
             f"Core rows are placed with at least {CERTAINTY:.0%} even under the least favourable "
             f"of the values that the {INTERVAL} interval holds. Rows in between are sure on "
             "average, but not under every plausible value."
@@ -78,8 +79,8 @@ def _counts(material: Material) -> Iterator[list[Content]]:
     label, core, unsure = (found[name].values for name in ("label", "core", "unsure"))
     everywhere = np.ones(label.size, dtype=bool)
     places = [
-        (capitalised(t), label == name)
-        for name, t in zip(material.components, material.titles, strict=True)
+        (heading, label == name)
+        for name, heading in zip(material.components, material.headings, strict=True)
     ]
     for title, here in [*places, ("All", everywhere)]:
         between = here & ~core & ~unsure
@@ -164,7 +165,7 @@ def _picture(material: Material) -> Markup:
     )
     unsure = "" if material.is_single else f" Rows that are unsure {_mark(material, chosen)}."
     return image(
-        plot_clusters(material.tree, chosen, certainty=CERTAINTY),
+        plot_clusters(material.drawn, chosen, certainty=CERTAINTY),
         alternative=f"The {what} in {in_a_row(chosen)}, with the outline of {outlines}.",
         caption=(
             f"{colours}The thick line of {outlines} is at its estimated values; thin lines beside "
@@ -185,7 +186,7 @@ def _mark(material: Material, chosen: Sequence[str]) -> str:
 
 def _certainty(material: Material) -> Markup:
     return image(
-        plot_certainty(material.tree, certainty=CERTAINTY),
+        plot_certainty(material.drawn, certainty=CERTAINTY),
         alternative="The probability of every row's most probable component, least certain first.",
         caption=(
             "Rows from the least certain to the surest, along an axis that gives room to the "

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bayesgmm.posterior.files import whole
-from bayesgmm.posterior.files.whole import present, replacing
+from bayesgmm.posterior.files.whole import present, replacing, try_place
 
 
 def write(path: Path, text: str) -> None:
@@ -31,6 +31,18 @@ def test_a_folder_takes_the_place_of_another(tmp_path, monkeypatch, exchanges):
         write(tmp_path / "a", text)
         assert (tmp_path / "a" / "text").read_text() == text
         assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names have other limits")
+def test_what_cannot_be_written_is_told_by_the_name_that_was_given(tmp_path):
+    path = tmp_path / ("a" * 240)  # the hidden name is longer than systems allow
+    with pytest.raises(OSError, match="too long") as told:
+        try_place(path)
+    assert told.value.filename == str(path)
+    with pytest.raises(OSError, match="too long") as told, replacing(path) as unfinished:
+        unfinished.write_text("new")
+    assert told.value.filename == str(path)
+    assert names(tmp_path) == []
 
 
 def test_between_two_renames_the_old_folder_can_be_read_and_comes_back(tmp_path, monkeypatch):
