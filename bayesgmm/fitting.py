@@ -14,6 +14,7 @@ from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.interrupts import interruptible
+from bayesgmm.numerics.likeness import alike, has_twins
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 
@@ -128,7 +129,6 @@ def fit(
     {'chain': 2, 'draw': 100, 'component': 2, 'feature': 2}
     """
     from bayesgmm.engines.progress import CountProgress, announce_start
-    from bayesgmm.posterior.relabel.order import expect_order
     from bayesgmm.posterior.timing import Stopwatch, with_timing
 
     watch = Stopwatch()
@@ -137,7 +137,7 @@ def fit(
     start_seed, engine_seed = spawn(seed, 2)
 
     problem = Problem.pose(X, spec, sample_weight, labels)
-    expect_order(order_by, problem.data.feature_names)
+    _expect_order(order_by, problem)
     with CountProgress("starts of EM", solver.n_starts, visible=progress) as bar:
         start = solver.run(
             problem.scaled_spec, problem.scaled_data, seed=start_seed,
@@ -200,7 +200,6 @@ def refine(
     {'chain': 1, 'draw': 500, 'component': 3}
     """
     from bayesgmm.posterior.question import read_point_estimate, read_problem
-    from bayesgmm.posterior.relabel.order import expect_order
     from bayesgmm.posterior.timing import Stopwatch, with_timing
     from bayesgmm.schema import validate
 
@@ -211,7 +210,7 @@ def refine(
 
     validate(tree)
     problem, point = read_problem(tree), read_point_estimate(tree)
-    expect_order(order_by, problem.data.feature_names)
+    _expect_order(order_by, problem)
     start = problem.standardize(point) if standardize else point
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start, draw, standardize)
@@ -383,6 +382,19 @@ def _engine(engine: Engine | str | None) -> Engine:
     from bayesgmm.engines.catalogue import read_engine
 
     return read_engine(engine)
+
+
+def _expect_order(order_by: str | Mapping[str, float], problem: Problem) -> None:
+    from bayesgmm.posterior.relabel.order import BY_WEIGHT, expect_order
+
+    expect_order(order_by, problem.data.feature_names)
+    k = problem.spec.n_components
+    groups = alike(problem.spec.weights.expanded(k), problem.data.plausibilities)
+    if order_by != BY_WEIGHT and k > 1 and not has_twins(groups):
+        raise SpecificationError(
+            f"order_by {order_by!r} would change nothing: labels, or concentrations of the "
+            "weights, tell all components apart, and these keep their places. Leave order_by out."
+        )
 
 
 def _solver(solver: EM | None) -> EM:

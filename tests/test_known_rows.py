@@ -36,6 +36,14 @@ def tree() -> xr.DataTree:
     )  # fmt: skip
 
 
+def test_an_order_that_labels_leave_no_room_for_is_refused():
+    X, components = table()
+    for labels, spec in ((NAMES[components], bg.MixtureSpec(3)),
+                         (None, bg.MixtureSpec(3, bg.Dirichlet((1.0, 2.0, 3.0))))):  # fmt: skip
+        with pytest.raises(bg.SpecificationError, match="order_by 'a' would change nothing"):
+            bg.fit(X, spec, labels=labels, order_by="a", engine=GIBBS, progress=False)
+
+
 def test_components_carry_the_names_of_the_labels(tree):
     """They keep them although "top" is the heaviest, and whatever the draws do."""
     assert tree["posterior"]["component"].values.tolist() == NAMES.tolist()

@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 import bayesgmm as bg
 from bayesgmm.cli.csv_file import expect_numbers, expect_weights, rows_with_gaps
 from bayesgmm.cli.messages import in_words_of_options
@@ -24,11 +22,9 @@ from bayesgmm.cli.results import (
 )
 from bayesgmm.cli.rows import named
 from bayesgmm.cli.tables import read_table, source_of
-from bayesgmm.data.labels import read_labels
 from bayesgmm.digits import counted
 from bayesgmm.engines.catalogue import ENGINES, engine_named
 from bayesgmm.errors import DataError, SpecificationError
-from bayesgmm.numerics.likeness import alike, has_twins
 from bayesgmm.posterior.relabel.order import BY_WEIGHT
 from bayesgmm.priors.catalogue import structure_named
 
@@ -106,9 +102,10 @@ def run_fit(request: Request) -> None:
         None if name is None else known.loc[chosen.index, name].tolist()
         for name in (request.known.weights, request.known.labels)
     )
-    _expect_order(request, chosen, labels)
+    _expect_order(request.order_by, chosen.columns)
     rows = chosen if request.known.names is None else named(chosen, known[request.known.names])
-    with in_words_of_options(sample_weight=f"column {request.known.weights!r} of --weights"):
+    words = {"sample_weight": f"column {request.known.weights!r} of --weights"}
+    with in_words_of_options(order_by="--order-by", **words):
         tree = bg.fit(
             rows, spec, engine=engine, random_seed=request.seed, sample_weight=weights,
             labels=labels, order_by=request.order_by,
@@ -157,23 +154,10 @@ def read_rows(
     return features, others
 
 
-def _expect_order(request: Request, rows: pd.DataFrame, labels: list | None) -> None:
-    """Raise if components cannot be numbered by what was asked for, or labels number them all."""
-    order_by, option = request.order_by, request.known.labels
-    if order_by == BY_WEIGHT:
-        return
-    if order_by not in rows.columns:
+def _expect_order(order_by: str, columns: Sequence[str]) -> None:
+    if order_by != BY_WEIGHT and order_by not in columns:
         raise SpecificationError(
-            f"--order-by is {BY_WEIGHT} or one of the columns {list(rows.columns)}, not "
-            f"{order_by!r}."
-        )
-    if labels is None:
-        return
-    known = read_labels(labels, request.n_components, rows.index.to_numpy()).plausibilities
-    if not has_twins(alike(np.ones(request.n_components), known)):
-        raise SpecificationError(
-            f"--order-by {order_by} would change nothing: the labels in {option!r} tell all "
-            "components apart, and so say which is which. Leave out --order-by, or --labels."
+            f"--order-by is {BY_WEIGHT} or one of the columns {list(columns)}, not {order_by!r}."
         )
 
 

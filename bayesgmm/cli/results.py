@@ -15,7 +15,6 @@ from rich.console import Console
 import bayesgmm as bg
 from bayesgmm.cli.messages import INTERRUPTED
 from bayesgmm.cli.tables import PIPE
-from bayesgmm.plots.pairs import MOST_FEATURES
 from bayesgmm.posterior.files.whole import replacing
 from bayesgmm.report.tables import summary_table
 from bayesgmm.report.verdict import convergence_lines, uncertainty_line
@@ -71,12 +70,10 @@ def show(tree: xr.DataTree, *, rows: str = "rows") -> None:
 
 def draw(tree: xr.DataTree, picture: Path) -> None:
     """Write a picture of the clusters, whole or not at all, and say where."""
-    features = [str(name) for name in tree["posterior"]["feature"].values]
-    figure = bg.plot_clusters(tree, features[:MOST_FEATURES])
+    figure = bg.plot_clusters(tree)
     with replacing(picture) as unfinished:
         figure.savefig(unfinished, format=picture.suffix[1:].lower())
-    shown = f" (the first {MOST_FEATURES} features)" if len(features) > MOST_FEATURES else ""
-    say(f"Its picture is in {picture}{shown}")
+    say(f"Its picture is in {picture}")
 
 
 def print_json(content: dict[str, Any]) -> None:

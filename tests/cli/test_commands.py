@@ -105,7 +105,7 @@ def test_an_order_that_labels_leave_no_room_for_is_refused(here, birds):
     known = ["--columns", ",".join(FEATURES), "--labels", "species", "--order-by", "body_mass_g"]
     result = run("fit", "birds.csv", *QUICK[2:], *known, "-k", 3)
     assert result.exit_code == 2
-    assert "--order-by body_mass_g would change nothing" in result.stderr
+    assert "--order-by 'body_mass_g' would change nothing" in result.stderr
     assert result.stderr.count("\n") == 1
     done("fit", "birds.csv", *QUICK[2:], *known, "-k", 5, "--out", "more.nc")
     means = bg.load("more.nc")["posterior"]["means"].sel(feature="body_mass_g")
