@@ -138,7 +138,7 @@ def _show(table: xr.Dataset) -> None:
     failed = int((~table["failure"].isin(["", INTERRUPTED])).sum())
     if failed:
         say(f"{failed} of {table['failure'].size} fits failed; the table says why.")
-    say(f"The smallest BIC: {table.attrs['best']}. ")
+    say(f"The smallest BIC: {table.attrs['best']}.")
     say("BIC is for describing the density, ICL for counting clusters; bayesgmm.select says more.")
 
 
