@@ -15,7 +15,9 @@ _HOMES = {
     "priors.spec": ("MixtureSpec",),
     "priors.weights": ("Dirichlet",),
     "priors.means": ("NormalMeans",),
-    "priors.scales": ("HalfNormal", "LogNormal", "Exponential", "Gamma", "InverseGamma"),
+    "priors.scales": (
+        "HalfT", "HalfNormal", "LogNormal", "Exponential", "Gamma", "InverseGamma",
+    ),
     "priors.correlations": ("LKJ",),
     "priors.covariances": (
         "Full", "Tied", "Diagonal", "Spherical", "TiedDiagonal", "TiedSpherical",

@@ -11,6 +11,7 @@ from bayesgmm.priors.covariances import CovarianceStructure, SeparatedStructure
 from bayesgmm.priors.spec import MixtureSpec
 
 SCALE_PRIORS = {
+    "half-t": bg.HalfT(1.2, 2.4),
     "half-normal": bg.HalfNormal(1.3),
     "log-normal": bg.LogNormal(-0.4, 0.8),
     "exponential": bg.Exponential(0.7),
@@ -19,6 +20,7 @@ SCALE_PRIORS = {
 }
 
 UNSCALED_PRIORS = {
+    "half-t": bg.HalfT(),
     "half-normal": bg.HalfNormal(),
     "log-normal": bg.LogNormal(),
     "exponential": bg.Exponential(),
@@ -44,7 +46,7 @@ PAIRS = [
     (structure, prior)
     for structure in STRUCTURES
     for prior in SCALE_PRIORS
-    if structure in SEPARATED or prior == "inverse-gamma"
+    if structure in SEPARATED or prior == "half-t"
 ]
 """Structures with every scale prior; those that take none come once."""
 
@@ -57,12 +59,12 @@ ENGINES = {
 }
 
 
-def structure_with(structure: str, prior: str, *, shrinkage: float = 0.01) -> CovarianceStructure:
+def structure_with(structure: str, prior: str) -> CovarianceStructure:
     """Return a structure for up to eight features, with every hyperparameter a number."""
     kind = STRUCTURES[structure]
     if structure not in SEPARATED:
         return kind(degrees_of_freedom=7.4, scale=1.3)
-    options = {"correlations": bg.LKJ(1.7, shrinkage)} if kind.correlated else {}
+    options = {"correlations": bg.LKJ(1.7)} if kind.correlated and prior != "half-t" else {}
     return kind(scales=SCALE_PRIORS[prior], **options)
 
 
@@ -73,14 +75,15 @@ def unscaled_structure(structure: str, prior: str) -> CovarianceStructure:
 
 
 def example_spec(
-    structure: str, prior: str, *, n_components: int = 3, shrinkage: float = 0.01
+    structure: str, prior: str, *, n_components: int = 3, resolution: float = 0.01
 ) -> MixtureSpec:
     """Return a spec with every hyperparameter a number."""
     return MixtureSpec(
         n_components,
         weights=bg.Dirichlet(1.4),
         means=bg.NormalMeans(0.3, 2.1),
-        covariances=structure_with(structure, prior, shrinkage=shrinkage),
+        covariances=structure_with(structure, prior),
+        resolution=resolution,
     )
 
 

@@ -30,6 +30,15 @@ from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows
 _NORMAL_IQR, _NORMAL_90 = 1.349, 3.290
 """Widths of the central 50 % and 90 % of a normal distribution with standard deviation 1."""
 
+_FINEST = 3.5e-5
+"""Of the spread: what counts as recorded at most, for correlations up to 1 - 1e-9 (sqrt(12) 1e-5).
+
+A partial standard deviation then is 4.5e-5 of the standard deviation, above this over sqrt(12).
+"""
+
+_SAME = 1e-9  # of the width of a column: how far values that are equal may lie apart
+_ROWS_LOOKED_AT = 100_000  # for the resolution
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -182,6 +191,22 @@ class Dataset:
         half, most = (third - first) / _NORMAL_IQR, (high - low) / _NORMAL_90
         typical = np.where(half > 0, half, np.where(most > 0, most, self.deviation))
         return np.minimum(typical, self.deviation)
+
+    @cached_property
+    def resolution(self) -> Float[np.ndarray, " d"]:
+        """How finely each column was recorded.
+
+        The smallest distance between different values, or 3.5e-5 of the spread if that is more;
+        values nearer than a billionth of the column's width are the same. Of long tables rows at
+        equal distances are looked at.
+        """
+        few = self.values[:: -(-self.n_rows // _ROWS_LOOKED_AT)]
+        gaps = np.diff(np.sort(few, axis=0), axis=0)  # NaN sorts last
+        width = np.nanmax(few, axis=0) - np.nanmin(few, axis=0)
+        with np.errstate(invalid="ignore"):
+            real = np.where(gaps > _SAME * width, gaps, np.inf).min(axis=0, initial=np.inf)
+        smallest = np.where(np.isfinite(real), real, 0.0)
+        return np.maximum(smallest, _FINEST * self.spread)
 
     def _mean(self, values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
         """Return the mean of what is observed of each column."""

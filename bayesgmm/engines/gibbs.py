@@ -28,6 +28,7 @@ from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed
 
 _MOST_ROWS = 20_000_000  # when each counts once
+_SWEEPS_BETWEEN_ADAPTATIONS = 25
 _ROWS_BETWEEN_REPORTS = 2_000_000  # rows times sweeps: a few hundredths of a second
 
 
@@ -36,10 +37,14 @@ class Gibbs:
     """Draws from the posterior by Gibbs sampling of allocations and parameters.
 
     Every sweep allocates each row to a component, then draws weights, means and covariances
-    given the allocations (Diebolt & Robert, 1994). Covariances whose priors are not conjugate
-    are proposed from a conjugate neighbour and accepted by Metropolis-Hastings, so that the
-    target is the posterior of the spec exactly. Missing cells are drawn with the allocations
-    (Tanner & Wong, 1987). Chains start where those of :class:`NUTS` do.
+    given the allocations (Diebolt & Robert, 1994). Under the default prior, a scale mixture of
+    inverse-Wishart distributions, and under :class:`InverseWishart` covariances are drawn from
+    their full conditional. Under other priors they are proposed from a conjugate neighbor and
+    accepted by Metropolis-Hastings or, where the warm-up finds that fewer than a tenth of the
+    proposals are accepted, drawn by slice sampling (Neal, 2003); ``slice_sampled`` in
+    ``sample_stats`` counts these. The target is the posterior of the spec exactly. Missing cells
+    are drawn with the allocations (Tanner & Wong, 1987). Chains start where those of :class:`NUTS`
+    do.
 
     Sweeps are cheap. On well separated components they give the most effective draws a second;
     where components overlap heavily, allocations move slowly and NUTS mixes better.
@@ -69,6 +74,8 @@ class Gibbs:
     ----------
     Diebolt, J. and Robert, C. P. (1994). Estimation of finite mixture distributions through
     Bayesian sampling. Journal of the Royal Statistical Society B 56, 363-375.
+
+    Neal, R. M. (2003). Slice sampling. Annals of Statistics 31, 705-767.
 
     Tanner, M. A. and Wong, W. H. (1987). The calculation of posterior distributions by data
     augmentation. Journal of the American Statistical Association 82, 528-540.
@@ -212,11 +219,14 @@ class _GibbsChain:
         finished, total = 0, settings.tune + settings.draws
         while finished < total and not self._stopped.is_set():
             tuning = finished < settings.tune
-            end = settings.tune if tuning else total
-            n_draws = min(at_once, end - finished)
+            n_draws = min(at_once, total - finished)
+            if tuning:
+                n_draws = min(at_once, _SWEEPS_BETWEEN_ADAPTATIONS, settings.tune - finished)
             n_sweeps = n_draws * (1 if tuning else settings.thin)
             swept = self._sweeper.run(self._state, n_sweeps, self._rng)
-            if not tuning:
+            if tuning:
+                self._sweeper.steps.adapt()
+            else:
                 self._kept.append(swept)
             finished += n_draws
             state = SimpleNamespace(finished_draws=finished, tuning=tuning, divergences=0)
@@ -232,7 +242,10 @@ class _GibbsChain:
         # Every sweep finds the log density of the position before it.
         last = self._target(positions[-1])[0]
         log_densities = np.concatenate([swept.log_densities for swept in self._kept] + [[last]])
-        return ChainDraws(
-            {"position": positions[thin - 1 :: thin]},
-            {"lp": log_densities[thin::thin], "acceptance_rate": acceptances[thin - 1 :: thin]},
-        )
+        kept = positions[thin - 1 :: thin]
+        statistics = {
+            "lp": log_densities[thin::thin],
+            "acceptance_rate": acceptances[thin - 1 :: thin],
+            "slice_sampled": np.full(len(kept), np.sum(~self._sweeper.steps.proposes)),
+        }
+        return ChainDraws({"position": kept}, statistics)

@@ -28,6 +28,9 @@ from bayesgmm.numerics.kernels.sweeps import (
 )
 from bayesgmm.numerics.log_posterior import LogPosterior
 
+_LEAST_ACCEPTANCE = 0.1  # of the proposals of a covariance; below, slice sampling moves it better
+_LEAST_TRIED = 20  # proposals before that is judged
+
 
 class _Kernels(NamedTuple):
     """What sweeps are made of: many of them, or one, in two steps."""
@@ -72,6 +75,36 @@ class Swept:
 
 
 @dataclass(frozen=True, eq=False)
+class Steps:
+    """How each covariance matrix, or each scale where there are no correlations, is drawn.
+
+    Attributes
+    ----------
+    proposes : array of bool, shape (m, s)
+        Whether it is proposed as a whole; otherwise slice sampling draws one number after another.
+    accepted : array, shape (m, s, 2)
+        Proposals so far, and how many of them were accepted.
+    """
+
+    proposes: np.ndarray
+    accepted: Float[np.ndarray, "m s 2"]
+
+    @classmethod
+    def of(cls, target: Target) -> Steps:
+        """Propose everything."""
+        layout = target.layout
+        shape = (layout.n_matrices, 1 if layout.correlated else layout.n_scales)
+        return cls(np.ones(shape, dtype=bool), np.zeros((*shape, 2)))
+
+    def adapt(self) -> None:
+        """Propose no longer what is rejected too often, in place."""
+        tried, accepted = np.moveaxis(self.accepted, -1, 0)
+        stuck = (tried >= _LEAST_TRIED) & (accepted < _LEAST_ACCEPTANCE * tried)
+        self.proposes[stuck] = False
+        self.accepted[tried >= _LEAST_TRIED] = 0.0
+
+
+@dataclass(frozen=True, eq=False)
 class Sweeper:
     """Sweeps of one target.
 
@@ -81,6 +114,15 @@ class Sweeper:
 
     target: Target
     cores: int = 1
+
+    @cached_property
+    def steps(self) -> Steps:
+        """How covariances are drawn; to be adapted in the warm-up only."""
+        return Steps.of(self.target)
+
+    @property
+    def _steps(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.steps.proposes, self.steps.accepted
 
     @property
     def _log_posterior(self) -> LogPosterior:
@@ -107,7 +149,7 @@ class Sweeper:
         if self._is_short:
             self._kernels.sweeps(
                 position, *self._block(0, self._log_posterior.X.shape[0]),
-                self._log_posterior.prior, rng, seeds,
+                self._log_posterior.prior, self._steps, rng, seeds,
                 swept.positions, swept.log_densities, swept.acceptances,
             )  # fmt: skip
             return swept
@@ -138,6 +180,6 @@ class Sweeper:
         )
         value = log_posterior.value(state, statistics[0])
         acceptance = kernels.conditionals(
-            position, mixture[-1], statistics, log_posterior.prior, rng
+            position, mixture[-1], statistics, log_posterior.prior, self._steps, rng
         )
         return value, acceptance

@@ -10,10 +10,9 @@ from jaxtyping import Float
 from scipy.special import gammaln
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import MixturePrior
-from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.numerics.unconstrained import Layout, made_regular
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
@@ -48,14 +47,12 @@ class Target:
         layout, spec = self.layout, self.spec
         loc, precision = spec.means.expanded(layout.n_features)
         concentration = spec.weights.expanded(layout.n_components)
-        prior = spec.covariances.prior(layout.n_features)
         constant = _log_dirichlet_constant(concentration)
         constant += 0.5 * layout.n_components * float(np.sum(np.log(precision / (2 * np.pi))))
-        if layout.correlated:
-            constant += layout.n_matrices * lkj_log_normalizer(prior.eta, layout.n_features)
         mixture_prior = MixturePrior(
-            constant, concentration, loc, precision, layout.n_matrices, prior
-        )
+            constant, concentration, loc, precision, layout.n_matrices,
+            spec.covariance_prior(layout.n_features),
+        )  # fmt: skip
         return LogPosterior(self.data.evidence, mixture_prior, layout.correlated)
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
@@ -64,13 +61,12 @@ class Target:
 
     def position_of(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:
         """Return the position of some parameters, moved off the edge of the space if need be."""
-        # A mode may have weights of zero, or correlation matrices that are almost singular.
+        # A mode may have weights of zero, and maximum likelihood singular correlation matrices.
         least = 1 / (self.data.total_weight + parameters.n_components)  # what no row would leave it
         weights = np.maximum(parameters.weights, least)
         inner = replace(parameters, weights=weights / weights.sum())
         if self.layout.correlated:
-            identity = np.eye(self.layout.n_features)
-            inner = replace(inner, correlations=0.99 * parameters.correlations + 0.01 * identity)
+            inner = replace(inner, correlations=made_regular(parameters.correlations))
         return self.layout.pack(inner)
 
     def rough_deviations(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:

@@ -158,7 +158,8 @@ def _fit_log_scales(
             result[matrix, scale],
             prior.count + counts[matrix, scale],
             prior.scatter[scale, scale] + scatter[matrix, scale],
-            prior.terms[scale],
+            prior,
+            scale,
             lowest[scale],
         )
     return result

@@ -1,10 +1,13 @@
 """What EM climbs: the likelihood alone, or the posterior density of a spec.
 
-The posterior density is taken with respect to the natural parameters: weights, means, standard
-deviations and correlation matrices. (On other coordinates the mode would lie elsewhere; these
-make it independent of the order and the units of the features, and, with a flat Dirichlet prior,
-leave the weights where maximum likelihood has them.) Under an inverse-Wishart prior the natural
-parameters are the entries of the covariance matrices instead, for the same reasons.
+A mode depends on the coordinates in which the density is taken. Here they are the weights, the
+means measured in standard deviations of their component, the logarithms of the standard
+deviations, and the unconstrained correlations of ``kernels/covariances.py``. The mode is then
+independent of the order and the units of the features, weights with a flat Dirichlet prior are
+those of maximum likelihood, and there is no peak where a component takes a few rows only: over the
+standard deviations themselves the density grows without bound there, although it holds next to no
+probability. Under an inverse-Wishart prior the coordinates are the means and the entries of the
+covariance matrices instead, where the mode has a closed form given the allocations.
 """
 
 from __future__ import annotations
@@ -14,11 +17,12 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import solve_triangular
 from scipy.special import xlogy
 
 from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.kernels.covariances import partial_prior
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
-from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
 from bayesgmm.numerics.unconstrained import Layout
@@ -54,8 +58,7 @@ class Objective:
     @cached_property
     def layout(self) -> Layout:
         """Sizes of the free parameters."""
-        layout = layout_of(self.spec, self.n_features)
-        return layout if self.uses_prior else layout.without_shrinkage()
+        return layout_of(self.spec, self.n_features)
 
     @cached_property
     def concentration(self) -> Float[np.ndarray, " k"]:
@@ -83,10 +86,10 @@ class Objective:
 
     @cached_property
     def covariance_prior(self) -> CovariancePrior:
-        """The prior of every covariance matrix, over its natural parameters."""
+        """The prior of every covariance matrix, over the coordinates of the mode."""
         if not self.uses_prior:
             return CovariancePrior.flat(self.layout.n_scales)
-        return self.spec.covariances.mode_prior(self.n_features)
+        return self.spec.covariance_prior(self.n_features, of_mode=True)
 
     @cached_property
     def smallest_scales(self) -> Float[np.ndarray, " s"]:
@@ -100,7 +103,7 @@ class Objective:
     def neutral_scales(self) -> Float[np.ndarray, " s"]:
         """Standard deviations to begin with: those of the prior rows, or of scaled data."""
         prior = self.covariance_prior
-        if prior.count == 0:
+        if not np.any(prior.scatter):
             return np.ones(self.layout.n_scales)
         return np.sqrt(np.diagonal(prior.scatter) / prior.count)
 
@@ -134,8 +137,7 @@ class Objective:
         total = float(np.sum(xlogy(self.weight_pseudo_counts, parameters.weights)))
         total += 0.5 * float(np.sum(np.log(precision / (2 * np.pi)) - precision * distance**2))
         total += self._log_prior_of_scales(parameters)
-        total += self._log_prior_of_correlations(parameters)
-        return total + self._log_density_of_prior_rows(parameters)
+        return total + self._log_prior_of_matrices(parameters)
 
     def _log_prior_of_scales(self, parameters: MixtureParameters) -> float:
         layout = self.layout
@@ -143,21 +145,20 @@ class Objective:
         terms = self.covariance_prior.terms
         return float(sum(scale_prior(terms[place[1]], u)[0] for place, u in np.ndenumerate(free)))
 
-    def _log_prior_of_correlations(self, parameters: MixtureParameters) -> float:
-        layout, eta = self.layout, self.covariance_prior.eta
-        if not layout.correlated:
-            return 0.0
-        shrinkage, size = layout.shrinkage, self.n_features
-        free = parameters.correlations[: layout.n_matrices]
-        _, log_determinants = np.linalg.slogdet((free - shrinkage * np.eye(size)) / (1 - shrinkage))
-        constant = lkj_log_normalizer(eta, size) * layout.n_matrices
-        return constant + (eta - 1) * float(log_determinants.sum())
-
-    def _log_density_of_prior_rows(self, parameters: MixtureParameters) -> float:
-        prior = self.covariance_prior
-        if prior.count == 0:
-            return 0.0
-        free = parameters.covariances[: self.layout.n_matrices]
-        _, log_determinants = np.linalg.slogdet(free)
-        traces = np.trace(np.linalg.solve(free, prior.scatter), axis1=-2, axis2=-1)
-        return -0.5 * float(prior.count * log_determinants.sum() + traces.sum())
+    def _log_prior_of_matrices(self, parameters: MixtureParameters) -> float:
+        """All terms of a ``CovariancePrior`` but those of single scales."""
+        prior, layout = self.covariance_prior, self.layout
+        total = 0.0
+        for covariance in parameters.covariances[: layout.n_matrices]:
+            log_scales = 0.5 * np.log(np.diagonal(covariance))
+            factor = np.linalg.cholesky(covariance)
+            log_determinant = 2.0 * float(np.log(np.diagonal(factor)).sum())
+            whitened = solve_triangular(factor, np.eye(self.n_features), lower=True)
+            precisions = np.sum(whitened**2, axis=0)[: layout.n_scales]
+            if layout.correlated:
+                total += (prior.eta - 1) * (log_determinant - 2.0 * float(log_scales.sum()))
+            if prior.count > 0:
+                total -= 0.5 * prior.count * log_determinant
+                total -= 0.5 * float(np.trace(whitened @ prior.scatter @ whitened.T))
+            total += partial_prior(precisions, prior)
+        return total

@@ -13,6 +13,7 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.priors.layout import layout_of
+from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.spec import MixtureSpec
 
 
@@ -65,7 +66,8 @@ class Problem:
         if spec.covariances.isotropic:
             expect_like_units(data)
         spec.expect_features(data.n_features)
-        return cls(data, spec.resolved(data.centre, data.deviation, data.spread))
+        columns = Columns(data.centre, data.deviation, data.spread, data.resolution)
+        return cls(data, spec.resolved(columns))
 
     @cached_property
     def scaling(self) -> Scaling:
@@ -104,6 +106,6 @@ class Problem:
 
     def _log_jacobian_of_parameters(self) -> float:
         """Return by how much the prior density is larger on the standard scale: its Jacobian."""
-        layout = self.layout
-        of_matrix = self.spec.covariances.log_jacobian(self.scaling.factor)
-        return self.scaling.log_jacobian(layout.n_components) + layout.n_matrices * of_matrix
+        n_components = self.spec.n_components
+        of_covariances = self.spec.covariances.log_jacobian(self.scaling.factor, n_components)
+        return self.scaling.log_jacobian(n_components) + of_covariances

@@ -11,7 +11,7 @@ from bayesgmm.priors.catalogue import structure_named
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.spec import MixtureSpec
 
-_OF_THE_SPEC = ("weights", "means")
+_OF_THE_SPEC = ("weights", "means", "resolution")
 
 
 def structure_of(covariance_type: Any) -> CovarianceStructure:
@@ -66,6 +66,7 @@ def spec_of(n_components: int, covariance_type: Any, priors: Any) -> MixtureSpec
       means        ~ Normal(loc scaled to the data, scale scaled to the data)
       covariances  : Diagonal (own variances, no correlations)
       scales       ~ HalfNormal(scale 2)
+      resolution   : scaled to the data
     """
     structure = structure_of(covariance_type)
     if priors is None:
@@ -81,6 +82,8 @@ def spec_of(n_components: int, covariance_type: Any, priors: Any) -> MixtureSpec
     _expect_parts(priors, structure)
     of_spec = {name: prior for name, prior in priors.items() if name in _OF_THE_SPEC}
     of_structure = {name: prior for name, prior in priors.items() if name not in of_spec}
+    if "correlations" in of_structure:  # the default scales have correlations of their own
+        of_structure = {"scales": None, **of_structure}
     return MixtureSpec(n_components, covariances=replace(structure, **of_structure), **of_spec)
 
 

@@ -8,6 +8,7 @@ distribution the rows have.
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -16,11 +17,11 @@ from pytensor.tensor import TensorVariable
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.models.correlations import CorrelationCholesky
-from bayesgmm.models.inverse_wishart import InverseWishart
+from bayesgmm.models.inverse_wishart import HuangWand, InverseWishart
 from bayesgmm.models.observations import CorrelatedRow, UncorrelatedRow
 from bayesgmm.models.scales import declare_scale
+from bayesgmm.numerics.unconstrained import made_regular
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.covariances import (
     CorrelatedStructure,
     CovarianceStructure,
@@ -31,9 +32,6 @@ from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.schema import COMPONENT, FEATURE, FEATURE_BIS, PARAMETER_DIMS
 
 RowDistribution = type[CorrelatedRow] | type[UncorrelatedRow]
-
-SMALLEST_EIGENVALUE = 1e-8
-"""Of a correlation matrix to start from: its Cholesky factor exists, and so does its logarithm."""
 
 
 @singledispatch
@@ -86,6 +84,8 @@ def _(
     shape: tuple[int, int],
     initial: MixtureParameters | None = None,
 ) -> tuple[RowDistribution, TensorVariable]:
+    if structure.is_joint and shape[1] > 1:
+        return _written_out(structure, _declare_joint(structure, shape, initial), shape)
     scales = _declare_scales(structure, shape, initial)
     if shape[1] == 1:  # one feature has nothing to be correlated with
         _record("correlations", pt.ones((*shape, 1)))
@@ -104,7 +104,13 @@ def _(
     shape: tuple[int, int],
     initial: MixtureParameters | None = None,
 ) -> tuple[RowDistribution, TensorVariable]:
-    free = _declare_matrices(structure, shape, initial)
+    return _written_out(structure, _declare_inverse_wishart(structure, shape, initial), shape)
+
+
+def _written_out(
+    structure: CovarianceStructure, free: TensorVariable, shape: tuple[int, int]
+) -> tuple[RowDistribution, TensorVariable]:
+    """Record what free covariance matrices are for every component."""
     own_scales = pt.sqrt(pt.diagonal(free, axis1=-2, axis2=-1))
     written_out = (*shape, shape[1])
     if structure.tied:
@@ -119,20 +125,33 @@ def _(
     return CorrelatedRow, pt.broadcast_to(cholesky, written_out)
 
 
-def _declare_matrices(
+def _declare_inverse_wishart(
     structure: InverseWishartStructure, shape: tuple[int, int], initial: MixtureParameters | None
 ) -> TensorVariable:
-    """Declare the covariance matrices in their natural shape, (k, d, d) or (d, d)."""
+    matrices = _matrices(structure, shape, initial)
+    freedom, scale = structure.degrees_of_freedom, structure.matrix(shape[1])
+    return InverseWishart(freedom=freedom, scale=scale, **matrices)
+
+
+def _declare_joint(
+    structure: CorrelatedStructure, shape: tuple[int, int], initial: MixtureParameters | None
+) -> TensorVariable:
+    prior, matrices = structure.scales, _matrices(structure, shape, initial)
+    return HuangWand(freedom=prior.degrees_of_freedom, rate=prior.rate(shape[1]), **matrices)
+
+
+def _matrices(
+    structure: CovarianceStructure, shape: tuple[int, int], initial: MixtureParameters | None
+) -> dict[str, Any]:
+    """Return how covariance matrices are declared in their natural shape, (k, d, d) or (d, d)."""
     component, batch = ((), ()) if structure.tied else ((COMPONENT,), shape[:1])
     given = None if initial is None else initial.covariances
-    return InverseWishart(
-        "covariance" if structure.tied else "covariances",
-        freedom=structure.degrees_of_freedom,
-        scale=structure.matrix(shape[1]),
-        batch=batch,
-        dims=(*component, FEATURE, FEATURE_BIS),
-        initval=given[0] if structure.tied and given is not None else given,
-    )
+    return {
+        "name": "covariance" if structure.tied else "covariances",
+        "batch": batch,
+        "dims": (*component, FEATURE, FEATURE_BIS),
+        "initval": given[0] if structure.tied and given is not None else given,
+    }
 
 
 def _declare_scales(
@@ -177,36 +196,15 @@ def _declare_correlations(
         eta=prior.eta,
         size=size,
         dims=(*component, FEATURE, FEATURE_BIS),
-        initval=None if given is None else _start(prior, given[0] if structure.tied else given),
+        initval=None if given is None else _start(given[0] if structure.tied else given),
     )
-    correlations, cholesky = _shrunk(free, prior.shrinkage, n_features)
     written_out = (*shape, n_features)
-    return pt.broadcast_to(correlations, written_out), pt.broadcast_to(cholesky, written_out)
+    return pt.broadcast_to(free @ free.mT, written_out), pt.broadcast_to(free, written_out)
 
 
-def _shrunk(
-    cholesky: TensorVariable, shrinkage: float, n_features: int
-) -> tuple[TensorVariable, TensorVariable]:
-    """Return R = (1 - shrinkage) C + shrinkage I and its factor, given the factor of C."""
-    correlations = cholesky @ cholesky.mT
-    if shrinkage == 0:
-        return correlations, cholesky
-    shrunk = (1 - shrinkage) * correlations + shrinkage * pt.eye(n_features)
-    return shrunk, pt.linalg.cholesky(shrunk, lower=True)
-
-
-def _start(prior: LKJ, correlations: np.ndarray) -> np.ndarray:
-    """Return the Cholesky factors of C that belong to correlation matrices R.
-
-    A mode may lie on the edge of the support, where C is singular and no sampler can start. It
-    is then drawn towards the identity until its smallest eigenvalue is ``SMALLEST_EIGENVALUE``.
-    """
-    identity = np.eye(correlations.shape[-1])
-    unshrunk = (correlations - prior.shrinkage * identity) / (1 - prior.shrinkage)
-    smallest = np.linalg.eigvalsh(unshrunk)[..., :1, None]
-    missing = np.maximum(0, SMALLEST_EIGENVALUE - smallest)
-    pull = missing / (1 - np.minimum(smallest, SMALLEST_EIGENVALUE))
-    return np.linalg.cholesky((1 - pull) * unshrunk + pull * identity)
+def _start(correlations: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factors of correlation matrices, where samplers can start."""
+    return np.linalg.cholesky(made_regular(correlations))
 
 
 def _record(name: str, value: TensorVariable) -> TensorVariable:

@@ -1,4 +1,4 @@
-"""The inverse-Wishart prior as a PyMC variable, which PyMC does not have.
+"""Priors of covariance matrices as PyMC variables: inverse-Wishart, and a scale mixture of them.
 
 Axes: covariance matrices, ``(..., d, d)``.
 """
@@ -38,16 +38,47 @@ class InverseWishartRV(SymbolicRandomVariable):
         """
         rng, size = normalize_rng_param(rng), normalize_size_param(size)
         freedom, scale = pt.as_tensor(freedom), pt.as_tensor(scale)
-        n, batch = scale.type.shape[-1], () if rv_size_is_none(size) else tuple(size)
-        next_rng, squares = pt.random.chisquare(
-            freedom - np.arange(n), size=(*batch, n), rng=rng, return_next_rng=True
-        )
-        final_rng, noise = pt.random.normal(size=(*batch, n, n), rng=next_rng, return_next_rng=True)
-        triangle = noise * np.tri(n, k=-1) + pt.sqrt(squares)[..., None] * np.eye(n)
-        root = pt.broadcast_to(pt.linalg.cholesky(scale, lower=True).mT, triangle.shape)
-        whitened = pt.linalg.solve_triangular(triangle, root, lower=True, b_ndim=2)
+        batch = () if rv_size_is_none(size) else tuple(size)
+        root = pt.linalg.cholesky(scale, lower=True)
+        final_rng, draws = _bartlett(rng, freedom, root, scale.type.shape[-1], batch)
         inputs = [rng, size, freedom, scale]
-        return cls(inputs=inputs, outputs=[final_rng, whitened.mT @ whitened])(*inputs)
+        return cls(inputs=inputs, outputs=[final_rng, draws])(*inputs)
+
+
+def _bartlett(
+    rng: Any, freedom: TensorVariable, root: TensorVariable, n: int, batch: tuple[Any, ...]
+) -> tuple[Any, TensorVariable]:
+    """Draw inverse-Wishart matrices with scale root root', a root for all or one for each."""
+    next_rng, squares = pt.random.chisquare(
+        freedom - np.arange(n), size=(*batch, n), rng=rng, return_next_rng=True
+    )
+    final_rng, noise = pt.random.normal(size=(*batch, n, n), rng=next_rng, return_next_rng=True)
+    triangle = noise * np.tri(n, k=-1) + pt.sqrt(squares)[..., None] * np.eye(n)
+    root = pt.broadcast_to(root.mT, triangle.shape)
+    whitened = pt.linalg.solve_triangular(triangle, root, lower=True, b_ndim=2)
+    return final_rng, whitened.mT @ whitened
+
+
+class HuangWandRV(SymbolicRandomVariable):
+    """A random covariance matrix with half-t scales."""
+
+    name = "huang_wand"
+    extended_signature = "[rng],[size],(),(d)->[rng],(d,d)"
+    _print_name = ("HuangWand", "\\operatorname{HuangWand}")
+
+    @classmethod
+    def rv_op(cls, freedom: Any, rate: Any, *, size: Any = None, rng: Any = None) -> TensorVariable:
+        """Build the graph that draws ``size`` matrices, mixing scales first."""
+        rng, size = normalize_rng_param(rng), normalize_size_param(size)
+        freedom, rate = pt.as_tensor(freedom), pt.as_tensor(rate)
+        n, batch = rate.type.shape[-1], () if rv_size_is_none(size) else tuple(size)
+        next_rng, mixing = pt.random.gamma(
+            0.5, scale=2 / rate, size=(*batch, n), rng=rng, return_next_rng=True
+        )
+        root = pt.sqrt(mixing)[..., None] * np.eye(n)
+        final_rng, draws = _bartlett(next_rng, freedom + n - 1, root, n, batch)
+        inputs = [rng, size, freedom, rate]
+        return cls(inputs=inputs, outputs=[final_rng, draws])(*inputs)
 
 
 class CovarianceTransform(Transform):
@@ -103,20 +134,21 @@ class CovarianceTransform(Transform):
         return log_scales, value[n_scales:].reshape((*self.batch, n_pairs))
 
 
-class InverseWishart(Continuous):
+class CovarianceMatrices(Continuous):
+    """Covariance matrices; not to be used itself."""
+
+    def __new__(cls, name: str, *, batch: tuple[int, ...], **declaration: Any) -> TensorVariable:
+        """Declare ``batch`` matrices in the model on the context stack."""
+        n_features = next(np.shape(each)[-1] for each in declaration.values() if np.ndim(each))
+        transform = CovarianceTransform(n_features, batch)
+        return super().__new__(cls, name, size=batch, default_transform=transform, **declaration)
+
+
+class InverseWishart(CovarianceMatrices):
     """Covariance matrices with density c |Sigma|^(-(nu + d + 1) / 2) exp(-tr(Psi Sigma^-1) / 2)."""
 
     rv_type = InverseWishartRV
     rv_op = InverseWishartRV.rv_op
-
-    def __new__(
-        cls, name: str, *, scale: np.ndarray, batch: tuple[int, ...], **declaration: Any
-    ) -> TensorVariable:
-        """Declare ``batch`` matrices in the model on the context stack."""
-        transform = CovarianceTransform(scale.shape[-1], batch)
-        return super().__new__(
-            cls, name, scale=scale, size=batch, default_transform=transform, **declaration
-        )
 
     @classmethod
     def dist(cls, freedom: Any, scale: Any, **options: Any) -> TensorVariable:
@@ -144,6 +176,54 @@ class InverseWishart(Continuous):
         constant -= pt.gammaln(half - pt.arange(n) / 2).sum()
         exponent = 0.5 * (whitened**2).sum(axis=(-2, -1))
         return constant - (freedom + n + 1) * _log_diagonal(of_value) - exponent
+
+
+class HuangWand(CovarianceMatrices):
+    """Covariance matrices with half-t scales and correlations that are flat for nu = 2.
+
+    The density is c |Sigma|^(-(nu + 2 d) / 2) prod_j ((Sigma^-1)_jj + rate_j)^(-(nu + d) / 2).
+
+    References
+    ----------
+    Huang, A. and Wand, M. P. (2013). Simple marginally noninformative prior distributions for
+    covariance matrices. Bayesian Analysis 8, 439-452.
+    """
+
+    rv_type = HuangWandRV
+    rv_op = HuangWandRV.rv_op
+
+    @classmethod
+    def dist(cls, freedom: Any, rate: Any, **options: Any) -> TensorVariable:
+        """Return matrices that belong to no model."""
+        return super().dist([pt.as_tensor(freedom), pt.as_tensor(rate)], **options)
+
+    @staticmethod
+    def support_point(
+        matrix: TensorVariable, _size: Any, freedom: TensorVariable, rate: TensorVariable
+    ) -> TensorVariable:
+        """Return diagonal matrices with the scales of the half-t distributions."""
+        return pt.broadcast_to(pt.diag(1 / (freedom * rate)), matrix.shape)
+
+    @staticmethod
+    def logp(
+        value: TensorVariable, freedom: TensorVariable, rate: TensorVariable
+    ) -> TensorVariable:
+        """Return the log density of each matrix."""
+        n = rate.shape[-1]
+        wishart, beta = freedom + n - 1, (freedom + n) / 2
+        constant = n * (pt.gammaln(beta) - 0.5 * math.log(math.pi)) + 0.5 * pt.log(rate).sum()
+        constant -= n * (n - 1) / 4 * math.log(math.pi)
+        constant -= pt.gammaln((wishart - pt.arange(n)) / 2).sum()
+        factor = pt.linalg.cholesky(value, lower=True)
+        mixed = (beta * pt.log(partial_precisions(factor) + rate)).sum(axis=-1)
+        return constant - (freedom + 2 * n) * _log_diagonal(factor) - mixed
+
+
+def partial_precisions(factor: TensorVariable) -> TensorVariable:
+    """Return the diagonal of the inverse of each matrix, given its Cholesky factor."""
+    identity = pt.broadcast_to(pt.eye(factor.shape[-1]), factor.shape)
+    whitened = pt.linalg.solve_triangular(factor, identity, lower=True, b_ndim=2)
+    return (whitened**2).sum(axis=-2)
 
 
 def _log_diagonal(factor: TensorVariable) -> TensorVariable:

@@ -10,8 +10,10 @@ from pytensor.tensor import TensorVariable
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.models.annotated_observations import declare_annotations
 from bayesgmm.models.covariances import declare_covariances
+from bayesgmm.models.inverse_wishart import partial_precisions
 from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.priors.weights import Dirichlet
@@ -28,7 +30,8 @@ def declare_model(
 
     p(x_i) = sum_k weights_k N(x_i | means_k, covariances_k), independently for all rows.
 
-    Free variables are ``weights``, ``means``, ``scales`` (or ``scale`` in its natural shape,
+    Free variables are ``weights``, ``means``, and ``covariances`` (``covariance`` where components
+    share it) or, where they have priors of their own, ``scales`` (``scale`` in its natural shape
     where components or features share it) and ``correlation_cholesky``. ``scales``,
     ``correlations`` and ``covariances`` are there per component whatever the structure. The rows
     are the mutable data ``rows``, observed as ``x``. Missing cells, weights and labels are data of
@@ -68,12 +71,24 @@ def declare_model(
         weights = _declare_weights(spec.weights, spec.n_components, initial)
         means = _declare_means(spec.means, initial)
         distribution, factors = declare_covariances(spec.covariances, shape=shape, initial=initial)
+        _declare_resolution(spec, factors, data.n_features)
         annotations: tuple[TensorVariable, ...] = ()
         if isinstance(data.rows, AnnotatedRows):
             distribution, annotations = declare_annotations(distribution, data)
         parameters = (weights, means, factors, *annotations)
         distribution(DATA, *parameters, observed=rows, dims=(ROW, FEATURE))
     return model
+
+
+def _declare_resolution(spec: MixtureSpec, factors: TensorVariable, n_features: int) -> None:
+    """Keep partial standard deviations above the floor, in every free covariance matrix."""
+    layout = layout_of(spec, n_features)
+    free = factors[: layout.n_matrices]
+    if factors.ndim == 3:
+        precisions = partial_precisions(free)
+    else:
+        precisions = free[:, : layout.n_scales] ** -2.0
+    pm.Potential("resolution", -((spec.floor(n_features) ** 2 * precisions) ** 4).sum())
 
 
 def _declare_rows(data: Dataset) -> TensorVariable:

@@ -15,6 +15,7 @@ from bayesgmm.priors.scales import (
     Exponential,
     Gamma,
     HalfNormal,
+    HalfT,
     InverseGamma,
     LogNormal,
     ScalePrior,
@@ -51,6 +52,12 @@ def declare_scale(prior: ScalePrior, name: str, *, size: int, **declaration: Any
         f"{type(prior).__name__} has no PyMC distribution; "
         "register one with bayesgmm.models.scales.declare_scale.register."
     )
+
+
+@declare_scale.register
+def _(prior: HalfT, name: str, *, size: int, **declaration: Any) -> TensorVariable:
+    scale = _numbers(prior, "scale", size)
+    return pm.HalfStudentT(name, nu=prior.degrees_of_freedom, sigma=scale, **declaration)
 
 
 @declare_scale.register

@@ -64,7 +64,7 @@ class LogPosterior:
         """
         if self.correlated:
             state = full_state(position, self.X.shape[1], self.prior)
-            return state, (state[6], state[1], state[7])
+            return state, (state[5], state[1], state[6])
         state = diagonal_state(position, self.X.shape[1], self.prior)
         return state, (state[3], state[1], state[4])
 

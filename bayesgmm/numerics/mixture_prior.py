@@ -1,14 +1,25 @@
 """The priors of a mixture, as the numbers that compiled code takes.
 
-That of one covariance matrix Sigma = D R D, with D = diag(sigma) and R = (1 - shrinkage) C +
-shrinkage I, is
+That of one covariance matrix Sigma = D R D, with D = diag(sigma) and R a correlation matrix, is
 
-    log p(sigma, C) = sum_i log p_i(sigma_i) + log LKJ(C | eta)
+    log p(sigma, R) = sum_j log p_j(sigma_j) + (eta - 1) log|R|
                       - count / 2 log|Sigma| - tr(Sigma^-1 scatter) / 2
+                      - beta sum_j log((Sigma^-1)_jj + rate_j)
+                      - sum_j (floor_j^2 (Sigma^-1)_jj)^4
 
-The second line is what ``count`` rows with this scatter about the mean would add to the
-likelihood: prior rows. Compiled code adds them to the rows of the table, so that an
-inverse-Wishart prior, which is little else, costs it nothing. Other priors have none of them.
+The first line holds independent priors of scales and correlations (LKJ). The second is what
+``count`` rows with this scatter about the mean would add to the likelihood: prior rows. Compiled
+code adds them to the rows of the table, so that an inverse-Wishart prior, which is little else,
+costs it nothing. The third makes of it a scale mixture of inverse-Wishart distributions (Huang &
+Wand, 2013): its scale matrix is diag(psi), with psi_j integrated out. The fourth keeps partial
+standard deviations, of one feature given all others, 1 / sqrt((Sigma^-1)_jj), from falling below
+the floor. It bounds the posterior density whatever the rows and the other priors are: where Sigma
+becomes singular, one of its terms outgrows every power of |Sigma|.
+
+References
+----------
+Huang, A. and Wand, M. P. (2013). Simple marginally noninformative prior distributions for
+covariance matrices. Bayesian Analysis 8, 439-452.
 """
 
 from __future__ import annotations
@@ -27,34 +38,41 @@ class CovariancePrior(NamedTuple):
     ----------
     terms : array, shape (s, 6)
         One row for every scale, as ``kernels/scale_priors.py`` takes them.
-    eta, shrinkage : float
-        Shape of the LKJ distribution of C (1: flat), and how far R is from it.
+    eta : float
+        Shape of the LKJ distribution of R; 1 for a flat one.
+    beta : float
+        Power of the scale mixture, 0 where there is none.
+    rate : array, shape (s,)
+        Of the scale mixture, in one over the squared units of the features.
     count : float
         Number of prior rows.
     scatter : array, shape (s, s)
         Their scatter; without correlations only its diagonal counts.
     freedom : float
         What the prior adds to the number of rows in the degrees of freedom of a Gibbs proposal.
+    floor : array, shape (s,)
+        Below which partial standard deviations do not fall; 0 where nothing bounds them.
     """
 
     terms: np.ndarray
     eta: float
-    shrinkage: float
+    beta: float
+    rate: np.ndarray
     count: float
     scatter: np.ndarray
     freedom: float
+    floor: np.ndarray
 
     @classmethod
-    def without_rows(
-        cls, terms: np.ndarray, *, eta: float = 1.0, shrinkage: float = 0.0
-    ) -> CovariancePrior:
+    def without_rows(cls, terms: np.ndarray, *, eta: float = 1.0) -> CovariancePrior:
         """Return the prior of scales and correlations that are independent.
 
         A Gibbs proposal has one degree of freedom less than there are rows: the likelihood alone,
         over |Sigma|^(-d/2), see ``kernels/conditionals.py``.
         """
         size = terms.shape[0]
-        return cls(terms, eta, shrinkage, 0.0, np.zeros((size, size)), -1.0)
+        nothing = np.zeros(size)
+        return cls(terms, eta, 0.0, nothing, 0.0, np.zeros((size, size)), -1.0, nothing)
 
     @classmethod
     def flat(cls, n_scales: int) -> CovariancePrior:
@@ -88,14 +106,15 @@ class MixturePrior(NamedTuple):
 
     def as_compiled(self) -> MixturePrior:
         """Return the same with arrays and numbers of the one kind that kernels are compiled for."""
-        terms, eta, shrinkage, count, scatter, freedom = self.covariances
-        covariances = CovariancePrior(
-            np.array(terms), float(eta), float(shrinkage), float(count), np.array(scatter),
-            float(freedom),
-        )  # fmt: skip
-        concentration, loc, precision = (
-            np.array(array, dtype=np.float64)
-            for array in (self.concentration, self.loc, self.precision)
+
+        def of_one_kind(value: np.ndarray | float) -> np.ndarray | float:
+            return (
+                np.array(value, dtype=np.float64) if isinstance(value, np.ndarray) else float(value)
+            )
+
+        covariances = CovariancePrior(*map(of_one_kind, self.covariances))
+        concentration, loc, precision = map(
+            of_one_kind, (self.concentration, self.loc, self.precision)
         )
         return MixturePrior(
             float(self.constant), concentration, loc, precision, int(self.n_matrices), covariances

@@ -6,7 +6,7 @@ covariance matrix, then its correlation coordinates; ``kernels/covariances.py`` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,9 @@ from jaxtyping import Float
 from scipy.special import softmax
 
 from bayesgmm.parameters import MixtureParameters
+
+_SMALLEST_EIGENVALUE = 1e-12
+"""Of a correlation matrix: its Cholesky factor exists, and its coordinates are finite."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,6 @@ class Layout:
         Free scales in each: d, or 1 where it is spherical.
     correlated : bool
         Whether there are correlations; ``False`` where d = 1.
-    shrinkage : float
-        R = (1 - shrinkage) C + shrinkage I, for the LKJ distributed C.
     """
 
     n_components: int
@@ -39,7 +40,6 @@ class Layout:
     n_matrices: int
     n_scales: int
     correlated: bool
-    shrinkage: float = 0.0
 
     @property
     def n_pairs(self) -> int:
@@ -58,10 +58,6 @@ class Layout:
     def size(self) -> int:
         """Length of a vector."""
         return self.boundaries[-1]
-
-    def without_shrinkage(self) -> Layout:
-        """Return the same layout for plain correlation matrices."""
-        return replace(self, shrinkage=0.0)
 
     def unpack(self, vectors: Float[np.ndarray, "*batch p"]) -> MixtureParameters:
         """Turn unconstrained vectors into parameters written out for every component."""
@@ -128,7 +124,7 @@ class Layout:
         factors[..., rows, columns] = coordinates
         factors[..., np.arange(size), np.arange(size)] = 1.0
         factors /= np.linalg.norm(factors, axis=-1, keepdims=True)
-        correlations = (1 - self.shrinkage) * factors @ np.swapaxes(factors, -1, -2)
+        correlations = factors @ np.swapaxes(factors, -1, -2)
         correlations[..., np.arange(size), np.arange(size)] = 1.0
         return np.broadcast_to(correlations, (*batch, self.n_components, size, size)).copy()
 
@@ -136,8 +132,16 @@ class Layout:
         """Return the coordinates (..., n_matrices, n_pairs) of correlation matrices."""
         size = self.n_features
         free = correlations[..., : self.n_matrices, :, :]
-        unshrunk = (free - self.shrinkage * np.eye(size)) / (1 - self.shrinkage)
-        factors = np.linalg.cholesky(unshrunk)
+        factors = np.linalg.cholesky(free)
         diagonal = np.diagonal(factors, axis1=-2, axis2=-1)[..., None]
         rows, columns = np.tril_indices(size, -1)
         return np.ascontiguousarray((factors / diagonal)[..., rows, columns])
+
+
+def made_regular(correlations: Float[np.ndarray, "*batch d d"]) -> Float[np.ndarray, "*batch d d"]:
+    """Draw correlation matrices towards the identity until they are not singular."""
+    identity = np.eye(correlations.shape[-1])
+    smallest = np.linalg.eigvalsh(correlations)[..., :1, None]
+    missing = np.maximum(0.0, _SMALLEST_EIGENVALUE - smallest)
+    pull = missing / (1.0 - np.minimum(smallest, _SMALLEST_EIGENVALUE))
+    return (1.0 - pull) * correlations + pull * identity

@@ -13,21 +13,27 @@ References
 Barnard, J., McCulloch, R. and Meng, X.-L. (2000). Modeling covariance matrices in terms of
 standard deviations and correlations, with application to shrinkage. Statistica Sinica 10,
 1281-1311.
+
+Huang, A. and Wand, M. P. (2013). Simple marginally noninformative prior distributions for
+covariance matrices. Bayesian Analysis 8, 439-452.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+from scipy.special import gammaln, multigammaln
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.hyperparameters import expanded
-from bayesgmm.priors.scales import InverseGamma, ScalePrior
+from bayesgmm.priors.scales import Columns, Exponential, HalfT, LogScaleTerms, ScalePrior
 
 
 class CovarianceStructure(ABC):
@@ -45,18 +51,13 @@ class CovarianceStructure(ABC):
         """Number of free covariance matrices."""
         return 1 if self.tied else n_components
 
-    @property
-    def shrinkage(self) -> float:
-        """How far correlation matrices are drawn towards the identity; 0 where they are not."""
-        return 0.0
-
     @abstractmethod
     def expect_features(self, n_features: int) -> None:
         """Raise a ``SpecificationError`` if the hyperparameters are for another number."""
 
     @abstractmethod
-    def resolved(self, spread: np.ndarray) -> CovarianceStructure:
-        """Fill the hyperparameters that are ``None`` from the spread of each column."""
+    def resolved(self, columns: Columns) -> CovarianceStructure:
+        """Fill the hyperparameters that are ``None`` from summaries of the columns."""
 
     @abstractmethod
     def standardized(self, factor: np.ndarray) -> CovarianceStructure:
@@ -66,16 +67,16 @@ class CovarianceStructure(ABC):
     def prior(self, n_features: int) -> CovariancePrior:
         """Return the prior of one matrix as numbers; every hyperparameter must be one."""
 
-    def mode_prior(self, n_features: int) -> CovariancePrior:
-        """Return the prior over the parameters in which the posterior mode is sought.
+    @abstractmethod
+    def mode_prior(self, n_features: int, n_components: int) -> CovariancePrior:
+        """Return the prior over the coordinates of the mode, see ``estimation/objective.py``."""
 
-        These are the standard deviations and correlations unless a structure says otherwise.
+    @abstractmethod
+    def log_jacobian(self, factor: np.ndarray, n_components: int) -> float:
+        """Return by how much all ``mode_prior`` together are larger after ``standardized``.
+
+        That is a difference of logarithms.
         """
-        return self.prior(n_features)
-
-    def log_jacobian(self, factor: np.ndarray) -> float:
-        """Return by how much ``mode_prior`` is larger, in logarithms, after ``standardized``."""
-        return float(np.log(factor[: self.n_scales(factor.size)]).sum())
 
     @abstractmethod
     def sentences(self) -> dict[str, str]:
@@ -86,13 +87,15 @@ class CovarianceStructure(ABC):
 class SeparatedStructure(CovarianceStructure):
     """A structure whose scales have a prior of their own; not to be used itself."""
 
-    scales: ScalePrior = field(default_factory=InverseGamma)
+    scales: ScalePrior | None = None
 
     def __post_init__(self) -> None:
+        if self.scales is None:
+            object.__setattr__(self, "scales", HalfT())
         if not isinstance(self.scales, ScalePrior):
             raise SpecificationError(
                 f"{type(self).__name__}: scales must be a scale prior such as "
-                f"InverseGamma() or HalfNormal(), not {self.scales!r}."
+                f"HalfT() or HalfNormal(), not {self.scales!r}."
             )
         if self.isotropic:
             self._expect_one_number_each()
@@ -112,11 +115,10 @@ class SeparatedStructure(CovarianceStructure):
                 owner = type(self.scales).__name__
                 expanded(owner, name, getattr(self.scales, name), self.n_scales(n_features))
 
-    def resolved(self, spread: np.ndarray) -> SeparatedStructure:
+    def resolved(self, columns: Columns) -> SeparatedStructure:
         """See :meth:`CovarianceStructure.resolved`."""
-        if self.isotropic:
-            spread = np.sqrt(np.mean(spread**2, keepdims=True))
-        return replace(self, scales=self.scales.resolved(spread))
+        summaries = columns.pooled() if self.isotropic else columns
+        return replace(self, scales=self.scales.resolved(summaries))
 
     def standardized(self, factor: np.ndarray) -> SeparatedStructure:
         """See :meth:`CovarianceStructure.standardized`."""
@@ -126,8 +128,28 @@ class SeparatedStructure(CovarianceStructure):
 
     def prior(self, n_features: int) -> CovariancePrior:
         """See :meth:`CovarianceStructure.prior`."""
-        terms = self.scales.terms(self.n_scales(n_features)).coefficients
-        return CovariancePrior.without_rows(terms)
+        size, scales = self.n_scales(n_features), self.scales
+        prior = CovariancePrior.without_rows(scales.terms(size).coefficients)
+        if isinstance(scales, HalfT):
+            freedom = scales.degrees_of_freedom
+            prior = prior._replace(beta=(freedom + 1) / 2, rate=scales.rate(size), freedom=freedom)
+        return prior
+
+    def mode_prior(self, n_features: int, n_components: int) -> CovariancePrior:
+        """See :meth:`CovarianceStructure.mode_prior`.
+
+        The density over log(sigma) is that over sigma times sigma. Means in standard deviations of
+        their component add |Sigma|^(1/2) for every mean, and unconstrained correlations
+        |R|^((d + 1) / 2).
+        """
+        prior, terms = self.prior(n_features), self.prior(n_features).terms.copy()
+        means = n_components / self.n_matrices(n_components)
+        terms[:, 1] += 1.0 + means * n_features / self.n_scales(n_features)
+        return prior._replace(terms=terms, eta=prior.eta + 0.5 * (n_features + 1 + means))
+
+    def log_jacobian(self, factor: np.ndarray, n_components: int) -> float:
+        """See :meth:`CovarianceStructure.log_jacobian`: what the means add."""
+        return -n_components * float(np.log(factor).sum())
 
     def sentences(self) -> dict[str, str]:
         """See :meth:`CovarianceStructure.sentences`."""
@@ -152,33 +174,76 @@ class CorrelatedStructure(SeparatedStructure):
     isotropic: ClassVar[bool] = False
     correlated: ClassVar[bool] = True
 
-    correlations: LKJ = field(default_factory=LKJ)
+    correlations: LKJ | None = None
 
     def __post_init__(self) -> None:
+        owner = type(self).__name__
+        if self.scales is None and self.correlations is not None:
+            object.__setattr__(self, "scales", Exponential())
         super().__post_init__()
+        if self.correlations is None and not self.is_joint:
+            object.__setattr__(self, "correlations", LKJ())
+        if self.correlations is None:
+            return
         if not isinstance(self.correlations, LKJ):
             raise SpecificationError(
-                f"{type(self).__name__}: correlations must be an LKJ prior, "
-                f"not {self.correlations!r}."
+                f"{owner}: correlations must be an LKJ prior, not {self.correlations!r}."
+            )
+        if self.is_joint:
+            raise SpecificationError(
+                f"{owner}: HalfT scales have correlations of their own, flat on (-1, 1). Leave "
+                "correlations out, or give LKJ correlations other scales, such as Exponential()."
             )
 
     @property
-    def shrinkage(self) -> float:
-        """See :attr:`CovarianceStructure.shrinkage`."""
-        return self.correlations.shrinkage
+    def is_joint(self) -> bool:
+        """Whether scales and correlations have the joint prior of Huang & Wand (2013)."""
+        return isinstance(self.scales, HalfT)
 
     def prior(self, n_features: int) -> CovariancePrior:
         """See :meth:`CovarianceStructure.prior`."""
-        terms = self.scales.terms(n_features).coefficients
-        eta, shrinkage = self.correlations.eta, self.correlations.shrinkage
-        return CovariancePrior.without_rows(terms, eta=eta, shrinkage=shrinkage)
+        if n_features == 1:
+            return super().prior(n_features)
+        if self.is_joint:
+            return huang_wand(self.scales.degrees_of_freedom, self.scales.rate(n_features))
+        terms, eta = self.scales.terms(n_features).coefficients, self.correlations.eta
+        terms[:, 0] += lkj_log_normalizer(eta, n_features) / n_features
+        return CovariancePrior.without_rows(terms, eta=eta)
 
     def sentences(self) -> dict[str, str]:
         """See :meth:`CovarianceStructure.sentences`."""
-        return {**super().sentences(), "correlations ~": str(self.correlations)}
+        return {**super().sentences(), "correlations ~": self._correlations_in_words()}
+
+    def _correlations_in_words(self) -> str:
+        if not self.is_joint:
+            return str(self.correlations)
+        shape = self.scales.degrees_of_freedom / 2
+        each = "Uniform" if shape == 1 else f"Beta({shape:g}, {shape:g})"
+        return f"{each} on (-1, 1) each (Huang & Wand, 2013)"
 
     def __str__(self) -> str:
-        return f"{super().__str__()}, correlations ~ {self.correlations}"
+        return f"{super().__str__()}, correlations ~ {self._correlations_in_words()}"
+
+
+def huang_wand(freedom: float, rate: np.ndarray) -> CovariancePrior:
+    """Return the joint prior of half-t scales and their correlations as numbers.
+
+    Sigma | psi is inverse-Wishart with nu + d - 1 degrees of freedom and scale matrix diag(psi),
+    and psi_j ~ Gamma(1 / 2, rate_j / 2). With psi integrated out, the density of Sigma is
+    proportional to |Sigma|^(-(nu + 2 d) / 2) prod_j ((Sigma^-1)_jj + rate_j)^(-(nu + d) / 2). Every
+    sigma_j is half-t with nu degrees of freedom and scale 1 / sqrt(nu rate_j), and every
+    correlation follows a Beta(nu / 2, nu / 2) distribution, stretched to (-1, 1).
+    """
+    size = rate.size
+    wishart, beta = freedom + size - 1, 0.5 * (freedom + size)
+    shares = gammaln(beta) - 0.5 * math.log(math.pi) + 0.5 * np.log(rate)
+    # Over scales and correlations the density is that over Sigma times 2^d prod_j sigma_j^d.
+    shares = shares + math.log(2.0) - multigammaln(0.5 * wishart, size) / size
+    terms = LogScaleTerms.of(constant=shares, power=float(size)).coefficients
+    nothing = np.zeros((size, size))
+    return CovariancePrior(
+        terms, 1.0, beta, rate, freedom + 2 * size, nothing, wishart, np.zeros(size)
+    )
 
 
 @dataclass(frozen=True)
@@ -187,10 +252,13 @@ class Full(CorrelatedStructure):
 
     Parameters
     ----------
-    scales : ScalePrior, default InverseGamma()
-        Prior of each standard deviation.
-    correlations : LKJ, default LKJ()
-        Prior of each correlation matrix.
+    scales : ScalePrior, optional
+        Prior of each standard deviation: :class:`HalfT` by default, or :class:`Exponential` where
+        correlations are given.
+    correlations : LKJ, optional
+        Prior of each correlation matrix. By default, with :class:`HalfT` scales, the joint prior
+        of Huang & Wand (2013), under which each correlation is flat on (-1, 1) in any dimension;
+        with other scales, ``LKJ()``.
 
     Examples
     --------
@@ -208,10 +276,8 @@ class Tied(CorrelatedStructure):
 
     Parameters
     ----------
-    scales : ScalePrior, default InverseGamma()
-        Prior of each standard deviation.
-    correlations : LKJ, default LKJ()
-        Prior of the correlation matrix.
+    scales, correlations : optional
+        Priors of the standard deviations and of the correlation matrix, as for :class:`Full`.
 
     Examples
     --------
@@ -236,7 +302,7 @@ class Diagonal(DiagonalStructure):
 
     Parameters
     ----------
-    scales : ScalePrior, default InverseGamma()
+    scales : ScalePrior, default HalfT()
         Prior of each standard deviation.
 
     Examples
@@ -258,7 +324,7 @@ class Spherical(DiagonalStructure):
 
     Parameters
     ----------
-    scales : ScalePrior, default InverseGamma()
+    scales : ScalePrior, default HalfT()
         Prior of each component's standard deviation; its hyperparameters are single numbers.
 
     Examples
@@ -278,7 +344,7 @@ class TiedDiagonal(DiagonalStructure):
 
     Parameters
     ----------
-    scales : ScalePrior, default InverseGamma()
+    scales : ScalePrior, default HalfT()
         Prior of each standard deviation.
 
     Examples
@@ -300,7 +366,7 @@ class TiedSpherical(DiagonalStructure):
 
     Parameters
     ----------
-    scales : ScalePrior, default InverseGamma()
+    scales : ScalePrior, default HalfT()
         Prior of the one standard deviation; its hyperparameters are single numbers.
 
     Examples

@@ -11,7 +11,6 @@ from jaxtyping import Float
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.inverse_wishart import inverse_wishart_log_normalizer
-from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.hyperparameters import (
@@ -23,7 +22,7 @@ from bayesgmm.priors.hyperparameters import (
     expanded_matrix,
     words,
 )
-from bayesgmm.priors.scales import LogScaleTerms
+from bayesgmm.priors.scales import Columns, LogScaleTerms
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,9 @@ class InverseWishartStructure(CovarianceStructure):
                 f"leave it out for {n_features + 2}."
             )
 
-    def resolved(self, spread: np.ndarray) -> InverseWishartStructure:
+    def resolved(self, columns: Columns) -> InverseWishartStructure:
         """See :meth:`CovarianceStructure.resolved`."""
+        spread = columns.spread
         size, freedom, scale = spread.size, self.degrees_of_freedom, self.scale
         freedom = size + 2.0 if freedom is None else freedom
         if scale is None:
@@ -84,15 +84,13 @@ class InverseWishartStructure(CovarianceStructure):
         """
         freedom, scale = self.degrees_of_freedom, self.matrix(n_features)
         constant = inverse_wishart_log_normalizer(freedom, scale) + n_features * math.log(2)
-        constant -= lkj_log_normalizer(1.0, n_features)  # which the form of every prior has
         shares = np.full(n_features, constant / n_features)
         terms = LogScaleTerms.of(constant=shares, power=float(n_features)).coefficients
         rows = freedom + n_features + 1
-        return CovariancePrior(
-            terms, eta=1.0, shrinkage=0.0, count=rows, scatter=scale, freedom=freedom
-        )
+        prior = CovariancePrior.without_rows(terms)
+        return prior._replace(count=rows, scatter=scale, freedom=freedom)
 
-    def mode_prior(self, n_features: int) -> CovariancePrior:
+    def mode_prior(self, n_features: int, n_components: int) -> CovariancePrior:
         """Return the prior over the entries of the matrix.
 
         Over standard deviations and correlations the density may have no maximum: along
@@ -103,9 +101,10 @@ class InverseWishartStructure(CovarianceStructure):
         jacobian = LogScaleTerms.of(constant=np.full(n_features, math.log(2)), power=n_features)
         return prior._replace(terms=prior.terms - jacobian.coefficients)
 
-    def log_jacobian(self, factor: np.ndarray) -> float:
-        """Return by how much ``mode_prior`` is larger after ``standardized``."""
-        return float((factor.size + 1) * np.log(factor).sum())
+    def log_jacobian(self, factor: np.ndarray, n_components: int) -> float:
+        """See :meth:`CovarianceStructure.log_jacobian`."""
+        each = float((factor.size + 1) * np.log(factor).sum())
+        return self.n_matrices(n_components) * each
 
     def sentences(self) -> dict[str, str]:
         """See :meth:`CovarianceStructure.sentences`."""

@@ -9,12 +9,10 @@ from bayesgmm.priors.spec import MixtureSpec
 def layout_of(spec: MixtureSpec, n_features: int) -> Layout:
     """Return the layout of the spec's parameters for this number of features."""
     structure = spec.covariances
-    correlated = structure.correlated and n_features > 1
     return Layout(
         n_components=spec.n_components,
         n_features=n_features,
         n_matrices=structure.n_matrices(spec.n_components),
         n_scales=structure.n_scales(n_features),
-        correlated=correlated,
-        shrinkage=structure.shrinkage if correlated else 0.0,
+        correlated=structure.correlated and n_features > 1,
     )

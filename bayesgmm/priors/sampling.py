@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import singledispatch
 
 import numpy as np
@@ -13,6 +14,7 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure, SeparatedStructure
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.layout import layout_of
+from bayesgmm.priors.scales import HalfT
 from bayesgmm.priors.spec import MixtureSpec
 
 
@@ -44,12 +46,28 @@ def draw_covariances(
 def _(
     structure: SeparatedStructure, layout: Layout, n_draws: int, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
-    batch = (n_draws, layout.n_matrices)
-    scales = structure.scales.draw(rng, (*batch, layout.n_scales))
+    batch, size = (n_draws, layout.n_matrices), layout.n_features
     if not layout.correlated:
-        return scales, None
-    eta = structure.prior(layout.n_features).eta
-    return scales, layout.correlations(_draw_coordinates(eta, layout.n_features, batch, rng))
+        return structure.scales.draw(rng, (*batch, layout.n_scales)), None
+    if structure.is_joint:
+        return _draw_huang_wand(structure.scales, layout, batch, rng)
+    scales = structure.scales.draw(rng, (*batch, size))
+    eta = structure.correlations.eta
+    return scales, layout.correlations(_draw_coordinates(eta, size, batch, rng))
+
+
+def _draw_huang_wand(
+    prior: HalfT, layout: Layout, batch: tuple[int, int], rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"]]:
+    """Draw scales and correlations jointly, see :func:`bayesgmm.priors.covariances.huang_wand`."""
+    size = layout.n_features
+    mixing = rng.standard_gamma(0.5, (*batch, size)) / (0.5 * prior.rate(size))
+    wishart = stats.invwishart(prior.degrees_of_freedom + size - 1, np.eye(size))
+    unit = wishart.rvs(math.prod(batch), rng).reshape(*batch, size, size)
+    deviations = np.sqrt(np.diagonal(unit, axis1=-2, axis2=-1))
+    correlations = unit / (deviations[..., :, None] * deviations[..., None, :])
+    written_out = (batch[0], layout.n_components, size, size)
+    return deviations * np.sqrt(mixing), np.broadcast_to(correlations, written_out).copy()
 
 
 @draw_covariances.register

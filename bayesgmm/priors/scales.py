@@ -5,14 +5,15 @@ Written in u = log(sigma), the log density of every prior here is
     log p(sigma) = constant + power * u - rate * exp(exponent * u) - precision / 2 * (u - centre)^2
 
 so that EM, NUTS and Gibbs need one small function for all of them, and a further prior of this
-form needs no compiled code at all. The density is with respect to sigma, not to u.
+form needs no compiled code at all. The density is with respect to sigma, not to u. The half-t
+prior has one factor more, (sigma^-2 + rate)^-beta, see ``bayesgmm.numerics.mixture_prior``.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -23,10 +24,40 @@ from bayesgmm.priors.hyperparameters import (
     Given,
     Hyperparameter,
     checked,
+    checked_number,
     collapsed,
     expanded,
     words,
 )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What hyperparameters are scaled to.
+
+    Attributes
+    ----------
+    centre, deviation : arrays, shape (d,)
+        Mean and standard deviation of each column.
+    spread : array, shape (d,)
+        Its typical spread, which a few outliers do not change.
+    resolution : array, shape (d,)
+        How finely it was recorded.
+    """
+
+    centre: np.ndarray
+    deviation: np.ndarray
+    spread: np.ndarray
+    resolution: np.ndarray
+
+    def pooled(self) -> Columns:
+        """Return one root mean square for all columns, in arrays of one entry."""
+        return Columns(
+            *(
+                np.sqrt(np.mean(each**2, keepdims=True))
+                for each in (self.centre, self.deviation, self.spread, self.resolution)
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -68,8 +99,8 @@ class ScalePrior(ABC):
     """Hyperparameters that carry the units of the data (and may be one per feature)."""
 
     @abstractmethod
-    def resolved(self, spread: np.ndarray) -> ScalePrior:
-        """Fill what is ``None`` from the typical spread of each column, shape (s,)."""
+    def resolved(self, columns: Columns) -> ScalePrior:
+        """Fill what is ``None`` from summaries of the columns, or of all together, shape (s,)."""
 
     @abstractmethod
     def standardized(self, factor: np.ndarray) -> ScalePrior:
@@ -94,17 +125,77 @@ class ScalePrior(ABC):
 
 
 @dataclass(frozen=True)
-class HalfNormal(ScalePrior):
-    """Half-normal prior: sigma ~ |Normal(0, scale^2)|.
+class HalfT(ScalePrior):
+    """Half-t prior: p(sigma) proportional to (1 + (sigma / scale)^2 / nu)^(-(nu + 1) / 2).
 
-    It does not keep scales away from zero: where several rows coincide, the posterior density is
-    unbounded and EM may collapse onto them. Prefer the default, :class:`InverseGamma`, unless
-    you need this one.
+    The default (Gelman, 2006). The density is flat below ``scale`` and falls like a power above,
+    so that it moves the standard deviation of a cluster of n rows by about 1 / (2 n) of itself,
+    however much narrower than the column, or wider, the cluster is. In :class:`Full` and
+    :class:`Tied` it comes with correlations that each are flat on (-1, 1), if nu is 2.
 
     Parameters
     ----------
     scale : float, sequence of d floats, or None
-        In the units of the features; ``None`` takes the typical spread of each column.
+        In the units of the features; ``None`` takes the standard deviation of each column.
+    degrees_of_freedom : float, default 2.0
+        nu.
+
+    References
+    ----------
+    Gelman, A. (2006). Prior distributions for variance parameters in hierarchical models. Bayesian
+    Analysis 1, 515-534.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> print(bg.HalfT(scale=2.0))
+    HalfT(scale 2, degrees_of_freedom 2)
+    """
+
+    unit_parameters: ClassVar[tuple[str, ...]] = ("scale",)
+    scale: Hyperparameter = None
+    degrees_of_freedom: float = 2.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", checked("HalfT", "scale", self.scale))
+        freedom = checked_number("HalfT", "degrees_of_freedom", self.degrees_of_freedom)
+        object.__setattr__(self, "degrees_of_freedom", freedom)
+
+    def resolved(self, columns: Columns) -> HalfT:
+        """See :meth:`ScalePrior.resolved`."""
+        return self if self.scale is not None else replace(self, scale=collapsed(columns.deviation))
+
+    def standardized(self, factor: np.ndarray) -> HalfT:
+        """See :meth:`ScalePrior.standardized`."""
+        return replace(self, scale=collapsed(np.asarray(self.scale) / factor))
+
+    def rate(self, size: int) -> np.ndarray:
+        """Return 1 / (nu scale^2) for every scale."""
+        return 1.0 / (self.degrees_of_freedom * self._expanded("scale", size) ** 2)
+
+    def terms(self, size: int) -> LogScaleTerms:
+        """Return what the density is times (sigma^-2 + rate)^-((nu + 1) / 2)."""
+        freedom, rate = self.degrees_of_freedom, self.rate(size)
+        constant = math.log(2 / math.sqrt(math.pi)) + gammaln((freedom + 1) / 2)
+        constant = constant - gammaln(freedom / 2) + 0.5 * np.log(rate)
+        return LogScaleTerms.of(constant=constant, power=-freedom - 1)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """See :meth:`ScalePrior.draw`."""
+        drawn = np.abs(rng.standard_t(self.degrees_of_freedom, shape))
+        return drawn * self._expanded("scale", shape[-1])
+
+
+@dataclass(frozen=True)
+class HalfNormal(ScalePrior):
+    """Half-normal prior: sigma ~ |Normal(0, scale^2)|.
+
+    Flat below ``scale``, as the default :class:`HalfT` is, with a much lighter tail above.
+
+    Parameters
+    ----------
+    scale : float, sequence of d floats, or None
+        In the units of the features; ``None`` takes the standard deviation of each column.
 
     Examples
     --------
@@ -119,9 +210,9 @@ class HalfNormal(ScalePrior):
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", checked("HalfNormal", "scale", self.scale))
 
-    def resolved(self, spread: np.ndarray) -> HalfNormal:
+    def resolved(self, columns: Columns) -> HalfNormal:
         """See :meth:`ScalePrior.resolved`."""
-        return HalfNormal(collapsed(spread)) if self.scale is None else self
+        return HalfNormal(collapsed(columns.deviation)) if self.scale is None else self
 
     def standardized(self, factor: np.ndarray) -> HalfNormal:
         """See :meth:`ScalePrior.standardized`."""
@@ -165,9 +256,13 @@ class LogNormal(ScalePrior):
         object.__setattr__(self, "loc", checked("LogNormal", "loc", self.loc, positive=False))
         object.__setattr__(self, "scale", _required("LogNormal", "scale", self.scale))
 
-    def resolved(self, spread: np.ndarray) -> LogNormal:
+    def resolved(self, columns: Columns) -> LogNormal:
         """See :meth:`ScalePrior.resolved`."""
-        return LogNormal(collapsed(np.log(0.5 * spread)), self.scale) if self.loc is None else self
+        return (
+            self
+            if self.loc is not None
+            else LogNormal(collapsed(np.log(0.5 * columns.spread)), self.scale)
+        )
 
     def standardized(self, factor: np.ndarray) -> LogNormal:
         """See :meth:`ScalePrior.standardized`."""
@@ -189,12 +284,13 @@ class LogNormal(ScalePrior):
 class Exponential(ScalePrior):
     """Exponential prior: p(sigma) = rate * exp(-rate * sigma).
 
-    Like :class:`HalfNormal`, it does not keep scales away from zero.
+    Flat below 1 / rate, with a tail between those of :class:`HalfNormal` and :class:`HalfT`. The
+    default where correlations have an :class:`LKJ` prior.
 
     Parameters
     ----------
     rate : float, sequence of d floats, or None
-        In one over the units of the features; ``None`` takes one over the typical spread.
+        In one over the units of the features; ``None`` takes one over the standard deviation.
 
     Examples
     --------
@@ -209,9 +305,9 @@ class Exponential(ScalePrior):
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", checked("Exponential", "rate", self.rate))
 
-    def resolved(self, spread: np.ndarray) -> Exponential:
+    def resolved(self, columns: Columns) -> Exponential:
         """See :meth:`ScalePrior.resolved`."""
-        return Exponential(collapsed(1 / spread)) if self.rate is None else self
+        return Exponential(collapsed(1 / columns.deviation)) if self.rate is None else self
 
     def standardized(self, factor: np.ndarray) -> Exponential:
         """See :meth:`ScalePrior.standardized`."""
@@ -257,11 +353,11 @@ class Gamma(ScalePrior):
         object.__setattr__(self, "shape", _required("Gamma", "shape", self.shape))
         object.__setattr__(self, "rate", checked("Gamma", "rate", self.rate))
 
-    def resolved(self, spread: np.ndarray) -> Gamma:
+    def resolved(self, columns: Columns) -> Gamma:
         """See :meth:`ScalePrior.resolved`."""
         if self.rate is not None:
             return self
-        return Gamma(self.shape, collapsed(np.asarray(self.shape) / (0.5 * spread)))
+        return Gamma(self.shape, collapsed(np.asarray(self.shape) / (0.5 * columns.spread)))
 
     def standardized(self, factor: np.ndarray) -> Gamma:
         """See :meth:`ScalePrior.standardized`."""
@@ -283,10 +379,10 @@ class Gamma(ScalePrior):
 class InverseGamma(ScalePrior):
     """Inverse-gamma prior: p(sigma) proportional to sigma^(-shape - 1) * exp(-scale / sigma).
 
-    The default. The density vanishes at zero faster than any power of sigma, so the posterior
-    stays bounded, and has a mode, even where many rows coincide in a feature: n equal rows pull
-    sigma down to about ``scale / n`` and no further. The upper tail is a power law, which lets a
-    component be wide when the data say so.
+    The density vanishes at zero faster than any power of sigma: the prior is sure that no
+    component is much narrower than ``scale``. With n rows it moves a standard deviation that is
+    narrower by about scale / (2 n sigma) of itself, which is a lot where clusters are tight. The
+    upper tail is a power law.
 
     Parameters
     ----------
@@ -311,11 +407,11 @@ class InverseGamma(ScalePrior):
         object.__setattr__(self, "shape", _required("InverseGamma", "shape", self.shape))
         object.__setattr__(self, "scale", checked("InverseGamma", "scale", self.scale))
 
-    def resolved(self, spread: np.ndarray) -> InverseGamma:
+    def resolved(self, columns: Columns) -> InverseGamma:
         """See :meth:`ScalePrior.resolved`."""
         if self.scale is not None:
             return self
-        return InverseGamma(self.shape, collapsed(0.5 * spread))
+        return InverseGamma(self.shape, collapsed(0.5 * columns.spread))
 
     def standardized(self, factor: np.ndarray) -> InverseGamma:
         """See :meth:`ScalePrior.standardized`."""

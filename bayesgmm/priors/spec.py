@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.options import expect_whole_number
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.covariances import (
@@ -20,9 +22,24 @@ from bayesgmm.priors.covariances import (
     TiedDiagonal,
     TiedSpherical,
 )
+from bayesgmm.priors.hyperparameters import (
+    Hyperparameter,
+    checked,
+    collapsed,
+    expanded,
+    words,
+)
 from bayesgmm.priors.inverse_wishart import InverseWishart, TiedInverseWishart
 from bayesgmm.priors.means import NormalMeans
-from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
+from bayesgmm.priors.scales import (
+    Columns,
+    Exponential,
+    Gamma,
+    HalfNormal,
+    HalfT,
+    InverseGamma,
+    LogNormal,
+)
 from bayesgmm.priors.weights import Dirichlet
 
 
@@ -32,13 +49,11 @@ class MixtureSpec:
 
     Hyperparameters left at ``None`` are scaled to the data when the model is fitted, so that the
     defaults are weakly informative in any unit. They were chosen by three requirements: every
-    place where rows lie is a plausible mean (twice the standard deviation of a column); a
-    component may be anything from a fifteenth to several times as wide as the bulk of the data;
-    and the posterior density is bounded whatever the rows are, equal ones and outliers included,
-    so that a mode always exists (see :class:`InverseGamma` and :class:`LKJ`). Rows drawn from
-    the default prior of three components lie within 1, 2, 3 and 5 standard deviations of the
-    column mean with probabilities of 37, 66, 85 and 98 %; :func:`bayesgmm.prior_predictive`
-    shows this for any spec and table.
+    place where rows lie is a plausible mean (twice the standard deviation of a column); standard
+    deviations and correlations are left to the rows, however narrow or elongated a component is
+    (see :class:`HalfT`); and the posterior is a probability distribution with a mode whatever the
+    rows are, equal ones and outliers included (``resolution``). :func:`bayesgmm.prior_predictive`
+    shows what a spec believes of a table.
 
     Parameters
     ----------
@@ -51,6 +66,13 @@ class MixtureSpec:
     covariances : covariance structure, default Full()
         One of ``Full``, ``Tied``, ``Diagonal``, ``Spherical``, ``TiedDiagonal``,
         ``TiedSpherical``, ``InverseWishart`` and ``TiedInverseWishart``, with its priors.
+    resolution : float, sequence of d floats, or None
+        How finely the columns were recorded, in the units of the features. Partial standard
+        deviations, of one feature given all others, well below resolution / sqrt(12), the standard
+        deviation of a rounding error, have prior density zero: the prior of a covariance matrix
+        is multiplied by exp(-sum_j (resolution_j^2 (Sigma^-1)_jj / 12)^4). Without this, equal
+        rows, or rows in a plane, would draw components of no width. ``None`` takes the smallest
+        distance between different values of a column, or 3.5e-5 of its spread if that is more.
 
     Raises
     ------
@@ -66,7 +88,8 @@ class MixtureSpec:
       weights      ~ Dirichlet(concentration 1)
       means        ~ Normal(loc scaled to the data, scale scaled to the data)
       covariances  : Diagonal (own variances, no correlations)
-      scales       ~ InverseGamma(shape 2, scale scaled to the data)
+      scales       ~ HalfT(scale scaled to the data, degrees_of_freedom 2)
+      resolution   : scaled to the data
     >>> bg.MixtureSpec.from_json(spec.to_json()) == spec
     True
     """
@@ -75,8 +98,11 @@ class MixtureSpec:
     weights: Dirichlet = field(default_factory=Dirichlet)
     means: NormalMeans = field(default_factory=NormalMeans)
     covariances: CovarianceStructure = field(default_factory=Full)
+    resolution: Hyperparameter = None
 
     def __post_init__(self) -> None:
+        resolution = checked("MixtureSpec", "resolution", self.resolution)
+        object.__setattr__(self, "resolution", resolution)
         expect_whole_number("n_components", self.n_components)
         object.__setattr__(self, "n_components", int(self.n_components))
         for name, kind, example in (
@@ -95,22 +121,37 @@ class MixtureSpec:
         """Raise a ``SpecificationError`` if a prior has another number of features."""
         self.means.expect_features(n_features)
         self.covariances.expect_features(n_features)
+        if self.resolution is not None:
+            expanded("MixtureSpec", "resolution", self.resolution, n_features)
 
-    def resolved(
-        self, centre: np.ndarray, deviation: np.ndarray, spread: np.ndarray
-    ) -> MixtureSpec:
-        """Fill every hyperparameter that is ``None`` from three summaries of the columns.
-
-        Parameters
-        ----------
-        centre, deviation, spread : arrays, shape (d,)
-            Mean, standard deviation and typical (outlier-resistant) spread of each column.
-        """
+    def resolved(self, columns: Columns) -> MixtureSpec:
+        """Fill every hyperparameter that is ``None`` from summaries of the columns."""
+        resolution = self.resolution
         return replace(
             self,
-            means=self.means.resolved(centre, deviation),
-            covariances=self.covariances.resolved(spread),
+            means=self.means.resolved(columns.centre, columns.deviation),
+            covariances=self.covariances.resolved(columns),
+            resolution=collapsed(columns.resolution) if resolution is None else resolution,
         )
+
+    def covariance_prior(self, n_features: int, *, of_mode: bool = False) -> CovariancePrior:
+        """Return the prior of every free covariance matrix as numbers.
+
+        ``of_mode`` asks for the density over the coordinates in which the mode is sought.
+        """
+        structure = self.covariances
+        if of_mode:
+            prior = structure.mode_prior(n_features, self.n_components)
+        else:
+            prior = structure.prior(n_features)
+        return prior._replace(floor=self.floor(n_features))
+
+    def floor(self, n_features: int) -> np.ndarray:
+        """Return what partial standard deviations stay above, one for every free scale."""
+        resolution = expanded("MixtureSpec", "resolution", self.resolution, n_features)
+        if self.covariances.isotropic:
+            resolution = np.sqrt(np.mean(resolution**2, keepdims=True))
+        return resolution / math.sqrt(12)
 
     def standardized(self, shift: np.ndarray, factor: np.ndarray) -> MixtureSpec:
         """Return the same belief about (x - shift) / factor; every prior must be resolved."""
@@ -118,6 +159,7 @@ class MixtureSpec:
             self,
             means=self.means.standardized(shift, factor),
             covariances=self.covariances.standardized(factor),
+            resolution=collapsed(np.asarray(self.resolution) / factor),
         )
 
     def to_json(self) -> str:
@@ -150,6 +192,7 @@ class MixtureSpec:
             f"  weights      ~ {self.weights}",
             f"  means        ~ {self.means}",
             *(f"  {name} {text}" for name, text in self.covariances.sentences().items()),
+            f"  resolution   : {words(self.resolution)}",
         ]
         return "\n".join(lines)
 
@@ -158,7 +201,7 @@ _WRITABLE = {
     kind.__name__: kind
     for kind in (
         MixtureSpec, Dirichlet, NormalMeans, LKJ,
-        HalfNormal, LogNormal, Exponential, Gamma, InverseGamma,
+        HalfT, HalfNormal, LogNormal, Exponential, Gamma, InverseGamma,
         Full, Tied, Diagonal, Spherical, TiedDiagonal, TiedSpherical,
         InverseWishart, TiedInverseWishart,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.spec import MixtureSpec
 
 
@@ -18,8 +19,8 @@ def without_data(spec: MixtureSpec, n_features: int) -> tuple[MixtureSpec, list[
     comes from the data.
     """
     first, second = (
-        spec.resolved(*(np.full(n_features, number) for number in numbers))
-        for numbers in ((0.0, 1.0, 1.0), (1.0, 2.0, 2.0))
+        spec.resolved(Columns(*(np.full(n_features, number) for number in numbers)))
+        for numbers in ((0.0, 1.0, 1.0, 1e-3), (1.0, 2.0, 2.0, 2e-3))
     )
     return first, list(_differences(first, second))
 

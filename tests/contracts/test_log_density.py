@@ -24,8 +24,8 @@ from tests.cases import (
 PYTHON_MODE = Mode(linker="py", optimizer="fast_compile")
 """Compiles nothing: slow to run, which a few evaluations do not notice."""
 
-EVERY_STRUCTURE = [(name, "inverse-gamma", d) for name in STRUCTURES for d in (1, 2, 4)]
-EVERY_PRIOR = [("full", prior, 3) for prior in SCALE_PRIORS if prior != "inverse-gamma"]
+EVERY_STRUCTURE = [(name, "half-t", d) for name in STRUCTURES for d in (1, 2, 4)]
+EVERY_PRIOR = [("full", prior, 3) for prior in SCALE_PRIORS if prior != "half-t"]
 
 
 def dataset_of(rows: np.ndarray) -> Dataset:
@@ -35,7 +35,8 @@ def dataset_of(rows: np.ndarray) -> Dataset:
 @pytest.mark.parametrize(("structure", "prior", "n_features"), EVERY_STRUCTURE + EVERY_PRIOR)
 @pytest.mark.parametrize("n_components", [3])
 def test_compiled_equals_pymc(structure, prior, n_features, n_components):
-    spec = example_spec(structure, prior, n_components=n_components)
+    # So coarse that the floor of partial standard deviations matters.
+    spec = example_spec(structure, prior, n_components=n_components, resolution=2.0)
     rows = example_rows(30, n_features)
     parameters = random_parameters(spec, n_features, seed=5)
     expect_equal_densities(spec, dataset_of(rows), parameters)
@@ -46,13 +47,6 @@ def test_compiled_equals_pymc_for_one_component(structure):
     spec = example_spec(structure, "gamma", n_components=1)
     expect_equal_densities(
         spec, dataset_of(example_rows(20, 2)), random_parameters(spec, 2, seed=6)
-    )
-
-
-def test_compiled_equals_pymc_without_shrinkage():
-    spec = example_spec("tied", "half-normal", shrinkage=0.0)
-    expect_equal_densities(
-        spec, dataset_of(example_rows(20, 3)), random_parameters(spec, 3, seed=7)
     )
 
 
@@ -79,7 +73,8 @@ def expect_equal_densities(spec, data, parameters):
     np.testing.assert_allclose(theirs, target.layout.pack(parameters), rtol=1e-9, atol=1e-9)
     logp = model.compile_logp(mode=PYTHON_MODE)(point)
     dlogp = model.compile_dlogp(mode=PYTHON_MODE)(point)
-    np.testing.assert_allclose(value, logp, rtol=1e-11)
+    # PyMC's half-t density of one number is off by some 1e-9.
+    np.testing.assert_allclose(value, logp, rtol=1e-11, atol=2e-8)
     np.testing.assert_allclose(gradient, dlogp, rtol=1e-8, atol=1e-8)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.numerics.unconstrained import Layout
-from bayesgmm.priors.covariances import CorrelatedStructure
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.layout import layout_of
 from tests.cases import example_rows, structure_with
@@ -41,24 +40,15 @@ def scaled(values: np.ndarray) -> Dataset:
     return read_table((values - values.mean(axis=0)) / values.std(axis=0, ddof=1))
 
 
-def spec_of(
-    structure: str, prior: str = "inverse-gamma", *, n_components: int = 2
-) -> bg.MixtureSpec:
+def spec_of(structure: str, prior: str = "half-t", *, n_components: int = 2) -> bg.MixtureSpec:
     """Return a spec whose every hyperparameter matters, on the standard scale."""
     return bg.MixtureSpec(
         n_components,
         bg.Dirichlet(1.4),
         bg.NormalMeans(0.3, 1.1),
         structure_with(structure, prior),
+        resolution=0.1,
     )
-
-
-def without_shrinkage(spec: bg.MixtureSpec) -> bg.MixtureSpec:
-    """Return the spec whose likelihood is the plain one: any correlation matrix is allowed."""
-    if not isinstance(spec.covariances, CorrelatedStructure):
-        return spec
-    covariances = type(spec.covariances)(spec.covariances.scales, bg.LKJ(2.0, 0.0))
-    return bg.MixtureSpec(spec.n_components, spec.weights, spec.means, covariances)
 
 
 def layout_for(spec: bg.MixtureSpec, dataset: Dataset) -> Layout:
@@ -70,9 +60,10 @@ def plain_objective(
 ) -> float:
     """Return what EM maximises, at an unconstrained vector, by SciPy.
 
-    The log-likelihood plus the log prior density of the natural parameters, without the constant
-    of the Dirichlet density and without the Jacobian of the vector. Where covariance matrices
-    have a prior as a whole, their entries are the natural parameters.
+    The log-likelihood plus the log prior density, without the constant of the Dirichlet density,
+    over weights, means in standard deviations of their component, log scales and unconstrained
+    correlations. Where covariance matrices have an inverse-Wishart prior, it is over their entries
+    and the means.
     """
     parameters = natural(spec, X.shape[1], position)
     value = log_likelihood(spec, X, parameters)
@@ -85,8 +76,12 @@ def plain_objective(
     structure = spec.covariances
     if isinstance(structure, InverseWishartStructure):
         value -= log_prior_of_covariances(structure, parameters)
-        value += log_prior_of_matrices(structure, parameters)
-    return value
+        return value + log_prior_of_matrices(structure, parameters)
+    value += np.log(parameters.scales).sum()
+    if parameters.correlations is not None:
+        power = (X.shape[1] + 1) / 2
+        value += power * np.linalg.slogdet(parameters.correlations)[1].sum()
+    return value + 0.5 * np.linalg.slogdet(parameters.covariances())[1].sum()
 
 
 def numeric_gradient(function, position: np.ndarray, width: float = 1e-4) -> np.ndarray:

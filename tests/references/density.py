@@ -1,9 +1,9 @@
 """The log posterior density written with SciPy, from the definitions and nothing of the package.
 
 Densities are with respect to the natural parameters: k - 1 weights, means, standard deviations,
-and the entries below the diagonal of the LKJ distributed matrices C, before any shrinkage. The
-map to them from an unconstrained vector is written here once more, for complex arguments too, so
-that its Jacobian follows from the complex step (Squire & Trapp, 1998), exact to rounding.
+and the entries below the diagonal of the correlation matrices. The map to them from an
+unconstrained vector is written here once more, for complex arguments too, so that its Jacobian
+follows from the complex step (Squire & Trapp, 1998), exact to rounding.
 
 References
 ----------
@@ -22,7 +22,7 @@ from scipy import special, stats
 
 from bayesgmm.priors.covariances import CorrelatedStructure, DiagonalStructure
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
-from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
+from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, HalfT, InverseGamma, LogNormal
 from bayesgmm.priors.spec import MixtureSpec
 
 _STEP = 1e-30
@@ -35,7 +35,7 @@ class Natural:
     weights: np.ndarray  # (k,)
     means: np.ndarray  # (k, d)
     scales: np.ndarray  # (m, s)
-    correlations: np.ndarray | None  # (m, d, d), without shrinkage
+    correlations: np.ndarray | None  # (m, d, d)
 
     def flat(self) -> np.ndarray:
         """Return what the density is a density of, as one vector."""
@@ -45,14 +45,13 @@ class Natural:
             parts.append(self.correlations[:, rows, columns].ravel())
         return np.concatenate(parts)
 
-    def covariances(self, shrinkage: float) -> np.ndarray:
+    def covariances(self) -> np.ndarray:
         """Return the covariance matrix of every component, shape (k, d, d)."""
         k, d = self.means.shape
         scales = np.broadcast_to(self.scales, (k, d))
         matrices = np.broadcast_to(np.eye(d), (k, d, d))
         if self.correlations is not None:
-            shrunk = (1 - shrinkage) * self.correlations + shrinkage * np.eye(d)
-            matrices = np.broadcast_to(shrunk, (k, d, d))
+            matrices = np.broadcast_to(self.correlations, (k, d, d))
         return scales[:, :, None] * matrices * scales[:, None, :]
 
 
@@ -98,7 +97,7 @@ def log_jacobian(spec: MixtureSpec, n_features: int, position: np.ndarray) -> fl
 
 def log_likelihood(spec: MixtureSpec, X: np.ndarray, parameters: Natural) -> float:
     """Return the sum over rows of log sum_k pi_k N(x | mu_k, Sigma_k)."""
-    covariances = parameters.covariances(shrinkage_of(spec))
+    covariances = parameters.covariances()
     joint = joint_log_densities(X, parameters.weights, parameters.means, covariances)
     return float(special.logsumexp(joint, axis=1).sum())
 
@@ -123,7 +122,19 @@ def log_prior(spec: MixtureSpec, parameters: Natural) -> float:
     """Return the log prior density of the natural parameters."""
     total = stats.norm(spec.means.loc, spec.means.scale).logpdf(parameters.means).sum()
     total += log_prior_of_weights(spec, parameters.weights)
-    return float(total + log_prior_of_covariances(spec.covariances, parameters))
+    total += log_prior_of_covariances(spec.covariances, parameters)
+    return float(total - wall(spec, parameters))
+
+
+def wall(spec: MixtureSpec, parameters: Natural) -> float:
+    """Return what keeps partial standard deviations above the resolution over sqrt(12)."""
+    m, s = parameters.scales.shape
+    resolution = np.broadcast_to(spec.resolution, parameters.means.shape[1])
+    if s < resolution.size:
+        resolution = np.sqrt(np.mean(resolution**2, keepdims=True))
+    precisions = np.linalg.inv(parameters.covariances()[:m])
+    partial = np.diagonal(precisions, axis1=1, axis2=2)[:, :s]
+    return float(np.sum((resolution**2 / 12 * partial) ** 4))
 
 
 @singledispatch
@@ -139,6 +150,11 @@ def _(structure: DiagonalStructure, parameters: Natural) -> float:
 
 @log_prior_of_covariances.register
 def _(structure: CorrelatedStructure, parameters: Natural) -> float:
+    if isinstance(structure.scales, HalfT) and parameters.correlations is not None:
+        n_matrices, d = parameters.scales.shape
+        jacobian = d * (n_matrices * math.log(2) + np.log(parameters.scales).sum())
+        free = parameters.covariances()[:n_matrices]
+        return sum(huang_wand_log_density(matrix, structure.scales) for matrix in free) + jacobian
     total = scale_distribution(structure.scales).logpdf(parameters.scales).sum()
     if parameters.correlations is not None:
         eta = structure.correlations.eta
@@ -157,7 +173,7 @@ def _(structure: InverseWishartStructure, parameters: Natural) -> float:
 def log_prior_of_matrices(structure: InverseWishartStructure, parameters: Natural) -> float:
     """Return the log prior density of all free matrices."""
     prior = inverse_wishart(structure, parameters.means.shape[1])
-    free = parameters.covariances(0.0)[: len(parameters.scales)]
+    free = parameters.covariances()[: len(parameters.scales)]
     return sum(prior.logpdf(matrix) for matrix in free)
 
 
@@ -176,10 +192,18 @@ def log_prior_of_weights(spec: MixtureSpec, weights: np.ndarray) -> float:
     return float(stats.dirichlet(concentration).logpdf(weights))
 
 
-def shrinkage_of(spec: MixtureSpec) -> float:
-    """Return the shrinkage of the correlations, zero where there are none."""
-    structure = spec.covariances
-    return structure.correlations.shrinkage if hasattr(structure, "correlations") else 0.0
+def huang_wand_log_density(covariance: np.ndarray, prior: HalfT) -> float:
+    """Return the log density of Sigma | psi ~ IW(nu + d - 1, diag(psi)), over psi.
+
+    psi_j ~ Gamma(1/2, rate 1 / (2 nu scale_j^2)); each integral over psi_j is a gamma function.
+    """
+    d, nu = covariance.shape[0], prior.degrees_of_freedom
+    rate = 1 / (2 * nu * np.broadcast_to(prior.scale, d) ** 2)
+    precisions = np.diagonal(np.linalg.inv(covariance))
+    given = stats.invwishart(nu + d - 1, np.eye(d)).logpdf(covariance) + 0.5 * precisions.sum()
+    half = 0.5 * (nu + d)
+    constants = 0.5 * np.log(rate) - special.gammaln(0.5) + special.gammaln(half)
+    return float(given + np.sum(constants - half * np.log(0.5 * precisions + rate)))
 
 
 def lkj_log_density(correlation: np.ndarray, eta: float) -> float:
@@ -197,6 +221,25 @@ def lkj_log_density(correlation: np.ndarray, eta: float) -> float:
 def scale_distribution(prior):
     """Return the distribution of SciPy that a scale prior stands for."""
     raise NotImplementedError
+
+
+@scale_distribution.register
+def _(prior: HalfT):
+    # Where F has 1 and nu degrees of freedom, its root is half-t: sigma^2 / scale^2 ~ F(1, nu).
+    return _RootOfF(prior.degrees_of_freedom, np.asarray(prior.scale))
+
+
+@dataclass(frozen=True)
+class _RootOfF:
+    freedom: float
+    scale: np.ndarray
+
+    def logpdf(self, sigma: np.ndarray) -> np.ndarray:
+        squares = stats.f(1, self.freedom, scale=self.scale**2)
+        return squares.logpdf(sigma**2) + np.log(2 * sigma)
+
+    def cdf(self, sigma: np.ndarray) -> np.ndarray:
+        return stats.f(1, self.freedom, scale=self.scale**2).cdf(sigma**2)
 
 
 @scale_distribution.register

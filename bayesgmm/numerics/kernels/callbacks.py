@@ -37,7 +37,7 @@ _position_signature = types.int64(types.uint64, types.uint64, _numbers, _numbers
 # What nutpie makes of a return code: above zero the trajectory diverged, below zero it gives up.
 _DONE, _FAILED, _NOT_FINITE = 0, 1, 2
 
-_ROWS, _FEATURES = 15, 17  # places of the rows, and of the features of patterns
+_ROWS, _FEATURES = 17, 19  # places of the rows, and of the features of patterns
 _ENTRY = 4  # numbers that describe one argument: where it begins, and three lengths of axes
 
 
@@ -125,8 +125,8 @@ def _whole_numbers(block, number):
 def _prior(block):
     """The ``MixturePrior`` that ``pack_block`` has written."""
     covariances = CovariancePrior(
-        _matrix(block, 9), _number(block, 10), _number(block, 11), _number(block, 12),
-        _matrix(block, 13), _number(block, 14),
+        _matrix(block, 9), _number(block, 10), _number(block, 11), _vector(block, 12),
+        _number(block, 13), _matrix(block, 14), _number(block, 15), _vector(block, 16),
     )  # fmt: skip
     return MixturePrior(
         _number(block, 4), _vector(block, 5), _vector(block, 6), _vector(block, 7),
@@ -166,7 +166,7 @@ def _full_density(size, z, gradient_out, value_out, pointer):
         X, prior, gradient = _matrix(block, _ROWS), _prior(block), np.empty(size)
         weights, plausibilities = _known(block)
         state = full_state(position, X.shape[1], prior)
-        statistics = full_statistics(X, weights, plausibilities, state[6], state[1], state[7])
+        statistics = full_statistics(X, weights, plausibilities, state[5], state[1], state[6])
         value = full_log_posterior(state, statistics, prior, gradient)
         return _report(block, value, gradient, gradient_out, value_out)
     except Exception:  # nothing else can pass from here to the caller
@@ -195,7 +195,7 @@ def _full_density_of_patterns(size, z, gradient_out, value_out, pointer):
         state = full_state(position, features.shape[1], prior)
         statistics = full_pattern_statistics(
             cells, cells_starts, features, n_observed, starts, weights, plausibilities,
-            state[6], state[1], state[7],
+            state[5], state[1], state[6],
         )  # fmt: skip
         value = full_log_posterior(state, statistics, prior, gradient)
         return _report(block, value, gradient, gradient_out, value_out)

@@ -1,18 +1,25 @@
 """Draws from the full conditionals of a mixture, given allocations: the steps of a Gibbs sweep.
 
 Weights and means have conjugate conditionals, and so has a covariance matrix under an
-inverse-Wishart prior. One with free scales and LKJ correlations has none: it is proposed from the
-inverse-Wishart (without correlations: scaled inverse chi-square) distribution that the likelihood
-alone would give, and accepted by Metropolis-Hastings, in which the likelihood cancels and a
-bounded ratio of priors remains (Hastings, 1970; Tierney, 1994, on independence chains). Where too
-few rows make that distribution improper, every coordinate is drawn by slice sampling instead
-(Neal, 2003). One code serves both priors: with its prior rows and degrees of freedom, an
-inverse-Wishart prior is its own proposal, and the ratio is one.
+inverse-Wishart prior. One with free scales has none: it is proposed from an inverse-Wishart
+(without correlations: scaled inverse chi-square) distribution and accepted by Metropolis-Hastings,
+in which the likelihood cancels and a ratio of priors remains (Hastings, 1970; Tierney, 1994, on
+independence chains). With LKJ correlations the proposal is what the likelihood alone would give.
+Under a scale mixture of inverse-Wishart distributions psi_j is drawn first, from its Gamma
+distribution with shape beta and rate ((Sigma^-1)_jj + rate_j) / 2 (Huang & Wand, 2013). Given psi,
+the rows have psi_j more scatter, and the conditional is inverse-Wishart but for the floor. One code
+serves all priors: with their prior rows and degrees of freedom, priors of this family are their own
+proposals, and the ratio is one.
+
+Where the proposal would be improper, or where too many were rejected in the warm-up (a mean of
+zero in ``proposes``), every coordinate is drawn by slice sampling instead (Neal, 2003).
 
 Axes: ``prior`` is a ``CovariancePrior``, and count and scatter include its prior rows.
 
 References
 ----------
+Huang, A. and Wand, M. P. (2013). Simple marginally noninformative prior distributions for
+covariance matrices. Bayesian Analysis 8, 439-452.
 Neal, R. M. (2003). Slice sampling. Annals of Statistics 31, 705-767.
 Tierney, L. (1994). Markov chains for exploring posterior distributions. Annals of Statistics 22,
 1701-1728.
@@ -29,9 +36,9 @@ from bayesgmm.numerics.kernels.covariances import (
     correlation_factor,
     expected_log_posterior,
     log_determinant,
-    shrunk_factor,
+    partial_precisions,
 )
-from bayesgmm.numerics.kernels.scale_priors import scale_prior
+from bayesgmm.numerics.kernels.scale_priors import lone_scale_prior, scale_prior
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
 _SLICE_WIDTH = 1.0  # in log scales and correlation coordinates; stepping out does the rest
@@ -127,18 +134,17 @@ def _copy(vector, target):
 
 
 @compiled_exactly
-def _split(matrix, shrinkage, log_scales, pairs):
-    """Write log scales and coordinates of a covariance matrix; False if the prior excludes it."""
+def _split(matrix, log_scales, pairs):
+    """Write log scales and coordinates of a covariance matrix; False if it is as good as flat."""
     size = matrix.shape[0]
-    unshrunk = np.empty((size, size))
+    correlations = np.empty((size, size))
     for i in range(size):
         log_scales[i] = 0.5 * math.log(matrix[i, i])
     for i in range(size):
         for j in range(size):
-            correlation = matrix[i, j] * math.exp(-log_scales[i] - log_scales[j])
-            unshrunk[i, j] = correlation / (1.0 - shrinkage)
-        unshrunk[i, i] = 1.0
-    factor = cholesky(unshrunk)
+            correlations[i, j] = matrix[i, j] * math.exp(-log_scales[i] - log_scales[j])
+        correlations[i, i] = 1.0
+    factor = cholesky(correlations)
     position = 0
     for i in range(1, size):
         if not factor[i, i] > 0.0:
@@ -153,33 +159,66 @@ def _split(matrix, shrinkage, log_scales, pairs):
 def _log_target_over_proposal(log_scales, pairs, prior, count, freedom):
     """Log ratio of the conditional to the proposal, over scales and correlations; no constants.
 
-    The conditional is |Sigma|^(-count/2) exp(-tr(Sigma^-1 scatter)/2) p(scales) |C C'|^(eta-1).
-    The proposal, over scales and correlations, has the same exponential, the power
-    -(freedom + d + 1)/2 of |Sigma|, and the product of all sigma_i^d.
+    The conditional, given psi, is |Sigma|^(-count/2) exp(-tr(Sigma^-1 (scatter + psi))/2) p(scales)
+    |R|^(eta-1), times the floor. The proposal, over scales and correlations, has the same
+    exponential, the power -(freedom + d + 1)/2 of |Sigma|, and the product of all sigma_i^d.
     """
     size = log_scales.shape[0]
     factor = correlation_factor(pairs, size)
     excess = freedom + size + 1.0 - count
-    value = 2.0 * (prior.eta - 1.0) * log_determinant(factor)
-    value += excess * log_determinant(shrunk_factor(factor, prior.shrinkage))
+    value = (2.0 * (prior.eta - 1.0) + excess) * log_determinant(factor)
     for i in range(size):
-        value += scale_prior(prior.terms[i], log_scales[i])[0] + (excess - size) * log_scales[i]
+        value += scale_prior(prior.terms[i], log_scales[i])[0]
+        value += (excess - size) * log_scales[i]
+    precisions = _precisions(log_scales, factor)
+    for i in range(size):
+        value -= (prior.floor[i] ** 2 * precisions[i]) ** 4
     return value
 
 
 @compiled_exactly
-def draw_covariance(count, scatter, prior, rng, log_scales, pairs):
+def _precisions(log_scales, factor):
+    """Diagonal of Sigma^-1, given log scales and the Cholesky factor of the correlations."""
+    precision_factor = inverse(factor)
+    for i in range(log_scales.shape[0]):
+        for j in range(i + 1):
+            precision_factor[i, j] *= math.exp(-log_scales[j])
+    return partial_precisions(precision_factor)
+
+
+@compiled_exactly
+def _with_mixing_scatter(scatter, log_scales, pairs, prior, rng):
+    """Draw psi given Sigma, and return the scatter plus psi; see the top of this file."""
+    together = scatter.copy()
+    if prior.beta > 0.0:
+        precisions = _precisions(log_scales, correlation_factor(pairs, log_scales.shape[0]))
+        for j in range(log_scales.shape[0]):
+            together[j, j] += _mixing_scatter(precisions[j], prior, j, rng)
+    return together
+
+
+@compiled_exactly
+def _mixing_scatter(precision, prior, place, rng):
+    """Draw one psi_j."""
+    return 2.0 * rng.standard_gamma(prior.beta) / (precision + prior.rate[place])
+
+
+@compiled_exactly
+def draw_covariance(count, scatter, prior, proposes, rng, log_scales, pairs):
     """Draw one covariance matrix in place; return the acceptance, or NaN for slice sampling."""
     size = scatter.shape[0]
-    root = cholesky(scatter)
-    if count <= size + 1.0 or not np.isfinite(root).all():
+    freedom = count - prior.count + prior.freedom
+    if not proposes or freedom <= size:
+        _slice_covariance(count, scatter, prior, rng, log_scales, pairs)
+        return np.nan
+    root = cholesky(_with_mixing_scatter(scatter, log_scales, pairs, prior, rng))
+    if not np.isfinite(root).all():
         _slice_covariance(count, scatter, prior, rng, log_scales, pairs)
         return np.nan
     proposal, coordinates = np.empty(size), np.empty(pairs.shape[0])
-    freedom = count - prior.count + prior.freedom
     matrix = _inverse_wishart(freedom, root, rng)
     threshold = math.log(rng.random())
-    if not _split(matrix, prior.shrinkage, proposal, coordinates):
+    if not _split(matrix, proposal, coordinates):
         return 0.0
     ratio = _log_target_over_proposal(proposal, coordinates, prior, count, freedom)
     ratio -= _log_target_over_proposal(log_scales, pairs, prior, count, freedom)
@@ -232,22 +271,28 @@ def _slice_covariance(count, scatter, prior, rng, log_scales, pairs):
 
 
 @compiled_exactly
-def _log_scale_conditional(log_scale, count, scatter, terms):
+def _log_scale_conditional(log_scale, count, scatter, prior, place):
     """Log density of u = log(sigma), with its Jacobian."""
-    prior = scale_prior(terms, log_scale)[0]
-    return prior + (1.0 - count) * log_scale - 0.5 * scatter * math.exp(-2.0 * log_scale)
+    of_prior = lone_scale_prior(prior, place, log_scale)[0]
+    return of_prior + (1.0 - count) * log_scale - 0.5 * scatter * math.exp(-2.0 * log_scale)
 
 
 @compiled_exactly
-def draw_log_scale(count, scatter, prior, rng, log_scales, place):
+def draw_log_scale(count, scatter, prior, proposes, rng, log_scales, place):
     """Draw one log scale in place; return the acceptance, or NaN for slice sampling."""
-    here, terms = log_scales[place], prior.terms[place]
-    if count <= 2.0 or not scatter > 0.0:
-        log_scales[place] = _slice_log_scale(here, count, scatter, terms, rng)
+    here, freedom = log_scales[place], count - prior.count + prior.freedom
+    if not proposes or freedom <= 1.0:
+        log_scales[place] = _slice_log_scale(here, count, scatter, prior, place, rng)
         return np.nan
-    freedom = count - prior.count + prior.freedom
-    proposal = 0.5 * math.log(scatter / rng.chisquare(freedom))
-    ratio = scale_prior(terms, proposal)[0] - scale_prior(terms, here)[0]
+    together = scatter
+    if prior.beta > 0.0:
+        together += _mixing_scatter(math.exp(-2.0 * here), prior, place, rng)
+    if not together > 0.0:
+        log_scales[place] = _slice_log_scale(here, count, scatter, prior, place, rng)
+        return np.nan
+    proposal = 0.5 * math.log(together / rng.chisquare(freedom))
+    ratio = _scale_prior_given_mixing(prior, place, proposal)
+    ratio -= _scale_prior_given_mixing(prior, place, here)
     ratio += (freedom + 1.0 - count) * (proposal - here)
     if not math.log(rng.random()) < ratio:
         return 0.0
@@ -256,21 +301,29 @@ def draw_log_scale(count, scatter, prior, rng, log_scales, place):
 
 
 @compiled_exactly
-def _slice_log_scale(here, count, scatter, terms, rng):
-    level = _log_scale_conditional(here, count, scatter, terms) - rng.standard_exponential()
+def _scale_prior_given_mixing(prior, place, log_scale):
+    """Log density of a scale given psi, apart from what psi adds to the scatter."""
+    wall = (prior.floor[place] * math.exp(-log_scale)) ** 8
+    return scale_prior(prior.terms[place], log_scale)[0] - wall
+
+
+@compiled_exactly
+def _slice_log_scale(here, count, scatter, prior, place, rng):
+    level = _log_scale_conditional(here, count, scatter, prior, place)
+    level -= rng.standard_exponential()
     low = here - _SLICE_WIDTH * rng.random()
     high = low + _SLICE_WIDTH
     for _ in range(_MOST_STEPS):
-        if not _log_scale_conditional(low, count, scatter, terms) > level:
+        if not _log_scale_conditional(low, count, scatter, prior, place) > level:
             break
         low -= _SLICE_WIDTH
     for _ in range(_MOST_STEPS):
-        if not _log_scale_conditional(high, count, scatter, terms) > level:
+        if not _log_scale_conditional(high, count, scatter, prior, place) > level:
             break
         high += _SLICE_WIDTH
     while True:
         proposal = low + (high - low) * rng.random()
-        if _log_scale_conditional(proposal, count, scatter, terms) >= level:
+        if _log_scale_conditional(proposal, count, scatter, prior, place) >= level:
             return proposal
         if proposal < here:
             low = proposal

@@ -2,10 +2,10 @@
 
 u (d,) are the logarithms of the scales, D = diag(exp(u)). y (d (d - 1) / 2,) are the strictly
 lower entries, row by row, of the Cholesky factor C of a correlation matrix before its rows are
-normalised: row i of C is (y_i, 1) / sqrt(1 + |y_i|^2). R = (1 - shrinkage) C C' + shrinkage I.
+normalised: row i of C is (y_i, 1) / sqrt(1 + |y_i|^2), and R = C C'.
 
-Under LKJ(eta), det(C C')^(eta - 1) = prod_i C_ii^(2 eta - 2), and on the space of y the density
-is prod_{i >= 1} C_ii^(2 eta - 1 + d): the rows are independent multivariate t vectors.
+Under LKJ(eta), |R|^(eta - 1) = prod_i C_ii^(2 eta - 2), and on the space of y the density is
+prod_{i >= 1} C_ii^(2 eta - 1 + d): the rows are independent multivariate t vectors.
 """
 
 from __future__ import annotations
@@ -16,12 +16,7 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
-from bayesgmm.numerics.kernels.triangular import (
-    cholesky,
-    congruence,
-    inverse,
-    transposed_congruence,
-)
+from bayesgmm.numerics.kernels.triangular import congruence, inverse, transposed_congruence
 
 
 @compiled_exactly
@@ -43,28 +38,42 @@ def correlation_factor(y, size):
 
 
 @compiled_exactly
-def shrunk_factor(factor, shrinkage):
-    """Cholesky factor K of R = (1 - shrinkage) C C' + shrinkage I."""
-    if shrinkage == 0.0:
-        return factor
-    size = factor.shape[0]
-    matrix = np.zeros((size, size))
+def partial_precisions(precision_factor):
+    """Diagonal of Sigma^-1 = P' P, given the lower-triangular P."""
+    size = precision_factor.shape[0]
+    precisions = np.zeros(size)
     for i in range(size):
         for j in range(i + 1):
-            total = 0.0
-            for m in range(j + 1):
-                total += factor[i, m] * factor[j, m]
-            matrix[i, j] = (1.0 - shrinkage) * total
-        matrix[i, i] = 1.0
-    return cholesky(matrix)
+            precisions[j] += precision_factor[i, j] ** 2
+    return precisions
 
 
 @compiled_exactly
-def likelihood_gradient(count, whitened_scatter, factor, root, root_inverse, shrinkage, u_gradient):
+def partial_prior(precisions, prior):
+    """What a prior says of the precisions (Sigma^-1)_jj: the scale mixture, and the floor."""
+    value = 0.0
+    for j in range(precisions.shape[0]):
+        if prior.beta > 0.0:
+            value -= prior.beta * math.log(precisions[j] + prior.rate[j])
+        value -= (prior.floor[j] ** 2 * precisions[j]) ** 4
+    return value
+
+
+@compiled_exactly
+def add_partial_scatter(precisions, prior, scatter):
+    """Add the diagonal W for which -tr(Sigma^-1 W)/2 has the gradient of ``partial_prior``."""
+    for j in range(precisions.shape[0]):
+        if prior.beta > 0.0:
+            scatter[j, j] += 2.0 * prior.beta / (precisions[j] + prior.rate[j])
+        scatter[j, j] += 8.0 * prior.floor[j] ** 8 * precisions[j] ** 3
+
+
+@compiled_exactly
+def likelihood_gradient(count, whitened_scatter, factor, factor_inverse, u_gradient):
     """Gradient of the expected log-likelihood -count/2 log|Sigma| - tr(Sigma^-1 B)/2 in u and C.
 
-    With V = K^-1 and the whitened scatter M = V D^-1 B D^-1 V', the gradient in R is
-    V' (M - count I) V / 2 =: G, in C it is 2 (1 - shrinkage) G C, and in u_i it is 2 (G R)_ii.
+    With V = C^-1 and the whitened scatter M = V D^-1 B D^-1 V', the gradient in R is
+    V' (M - count I) V / 2 =: G, in C it is 2 G C, and in u_i it is 2 (G R)_ii.
     By Fisher's identity these are gradients of the mixture log-likelihood itself when the count
     and scatter are weighted with the responsibilities. The gradient in u is written into its
     argument, that in C returned.
@@ -73,20 +82,20 @@ def likelihood_gradient(count, whitened_scatter, factor, root, root_inverse, shr
     excess = whitened_scatter.copy()
     for i in range(size):
         excess[i, i] -= count
-    twice_gradient = transposed_congruence(root_inverse, excess)
+    twice_gradient = transposed_congruence(factor_inverse, excess)
     factor_gradient = np.zeros((size, size))
     for i in range(size):
         u_gradient[i] = 0.0
         for j in range(size):
             correlation = 0.0
             for m in range(min(i, j) + 1):
-                correlation += root[i, m] * root[j, m]
+                correlation += factor[i, m] * factor[j, m]
             u_gradient[i] += twice_gradient[i, j] * correlation
         for j in range(i + 1):
             total = 0.0
             for m in range(j, size):
                 total += twice_gradient[i, m] * factor[m, j]
-            factor_gradient[i, j] = (1.0 - shrinkage) * total
+            factor_gradient[i, j] = total
     return factor_gradient
 
 
@@ -117,29 +126,33 @@ def log_determinant(factor):
 def expected_log_posterior(position, count, scatter, prior):
     """What a covariance M-step maximises, and its gradient; the position is u, then y.
 
-    -count/2 log|Sigma| - tr(Sigma^-1 scatter)/2 + log p(scales) + (eta - 1) log|C C'|, densities
-    with respect to scales and correlation matrix (no Jacobian of u and y, no LKJ constant).
-    Count and scatter are those of rows and prior rows together.
+    -count/2 log|Sigma| - tr(Sigma^-1 scatter)/2 + log p(scales, R), the density with respect to
+    scales and correlation matrix (no Jacobian of u and y). Count and scatter are those of rows and
+    prior rows together.
     """
     size = scatter.shape[0]
     u, y = position[:size], position[size:]
     factor = correlation_factor(y, size)
-    root = shrunk_factor(factor, prior.shrinkage)
-    root_inverse = inverse(root)
-    unscaled = np.empty((size, size))
+    factor_inverse = inverse(factor)
+    precision_factor = np.zeros((size, size))
     for i in range(size):
-        for j in range(size):
-            unscaled[i, j] = scatter[i, j] * math.exp(-u[i] - u[j])
-    whitened = congruence(root_inverse, unscaled)
-    value = -count * log_determinant(root) + 2.0 * (prior.eta - 1.0) * log_determinant(factor)
+        for j in range(i + 1):
+            precision_factor[i, j] = factor_inverse[i, j] * math.exp(-u[j])
+    precisions = partial_precisions(precision_factor)
+    value = (2.0 * (prior.eta - 1.0) - count) * log_determinant(factor)
+    value += partial_prior(precisions, prior)
+    whitened = congruence(precision_factor, scatter)
+    for i in range(size):
+        value -= 0.5 * whitened[i, i]
+    together = scatter.copy()
+    add_partial_scatter(precisions, prior, together)
+    whitened = congruence(precision_factor, together)
     gradient = np.empty(position.shape[0])
     u_gradient, y_gradient = gradient[:size], gradient[size:]
-    factor_gradient = likelihood_gradient(
-        count, whitened, factor, root, root_inverse, prior.shrinkage, u_gradient
-    )
+    factor_gradient = likelihood_gradient(count, whitened, factor, factor_inverse, u_gradient)
     for i in range(size):
         of_scale, slope, _ = scale_prior(prior.terms[i], u[i])
-        value += of_scale - count * u[i] - 0.5 * whitened[i, i]
+        value += of_scale - count * u[i]
         u_gradient[i] += slope
     correlation_gradient(factor, factor_gradient, 2.0 * (prior.eta - 1.0), y_gradient)
     return value, gradient

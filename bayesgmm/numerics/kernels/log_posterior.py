@@ -16,11 +16,13 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 from bayesgmm.numerics.kernels.covariances import (
+    add_partial_scatter,
     correlation_factor,
     correlation_gradient,
     likelihood_gradient,
     log_determinant,
-    shrunk_factor,
+    partial_precisions,
+    partial_prior,
 )
 from bayesgmm.numerics.kernels.positions import log_weights_of, parts
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
@@ -71,28 +73,27 @@ def _add_prior_gradient(means, log_scales, prior, of_means, of_scales):
 
 
 @compiled_exactly
-def _correlation_roots(pairs, size, shrinkage):
-    """Factors C, roots K of the shrunk correlation matrices, and their inverses."""
+def _correlation_factors(pairs, size):
+    """Cholesky factors C of the correlation matrices, and their inverses."""
     shape = (pairs.shape[0], size, size)
-    factors, roots, inverses = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    factors, inverses = np.zeros(shape), np.zeros(shape)
     for matrix in range(pairs.shape[0]):
         factor = correlation_factor(pairs[matrix], size)
-        root = shrunk_factor(factor, shrinkage)
         add(factor, factors[matrix])
-        add(root, roots[matrix])
-        add(inverse(root), inverses[matrix])
-    return factors, roots, inverses
+        add(inverse(factor), inverses[matrix])
+    return factors, inverses
 
 
 @compiled_exactly
-def _precision_factors(log_weights, log_scales, roots, inverses):
+def _precision_factors(log_weights, log_scales, correlation, inverses):
     """What the pass over the rows takes: constants (k,) and precision factors (k, d, d)."""
     n_components, (n_matrices, size) = log_weights.shape[0], log_scales.shape
     constants = np.empty(n_components)
     factors = np.empty((n_components, size, size))
     for component in range(n_components):
         matrix = component % n_matrices
-        constant = log_weights[component] - 0.5 * size * _LOG_2_PI - log_determinant(roots[matrix])
+        constant = log_weights[component] - 0.5 * size * _LOG_2_PI
+        constant -= log_determinant(correlation[matrix])
         for j in range(size):
             constant -= log_scales[matrix, j]
             unscale = math.exp(-log_scales[matrix, j])
@@ -106,27 +107,27 @@ def _precision_factors(log_weights, log_scales, roots, inverses):
 def full_state(position, n_features, prior):
     """What a position says: weights, means, scales, correlations, and what passes over rows take.
 
-    Log weights, means, log scales, factors C, roots K and their inverses, constants, factors.
+    Log weights, means, log scales, factors C and their inverses, constants, precision factors.
     """
     ratios, means, log_scales, pairs = parts(
         np.ascontiguousarray(position), prior.concentration.shape[0], n_features,
         prior.n_matrices, n_features,
     )  # fmt: skip
     log_weights = log_weights_of(ratios)
-    shrinkage = prior.covariances.shrinkage
-    correlation, roots, inverses = _correlation_roots(pairs, n_features, shrinkage)
-    constants, factors = _precision_factors(log_weights, log_scales, roots, inverses)
-    return log_weights, means, log_scales, correlation, roots, inverses, constants, factors
+    correlation, inverses = _correlation_factors(pairs, n_features)
+    constants, factors = _precision_factors(log_weights, log_scales, correlation, inverses)
+    return log_weights, means, log_scales, correlation, inverses, constants, factors
 
 
 @compiled_exactly
 def full_value(state, log_likelihood, prior):
     """Log posterior density, given the log-likelihood of the rows in this state."""
-    log_weights, means, log_scales, correlation, _, _, _, factors = state
+    log_weights, means, log_scales, correlation, _, _, factors = state
     of_matrix, d = prior.covariances, means.shape[1]
     value = log_likelihood + _log_prior(log_weights, means, log_scales, prior)
     for matrix in range(prior.n_matrices):
         value += _exponent(of_matrix, d) * log_determinant(correlation[matrix])
+        value += partial_prior(partial_precisions(factors[matrix]), of_matrix)
         if of_matrix.count > 0.0:
             whitened = congruence(factors[matrix], of_matrix.scatter)
             value += of_matrix.count * log_determinant(factors[matrix])
@@ -155,7 +156,7 @@ def _add_precision_times_sum(factor, total, gradient):
 @compiled_exactly
 def full_log_posterior(state, statistics, prior, gradient):
     """Return the value and write the gradient, given the statistics of the rows in this state."""
-    log_weights, means, log_scales, correlation, roots, inverses, _, factors = state
+    log_weights, means, log_scales, correlation, inverses, _, factors = state
     log_likelihood, counts, sums, squares = statistics
     (k, d), n_matrices, of_matrix = means.shape, prior.n_matrices, prior.covariances
     of_ratios, of_means, of_scales, of_pairs = parts(gradient, k, d, n_matrices, d)
@@ -169,14 +170,14 @@ def full_log_posterior(state, statistics, prior, gradient):
             of_means[component, feature] = 0.0
         _add_precision_times_sum(factors[component], sums[component], of_means[component])
     for matrix in range(n_matrices):
-        if of_matrix.count > 0.0:
-            total[matrix] += of_matrix.count
-            add(congruence(factors[matrix], of_matrix.scatter), whitened[matrix])
+        total[matrix] += of_matrix.count
+        prior_scatter = of_matrix.scatter.copy()
+        add_partial_scatter(partial_precisions(factors[matrix]), of_matrix, prior_scatter)
+        add(congruence(factors[matrix], prior_scatter), whitened[matrix])
         factor = correlation[matrix]
         of_factor = likelihood_gradient(
-            total[matrix], whitened[matrix], factor, roots[matrix], inverses[matrix],
-            of_matrix.shrinkage, of_scales[matrix],
-        )  # fmt: skip
+            total[matrix], whitened[matrix], factor, inverses[matrix], of_scales[matrix]
+        )
         correlation_gradient(factor, of_factor, _exponent(of_matrix, d), of_pairs[matrix])
     _add_prior_gradient(means, log_scales, prior, of_means, of_scales)
     return full_value(state, log_likelihood, prior)
@@ -216,10 +217,11 @@ def diagonal_value(state, log_likelihood, prior):
     log_weights, means, log_scales, _, _ = state
     of_matrix = prior.covariances
     value = log_likelihood + _log_prior(log_weights, means, log_scales, prior)
-    if of_matrix.count > 0.0:
-        for matrix in range(log_scales.shape[0]):
-            for i in range(log_scales.shape[1]):
-                log_scale = log_scales[matrix, i]
+    for matrix in range(log_scales.shape[0]):
+        value += partial_prior(np.exp(-2.0 * log_scales[matrix]), of_matrix)
+        for i in range(log_scales.shape[1]):
+            log_scale = log_scales[matrix, i]
+            if of_matrix.count > 0.0:
                 whitened = of_matrix.scatter[i, i] * math.exp(-2.0 * log_scale)
                 value -= of_matrix.count * log_scale + 0.5 * whitened
     return value
@@ -234,9 +236,11 @@ def diagonal_log_posterior(state, statistics, prior, gradient):
     of_ratios, of_means, of_scales, _ = parts(gradient, k, d, n_matrices, n_scales)
     _write_weights_gradient(log_weights, counts, prior.concentration, of_ratios)
     for matrix in range(n_matrices):
+        precisions = np.exp(-2.0 * log_scales[matrix])
+        prior_scatter = of_matrix.scatter.copy()
+        add_partial_scatter(precisions, of_matrix, prior_scatter)
         for i in range(n_scales):
-            whitened = of_matrix.scatter[i, i] * math.exp(-2.0 * log_scales[matrix, i])
-            of_scales[matrix, i] = whitened - of_matrix.count
+            of_scales[matrix, i] = precisions[i] * prior_scatter[i, i] - of_matrix.count
     for component in range(k):
         for feature in range(d):
             squared = factors[component, feature] ** 2

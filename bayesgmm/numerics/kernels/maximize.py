@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 from bayesgmm.numerics.kernels.covariances import expected_log_posterior
-from bayesgmm.numerics.kernels.scale_priors import scale_prior
+from bayesgmm.numerics.kernels.scale_priors import lone_scale_prior
 
 _SUFFICIENT_INCREASE = 1e-4  # Armijo's constant, Nocedal & Wright (2006), section 3.1
 _LONGEST_STEP = 3.0  # in log scales and correlation coordinates: a factor of twenty in a scale
@@ -21,24 +21,24 @@ _GRADIENT_TOLERANCE = 1e-9  # relative to the number of rows behind the matrix
 
 
 @compiled_exactly
-def _expected_scale(log_scale, count, scatter, terms):
+def _expected_scale(log_scale, count, scatter, prior, place):
     """Value and two derivatives of -count u - scatter exp(-2 u)/2 + log p(exp(u))."""
-    prior, slope, curvature = scale_prior(terms, log_scale)
+    of_prior, slope, curvature = lone_scale_prior(prior, place, log_scale)
     spread = scatter * math.exp(-2.0 * log_scale)
     return (
-        prior - count * log_scale - 0.5 * spread,
+        of_prior - count * log_scale - 0.5 * spread,
         slope - count + spread,
         curvature - 2.0 * spread,
     )
 
 
 @compiled_exactly
-def best_log_scale(log_scale, count, scatter, terms, lowest):
+def best_log_scale(log_scale, count, scatter, prior, place, lowest):
     """Newton's method on one log scale; the objective is concave, so halving always helps.
 
     The result is never below ``lowest``, where a scale without rows or prior would go.
     """
-    value, slope, curvature = _expected_scale(log_scale, count, scatter, terms)
+    value, slope, curvature = _expected_scale(log_scale, count, scatter, prior, place)
     for _ in range(_MOST_ITERATIONS):
         if abs(slope) <= _GRADIENT_TOLERANCE * (1.0 + count):
             break
@@ -46,7 +46,7 @@ def best_log_scale(log_scale, count, scatter, terms, lowest):
         step = min(max(step, -_LONGEST_STEP), _LONGEST_STEP)
         for _ in range(_MOST_HALVINGS):
             proposal = max(log_scale + step, lowest)
-            new = _expected_scale(proposal, count, scatter, terms)
+            new = _expected_scale(proposal, count, scatter, prior, place)
             if new[0] >= value:
                 break
             step *= 0.5

@@ -43,22 +43,30 @@ def _move(count, total, scatter, shift):
 
 
 @compiled_exactly
-def _mean_of_tried(acceptance):
-    """Mean over the matrices that a proposal was made for; NaN where there were none."""
+def _mean_of_tried(acceptance, accepted):
+    """Mean over the matrices that a proposal was made for; NaN where there were none.
+
+    ``accepted`` counts, for every matrix and scale, proposals and how many were accepted.
+    """
     total, tried = 0.0, 0
-    for value in acceptance.flat:
-        if not math.isnan(value):
-            total += value
-            tried += 1
+    for matrix in range(acceptance.shape[0]):
+        for scale in range(acceptance.shape[1]):
+            value = acceptance[matrix, scale]
+            if not math.isnan(value):
+                total += value
+                tried += 1
+                accepted[matrix, scale, 0] += 1.0
+                accepted[matrix, scale, 1] += value
     return total / tried if tried > 0 else np.nan
 
 
 @compiled_exactly
-def full_conditionals(position, factors, statistics, prior, rng):
+def full_conditionals(position, factors, statistics, prior, steps, rng):
     """Draw everything but the allocations, given their statistics; return the mean acceptance.
 
     For structures with correlations. Position and precision factors are those at which the
-    allocations were drawn; the position is moved.
+    allocations were drawn; the position is moved. ``steps`` are two arrays: whether each matrix,
+    or scale, is proposed, shape (m, s), and the counts of ``_mean_of_tried``, shape (m, s, 2).
     """
     _, counts, sums, scatter = statistics
     (k, d), n_matrices, of_matrix = sums.shape, prior.n_matrices, prior.covariances
@@ -80,16 +88,18 @@ def full_conditionals(position, factors, statistics, prior, rng):
         _move(counts[component], sums[component], scatter[component], shift)
         total[component % n_matrices] += counts[component]
         add(scatter[component], pooled[component % n_matrices])
-    acceptance = np.empty(n_matrices)
+    proposes, accepted = steps
+    acceptance = np.empty((n_matrices, 1))
     for matrix in range(n_matrices):
-        acceptance[matrix] = draw_covariance(
-            total[matrix], pooled[matrix], of_matrix, rng, log_scales[matrix], pairs[matrix]
-        )
-    return _mean_of_tried(acceptance)
+        acceptance[matrix, 0] = draw_covariance(
+            total[matrix], pooled[matrix], of_matrix, proposes[matrix, 0], rng,
+            log_scales[matrix], pairs[matrix],
+        )  # fmt: skip
+    return _mean_of_tried(acceptance, accepted)
 
 
 @compiled_exactly
-def diagonal_conditionals(position, factors, statistics, prior, rng):
+def diagonal_conditionals(position, factors, statistics, prior, steps, rng):
     """Draw everything but the allocations, given their statistics; return the mean acceptance.
 
     For structures without correlations; otherwise as ``full_conditionals``.
@@ -118,19 +128,20 @@ def diagonal_conditionals(position, factors, statistics, prior, rng):
             pooled[matrix, scale] += scatter[component, feature] + shift[feature] * (
                 counts[component] * shift[feature] - 2.0 * sums[component, feature]
             )
+    proposes, accepted = steps
     acceptance = np.empty((n_matrices, n_scales))
     for matrix in range(n_matrices):
         for scale in range(n_scales):
             acceptance[matrix, scale] = draw_log_scale(
-                total[matrix, scale], pooled[matrix, scale], of_matrix, rng,
-                log_scales[matrix], scale,
+                total[matrix, scale], pooled[matrix, scale], of_matrix, proposes[matrix, scale],
+                rng, log_scales[matrix], scale,
             )  # fmt: skip
-    return _mean_of_tried(acceptance)
+    return _mean_of_tried(acceptance, accepted)
 
 
 @compiled_exactly
 def full_sweeps(
-    position, X, plausibilities, prior, rng, seeds, positions, log_densities, acceptances
+    position, X, plausibilities, prior, steps, rng, seeds, positions, log_densities, acceptances
 ):
     """As many sweeps as there are seeds, for structures with correlations.
 
@@ -140,17 +151,17 @@ def full_sweeps(
     for sweep in range(seeds.shape[0]):
         state = full_state(position, X.shape[1], prior)
         statistics = full_allocations(
-            X, plausibilities, 0, state[6], state[1], state[7], seeds[sweep]
+            X, plausibilities, 0, state[5], state[1], state[6], seeds[sweep]
         )
         log_densities[sweep] = full_value(state, statistics[0], prior)
-        acceptances[sweep] = full_conditionals(position, state[7], statistics, prior, rng)
+        acceptances[sweep] = full_conditionals(position, state[6], statistics, prior, steps, rng)
         for place in range(position.shape[0]):
             positions[sweep, place] = position[place]
 
 
 @compiled_exactly
 def diagonal_sweeps(
-    position, X, plausibilities, prior, rng, seeds, positions, log_densities, acceptances
+    position, X, plausibilities, prior, steps, rng, seeds, positions, log_densities, acceptances
 ):
     """The same, for structures without correlations."""
     for sweep in range(seeds.shape[0]):
@@ -159,33 +170,35 @@ def diagonal_sweeps(
             X, plausibilities, 0, state[3], state[1], state[4], seeds[sweep]
         )
         log_densities[sweep] = diagonal_value(state, statistics[0], prior)
-        acceptances[sweep] = diagonal_conditionals(position, state[4], statistics, prior, rng)
+        acceptances[sweep] = diagonal_conditionals(
+            position, state[4], statistics, prior, steps, rng
+        )
         for place in range(position.shape[0]):
             positions[sweep, place] = position[place]
 
 
 @compiled_exactly
 def full_pattern_sweeps(
-    position, cells, cells_starts, features, n_observed, starts, plausibilities, prior, rng, seeds,
-    positions, log_densities, acceptances,
+    position, cells, cells_starts, features, n_observed, starts, plausibilities, prior, steps, rng,
+    seeds, positions, log_densities, acceptances,
 ):  # fmt: skip
     """The same as ``full_sweeps``, over rows with missing cells."""
     for sweep in range(seeds.shape[0]):
         state = full_state(position, features.shape[1], prior)
         statistics = full_pattern_allocations(
             cells, cells_starts, features, n_observed, starts, plausibilities, 0,
-            state[6], state[1], state[7], seeds[sweep],
+            state[5], state[1], state[6], seeds[sweep],
         )  # fmt: skip
         log_densities[sweep] = full_value(state, statistics[0], prior)
-        acceptances[sweep] = full_conditionals(position, state[7], statistics, prior, rng)
+        acceptances[sweep] = full_conditionals(position, state[6], statistics, prior, steps, rng)
         for place in range(position.shape[0]):
             positions[sweep, place] = position[place]
 
 
 @compiled_exactly
 def diagonal_pattern_sweeps(
-    position, cells, cells_starts, features, n_observed, starts, plausibilities, prior, rng, seeds,
-    positions, log_densities, acceptances,
+    position, cells, cells_starts, features, n_observed, starts, plausibilities, prior, steps, rng,
+    seeds, positions, log_densities, acceptances,
 ):  # fmt: skip
     """The same as ``diagonal_sweeps``, over rows with missing cells."""
     for sweep in range(seeds.shape[0]):
@@ -195,6 +208,8 @@ def diagonal_pattern_sweeps(
             state[3], state[1], state[4], seeds[sweep],
         )  # fmt: skip
         log_densities[sweep] = diagonal_value(state, statistics[0], prior)
-        acceptances[sweep] = diagonal_conditionals(position, state[4], statistics, prior, rng)
+        acceptances[sweep] = diagonal_conditionals(
+            position, state[4], statistics, prior, steps, rng
+        )
         for place in range(position.shape[0]):
             positions[sweep, place] = position[place]

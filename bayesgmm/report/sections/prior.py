@@ -83,6 +83,7 @@ def _spread(material: Material) -> str:
     scales = getattr(structure, "scales", None)
     name = type(structure if scales is None else scales).__name__
     law = {
+        "HalfT": "a half-t distribution, which leaves their size to the data",
         "InverseGamma": "an inverse-gamma distribution, which keeps them away from zero and lets "
         "them be wide if the data say so",
         "HalfNormal": "a half-normal distribution, which allows them to be close to zero",
