@@ -91,6 +91,11 @@ class Objective:
             return CovariancePrior.flat(self.layout.n_scales)
         return self.spec.covariance_prior(self.n_features, of_mode=True)
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the floor of partial standard deviations keeps components from collapsing."""
+        return bool(np.all(self.covariance_prior.floor > 0))
+
     @cached_property
     def smallest_scales(self) -> Float[np.ndarray, " s"]:
         """Where a free scale counts as zero; one for all features, or one for each."""
