@@ -138,18 +138,17 @@ class SeparatedStructure(CovarianceStructure):
     def mode_prior(self, n_features: int, n_components: int) -> CovariancePrior:
         """See :meth:`CovarianceStructure.mode_prior`.
 
-        The density over log(sigma) is that over sigma times sigma. Means in standard deviations of
-        their component add |Sigma|^(1/2) for every mean, and unconstrained correlations
-        |R|^((d + 1) / 2).
+        The density over log(sigma) is that over sigma times sigma. Unconstrained correlations add
+        |R|^((d + 1) / 2), and every mean in coordinates without correlations |R|^(1 / 2).
         """
-        prior, terms = self.prior(n_features), self.prior(n_features).terms.copy()
-        means = n_components / self.n_matrices(n_components)
-        terms[:, 1] += 1.0 + means * n_features / self.n_scales(n_features)
+        prior = self.prior(n_features)
+        terms, means = prior.terms.copy(), n_components / self.n_matrices(n_components)
+        terms[:, 1] += 1.0
         return prior._replace(terms=terms, eta=prior.eta + 0.5 * (n_features + 1 + means))
 
     def log_jacobian(self, factor: np.ndarray, n_components: int) -> float:
-        """See :meth:`CovarianceStructure.log_jacobian`: what the means add."""
-        return -n_components * float(np.log(factor).sum())
+        """See :meth:`CovarianceStructure.log_jacobian`: logarithms and correlations only shift."""
+        return 0.0
 
     def sentences(self) -> dict[str, str]:
         """See :meth:`CovarianceStructure.sentences`."""

@@ -61,8 +61,7 @@ def plain_objective(
     """Return what EM maximises, at an unconstrained vector, by SciPy.
 
     The log-likelihood plus the log prior density, without the constant of the Dirichlet density,
-    over weights, means in standard deviations of their component, log scales and unconstrained
-    correlations. Where covariance matrices have an inverse-Wishart prior, it is over their entries
+    over weights, means along axes without correlations, log scales and unconstrained correlations. Where covariance matrices have an inverse-Wishart prior, it is over their entries
     and the means.
     """
     parameters = natural(spec, X.shape[1], position)
@@ -81,7 +80,13 @@ def plain_objective(
     if parameters.correlations is not None:
         power = (X.shape[1] + 1) / 2
         value += power * np.linalg.slogdet(parameters.correlations)[1].sum()
-    return value + 0.5 * np.linalg.slogdet(parameters.covariances())[1].sum()
+        value += 0.5 * np.linalg.slogdet(written_out(parameters.correlations, spec))[1].sum()
+    return value
+
+
+def written_out(matrices: np.ndarray, spec: bg.MixtureSpec) -> np.ndarray:
+    """Return matrices for every component."""
+    return np.broadcast_to(matrices, (spec.n_components, *matrices.shape[1:]))
 
 
 def numeric_gradient(function, position: np.ndarray, width: float = 1e-4) -> np.ndarray:
