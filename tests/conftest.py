@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 from hypothesis import settings
-from jaxtyping import install_import_hook
 
 from tests import shape_checks
 
@@ -48,8 +47,7 @@ def _switch_shape_checks_on() -> None:
     # installed is never checked.
     specification = importlib.util.find_spec(PACKAGE)
     folder = Path(specification.submodule_search_locations[0])
-    shape_checks.be_sparing()
-    install_import_hook(_modules_to_check(PACKAGE, folder), f"{CHECKER}.checked")
+    shape_checks.install(_modules_to_check(PACKAGE, folder), f"{CHECKER}.checked")
 
 
 if os.environ.get("BAYESGMM_SHAPE_CHECKS", "1") != "0":
