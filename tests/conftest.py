@@ -11,10 +11,14 @@ import importlib.util
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings
-from jaxtyping import install_import_hook
+from numpy.random import SeedSequence
 
 from tests import shape_checks
 
@@ -48,8 +52,7 @@ def _switch_shape_checks_on() -> None:
     # installed is never checked.
     specification = importlib.util.find_spec(PACKAGE)
     folder = Path(specification.submodule_search_locations[0])
-    shape_checks.be_sparing()
-    install_import_hook(_modules_to_check(PACKAGE, folder), f"{CHECKER}.checked")
+    shape_checks.install(_modules_to_check(PACKAGE, folder), f"{CHECKER}.checked")
 
 
 if os.environ.get("BAYESGMM_SHAPE_CHECKS", "1") != "0":
@@ -62,6 +65,49 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Examples are the same in every run, and a busy machine fails no test.
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 settings.load_profile("fixed")
+
+
+MOST_WORKERS = 4  # each may take 1.5 GB
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Use several cores for the whole suite; a part of it is sooner done without workers."""
+    option = config.option
+    is_whole = config.args_source is config.ArgsSource.TESTPATHS
+    if not is_whole or not config.pluginmanager.hasplugin("xdist") or option.usepdb:
+        return
+    if option.numprocesses is None and "PYTEST_XDIST_WORKER" not in os.environ:
+        option.numprocesses = min(MOST_WORKERS, _cores())
+        option.dist = "loadfile"  # tests of one file share their fits
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on every operating system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run check that tests hold for other draws, too.
+
+    The same seed gives other chains on another kind of processor, whose sums differ in the last
+    bits: a test that holds for one stream of random numbers only would fail there.
+    """
+    parser.addoption("--stream", type=int, default=0, help="of random numbers, that chains take")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have chains take the stream that was asked for."""
+    if stream := config.getoption("--stream"):
+        from bayesgmm.engines import advi, sampling
+
+        sampling.spawn = advi.spawn = partial(_spawn_others, sampling.spawn, stream)
+
+
+def _spawn_others(spawn: Callable, stream: int, seed: Any, n_children: int) -> list[SeedSequence]:
+    children = spawn(seed, n_children)
+    return [SeedSequence(one.entropy, spawn_key=(*one.spawn_key, stream)) for one in children]
 
 
 def pytest_runtest_setup() -> None:

@@ -1,6 +1,8 @@
 """The normal approximation of a log density at its mode: where it is highest, and how it curves.
 
-A log density here is any function of a vector that returns its value and its gradient.
+A log density here is any function of a vector that returns its value and its gradient. Chains
+are steered by what is computed here, so the algebra is compiled code of our own: that of BLAS and
+LAPACK depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -11,9 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 
+from bayesgmm.numerics.kernels.symmetric import eigen, root_of_square
+from bayesgmm.numerics.kernels.triangular import (
+    cholesky,
+    inverse,
+    upper_products,
+    upper_solutions,
+)
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 
 LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
@@ -49,11 +57,15 @@ class NormalApproximation:
 
     def positions(self, noise: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch p"]:
         """Turn standard normal noise into draws."""
-        return self.centre + noise @ self.root.T
+        return self.centre + _row_by_row(upper_products, self.root, noise)
 
     def noise(self, positions: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch p"]:
         """Turn positions into the noise that would give them; the inverse of ``positions``."""
-        return solve_triangular(self.root, (positions - self.centre).T).T
+        return _row_by_row(upper_solutions, self.root, positions - self.centre)
+
+    def pulled_back(self, gradient: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
+        """Turn a gradient in the position into one in the noise."""
+        return np.sum(self.root * gradient[:, None], axis=0)
 
     def log_density(self, noise: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch"]:
         """Return the log density of this distribution at the positions of some noise."""
@@ -117,10 +129,10 @@ def find_peak(
     mode = climb(log_density, near, units)
     precision = units[:, None] * curvature(log_density, mode, units) * units
     root, mended = precision_root(precision, least_curvature)
-    covariance_root = solve_triangular(root, np.eye(mode.size), lower=True, trans="T")
-    normal = NormalApproximation(mode, units[:, None] * covariance_root)
+    normal = NormalApproximation(mode, np.ascontiguousarray(units[:, None] * inverse(root).T))
     height, gradient = log_density(mode)
-    return Peak(normal, float(height), mended, float(np.linalg.norm(normal.root.T @ gradient)))
+    remaining = float(np.sqrt(np.sum(normal.pulled_back(gradient) ** 2)))
+    return Peak(normal, float(height), mended, remaining)
 
 
 def climb(
@@ -170,12 +182,14 @@ def precision_root(
     size = precision.shape[0]
     if not np.isfinite(precision).all():
         return np.eye(size), size
-    values, vectors = np.linalg.eigh(precision)
-    low = values < least_curvature
-    if not low.any():
-        return np.linalg.cholesky(precision), 0
-    halves = vectors * np.sqrt(np.maximum(values, least_curvature))
-    # R from the orthogonal-triangular decomposition has R'R = halves halves', with no squaring.
-    upper = np.linalg.qr(halves.T, mode="r")
-    lower = upper.T * np.sign(np.diagonal(upper))
-    return lower, int(low.sum())
+    precision = np.ascontiguousarray(precision)
+    if np.isfinite(cholesky(precision - least_curvature * np.eye(size))).all():
+        return cholesky(precision), 0
+    values, vectors = eigen(precision)
+    raised = np.sqrt(np.maximum(values, least_curvature))
+    return root_of_square(raised[:, None] * vectors), int(np.sum(values < least_curvature))
+
+
+def _row_by_row(kernel: Callable, root: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    flat = np.ascontiguousarray(vectors.reshape(-1, root.shape[0]))
+    return kernel(np.ascontiguousarray(root), flat).reshape(vectors.shape)

@@ -246,7 +246,7 @@ class _FusedSampler:
     ) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density at the position of some noise, with its gradient in the noise."""
         value, gradient = self.target(normal.positions(noise))
-        return value, normal.root.T @ gradient
+        return value, normal.pulled_back(gradient)
 
     def read(self, trace: xr.DataTree) -> ChainDraws:
         return _read_trace(trace, ("position",))

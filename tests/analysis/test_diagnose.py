@@ -10,7 +10,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.schema import with_record
-from tests.analysis.verdicts import VERDICTS, tree_of
+from tests.analysis.verdicts import VERDICTS, cloud, dealt, tree_of
 
 
 @pytest.fixture
@@ -85,9 +85,11 @@ def test_small_components_are_named_with_their_rows():
 
 
 def test_divergences_are_counted_and_placed():
-    (finding,) = bg.diagnose(tree_of("divergences")).findings
+    tree = tree_of("divergences")
+    (finding,) = bg.diagnose(tree).findings
     assert finding.problem.startswith(
-        "40 transitions diverged near small scale of component 1, bill_length_mm"
+        f"{int(tree['sample_stats']['diverging'].sum())} transitions diverged near small scale of "
+        "component 1, bill_length_mm"
     )
     assert "target_accept" in finding.remedy
 
@@ -97,11 +99,18 @@ def test_chains_that_disagree_are_told_in_what():
     assert "R-hat of correlations" in finding.problem
 
 
-def test_a_chain_that_is_elsewhere_claims_next_to_nothing(tree):
-    """As if a chain was stuck at a place that no mode of any mass is near to."""
-    posterior = tree["posterior"].to_dataset()
-    moved = posterior["means"] + xr.DataArray([0.0, 0.0, 0.0, 30.0], dims="chain")
-    tree["posterior"] = posterior.assign(means=moved)
+def test_a_chain_that_is_elsewhere_claims_next_to_nothing():
+    """Two modes: which two of three clouds, five hundred rows and ten, are one component."""
+    rows = np.concatenate([cloud(250, 0), cloud(250, 9, seed=1), cloud(10, 30, seed=2)])
+    spec = bg.MixtureSpec(2)
+    here, there = (
+        bg.fit(rows, spec, labels=labels, engine=bg.Laplace(), random_seed=1, progress=False)
+        for labels in (None, ["near" if row < 500 else None for row in range(510)])
+    )
+    tree = dealt(here)
+    for name in ("posterior", "sample_stats", "log_likelihood"):
+        for key, values in tree[name].data_vars.items():
+            values[3] = there[name][key].values[0, :500]
     finding = bg.diagnose(tree).findings[0]
     assert finding.kind == "different modes"
     assert "more than 99.9% and less than 0.1%" in finding.problem
@@ -109,7 +118,8 @@ def test_a_chain_that_is_elsewhere_claims_next_to_nothing(tree):
 
 
 def test_too_few_draws(tree):
-    diagnosis = bg.diagnose(tree.isel(draw=slice(0, 40)))
+    """The same draws in both halves of all chains: R-hat is 1, and effective draws are few."""
+    diagnosis = bg.diagnose(tree.isel(chain=[0] * 4, draw=[*range(20)] * 2))
     assert any("Too few effective draws" in str(finding) for finding in diagnosis.findings)
 
 

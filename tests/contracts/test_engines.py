@@ -8,6 +8,7 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 import bayesgmm as bg
 from bayesgmm.schema import record, validate
@@ -54,6 +55,21 @@ def test_obeys_the_schema(tree):
 
 def test_same_seed_same_tree(tree, engine, rows):
     assert tree.identical(fitted(rows, engine))
+
+
+@pytest.mark.parametrize("engine", [ENGINES["nuts"], ENGINES["gibbs"], ENGINES["laplace"]])
+def test_the_tree_does_not_depend_on_the_threads_of_linear_algebra(engine):
+    """Three components in four features: 44 parameters."""
+    rows = np.random.default_rng(2).normal(size=(60, 4))
+    rows[:20] += 4.0
+    trees = []
+    for n_threads in (1, 4):
+        with threadpool_limits(n_threads, user_api="blas"):
+            trees.append(bg.fit(
+                rows, bg.MixtureSpec(3), engine=engine, solver=bg.EM(n_starts=4),
+                random_seed=1, progress=False,
+            ))  # fmt: skip
+    assert trees[0].identical(trees[1])
 
 
 def test_another_seed_another_tree(tree, engine, rows):

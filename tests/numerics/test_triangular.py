@@ -11,6 +11,8 @@ from bayesgmm.numerics.kernels.triangular import (
     congruence,
     inverse,
     transposed_congruence,
+    upper_products,
+    upper_solutions,
 )
 
 SIZES = [1, 2, 3, 8]
@@ -30,6 +32,9 @@ def test_results_are_those_of_lapack(size):
     assert_allclose(inverse(factor), np.linalg.inv(factor), atol=1e-12)
     assert_allclose(congruence(factor, matrix), factor @ matrix @ factor.T, atol=1e-12)
     assert_allclose(transposed_congruence(factor, matrix), factor.T @ matrix @ factor, atol=1e-12)
+    upper = np.ascontiguousarray(factor.T)
+    assert_allclose(upper_products(upper, matrix), matrix @ factor, atol=1e-12)
+    assert_allclose(upper_solutions(upper, matrix), matrix @ np.linalg.inv(factor), atol=1e-12)
 
 
 def test_a_matrix_that_is_not_positive_gives_nan():

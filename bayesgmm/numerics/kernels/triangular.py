@@ -87,3 +87,28 @@ def transposed_congruence(factor, matrix):
             result[i, j] = total
             result[j, i] = total
     return result
+
+
+@compiled_exactly
+def upper_products(root, vectors):
+    """root @ vector for an upper-triangular matrix and each row of ``vectors``."""
+    size, columns = root.shape[0], root.T.copy()
+    result = np.zeros(vectors.shape)
+    for number in range(vectors.shape[0]):
+        for j in range(size):
+            for i in range(j + 1):
+                result[number, i] += columns[j, i] * vectors[number, j]
+    return result
+
+
+@compiled_exactly
+def upper_solutions(root, vectors):
+    """The rows that ``upper_products`` turns into ``vectors``."""
+    size, columns = root.shape[0], root.T.copy()
+    result = vectors.copy()
+    for number in range(vectors.shape[0]):
+        for j in range(size - 1, -1, -1):
+            result[number, j] /= root[j, j]
+            for i in range(j):
+                result[number, i] -= columns[j, i] * result[number, j]
+    return result

