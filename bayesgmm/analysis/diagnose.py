@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
@@ -18,15 +20,23 @@ from bayesgmm.analysis.diagnosis.divergences import count_divergences, findings_
 from bayesgmm.analysis.diagnosis.labels import Labels, findings_about_labels
 from bayesgmm.analysis.diagnosis.modes import chain_distance, find_modes, findings_about_modes
 from bayesgmm.analysis.diagnosis.optima import findings_about_optima
+from bayesgmm.analysis.diagnosis.priors import findings_about_priors
 from bayesgmm.analysis.diagnosis.quantities import (
     Allocation,
     label_free_quantities,
     relabelled_quantities,
 )
+from bayesgmm.analysis.diagnosis.settings import Settings
 from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding
 from bayesgmm.analysis.rows import component_names
+from bayesgmm.digits import counted
 from bayesgmm.posterior.parameters import expect_fitted
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, validate
+
+_OF_THE_MODEL = {
+    "collapsed component", "empty component", "few rows", "overlap", "prior conflict",
+}  # fmt: skip
+"""Findings about what was asked, which chains that agree may have, too."""
 
 
 def diagnose(tree: xr.DataTree) -> Diagnosis:
@@ -95,9 +105,11 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     modes = find_modes(tree, label_free, distances)
     findings = findings_about_the_end(tree) + findings_about_chains(tree)
     findings += findings_about_components(tree, components)
+    findings += findings_about_priors(tree, components)
     findings += findings_about_divergences(tree)
     findings += findings_about_modes(tree, modes) or _findings_within_a_mode(tree, labels, figures)
-    findings += findings_about_optima(tree)
+    in_trouble = any(finding.serious for finding in findings)
+    findings += findings_about_optima(tree, in_trouble=in_trouble)
     return _verdict(tree, tuple(findings), figures)
 
 
@@ -109,7 +121,7 @@ def _findings_within_a_mode(
     if any(finding.kind == "overlap" for finding in found):
         # The parameters of components that cannot be named have no other fault to be found.
         figures = figures.isel(variable=figures["label_free"].values)
-    return found + findings_about_agreement(figures)
+    return found + findings_about_agreement(figures, Settings.of(tree))
 
 
 def _with_all(
@@ -135,16 +147,19 @@ def _with_all(
 
 
 def _verdict(tree: xr.DataTree, findings: tuple[Finding, ...], figures: xr.Dataset) -> Diagnosis:
-    serious = [finding for finding in findings if finding.serious]
+    serious = {finding.kind for finding in findings if finding.serious}
+    posterior, count = tree["posterior"], sum(finding.serious for finding in findings)
     if serious:
-        count = len(serious)
-        verdict = f"Not to be trusted yet: {count} finding{'s' if count > 1 else ''}."
+        found = f"{counted(count, 'problem')} found."
+        chains = "The chains agree, but" if serious <= _OF_THE_MODEL else "Not converged:"
+        verdict = f"{chains} {found}"
         return Diagnosis(False, verdict, findings, figures)
-    posterior = tree["posterior"]
     cured = any(finding.kind == "labels switched" for finding in findings)
+    diverged = figures.attrs["divergences"]
     verdict = (
         f"Converged{' after relabelling' if cured else ''}: {posterior.sizes[CHAIN]} chains of "
         f"{posterior.sizes[DRAW]} draws agree (R-hat at most {float(figures['rhat'].max()):.3f}, "
-        f"at least {float(smallest_ess(figures).min()):.0f} effective draws, no divergences)."
+        f"at least {math.floor(smallest_ess(figures).min())} effective draws, "
+        f"{counted(diverged, 'divergence') if diverged else 'no divergences'})."
     )
     return Diagnosis(True, verdict, findings, figures)

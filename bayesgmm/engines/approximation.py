@@ -14,6 +14,9 @@ from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 
+PARETO_LIMIT = 0.7
+"""Beyond, importance weights cannot mend an approximation (Yao et al., 2018, section 2.1)."""
+
 _FEWEST_DRAWS = 30  # with fewer, the tail that Pareto k describes has less than six
 
 

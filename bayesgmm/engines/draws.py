@@ -10,7 +10,9 @@ import xarray as xr
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.figures import figures_of
+from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import (
@@ -75,11 +77,22 @@ def draws_tree(
     }
     if start.rival is not None:
         groups[RIVAL] = parameters_dataset(start.rival, (), coords).assign(
-            gap=start.starts.rival_gap
+            gap=_gap(start, spec, data)
         )
     tree = xr.DataTree.from_dict(groups)
     tree.attrs[ATTRIBUTE] = json.dumps({"spec": json.loads(spec.to_json()), **record})
     return tree
+
+
+def _gap(start: PointEstimate, spec: MixtureSpec, data: Dataset) -> float:
+    """Return by how much the first of the other optima is lower in posterior density."""
+    objective = Objective(spec, data.n_features, uses_prior=True, spread=data.spread)
+    best, other = (
+        sufficient_statistics(data.evidence, parameters).log_likelihood
+        + objective.log_prior(parameters)
+        for parameters in (start.parameters, start.rival)
+    )
+    return float(best - other)
 
 
 def parameters_dataset(

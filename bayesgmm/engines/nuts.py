@@ -13,17 +13,18 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.chains import ChainDraws, Handle
+from bayesgmm.engines.chains import ChainDraws, Handle, run_chains
 from bayesgmm.engines.normal import NormalApproximation
+from bayesgmm.engines.progress import ChainProgress
 from bayesgmm.engines.sampling import sample
-from bayesgmm.engines.starts import StartChoice
+from bayesgmm.engines.starts import StartChoice, dispersed, preparatory_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.annotated_rows import has_gaps
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.seeds import RandomSeed, integer_seed
+from bayesgmm.seeds import RandomSeed, integer_seed, spawn
 
 Backend = Literal["fused", "pymc"]
 
@@ -133,6 +134,29 @@ class NUTS:
         if self.backend == "pymc":
             return _PyMCSampler.compile(self, target, positions)
         return _FusedSampler.prepare(self, target, normals, positions)
+
+
+def explore(
+    target: Target, centre: MixtureParameters, settings: NUTS, seed: RandomSeed
+) -> MixtureParameters:
+    """Return draws, with axes chain and draw, of chains that start around some parameters.
+
+    For a look at a part of the posterior: there is no tree, no progress is shown, and an
+    interrupt ends it with what there is.
+    """
+    start_seed, chain_seed = spawn(seed, 2)
+    peak = preparatory_peak(target, centre)
+    positions = dispersed(target, peak, spawn(start_seed, settings.chains))
+    sampler = settings._prepare(target, [peak.normal] * settings.chains, positions)
+    seeds = spawn(chain_seed, settings.chains)
+    run = run_chains(
+        lambda chain, report: sampler.launch(chain, seeds[chain], report),
+        sampler.read,
+        n_chains=settings.chains,
+        cores=settings.cores,
+        progress=ChainProgress(settings.chains, settings.tune + settings.draws, visible=False),
+    )
+    return sampler.parameters(run.posterior)
 
 
 def _launch(settings: NUTS, model: Any, seed: np.random.SeedSequence, report: Callable) -> Handle:

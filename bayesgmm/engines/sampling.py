@@ -14,7 +14,7 @@ from bayesgmm.engines.chains import ChainDraws, Handle, run_chains
 from bayesgmm.engines.draws import draws_tree
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.progress import ChainProgress, announce_interruption
-from bayesgmm.engines.starts import StartChoice, dispersed, preparatory_peaks
+from bayesgmm.engines.starts import StartChoice, dispersed, starting
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
@@ -64,14 +64,15 @@ def sample(
     An interrupted run returns the draws that are finished, marked ``partial``.
     """
     target = Target(spec, data)
-    start_seed, chain_seed = spawn(seed, 2)
-    peaks = preparatory_peaks(target, start, settings.start, settings.chains)
-    optima = [chain % len(peaks) for chain in range(settings.chains)]
+    start_seed, chain_seed, mass_seed = spawn(seed, 3)
+    chosen = starting(target, start, settings.start, settings.chains, mass_seed)
+    places = [chain % len(chosen.peaks) for chain in range(settings.chains)]
+    peaks = [chosen.peaks[place] for place in places]
     positions = np.concatenate([
-        dispersed(target, peaks[optimum], [child])
-        for optimum, child in zip(optima, spawn(start_seed, settings.chains), strict=True)
+        dispersed(target, peak, [child])
+        for peak, child in zip(peaks, spawn(start_seed, settings.chains), strict=True)
     ])  # fmt: skip
-    sampler = prepare(target, [peaks[optimum].normal for optimum in optima], positions)
+    sampler = prepare(target, [peak.normal for peak in peaks], positions)
     seeds = spawn(chain_seed, settings.chains)
     run = run_chains(
         lambda chain, report: sampler.launch(chain, seeds[chain], report),
@@ -86,10 +87,10 @@ def sample(
         sampler.parameters(run.posterior),
         data=data,
         spec=spec,
-        start=start,
+        start=chosen.estimate,
         chain_starts=target.layout.unpack(positions[run.kept]),
         sample_stats=run.sample_stats(),
         engine=repr(settings),
         partial=run.partial,
-        chain_optima=[optima[chain] for chain in run.kept],
+        chain_optima=[chosen.optima[places[chain]] for chain in run.kept],
     )

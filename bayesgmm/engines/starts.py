@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import logsumexp
 
+from bayesgmm.engines.approximation import PARETO_LIMIT, pareto_k
 from bayesgmm.engines.normal import Peak, find_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -18,6 +21,18 @@ StartChoice = Literal["mode", "multi"]
 
 _LEAST_MASS = 1e-3
 """A mode with less than this part of the mass of the heaviest one is no place to start at."""
+
+_UNSURE = math.log(1e4)
+"""How much more a mode may hold than it seems to where importance sampling fails."""
+
+_CLEARLY_MORE = math.log(20.0)
+"""By so much, as log mass, another mode must exceed the highest one for all chains to start there.
+
+Between that and its inverse, either may be the wrong one; ``diagnose`` looks at the other.
+"""
+
+_MOST_GAP = 30.0  # of heights; a mode that is lower by more is left aside
+_DRAWS, _FREEDOM = 300, 5.0  # of a t distribution around a mode, from which its mass is estimated
 
 _LEAST_CURVATURE = 0.04
 """The widest that a direction is taken to be before sampling: five rough deviations."""
@@ -36,21 +51,98 @@ def preparatory_peak(target: Target, centre: MixtureParameters) -> Peak:
     )
 
 
-def preparatory_peaks(
-    target: Target, start: PointEstimate, choice: StartChoice, n_chains: int
-) -> list[Peak]:
-    """Return the peaks that chains start at, in turn: the best one, or several.
+@dataclass(frozen=True, eq=False)
+class Starting:
+    """Where chains start.
 
-    Of the optima that EM found, best first and no more than there are chains, those count that
-    by Laplace's approximation hold a thousandth or more of the mass of the heaviest. Heights
-    alone would not tell: a mode may be lower and wider.
+    Attributes
+    ----------
+    estimate : PointEstimate
+        That of EM, its other optima by their mass, largest first.
+    peaks : list of Peak
+        Those that chains start at, in turn.
+    optima : list of int
+        What they are: 0 the best optimum, 1 the first of the others, and so on.
     """
-    centres = [start.parameters]
+
+    estimate: PointEstimate
+    peaks: list[Peak]
+    optima: list[int]
+
+
+def starting(
+    target: Target,
+    estimate: PointEstimate,
+    choice: StartChoice,
+    n_chains: int,
+    seed: np.random.SeedSequence,
+) -> Starting:
+    """Choose the modes that chains start at, by how much of the posterior they hold.
+
+    Density alone would not tell: a mode may be lower and wider, most of all where there are many
+    parameters and few rows. ``"mode"`` is the mode with the highest density unless another one
+    clearly holds more. ``"multi"`` are all that hold a thousandth or more of the heaviest, or may.
+    """
+    best = preparatory_peak(target, estimate.parameters)
+    if not estimate.rivals:
+        return Starting(estimate, [best], [0])
+    peaks = [best, *(preparatory_peak(target, rival) for rival in estimate.rivals)]
+    near = [place for place, peak in enumerate(peaks) if peak.height > best.height - _MOST_GAP]
+    if near == [0]:
+        return Starting(estimate, [best], [0])
+    rng = np.random.default_rng(seed)
+    masses = {place: peak_mass(target, peaks[place], rng) for place in near}
+    others = sorted(near[1:], key=lambda place: -masses[place].value)
+    order = others + [place for place in range(1, len(peaks)) if place not in near]
+    rivals = tuple(estimate.rivals[place - 1] for place in order)
+    estimate, ranked = replace(estimate, rivals=rivals), [0, *others]
     if choice == "multi":
-        centres += start.rivals[: n_chains - 1]
-    peaks = [preparatory_peak(target, centre) for centre in centres]
-    least = max(peak.log_integral for peak in peaks) + math.log(_LEAST_MASS)
-    return [peak for peak in peaks if peak.log_integral >= least]
+        most = max(mass.value for mass in masses.values())
+        kept = [place for place in ranked if masses[place].may_reach(most + math.log(_LEAST_MASS))]
+    else:
+        other = others[0]
+        is_lighter = masses[other].is_known and masses[0].is_known and (
+            masses[other].value > masses[0].value + _CLEARLY_MORE
+        )  # fmt: skip
+        kept = [other] if is_lighter else [0]
+    kept = kept[:n_chains]
+    return Starting(estimate, [peaks[place] for place in kept], [ranked.index(p) for p in kept])
+
+
+@dataclass(frozen=True)
+class PeakMass:
+    """The log of the integral of a density around a mode, and whether the estimate can be right."""
+
+    value: float
+    is_known: bool
+
+    def may_reach(self, least: float) -> bool:
+        """Whether the integral may be at least so large."""
+        return self.value + (0.0 if self.is_known else _UNSURE) >= least
+
+
+def peak_mass(target: Target, peak: Peak, rng: np.random.Generator) -> PeakMass:
+    """Estimate the mass around a mode by importance sampling from a t distribution there.
+
+    Where the weights have a tail too heavy to average, that and Laplace's approximation are
+    both too low as a rule, and the larger one is returned as unknown.
+    """
+    size = peak.normal.centre.size
+    noise = rng.standard_normal((_DRAWS, size))
+    noise *= np.sqrt(_FREEDOM / rng.chisquare(_FREEDOM, _DRAWS))[:, None]
+    log_q = (
+        math.lgamma(0.5 * (_FREEDOM + size)) - math.lgamma(0.5 * _FREEDOM)
+        - 0.5 * size * math.log(_FREEDOM * math.pi) - peak.normal.log_root_determinant
+        - 0.5 * (_FREEDOM + size) * np.log1p((noise**2).sum(axis=1) / _FREEDOM)
+    )  # fmt: skip
+    log_p = [target(position)[0] for position in peak.normal.positions(noise)]
+    log_weights = np.nan_to_num(log_p - log_q, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
+    value = float(logsumexp(log_weights)) - math.log(_DRAWS)
+    finite = log_weights[np.isfinite(log_weights)]
+    k = pareto_k(finite)
+    if k is not None and k < PARETO_LIMIT:
+        return PeakMass(value, True)
+    return PeakMass(max(value, peak.log_integral), False)
 
 
 def dispersed(

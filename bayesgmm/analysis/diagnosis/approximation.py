@@ -7,10 +7,8 @@ import xarray as xr
 
 from bayesgmm.analysis.diagnosis.chains import findings_about_the_end
 from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding
+from bayesgmm.engines.approximation import PARETO_LIMIT
 from bayesgmm.schema import CHAIN, record
-
-PARETO_LIMIT = 0.7
-"""Beyond, importance weights cannot mend an approximation (Yao et al., 2018, section 2.1)."""
 
 DISTANCE_LIMIT = 0.1
 """A climb that ends further from the mode, in standard deviations, has not reached it."""

@@ -1,7 +1,10 @@
-"""Whether chains agree, draws are enough, and the run came to its end."""
+"""Whether chains agree and move, draws are enough, and the run came to its end."""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.diagnosis.convergence import (
@@ -11,52 +14,118 @@ from bayesgmm.analysis.diagnosis.convergence import (
     named,
     smallest_ess,
 )
-from bayesgmm.analysis.diagnosis.page import rhat_in_words
+from bayesgmm.analysis.diagnosis.page import rhat_beyond
+from bayesgmm.analysis.diagnosis.settings import Settings
 from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.schema import CHAIN, record
+from bayesgmm.analysis.rows import component_names
+from bayesgmm.schema import CHAIN, DRAW, record
+
+_STUCK = 0.005
+"""Share of the draws in which a width moved, below which it has not been sampled."""
+
+_MOST_FACTOR = 20.0
+"""Of the draws there are; where more would be needed, more draws are no remedy."""
+
+_SPARE = 1.5  # draws beyond what should be enough
 
 
 def findings_about_chains(tree: xr.DataTree) -> list[Finding]:
-    """Say so if there is nothing to compare a chain with."""
-    if tree["posterior"].sizes[CHAIN] > 1:
+    """Say so if there is nothing to compare a chain with, or a part of it never moved."""
+    findings = []
+    if tree["posterior"].sizes[CHAIN] == 1:
+        findings.append(Finding(
+            "There is one chain only, so convergence cannot be judged.",
+            "Run at least four, with chains=4.",
+            kind="one chain",
+        ))  # fmt: skip
+    return findings + _about_stuck_widths(tree)
+
+
+def _about_stuck_widths(tree: xr.DataTree) -> list[Finding]:
+    """Name the components whose proposals of a covariance matrix are hardly ever accepted."""
+    scales = tree["posterior"]["scales"].values
+    if scales.shape[1] < 2:
         return []
+    moved = np.any(scales[:, 1:] != scales[:, :-1], axis=-1).mean(axis=1).min(axis=0)
+    stuck = np.flatnonzero(moved < _STUCK)
+    if not stuck.size:
+        return []
+    names = ", ".join(str(name) for name in component_names(tree)[stuck])
     return [Finding(
-        "There is one chain only, so convergence cannot be judged.",
-        "Run at least four, with NUTS(chains=4).",
-        kind="one chain",
+        f"The covariance of component {names} moved in {moved[stuck].min():.1%} of the draws of a "
+        "chain: hardly any proposal was accepted, and longer runs would not change that.",
+        "Use NUTS(), which moves in every draw, or covariances=InverseWishart() with Gibbs(), "
+        "every proposal of which is accepted."
+        if Settings.of(tree).engine == "Gibbs"
+        else "Raise tune, and scale the priors of covariances to the rows.",
+        kind="stuck covariance",
     )]  # fmt: skip
 
 
-def findings_about_agreement(figures: xr.Dataset) -> list[Finding]:
+def findings_about_agreement(
+    figures: xr.Dataset, settings: Settings | None = None
+) -> list[Finding]:
     """Name the variables in which chains disagree or effective draws are too few."""
+    settings = Settings("", {}) if settings is None else settings
     findings, bad = [], disagreeing(figures)
+    smallest = smallest_ess(figures)
     if bad.sizes["variable"]:
+        worst = bad.isel(variable=int(_excess(bad).argmax()))
+        limit = float(worst["rhat_limit"]) if "rhat_limit" in bad else RHAT_LIMIT
         findings.append(Finding(
             f"The chains disagree: R-hat of {named(bad)} is up to "
-            f"{rhat_in_words(float(bad['rhat'].max()))}, above {RHAT_LIMIT}.",
-            "Sample longer (draws and tune); if that does not help, chains move between modes too "
-            "rarely: use fewer components or stronger priors.",
+            f"{rhat_beyond(float(worst['rhat']), limit)}.",
+            _for_agreement(float(worst["rhat"]), limit, settings),
             kind="chains disagree",
         ))  # fmt: skip
-    smallest = smallest_ess(figures)
-    is_few = (smallest.values < ESS_LIMIT) & ~(figures["rhat"].values > RHAT_LIMIT)
+    is_few = (smallest.values < ESS_LIMIT) & ~np.isin(figures["variable"], bad["variable"])
     few = figures.isel(variable=is_few)
     if few.sizes["variable"]:
+        least = float(smallest[is_few].min())
         findings.append(Finding(
-            f"Too few effective draws: {float(smallest[is_few].min()):.0f} for {named(few)}, "
-            f"below {ESS_LIMIT}.",
-            "Raise draws.",
+            f"Too few effective draws: {math.floor(least)} for {named(few)}, below {ESS_LIMIT}.",
+            _for_draws(least, settings),
             kind="few draws",
         ))  # fmt: skip
     return findings
+
+
+def _excess(figures: xr.Dataset) -> np.ndarray:
+    limit = figures["rhat_limit"].values if "rhat_limit" in figures else RHAT_LIMIT
+    return np.nan_to_num((figures["rhat"].values - 1) / (limit - 1), posinf=np.finfo(float).max)
+
+
+def _for_agreement(rhat: float, limit: float, settings: Settings) -> str:
+    # R-hat^2 - 1 falls as one over the number of draws, where chains move everywhere.
+    factor = _SPARE * (rhat**2 - 1) / (limit**2 - 1)
+    if factor <= _MOST_FACTOR:
+        return f"Sample longer, with {settings.more_draws(factor)}, and more tune."
+    return (
+        "Chains move between parts of the posterior too rarely for longer runs to help: see with "
+        'start="multi" whether there are several modes; if so, report each by itself, or use fewer '
+        "components or stronger priors."
+    )
+
+
+def _for_draws(effective: float, settings: Settings) -> str:
+    factor = _SPARE * ESS_LIMIT / max(effective, 1.0)
+    if factor <= _MOST_FACTOR:
+        return f"Sample longer, with {settings.more_draws(factor)}."
+    other = "NUTS()" if settings.engine == "Gibbs" else "Gibbs(draws=10000, thin=5)"
+    return (
+        f"Chains move very slowly; try {other}, or fewer components: those that overlap, or have "
+        "few rows, make them slow."
+    )
 
 
 def findings_about_the_end(tree: xr.DataTree) -> list[Finding]:
     """Say so if the run was interrupted."""
     if not record(tree).get("partial"):
         return []
+    n_draws = tree["posterior"].sizes[DRAW]
     return [Finding(
-        "The run was interrupted and holds only the draws that were finished.",
+        f"The run was interrupted and holds only the {n_draws} draws of each chain that were "
+        "finished.",
         "Run it again to the end before you rely on it.",
         kind="interrupted",
     )]  # fmt: skip

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
+from bayesgmm.data.dataset import Dataset
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import (
-    SufficientStatistics,
+    PrecisionForm,
     each_mixture,
     responsibilities,
     sufficient_statistics,
@@ -25,10 +26,13 @@ from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import FEATURE, ROW
 
-_DRAWS, _ROWS = 40, 1_000
+_DRAWS, _FEWEST_DRAWS = 40, 8
+_MOST_ROWS = 1_000_000  # rows times draws that are looked at
 _NARROW = 0.5
 """Rows that spread less than this part of a standard deviation had no say in it."""
 
+_ALMOST_ONE = 1 - 1e-9
+_REPEATED = 0.1  # distinct values to a row, at most, where values repeat
 _EMPTY = 0.5  # expected rows: none is nearer than one
 _NAMED_ROWS = 8  # more would be no help to a reader
 _BELONGS = 0.5  # probability from which a row is named with a component
@@ -44,37 +48,109 @@ class Components:
         Posterior mean of the number of rows that come from the component.
     fewest_rows : int
         Rows below which the prior has more to say of a component than the rows.
-    spread : array, shape (k, d)
-        Standard deviation of its rows over the component's own, for each feature; infinite where
-        components share their covariances.
+    moments : Moments
+        What the rows of each free covariance matrix say of it alone.
+    collapsed : boolean array, shape (k, d)
+        Whether a component with enough rows has the width that its prior allows, on rows that
+        repeat one value or few.
     """
 
     expected_rows: Float[np.ndarray, " k"]
     fewest_rows: int
-    spread: Float[np.ndarray, "k d"]
+    moments: Moments
+    collapsed: Bool[np.ndarray, "k d"]
 
     @classmethod
     def of(cls, tree: xr.DataTree) -> Components:
-        """Look at the components of a fit."""
+        """Look at the components of a fit, and at all of their rows."""
         spec = read_spec(tree)
         data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
         layout = layout_of(spec, draws.n_features)
-        rows = data.evenly(_ROWS).rows
-        return cls(
-            _expected_rows(draws, spec, data.total_weight),
-            _fewest_rows(layout),
-            _spread(rows, _some(draws), layout),
-        )
+        expected, fewest = _expected_rows(draws, spec, data.total_weight), _fewest_rows(layout)
+        moments = Moments.of(data.rows, _some(draws, data.n_rows), layout)
+        narrow = np.zeros(draws.means.shape[-2:], dtype=bool)
+        if layout.n_matrices == layout.n_components:
+            narrow = (moments.spread < _NARROW) & (expected >= fewest)[:, None]
+        if narrow.any():
+            narrow &= _repeated(data, _mean_responsibilities(data, draws))
+        return cls(expected, fewest, moments, narrow)
 
     @property
     def small(self) -> np.ndarray:
         """Whether a component has too few rows."""
         return self.expected_rows < self.fewest_rows
 
-    @property
-    def collapsed(self) -> np.ndarray:
-        """Whether a component with enough rows is only as wide as its prior makes it; (k, d)."""
-        return (self.spread < _NARROW) & ~self.small[:, None]
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Rows beside the covariance matrix that they belong to, averaged over some draws.
+
+    There are m matrices: k, or 1 where they are tied.
+
+    Attributes
+    ----------
+    counts : array, shape (m,)
+        Rows of each.
+    spread : array, shape (m, d)
+        Standard deviation of the rows over that of the matrix.
+    log_ratios : array, shape (m, d)
+        Mean logarithm of the standard deviation of the matrix over that of its rows.
+    twists : array, shape (m, d, d), or None
+        Mean difference of inverse hyperbolic tangents of correlations, the same way round.
+    """
+
+    counts: Float[np.ndarray, " m"]
+    spread: Float[np.ndarray, "m d"]
+    log_ratios: Float[np.ndarray, "m d"]
+    twists: Float[np.ndarray, "m d d"] | None
+
+    @classmethod
+    def of(cls, X: Rows, draws: MixtureParameters, layout: Layout) -> Moments:
+        """Take the moments of rows, each as much as it belongs to a component."""
+        found = [_moments(X, mixture, draws.draw(index), layout)
+                 for index, mixture in each_mixture(draws)]  # fmt: skip
+        counts, spread, twists = zip(*found, strict=True)
+        ratios = np.array(spread)
+        with np.errstate(divide="ignore"):
+            logs = -np.log(ratios).mean(axis=0)
+        correlated = twists[0] is not None
+        return cls(
+            np.mean(counts, axis=0), ratios.mean(axis=0), logs,
+            np.mean(twists, axis=0) if correlated else None,
+        )  # fmt: skip
+
+
+def _moments(
+    X: Rows, mixture: PrecisionForm, parameters: MixtureParameters, layout: Layout
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return counts, spread of rows beside the draw's own, and the twist of correlations."""
+    statistics = sufficient_statistics(X, mixture)
+    counts = np.maximum(statistics.counts, np.finfo(float).tiny)
+    means = statistics.sums / counts[:, None]
+    if statistics.scatter.ndim == 3:
+        scatter = statistics.scatter - counts[:, None, None] * means[:, :, None] * means[:, None]
+        squares = np.diagonal(scatter, axis1=1, axis2=2)
+    else:
+        scatter, squares = None, statistics.scatter - counts[:, None] * means**2
+    if layout.n_matrices < layout.n_components:
+        counts, squares = counts.sum(keepdims=True), squares.sum(axis=0, keepdims=True)
+        scatter = None if scatter is None else scatter.sum(axis=0, keepdims=True)
+    variances = np.maximum(squares, 0.0) / counts[:, None]
+    if layout.n_scales == 1:  # one width for all features
+        variances = np.broadcast_to(variances.mean(axis=1, keepdims=True), variances.shape)
+    spread = np.sqrt(variances) / parameters.scales[: counts.size]
+    if not layout.correlated:
+        return counts, spread, None
+    with np.errstate(all="ignore"):
+        widths = np.sqrt(variances)
+        of_rows = scatter / counts[:, None, None] / (widths[:, :, None] * widths[:, None, :])
+        twists = _angles(parameters.correlations[: counts.size]) - _angles(of_rows)
+    return counts, spread, np.nan_to_num(twists)
+
+
+def _angles(correlations: np.ndarray) -> np.ndarray:
+    """Return inverse hyperbolic tangents, in whose units all correlations are equally sure."""
+    return np.arctanh(np.clip(correlations, -_ALMOST_ONE, _ALMOST_ONE))
 
 
 def findings_about_components(tree: xr.DataTree, components: Components) -> list[Finding]:
@@ -103,7 +179,9 @@ def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
 
 
 def _too_few(tree: xr.DataTree, components: Components, places: np.ndarray) -> Finding:
-    names, shares = component_names(tree)[places], _mean_responsibilities(tree)
+    names = component_names(tree)[places]
+    data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
+    shares = _mean_responsibilities(data, draws)
     row_names = tree["observed_data"][ROW].values
     counts, one = [], names.size == 1
     for place in places:
@@ -128,9 +206,10 @@ def _collapsed(tree: xr.DataTree, components: Components) -> Finding:
     where = (f"{_titled(names[[place]])} in {_listed(features[components.collapsed[place]])}"
              for place in places)  # fmt: skip
     return Finding(
-        f"{'; '.join(where)}: collapsed. The rows there spread less than half as far as the "
-        "component, whose width is the least that the prior allows.",
-        "Look for values that repeat or were cut off; model them apart, or use fewer components.",
+        f"{'; '.join(where)}: collapsed. Nearly all rows there have the same value, and the "
+        "component is as wide as its prior allows.",
+        "Look at these rows: values that repeat or were cut off are no normal distribution. Take "
+        "them out and model them apart, or leave the component out of what you report.",
         kind="collapsed component",
     )
 
@@ -160,37 +239,27 @@ def _fewest_rows(layout: Layout) -> int:
     return layout.n_features + 1 if layout.correlated else 2
 
 
-def _spread(X: Rows, draws: MixtureParameters, layout: Layout) -> np.ndarray:
-    if layout.n_matrices < layout.n_components:
-        return np.full(draws.means.shape[-2:], np.inf)
-    ratios = np.zeros(draws.means.shape[-2:])
-    for index, mixture in each_mixture(draws):
-        variances = _variances(sufficient_statistics(X, mixture))
-        if layout.n_scales == 1:  # one width for all features
-            variances[:] = variances.mean(axis=1, keepdims=True)
-        ratios += np.sqrt(variances) / draws.scales[index]
-    return ratios / np.prod(draws.batch_shape)
+def _repeated(data: Dataset, shares: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "k d"]:
+    """Whether the rows of a component hold few distinct values of a feature."""
+    found = np.zeros((shares.shape[1], data.n_features), dtype=bool)
+    for component, feature in np.ndindex(*found.shape):
+        values = data.values[shares[:, component] > _BELONGS, feature]
+        values = values[np.isfinite(values)]
+        found[component, feature] = np.unique(values).size <= max(1, _REPEATED * values.size)
+    return found
 
 
-def _variances(statistics: SufficientStatistics) -> Float[np.ndarray, "k d"]:
-    """Return the variances of the rows of each component."""
-    counts = np.maximum(statistics.counts, np.finfo(float).tiny)[:, None]
-    squares = statistics.scatter
-    if squares.ndim == 3:
-        squares = np.diagonal(squares, axis1=1, axis2=2)
-    return np.maximum(squares / counts - (statistics.sums / counts) ** 2, 0.0)
-
-
-def _mean_responsibilities(tree: xr.DataTree) -> Float[np.ndarray, "n k"]:
-    data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
-    some, total = _some(draws), np.zeros((data.n_rows, draws.n_components))
+def _mean_responsibilities(data: Dataset, draws: MixtureParameters) -> Float[np.ndarray, "n k"]:
+    some, total = _some(draws, data.n_rows), np.zeros((data.n_rows, draws.n_components))
     for _, mixture in each_mixture(some):
         total += responsibilities(data.rows, mixture)
     return total / np.prod(some.batch_shape)
 
 
-def _some(draws: MixtureParameters) -> MixtureParameters:
+def _some(draws: MixtureParameters, n_rows: int) -> MixtureParameters:
+    """Return some draws; fewer where there are many rows, each of which then says little."""
     n_chains, n_draws = draws.batch_shape
-    each = min(n_draws, -(-_DRAWS // n_chains))
+    wanted = min(_DRAWS, max(_FEWEST_DRAWS, _MOST_ROWS // n_rows))
+    each = min(n_draws, -(-wanted // n_chains))
     chosen = np.linspace(0, n_draws - 1, each).round().astype(int)
     return draws.draw((slice(None), chosen))  # axes chain, draw

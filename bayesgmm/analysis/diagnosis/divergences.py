@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from bayesgmm.analysis.diagnosis.settings import Settings
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.rows import component_names
 from bayesgmm.posterior.parameters import read_parameters
@@ -15,6 +16,12 @@ _CLEAR = 5.0
 """Standard errors by which divergent draws must differ to name a place.
 
 Of a hundred parameters one differs by as much, with no reason, once in 20 000 fits."""
+
+HARMLESS = 0.002
+"""Share of the transitions that may diverge: the part of the posterior that chains cannot enter is
+of that order, less than the error of any interval of a few thousand draws."""
+
+_ACCEPTANCE = (0.95, 0.99)  # what target_accept is raised to, in turn
 
 _REMEDIES = {
     ("small", "scale"): ", or keep scales further from zero by their prior",
@@ -38,13 +45,28 @@ def findings_about_divergences(tree: xr.DataTree) -> list[Finding]:
     count = count_divergences(tree)
     if not count:
         return []
+    total = tree["sample_stats"]["diverging"].size
     where, remedy = _place(tree, count)
+    diverged = f"{count} of {total} transitions diverged{where}"
+    if count <= HARMLESS * total:
+        return [Finding(
+            f"{diverged}: too few to change an interval.",
+            "Nothing needs to be done.",
+            kind="divergences",
+            serious=False,
+        )]  # fmt: skip
     return [Finding(
-        f"{count} transition{'s' if count > 1 else ''} diverged{where}: parts of the posterior "
-        "may be missing.",
-        f"Raise target_accept to 0.95{remedy}.",
+        f"{diverged}: parts of the posterior may be missing.",
+        _remedy(Settings.of(tree), remedy),
         kind="divergences",
     )]  # fmt: skip
+
+
+def _remedy(settings: Settings, place: str) -> str:
+    now = settings.options.get("target_accept", 0.0)
+    higher = next((value for value in _ACCEPTANCE if value > now), None)
+    steps = f"Raise target_accept to {higher}" if higher else "Use Gibbs(), which takes no steps"
+    return f"{steps}{place}."
 
 
 def _place(tree: xr.DataTree, count: int) -> tuple[str, str]:

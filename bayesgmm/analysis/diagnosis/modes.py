@@ -1,4 +1,4 @@
-"""Whether chains sit in different modes, which chains sit together, and how much mass that is."""
+"""Whether chains sit in different modes, which sit together, and how much mass each mode has."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from bayesgmm.analysis.diagnosis.convergence import Quantity
-from bayesgmm.analysis.diagnosis.mass import laplace_peaks, same_peak, shares_of_mass
+from bayesgmm.analysis.diagnosis.mass import Share, log_masses, shares, target_of
 from bayesgmm.analysis.diagnosis.quantities import Allocation
 from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.posterior.parameters import alike_components
-from bayesgmm.schema import CHAIN
+from bayesgmm.engines.normal import climb
+from bayesgmm.engines.target import Target
+from bayesgmm.estimation.point_estimate import Starts, distance
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.parameters import alike_components, read_seed
+from bayesgmm.schema import CHAIN, DATA
 
 _TIMES_WITHIN = 3.0
 """How much further apart two chains are than the halves of either, if modes differ."""
@@ -25,6 +29,9 @@ _DEVIATIONS = 4.0
 
 _NEARLY_ALL = 0.99
 
+_MOST_WORK = 5_000_000
+"""Rows times coordinates of a position; beyond, climbing takes many seconds."""
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -34,13 +41,12 @@ class Mode:
     ----------
     chains : tuple of int
         Their places.
-    mass : float
-        Their mode's share of the posterior mass of all these modes by Laplace's approximation;
-        NaN where that cannot be told.
+    share : Share
+        Of their mode in the posterior mass of all these modes.
     """
 
     chains: tuple[int, ...]
-    mass: float
+    share: Share
 
 
 def chain_distance(allocation: Allocation) -> Float[np.ndarray, "chain chain"]:
@@ -67,20 +73,62 @@ def find_modes(
     """
     apart = _differ_in_rows(distances) | _differ_in_values(quantities)
     groups = _connected(~apart)
+    if len(groups) > 1:
+        target, draws = target_of(tree)
+        groups = _joined(tree, target, draws, groups)
     if len(groups) == 1:
-        return [_mode(groups, 1.0)]
-    peaks = laplace_peaks(tree, groups)
-    if peaks is None:
-        return [_mode([group], float("nan")) for group in groups]
-    alike = alike_components(tree)
-    same = [[same_peak(one, other, alike) for other in peaks] for one in peaks]
-    joined = _connected(np.array(same))
-    masses = shares_of_mass([peaks[places[0]] for places in joined])
-    modes = [
-        _mode([groups[place] for place in places], mass)
-        for places, mass in zip(joined, masses, strict=True)
+        return [Mode(tuple(groups[0].tolist()), Share(1.0, 1.0, 1.0))]
+    parts = [draws.draw((chains,)) for chains in groups]
+    rng = np.random.default_rng(read_seed(tree))
+    masses = shares(log_masses(target, parts, alike_components(tree), rng))
+    modes = [Mode(tuple(chains.tolist()), share)
+             for chains, share in zip(groups, masses, strict=True)]  # fmt: skip
+    return sorted(modes, key=lambda mode: (-np.nan_to_num(mode.share.value).round(3), mode.chains))
+
+
+def _joined(
+    tree: xr.DataTree,
+    target: Target,
+    draws: MixtureParameters,
+    groups: list[Int[np.ndarray, " _"]],
+) -> list[Int[np.ndarray, " _"]]:
+    """Join the groups of chains whose highest draws climb to one mode, whatever its labels."""
+    if target.data.n_rows * target.layout.size > _MOST_WORK:
+        return groups
+    heights, alike = _heights(tree, draws), alike_components(tree)
+    peaks = [_peak(target, draws, heights, chains) for chains in groups]
+    same = [[_is_same(one, other, alike) for other in peaks] for one in peaks]
+    return [
+        np.sort(np.concatenate([groups[place] for place in places]))
+        for places in _connected(np.array(same))
     ]
-    return sorted(modes, key=lambda mode: (-np.nan_to_num(mode.mass).round(3), mode.chains))
+
+
+def _peak(
+    target: Target, draws: MixtureParameters, heights: np.ndarray, chains: np.ndarray
+) -> tuple[MixtureParameters, float]:
+    """Return the mode that the highest draw of some chains climbs to, and its log density."""
+    chain, draw = np.unravel_index(heights[chains].argmax(), heights[chains].shape)
+    highest = draws.draw((int(chains[chain]), int(draw)))
+    mode = climb(target, target.position_of(highest), target.rough_deviations(highest))
+    return target.layout.unpack(mode), target(mode)[0]
+
+
+def _is_same(
+    one: tuple[MixtureParameters, float],
+    other: tuple[MixtureParameters, float],
+    alike: Int[np.ndarray, " k"],
+) -> bool:
+    apart = distance(one[0], other[0], alike)
+    return apart < Starts.reach and abs(one[1] - other[1]) < Starts.tolerance
+
+
+def _heights(tree: xr.DataTree, draws: MixtureParameters) -> Float[np.ndarray, "chain draw"]:
+    if "lp" in tree["sample_stats"]:
+        return tree["sample_stats"]["lp"].values
+    if "log_likelihood" in tree.children:
+        return tree["log_likelihood"][DATA].values.sum(axis=-1)
+    return np.zeros(draws.batch_shape)
 
 
 def findings_about_modes(tree: xr.DataTree, modes: list[Mode]) -> list[Finding]:
@@ -88,11 +136,11 @@ def findings_about_modes(tree: xr.DataTree, modes: list[Mode]) -> list[Finding]:
     if len(modes) == 1:
         return []
     where = "; ".join(_described(tree, mode) for mode in modes)
-    if np.isnan([mode.mass for mode in modes]).any():
-        masses = "How much of the posterior mass each holds is not known"
+    if all(mode.share.is_known for mode in modes):
+        listed = " and ".join(str(mode.share) for mode in modes)
+        masses = f"By bridge sampling they hold {listed} of their posterior mass"
     else:
-        listed = " and ".join(_percent(mode.mass) for mode in modes)
-        masses = f"By Laplace's approximation they hold {listed} of their posterior mass"
+        masses = "How much of the posterior mass each holds is not known"
     return [Finding(
         f"Chains sit in {len(modes)} different modes: {where}. {masses}; the share of chains in "
         "a mode says nothing about its mass.",
@@ -107,21 +155,22 @@ def _connected(related: Bool[np.ndarray, "item item"]) -> list[Int[np.ndarray, "
     return [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
 
 
-def _mode(groups: list[Int[np.ndarray, " _"]], mass: float) -> Mode:
-    return Mode(tuple(sorted(np.concatenate(groups).tolist())), mass)
-
-
 def _remedy(tree: xr.DataTree, modes: list[Mode]) -> str:
     best, kept = modes[0], _names(tree, modes[0])
-    if best.mass > _NEARLY_ALL:
+    if best.share.is_known and best.share.lower > _NEARLY_ALL:
         return (
             f"Keep the chains of the first mode, tree.isel(chain={list(best.chains)}), and "
             "sample more of them if they are few."
         )
+    first = f"(the first is that of chain{'s' if len(best.chains) > 1 else ''} {kept})"
+    if best.share.is_known:
+        return (
+            f"Do not average over all chains. Report each mode by itself {first} with its mass, or "
+            "take draws of each in proportion to these masses."
+        )
     return (
-        f"Do not average over all chains. Report each mode by itself (the first is that of "
-        f"chain{'s' if len(best.chains) > 1 else ''} {kept}), or use fewer components or stronger "
-        "priors if one of them is not wanted."
+        f"Do not average over all chains. Report each mode by itself {first}, or use fewer "
+        "components or stronger priors if one of them is not wanted."
     )
 
 
@@ -136,12 +185,6 @@ def _described(tree: xr.DataTree, mode: Mode) -> str:
 
 def _names(tree: xr.DataTree, mode: Mode) -> str:
     return ", ".join(str(name) for name in tree["posterior"][CHAIN].values[list(mode.chains)])
-
-
-def _percent(mass: float) -> str:
-    if mass < 0.001:
-        return "less than 0.1%"
-    return "more than 99.9%" if mass > 0.999 else f"{100 * mass:.3g}%"
 
 
 def _differ_in_rows(distances: np.ndarray) -> np.ndarray:

@@ -1,61 +1,230 @@
-"""What EM saw, which chains that all start at one mode cannot see."""
+"""What EM saw or missed, which chains that all start at one mode cannot see."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import xarray as xr
 
+from bayesgmm.analysis.diagnosis.mass import (
+    UNKNOWN,
+    LogMass,
+    Share,
+    log_masses,
+    passes_worth,
+    shares,
+    target_of,
+)
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.thinning import thinned
+from bayesgmm.digits import counted
+from bayesgmm.engines.normal import find_peak
+from bayesgmm.engines.nuts import NUTS, explore
+from bayesgmm.engines.target import Target
+from bayesgmm.estimation.em import EM
+from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import distance
-from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
-from bayesgmm.schema import DATA, RIVAL
+from bayesgmm.numerics.statistics import sufficient_statistics
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.parameters import (
+    alike_components,
+    read_data,
+    read_parameters,
+    read_scaling,
+    read_seed,
+)
+from bayesgmm.posterior.question import read_point_estimate
+from bayesgmm.schema import RIVAL, record
+
+MASS_LIMIT = 0.05
+"""Share of the posterior that chains may leave out and still be called converged."""
 
 RIVAL_LIMIT = 3.0
-"""Another mode counts if its log density is lower by less: a twentieth of the height."""
+"""Where masses are unknown, a mode counts if it is lower by less: a twentieth of the height."""
+
+_VISITED = 0.02
+"""Share of draws nearer to another mode from which chains have been there, by themselves."""
+
+_NEGLIGIBLE = 12.0
+"""A mode lower by so much in log mass by Laplace's approximation needs no second look."""
+
+_LOOK = NUTS(draws=400, tune=300, chains=2)
+_STEPS = 30_000  # evaluations of the log posterior that such a look may take
+_MOST_WORK = 4e10  # of them all: some seconds
 
 _DRAWS_LOOKED_AT = 400
+_DRAWS_WEIGHED = 100  # against the mode that EM found
+_GAIN = 1.0
+"""A second search that ends higher by more has found another mode."""
+
+_FEW_AGREE = 0.15  # share of the starts of EM in its best optimum
+_SEARCH_WORK = 4e10  # of a second search; EM takes some hundred passes a start
+_PASSES = 300
 
 
-def findings_about_optima(tree: xr.DataTree) -> list[Finding]:
-    """Say so if the draws are better than the mode, or another mode was never visited."""
-    findings = []
-    if _beats_the_mode(tree):
-        findings.append(Finding(
-            "Typical draws are more likely than the mode that EM found, so it was not the "
-            "mode, and labels were matched to the wrong one.",
-            "Give EM more starts, with fit(..., solver=EM(n_starts=50)).",
-            kind="better mode",
-        ))  # fmt: skip
-    if RIVAL in tree.children and float(tree[RIVAL]["gap"]) < RIVAL_LIMIT and not _visited(tree):
-        findings.append(Finding(
-            f"EM found another mode that is only {float(tree[RIVAL]['gap']):.1f} lower in log "
-            "density, and no chain went there: the draws may be half of the story.",
-            "Start chains at both, with NUTS(start=\"multi\"), and look at tree['rival_mode']; "
-            f"{_ways_to_one_mode(tree)} if both modes are not wanted.",
-            kind="unvisited mode",
-        ))  # fmt: skip
-    return findings
+def findings_about_optima(tree: xr.DataTree, *, in_trouble: bool = False) -> list[Finding]:
+    """Say so if the draws beat the mode, EM missed one, or one with mass was never visited.
+
+    EM is given a second chance where few of its starts agreed and something else is wrong with
+    the fit, which is what a missed mode looks like.
+    """
+    target, draws = target_of(tree)
+    findings = _about_height(tree, target)
+    if in_trouble and not findings:
+        findings += _about_missed_modes(tree, target)
+    return findings + _about_unvisited_modes(tree, target, draws)
 
 
-def _beats_the_mode(tree: xr.DataTree) -> bool:
-    if "log_likelihood" not in tree.children:
-        return False
-    typical = float(tree["log_likelihood"][DATA].sum("obs_id").mean())
-    return typical > float(tree["point_estimate"]["log_likelihood"])
+def _about_height(tree: xr.DataTree, target: Target) -> list[Finding]:
+    """Compare the posterior density of draws with that of EM's mode, in EM's coordinates."""
+    point = tree["point_estimate"]
+    if float(point["objective"]) == float(point["log_likelihood"]):
+        return []  # maximum likelihood, which draws from a posterior may well beat
+    scaling, density = read_scaling(tree), _Density(target)
+    some = scaling.standardize_parameters(
+        read_parameters(thinned(tree["posterior"], _DRAWS_WEIGHED))
+    )
+    heights = [density(some.draw(index)) for index in np.ndindex(*some.batch_shape)]
+    mode = density(scaling.standardize_parameters(read_parameters(point)))
+    if not np.median(heights) > mode:
+        return []
+    return [Finding(
+        f"Typical draws have a higher posterior density than the mode that EM found (by "
+        f"{np.median(heights) - mode:.1f} in logs): EM missed the mode, and labels were matched "
+        "to the wrong one.",
+        f"Give EM more starts, with fit(..., solver=EM(n_starts={_more_starts(tree)})).",
+        kind="better mode",
+    )]  # fmt: skip
+
+
+def _about_missed_modes(tree: xr.DataTree, target: Target) -> list[Finding]:
+    starts = read_point_estimate(tree).starts
+    n_starts = starts.objectives.size
+    if target.layout.n_components == 1 or starts.agreeing > max(1, _FEW_AGREE * n_starts):
+        return []
+    more = _more_starts(tree)
+    remedy = f"Give EM more starts, with fit(..., solver=EM(n_starts={more}))."
+    if passes_worth(target, _SEARCH_WORK) > _PASSES * n_starts:
+        density = _Density(target)
+        point = read_scaling(tree).standardize_parameters(read_parameters(tree["point_estimate"]))
+        _, seed = read_seed(tree).spawn(2)
+        found = EM(n_starts=n_starts).run(target.spec, target.data, seed=seed)
+        gain = density(found.parameters) - density(point)
+        if gain > _GAIN:
+            return [Finding(
+                f"EM missed the mode: a second search of {counted(n_starts, 'start')} found one "
+                f"that is {gain:.1f} higher in log density. Chains started at the wrong place.",
+                remedy,
+                kind="missed mode",
+            )]  # fmt: skip
+    return [Finding(
+        f"Only {starts.agreeing} of {n_starts} starts of EM reached this mode, so that there may "
+        "be a higher one, where rows are divided among the components in another way.",
+        remedy,
+        kind="missed mode",
+        serious=False,
+    )]  # fmt: skip
+
+
+def _about_unvisited_modes(
+    tree: xr.DataTree, target: Target, draws: MixtureParameters
+) -> list[Finding]:
+    """Weigh the mode that no chain was started at, if there is one and chains did not go there."""
+    optima = set(record(tree).get("chain_optima", [0]))
+    if RIVAL not in tree.children or {0, 1} <= optima:
+        return []
+    scaling = read_scaling(tree)
+    best, rival = (scaling.standardize_parameters(read_parameters(tree[name]))
+                   for name in ("point_estimate", RIVAL))  # fmt: skip
+    gap = float(tree[RIVAL]["gap"])
+    here, there = (best, rival) if 0 in optima else (rival, best)
+    lower = gap if 0 in optima else -gap
+    groups = alike_components(tree)
+    if _share_near(there, here, _some(draws), groups) > _VISITED:
+        return []
+    share = _weighed(tree, target, draws, here, there, groups)
+    if share is None:
+        return []
+    if share.is_known and share.value < MASS_LIMIT:
+        return []
+    if not share.is_known and abs(lower) > RIVAL_LIMIT:
+        return []
+    height = f"{abs(lower):.1f} {'lower' if lower >= 0 else 'higher'} in log density"
+    mass = (
+        f"By bridge sampling it holds {share} of the posterior mass"
+        if share.is_known
+        else "How much of the posterior mass it holds is not known"
+    )
+    return [Finding(
+        f"EM found another mode, {height}, and no chain went there. {mass}: the draws leave out "
+        "what it says.",
+        'Start chains at both, with NUTS(start="multi"), and look at tree[\'rival_mode\']; '
+        f"{_ways_to_one_mode(tree)} if both modes are not wanted.",
+        kind="unvisited mode",
+    )]  # fmt: skip
+
+
+def _weighed(
+    tree: xr.DataTree,
+    target: Target,
+    draws: MixtureParameters,
+    here: MixtureParameters,
+    there: MixtureParameters,
+    groups: np.ndarray,
+) -> Share | None:
+    """Return the share of a mode where no chain is; ``None`` where it is none, or negligible."""
+    if record(tree).get("partial") or passes_worth(target, _MOST_WORK) < _STEPS:
+        return shares([UNKNOWN, UNKNOWN])[1]
+    ours, theirs = (find_peak(target, target.position_of(one), target.rough_deviations(one))
+                    for one in (here, there))  # fmt: skip
+    if not theirs.mended and theirs.log_integral < ours.log_integral - _NEGLIGIBLE:
+        return None
+    look_seed, bridge_seed = read_seed(tree).spawn(2)
+    found = explore(target, there, _LOOK, look_seed)
+    if _share_near(there, here, _some(found), groups) < 0.5:
+        return None  # chains leave it by themselves: those of the fit would have gone there
+    rng = np.random.default_rng(bridge_seed)
+    return shares(log_masses(target, [draws, found], groups, rng))[1]
+
+
+def _share_near(
+    there: MixtureParameters,
+    here: MixtureParameters,
+    draws: MixtureParameters,
+    groups: np.ndarray,
+) -> float:
+    """Return the share of draws that are nearer to one mode than to the other."""
+    nearer = [
+        distance(there, draw, groups) < distance(here, draw, groups)
+        for draw in map(draws.draw, np.ndindex(*draws.batch_shape))
+    ]
+    return float(np.mean(nearer))
+
+
+def _some(draws: MixtureParameters) -> MixtureParameters:
+    n_chains, n_draws = draws.batch_shape
+    each = min(n_draws, -(-_DRAWS_LOOKED_AT // n_chains))
+    return draws.draw((slice(None), np.linspace(0, n_draws - 1, each).round().astype(int)))
+
+
+class _Density:
+    """The log posterior density that EM maximises, over natural parameters, up to a constant."""
+
+    def __init__(self, target: Target) -> None:
+        data = target.data
+        self._rows = data.evidence
+        self._objective = Objective(target.spec, data.n_features, True, data.spread)
+
+    def __call__(self, parameters: MixtureParameters) -> float:
+        statistics = sufficient_statistics(self._rows, parameters)
+        return float(statistics.log_likelihood + self._objective.log_prior(parameters))
+
+
+def _more_starts(tree: xr.DataTree) -> int:
+    return max(50, 4 * read_point_estimate(tree).starts.objectives.size)
 
 
 def _ways_to_one_mode(tree: xr.DataTree) -> str:
     labels = "give more labels, " if read_data(tree).plausibilities.size else ""
     return f"{labels}use fewer components or stronger priors"
-
-
-def _visited(tree: xr.DataTree) -> bool:
-    """Whether some draws are nearer to the rival mode than to the one where chains started."""
-    here, there = (read_parameters(tree[name]) for name in ("point_estimate", RIVAL))
-    draws = read_parameters(thinned(tree["posterior"], _DRAWS_LOOKED_AT))
-    groups = alike_components(tree)
-    return any(
-        distance(there, draw, groups) < distance(here, draw, groups)
-        for draw in map(draws.draw, np.ndindex(*draws.batch_shape))
-    )

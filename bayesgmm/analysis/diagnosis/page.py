@@ -44,6 +44,21 @@ def rhat_in_words(rhat: float) -> str:
     return f"{rhat:.3f}" if rhat <= _LARGEST_RHAT else f"> {_LARGEST_RHAT}"
 
 
+def rhat_beyond(rhat: float, limit: float) -> str:
+    """Write R-hat and the limit that it exceeds, with digits enough to tell them apart.
+
+    Examples
+    --------
+    >>> from bayesgmm.analysis.diagnosis.page import rhat_beyond
+    >>> rhat_beyond(1.0104, 1.01), rhat_beyond(1.2, 1.0134)
+    ('1.0104, above 1.0100', '1.200, above 1.013')
+    """
+    if not rhat <= _LARGEST_RHAT:
+        return f"{rhat_in_words(rhat)}, above {limit:.3f}"
+    digits = next((n for n in range(3, 12) if f"{rhat:.{n}f}" != f"{limit:.{n}f}"), 12)
+    return f"{rhat:.{digits}f}, above {limit:.{digits}f}"
+
+
 def finding_as_html(finding: Finding) -> str:
     """Return a finding as an item of a list."""
     colour = BAD if finding.serious else NEUTRAL

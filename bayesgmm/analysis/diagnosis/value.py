@@ -23,9 +23,10 @@ class Finding:
         What to do about it.
     kind : str
         Its short name: ``"labels switched"``, ``"overlap"``, ``"different modes"``,
-        ``"unvisited mode"``, ``"better mode"``, ``"empty component"``, ``"few rows"``,
-        ``"collapsed component"``, ``"divergences"``, ``"chains disagree"``, ``"few draws"``,
-        ``"one chain"``, ``"interrupted"``, ``"approximation"`` or ``"peak"``.
+        ``"unvisited mode"``, ``"better mode"``, ``"missed mode"``, ``"empty component"``,
+        ``"few rows"``, ``"collapsed component"``, ``"prior conflict"``, ``"divergences"``,
+        ``"chains disagree"``, ``"stuck covariance"``, ``"few draws"``, ``"one chain"``,
+        ``"interrupted"``, ``"approximation"`` or ``"peak"``.
     serious : bool
         Whether the draws cannot be used as they are; ``False`` where it is only good to know.
 
@@ -60,7 +61,8 @@ class Diagnosis:
         from passing.
     figures : xarray.Dataset
         ``rhat``, ``ess_bulk`` and ``ess_tail`` of the worst entry of each variable, dim
-        ``variable``, and whether relabelling can change it (``label_free``); ``expected_rows``
+        ``variable``, what chance allows its R-hat (``rhat_limit``), and whether relabelling can
+        change it (``label_free``); ``expected_rows``
         of each component; ``confusion`` of each pair of components; ``chain_distance``, how
         differently two chains put rows together. Attribute ``divergences``.
 
