@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
+from bayesgmm.data.dataset import Dataset
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import (
     SufficientStatistics,
@@ -23,7 +24,7 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_spec
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import FEATURE, ROW
+from bayesgmm.schema import FEATURE
 
 _DRAWS, _ROWS = 40, 1_000
 _NARROW = 0.5
@@ -57,7 +58,7 @@ class Components:
     def of(cls, tree: xr.DataTree) -> Components:
         """Look at the components of a fit."""
         spec = read_spec(tree)
-        data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
+        data, draws, _ = on_standard_scale(tree, asked_rows(tree, None).fitted)
         layout = layout_of(spec, draws.n_features)
         rows = data.evenly(_ROWS).rows
         return cls(
@@ -103,8 +104,8 @@ def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
 
 
 def _too_few(tree: xr.DataTree, components: Components, places: np.ndarray) -> Finding:
-    names, shares = component_names(tree)[places], _mean_responsibilities(tree)
-    row_names = tree["observed_data"][ROW].values
+    names, data = component_names(tree)[places], asked_rows(tree, None).fitted
+    shares, row_names = _mean_responsibilities(tree, data), data.row_names
     counts, one = [], names.size == 1
     for place in places:
         belonging = row_names[shares[:, place] > _BELONGS][:_NAMED_ROWS]
@@ -143,10 +144,10 @@ def _listed(names: Iterable[object]) -> str:
     return ", ".join(str(name) for name in names)
 
 
-def _expected_rows(draws: MixtureParameters, spec: MixtureSpec, n_rows: int) -> np.ndarray:
+def _expected_rows(draws: MixtureParameters, spec: MixtureSpec, n_rows: float) -> np.ndarray:
     """Return E[N_k] from E[weights], for given allocations Dirichlet(a_k + N_k).
 
-    It takes every row and every draw into account, and no pass over them.
+    It takes every fitted row and every draw into account, and no pass over them.
     """
     concentration = spec.weights.expanded(draws.n_components)
     weights = draws.weights.mean(axis=(0, 1))
@@ -181,8 +182,8 @@ def _variances(statistics: SufficientStatistics) -> Float[np.ndarray, "k d"]:
     return np.maximum(squares / counts - (statistics.sums / counts) ** 2, 0.0)
 
 
-def _mean_responsibilities(tree: xr.DataTree) -> Float[np.ndarray, "n k"]:
-    data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
+def _mean_responsibilities(tree: xr.DataTree, data: Dataset) -> Float[np.ndarray, "n k"]:
+    data, draws, _ = on_standard_scale(tree, data)
     some, total = _some(draws), np.zeros((data.n_rows, draws.n_components))
     for _, mixture in each_mixture(some):
         total += responsibilities(data.rows, mixture)
