@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from jaxtyping import Bool
 
 from bayesgmm.errors import DataError, SchemaError, SpecificationError
 from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
-from bayesgmm.posterior.parameters import expect_fitted
+from bayesgmm.posterior.parameters import expect_fitted, read_data
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW, validate
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
     are not exactly normal, ever more components fit them better as rows are added, and even the
     posterior of the number of components has no limit (Cai, Campbell & Broderick, 2021). A
     difference of few standard errors, or of less than four, says little (Sivula et al., 2025).
+    Rows without any observed cell, and those of weight zero, do not count.
 
     Parameters
     ----------
@@ -94,9 +96,11 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
     array([1., 0.])
     """
     _expect_trees(trees)
+    # Rows that no fit learns from have the density 1 under every model, and do not count.
+    counted = np.any([read_data(tree).is_fitted for tree in trees.values()], axis=0)
     with warnings.catch_warnings():  # what they say is in the table
         warnings.simplefilter("ignore")
-        results = {name: _leave_one_out(tree) for name, tree in trees.items()}
+        results = {name: _leave_one_out(tree, counted) for name, tree in trees.items()}
         table = _ranked(results)
     names = list(table.index)
     ordered = [results[name] for name in names]
@@ -119,10 +123,12 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
     )
 
 
-def _leave_one_out(tree: xr.DataTree) -> ELPDDataLOO:
+def _leave_one_out(tree: xr.DataTree, counted: Bool[np.ndarray, " n"]) -> ELPDDataLOO:
     from arviz_stats import loo
 
-    return loo(tree, pointwise=True, var_name=DATA)
+    densities = tree["log_likelihood"].to_dataset().isel({ROW: counted})
+    groups = {"posterior": tree["posterior"].to_dataset(), "log_likelihood": densities}
+    return loo(xr.DataTree.from_dict(groups), pointwise=True, var_name=DATA)
 
 
 def _ranked(results: dict[str, ELPDDataLOO]) -> pd.DataFrame:

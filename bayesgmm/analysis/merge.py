@@ -112,13 +112,13 @@ def merge_components(
     found, names = Groupings(named_by_first(groups), flat.weights), component_names(tree)
     of_fit = expected_responsibilities(tree)
     figures = method.figures(of_fit.values, names)
-    merged = _posterior(found, names, rows.n_rows).assign(figures)
+    merged = _posterior(found, names, rows.fitted.total_weight).assign(figures)
     of_asked = of_fit if X is None else expected_responsibilities(tree, X)
     merged = merged.merge(_rows_in_clusters(of_asked, merged["grouping"].values))
     return merged.assign_attrs(method=repr(method))
 
 
-def _posterior(found: Groupings, names: np.ndarray, n_rows: int) -> xr.Dataset:
+def _posterior(found: Groupings, names: np.ndarray, n_rows: float) -> xr.Dataset:
     labels, probability = found.typical()
     return xr.Dataset(
         {

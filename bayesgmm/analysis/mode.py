@@ -13,6 +13,7 @@ from jaxtyping import Float
 from bayesgmm.analysis.mixtures import read_mixtures
 from bayesgmm.analysis.rows import asked_rows
 from bayesgmm.analysis.selection.criteria import Criteria, entropies
+from bayesgmm.data.suitability import expect_counting_rows
 from bayesgmm.numerics.statistics import log_densities, responsibilities
 from bayesgmm.posterior.parameters import expect_fitted, read_scaling, read_spec
 from bayesgmm.priors.layout import layout_of
@@ -33,7 +34,8 @@ def mode_criteria(
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     X : table with the features of the fit, optional
-        Rows; those of the fit by default, of which labels then count for nothing.
+        Rows; those of the fit by default, of which labels then count for nothing. Rows without
+        any observed cell do not count, nor do those of weight zero.
     weights : array, shape (n,) or (0,), optional
         How often each row counts; by default once, or as in the fit where ``X`` is ``None``.
 
@@ -42,7 +44,7 @@ def mode_criteria(
     SchemaError
         If ``tree`` is no fit, or has no point estimate.
     DataError
-        If the features of ``X`` are not those of the fit.
+        If the features of ``X`` are not those of the fit, or no row counts.
 
     References
     ----------
@@ -63,9 +65,12 @@ def mode_criteria(
     expect_fitted(tree)
     if weights is not None:
         data = replace(data, weights=weights)
+    data = data.without_labels()
+    expect_counting_rows(data)
+    data = data.fitted
     scaling, spec = read_scaling(tree), read_spec(tree)
     mode = read_mixtures(tree, "point").parameters.draw((0, 0))
-    rows, mode = scaling.standardize(data).without_labels(), scaling.standardize_parameters(mode)
+    rows, mode = scaling.standardize(data), scaling.standardize_parameters(mode)
     densities = log_densities(rows.rows, mode) - scaling.log_jacobians(data)
     counts = data.weights if data.weights.size else np.ones(data.n_rows)
     return Criteria(

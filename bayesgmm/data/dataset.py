@@ -119,12 +119,19 @@ class Dataset:
         return self.values
 
     @cached_property
+    def is_fitted(self) -> Bool[np.ndarray, " n"]:
+        """Whether a fit learns from each row: those that count, and of which anything is known."""
+        return (self.weights > 0) & ~self.blank if self.weights.size else ~self.blank
+
+    @cached_property
+    def fitted(self) -> Dataset:
+        """The rows that a fit learns from, which are those that criteria count."""
+        return self if self.is_fitted.all() else self.subset(np.flatnonzero(self.is_fitted))
+
+    @property
     def evidence(self) -> Rows:
-        """The rows that a fit learns from: those that count, and of which anything is known."""
-        speaks = self.weights > 0 if self.weights.size else np.ones(self.n_rows, dtype=bool)
-        if self.has_gaps and not self.plausibilities.size:
-            speaks &= ~np.isnan(self.values).all(axis=1)
-        return self.rows if speaks.all() else self.subset(np.flatnonzero(speaks)).rows
+        """The same rows as numerics take them."""
+        return self.fitted.rows
 
     def labelled(self, labels: Any | None, n_components: int) -> Dataset:
         """Return the table with what is known of the components of its rows.

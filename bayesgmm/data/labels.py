@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bayesgmm.data.cells import first_labels
+from bayesgmm.data.readers import unmasked
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 
@@ -65,6 +66,7 @@ def read_labels(
         If there is not one label for each row, if labels name no component, or if probabilities
         are none.
     """
+    labels = unmasked(labels)
     table = _as_table(labels)
     if table is not None:
         return Labels(_of_table(table, n_components, row_names))

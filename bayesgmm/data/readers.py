@@ -85,19 +85,32 @@ def _from_array(
             f"Expected a table of rows and features; got an array of {X.ndim} dimensions, shape "
             f"{X.shape}. Bring it to two, for example with X.reshape(len(X), -1)."
         )
-    if isinstance(X, np.ma.MaskedArray):
-        X = _unmasked(X)
+    X = unmasked(X)
     block = X.reshape(-1, 1) if X.ndim == 1 else np.asarray(X)
     columns = [Column(cells, str(block.dtype)) for cells in block.T]
     return Source(columns, block, feature_names, row_names)
 
 
-def _unmasked(X: np.ma.MaskedArray) -> np.ndarray:
-    """Return the array with NaN in place of what is masked."""
-    return X.astype(float).filled(np.nan) if np.ma.getmaskarray(X).any() else X.data
+def unmasked(X: Any) -> Any:
+    """Return a masked array, or a list of them, with NaN or None in place of what is masked.
+
+    Anything else comes back as it is.
+    """
+    if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
+        return [unmasked(row) for row in X]
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    if not np.ma.getmaskarray(X).any():
+        return X.data
+    if X.dtype.kind in "iuf":
+        return X.astype(float).filled(np.nan)
+    cells = X.data.astype(object)
+    cells[np.ma.getmaskarray(X)] = None
+    return cells
 
 
 def _stacked(X: Sequence[Any]) -> np.ndarray:
+    X = unmasked(X)
     try:
         block = np.array(X)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Whether a table suits a question: enough rows, like units, no missing cells."""
+"""Whether a table suits a question: enough rows, columns that differ, no missing cells."""
 
 from __future__ import annotations
 
@@ -27,19 +27,31 @@ def expect_complete(dataset: Dataset, question: str) -> None:
 
 
 def expect_enough_rows(dataset: Dataset, n_components: int) -> None:
-    """Raise a ``DataError`` if there are fewer rows than components."""
-    if dataset.total_weight >= n_components:
-        return
-    if dataset.n_rows >= n_components:
+    """Raise a ``DataError`` if a fit learns from fewer rows than there are components."""
+    fitted, needed = dataset.fitted, f"{n_components} components need at least {n_components} rows"
+    if fitted.n_rows < n_components:
+        given = f"the table has {dataset.n_rows}"
+        if fitted.n_rows < dataset.n_rows:
+            verb = "has" if fitted.n_rows == 1 else "have"
+            given += f", of which {fitted.n_rows} {verb} an observed cell and a weight above zero"
+        elif dataset.weights.size:
+            given += ", however often each counts"
+        raise DataError(f"{needed}; {given}. Ask for fewer components or give more rows.")
+    if fitted.total_weight < n_components:
         raise DataError(
-            f"{n_components} components need at least {n_components} rows; the rows count "
-            f"{dataset.total_weight:g} times together. A row of weight 2 counts as two rows: "
-            "multiply sample_weight so that it sums to the number of rows that it stands for."
+            f"{needed}; the rows count {fitted.total_weight:g} times together. A row of weight 2 "
+            "counts as two rows: multiply sample_weight so that it sums to the number of rows that "
+            "it stands for."
         )
-    raise DataError(
-        f"{n_components} components need at least {n_components} rows; the table has "
-        f"{dataset.n_rows}. Ask for fewer components or give more rows."
-    )
+
+
+def expect_counting_rows(dataset: Dataset) -> None:
+    """Raise a ``DataError`` if no row has an observed cell and a weight above zero."""
+    if not dataset.is_fitted.any():
+        raise DataError(
+            "No row has an observed cell and a weight above zero, so that there is nothing to "
+            "compute a criterion from. Give rows of which something is known."
+        )
 
 
 def expect_like_units(dataset: Dataset) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bayesgmm.data.cells import first_labels
+from bayesgmm.data.readers import unmasked
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 
@@ -43,7 +44,7 @@ def read_counts(sample_weight: Any, row_names: Shaped[np.ndarray, " n"]) -> Floa
         If they are not; the message names the rows.
     """
     try:
-        weights = np.array(sample_weight, dtype=float)
+        weights = np.array(unmasked(sample_weight), dtype=float)
     except (TypeError, ValueError) as error:
         raise DataError(
             f"sample_weight must be one number for each row: {error}. Give a list or an array."

@@ -133,7 +133,7 @@ class Gibbs:
 
 def _with_repeated_rows(target: Target) -> Target:
     """Return the target with every row as often as it counts: allocations are of rows."""
-    data = target.data
+    data = target.data.fitted
     if not data.weights.size:
         return target
     if not np.all(data.weights == np.floor(data.weights)):

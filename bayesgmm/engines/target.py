@@ -62,7 +62,8 @@ class Target:
     def position_of(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:
         """Return the position of some parameters, moved off the edge of the space if need be."""
         # A mode may have weights of zero, and maximum likelihood singular correlation matrices.
-        least = 1 / (self.data.total_weight + parameters.n_components)  # what no row would leave it
+        total = self.data.fitted.total_weight
+        least = 1 / (total + parameters.n_components)  # what no row would leave it
         weights = np.maximum(parameters.weights, least)
         inner = replace(parameters, weights=weights / weights.sum())
         if self.layout.correlated:
@@ -72,7 +73,7 @@ class Target:
     def rough_deviations(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:
         """Return rough posterior standard deviations of a position around some parameters."""
         _, precision = self.spec.means.expanded(self.layout.n_features)
-        return self.layout.rough_deviations(parameters, self.data.total_weight, precision)
+        return self.layout.rough_deviations(parameters, self.data.fitted.total_weight, precision)
 
 
 def _log_dirichlet_constant(concentration: np.ndarray) -> float:

@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 
 from bayesgmm.data.cells import expect_observed, warn_of_empty_rows
-from bayesgmm.data.dataset import default_names
+from bayesgmm.data.dataset import Dataset, default_names
+from bayesgmm.data.suitability import expect_counting_rows
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.estimation.regularized import Ascent, FactoredMixture, precision_form
@@ -83,7 +84,8 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
     random_state : int, RandomState or None, default None
         Places the starts, and draws the rows of :meth:`sample`.
     warm_start : bool, default False
-        Whether a further ``fit`` goes on from where the last one ended.
+        Whether a further ``fit`` goes on from where the last one ended. With another
+        ``covariance_type`` or other numbers of components or features it starts anew.
     verbose : int, default 0
         1 tells of starts and iterations on standard output, 2 of gains and times as well.
     verbose_interval : int, default 10
@@ -288,16 +290,16 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         return float(np.average(densities, weights=weights if weights.size else None))
 
     def bic(self, X: Any, sample_weight: Any | None = None) -> float:
-        """Return Schwarz's criterion on some rows; the lower, the better."""
-        n_rows = self._n_rows(X, sample_weight)
-        fit = -2 * n_rows * self.score(X, sample_weight=sample_weight)
-        return fit + self._n_parameters() * math.log(n_rows)
+        """Return Schwarz's criterion on some rows; the lower, the better.
+
+        Rows without any observed cell do not count, nor do those of weight zero.
+        """
+        log_likelihood, n_rows = self._log_likelihood(X, sample_weight)
+        return -2 * log_likelihood + self._n_parameters() * math.log(n_rows)
 
     def aic(self, X: Any, sample_weight: Any | None = None) -> float:
         """Return Akaike's criterion on some rows; the lower, the better."""
-        n_rows = self._n_rows(X, sample_weight)
-        fit = -2 * n_rows * self.score(X, sample_weight=sample_weight)
-        return fit + 2 * self._n_parameters()
+        return -2 * self._log_likelihood(X, sample_weight)[0] + 2 * self._n_parameters()
 
     def sample(self, n_samples: int = 1) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
         """Draw new rows from the mixture.
@@ -318,11 +320,11 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         expect_at_least("Invalid value for 'n_samples': it", n_samples, 1, whole=True)
         rng, (k, d) = check_random_state(self.random_state), self.means_.shape
         counts = rng.multinomial(n_samples, self.weights_)
-        matrices = hidden(self._structure, np.asarray(self.covariances_))
+        matrices = hidden(self._fitted_structure, np.asarray(self.covariances_))
         matrices = np.broadcast_to(matrices, (k, *matrices.shape[1:]))
         each = zip(self.means_, matrices, counts.tolist(), strict=True)
         # In the order and by the calls of scikit-learn, so that the same rows come out.
-        if self._structure.correlated:
+        if self._fitted_structure.correlated:
             parts = [rng.multivariate_normal(*component) for component in each]
         else:
             parts = [
@@ -335,13 +337,23 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
     def _structure(self) -> CovarianceStructure:
         return STRUCTURES[self.covariance_type]()
 
-    def _n_parameters(self) -> int:
-        return n_parameters(self._structure, *self.means_.shape)
+    @property
+    def _fitted_structure(self) -> CovarianceStructure:
+        """The structure of the attributes, which a later ``covariance_type`` does not change."""
+        return self._structure_of_fit if hasattr(self, "_structure_of_fit") else self._structure
 
-    def _n_rows(self, X: Any, sample_weight: Any | None) -> float:
-        n_rows = len(X) if hasattr(X, "__len__") else X.shape[0]
-        weights = read_sample_weight(sample_weight, n_rows)
-        return float(weights.sum()) if weights.size else float(n_rows)
+    def _n_parameters(self) -> int:
+        return n_parameters(self._fitted_structure, *self.means_.shape)
+
+    def _log_likelihood(self, X: Any, sample_weight: Any | None) -> tuple[float, float]:
+        """Return the log-likelihood of the rows that count, and how many there are."""
+        densities = self.score_samples(X)
+        weights = read_sample_weight(sample_weight, densities.size)
+        rows = read_rows(self, X)
+        table = Dataset(rows, default_names(rows.shape[1]), np.arange(len(rows)), weights)
+        expect_counting_rows(table)
+        counts = np.where(table.is_fitted, weights if weights.size else 1.0, 0.0)
+        return float(counts @ densities), table.fitted.total_weight
 
     def _asked(self, X: Any) -> tuple[Rows, PrecisionForm]:
         """Return new rows, and the mixture that the attributes are."""
@@ -350,7 +362,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         return AnnotatedRows(rows) if np.isnan(rows).any() else rows, self._form()
 
     def _form(self) -> PrecisionForm:
-        factors = hidden(self._structure, np.asarray(self.precisions_cholesky_))
+        factors = hidden(self._fitted_structure, np.asarray(self.precisions_cholesky_))
         return precision_form(np.asarray(self.weights_), np.asarray(self.means_), factors)
 
     def _expect_options(self) -> None:
@@ -444,9 +456,10 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         return card_of_estimate(self) if hasattr(self, "converged_") else None
 
     def _has_fitted(self) -> bool:
-        """Whether there is an earlier fit of this number of components and features."""
+        """Whether there is an earlier fit of this structure and these numbers."""
         shape = (self.n_components, self.n_features_in_)
-        return hasattr(self, "converged_") and self.means_.shape == shape
+        same = self._fitted_structure == self._structure
+        return hasattr(self, "converged_") and same and self.means_.shape == shape
 
     def _last(self) -> FactoredMixture:
         """Return the mixture of the last fit."""
@@ -461,6 +474,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         factors = mixture.factors
         correlated = factors.ndim == 3
         precisions = factors @ np.swapaxes(factors, 1, 2) if correlated else factors**2
+        self._structure_of_fit = structure
         self.weights_, self.means_ = mixture.weights, mixture.means
         self.covariances_ = shown(structure, mixture.covariances)
         self.precisions_ = shown(structure, precisions)

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from bayesgmm.data.dataset import Dataset, read_table
+from bayesgmm.data.readers import unmasked
 from bayesgmm.data.weights import read_counts
 from bayesgmm.errors import DataError
 
@@ -27,11 +28,11 @@ class TakesMissingCells:
 def read_rows(estimator: BaseEstimator, X: Any, *, fitting: bool = False) -> np.ndarray:
     """Check a table as scikit-learn does, and return it as float64 (n, d); NaN is missing.
 
-    In a fit, number and names of the features are written to the estimator, and two rows are
-    needed; later tables must agree with them.
+    What a masked array masks is missing, too. In a fit, number and names of the features are
+    written to the estimator, and two rows are needed; later tables must agree with them.
     """
     return validate_data(
-        estimator, X, reset=fitting, dtype=np.float64, order="C",
+        estimator, unmasked(X), reset=fitting, dtype=np.float64, order="C",
         ensure_all_finite="allow-nan", ensure_min_samples=2 if fitting else 1,
     )  # fmt: skip
 
@@ -52,7 +53,7 @@ def read_sample_weight(sample_weight: Any | None, n_rows: int) -> Float[np.ndarr
     """
     if sample_weight is None:
         return np.empty(0)
-    given = np.asarray(sample_weight)
+    given = np.asarray(unmasked(sample_weight))
     given = np.full(n_rows, given) if given.ndim == 0 else given
     weights = read_counts(given, np.arange(n_rows))
     if not weights.any():

@@ -6,6 +6,7 @@ import xarray as xr
 
 from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, expected_responsibilities
 from bayesgmm.analysis.diagnose import diagnose
+from bayesgmm.posterior.parameters import read_data
 from bayesgmm.schema import COMPONENT
 
 
@@ -44,9 +45,11 @@ def uncertainty_line(
     >>> uncertainty_line(bg.example_fit(), rows="birds")
     '13 of 342 birds are assigned with less than 90% certainty.'
     """
-    certainties = expected_responsibilities(tree).max(COMPONENT)
+    blank = read_data(tree).blank  # of which nothing could be said
+    certainties = expected_responsibilities(tree).max(COMPONENT).values[~blank]
+    measured = " with a measured cell" if blank.any() else ""
     count = int((certainties < certainty).sum())
     return (
-        f"{count} of {certainties.size} {rows} {'is' if count == 1 else 'are'} assigned with less "
-        f"than {certainty:.0%} certainty."
+        f"{count} of {certainties.size} {rows}{measured} {'is' if count == 1 else 'are'} assigned "
+        f"with less than {certainty:.0%} certainty."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pandas as pd
@@ -78,6 +78,22 @@ def test_a_warm_start_goes_on_as_in_scikit_learn():
     for _ in range(4):
         expect_same(theirs.fit(X), ours.fit(X), X)
     assert ours.fit(X[:, :2]).means_.shape == (3, 2)  # another table is another start
+
+
+def test_another_covariance_type_is_another_start():
+    X = TABLES["clusters"][:, :2]
+    for first, then in permutations(["full", "tied", "diag", "spherical", "tied-diagonal"], 2):
+        mixture = bg.GaussianMixture(2, covariance_type=first, warm_start=True, random_state=0)
+        answers = mixture.fit(X).score_samples(X), mixture.bic(X), mixture.sample(3)[0]
+        mixture.set_params(covariance_type=then)
+        # What was fitted answers as before, until it is fitted anew.
+        for same, answer in zip(
+            (mixture.score_samples(X), mixture.bic(X), mixture.sample(3)[0]), answers, strict=True
+        ):
+            assert_array_equal(same, answer)
+        fresh = bg.GaussianMixture(2, covariance_type=then, random_state=0).fit(X)
+        assert_array_equal(mixture.fit(X).score_samples(X), fresh.score_samples(X))
+        assert mixture.covariances_.shape == fresh.covariances_.shape
 
 
 def expect_same(theirs, ours, X):

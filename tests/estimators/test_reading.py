@@ -32,6 +32,17 @@ def test_rows_are_read_with_the_names_of_features_and_with_gaps():
     assert dataset_of(reader, rows, np.empty(0)).feature_names == ("a", "b")
 
 
+def test_what_is_masked_is_missing():
+    rows = np.ma.masked_array(
+        [[1.0, 2.0], [-999.0, 4.0], [5.0, 6.0]], mask=[[0, 0], [1, 0], [0, 0]]
+    )
+    expected = np.array([[1.0, 2.0], [np.nan, 4.0], [5.0, 6.0]])
+    for table in (rows, rows.astype(int), list(rows)):
+        reader = Reader()
+        assert_array_equal(read_rows(reader, table, fitting=True), expected)
+        assert_array_equal(read_rows(reader, table), expected)
+
+
 def test_the_tags_say_that_cells_may_be_missing():
     assert Reader().__sklearn_tags__().input_tags.allow_nan
 
@@ -51,6 +62,7 @@ def test_weights_are_one_for_each_row_or_none():
         ([1.0, -1.0, 1.0], "negative"),
         ([1.0, np.nan, 1.0], "negative, missing"),
         ([0.0, 0.0, 0.0], "zero for every row"),
+        (np.ma.masked_array([1.0, 9.0, 1.0], mask=[0, 1, 0]), "negative, missing"),
     ],
 )
 def test_other_weights_are_refused(weights, complaint):

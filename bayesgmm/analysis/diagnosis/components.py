@@ -24,7 +24,7 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_spec
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import FEATURE, ROW
+from bayesgmm.schema import FEATURE
 
 _DRAWS, _FEWEST_DRAWS = 40, 8
 _MOST_ROWS = 1_000_000  # rows times draws that are looked at
@@ -64,7 +64,7 @@ class Components:
     def of(cls, tree: xr.DataTree) -> Components:
         """Look at the components of a fit, and at all of their rows."""
         spec = read_spec(tree)
-        data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
+        data, draws, _ = on_standard_scale(tree, asked_rows(tree, None).fitted)
         layout = layout_of(spec, draws.n_features)
         expected, fewest = _expected_rows(draws, spec, data.total_weight), _fewest_rows(layout)
         moments = Moments.of(data.rows, _some(draws, data.n_rows), layout)
@@ -180,9 +180,8 @@ def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
 
 def _too_few(tree: xr.DataTree, components: Components, places: np.ndarray) -> Finding:
     names = component_names(tree)[places]
-    data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
-    shares = _mean_responsibilities(data, draws)
-    row_names = tree["observed_data"][ROW].values
+    data, draws, _ = on_standard_scale(tree, asked_rows(tree, None).fitted)
+    shares, row_names = _mean_responsibilities(data, draws), data.row_names
     counts, one = [], names.size == 1
     for place in places:
         belonging = row_names[shares[:, place] > _BELONGS][:_NAMED_ROWS]
@@ -222,10 +221,10 @@ def _listed(names: Iterable[object]) -> str:
     return ", ".join(str(name) for name in names)
 
 
-def _expected_rows(draws: MixtureParameters, spec: MixtureSpec, n_rows: int) -> np.ndarray:
+def _expected_rows(draws: MixtureParameters, spec: MixtureSpec, n_rows: float) -> np.ndarray:
     """Return E[N_k] from E[weights], for given allocations Dirichlet(a_k + N_k).
 
-    It takes every row and every draw into account, and no pass over them.
+    It takes every fitted row and every draw into account, and no pass over them.
     """
     concentration = spec.weights.expanded(draws.n_components)
     weights = draws.weights.mean(axis=(0, 1))

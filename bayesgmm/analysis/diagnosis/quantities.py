@@ -33,7 +33,7 @@ _OCCUPIED = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """How some rows, spread evenly over the table, are allocated under some draws.
+    """How some of the fitted rows, spread evenly over the table, are allocated under some draws.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Allocation:
     @classmethod
     def of(cls, tree: xr.DataTree) -> Allocation:
         """Allocate at most 120 rows under at most 4000 draws."""
-        data, _, _ = on_standard_scale(tree, asked_rows(tree, None))
+        data, _, _ = on_standard_scale(tree, asked_rows(tree, None).fitted)
         X = data.evenly(_MOST_ROWS).rows
         scaling = read_scaling(tree)
         posterior = tree["posterior"]

@@ -54,7 +54,7 @@ class Groupings:
         best = np.lexsort((first, -times, losses))[0]
         return self.labels[first[best]], float(times[best] / self.labels.shape[0])
 
-    def n_clusters_probability(self, n_rows: int) -> Float[np.ndarray, " k"]:
+    def n_clusters_probability(self, n_rows: float) -> Float[np.ndarray, " k"]:
         """Return the shares of the draws with 1, 2, ..., k groups that hold a row or more."""
         held = n_rows * (self.together * self.weights[:, None, :]).sum(axis=2)
         k = self.labels.shape[1]

@@ -164,7 +164,7 @@ class Column:
         gain = estimate.log_likelihood - one
         criteria = Criteria(
             self._log_likelihood(estimate), number, self.n_parameters(number),
-            self.data.total_weight, *entropies(fit.shares, self._row_weights), gain,
+            self.data.fitted.total_weight, *entropies(fit.shares, self._row_weights), gain,
         )  # fmt: skip
         starts = estimate.starts
         return Cell(

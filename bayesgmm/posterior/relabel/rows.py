@@ -46,7 +46,7 @@ class RowsInDraws:
 
     @classmethod
     def of(cls, tree: xr.DataTree, *, keeps_all: bool = False) -> RowsInDraws:
-        """Look at 2000 rows at most, at equal distances.
+        """Look at 2000 of the fitted rows at most, at equal distances.
 
         With ``keeps_all``, at so few that their responsibilities in all draws fit in 160 MB.
         """
@@ -55,7 +55,7 @@ class RowsInDraws:
         if keeps_all:
             most = max(1, min(most, _MOST_NUMBERS // draws.weights.size))
         pivot = read_parameters(tree["point_estimate"])
-        return cls(data.evenly(most).rows, draws, pivot, keeps_all, alike_components(tree))
+        return cls(data.fitted.evenly(most).rows, draws, pivot, keeps_all, alike_components(tree))
 
     @property
     def n_draws(self) -> int:

@@ -101,17 +101,21 @@ def stephens_cost(rows, orders):
 
 
 def pra_cost(rows, orders):
+    """Squared distance in standard deviations of the relabelled draws, and of one draw more."""
+
     def points(parameters):
         parts = (parameters.weights[..., None], parameters.means, np.log(parameters.scales))
         return np.concatenate(parts, axis=-1)
 
-    draws = points(rows.draws).reshape(rows.n_draws, 4, -1)
-    spread = draws.std(axis=(0, 1))
-    pivot = points(rows.pivot) / spread
-    centre = draws.mean(axis=(0, 1)) / spread
-    return lambda number, order: (
-        -np.sum((draws[number][order] / spread - centre) * (pivot - centre))
-    )
+    draws, pivot = points(rows.draws).reshape(rows.n_draws, 4, -1), points(rows.pivot)
+    n_rows, weights = rows.X.shape[0], rows.pivot.weights[:, None]
+    inside, outside = n_rows * weights + 1, n_rows * (1 - weights) + 1  # as in Beta(inside, ...)
+    of_weights = inside * outside / (n_rows + 2) / n_rows**2
+    scales = rows.pivot.scales
+    errors = np.hstack([of_weights, scales**2 / inside, np.ones_like(scales) / (2 * inside)])
+    relabelled = np.take_along_axis(draws, orders[:, :, None], axis=1)
+    squares = (((relabelled - pivot) ** 2).sum(axis=0) + errors) / (rows.n_draws + 1)
+    return lambda number, order: np.sum((draws[number][order] - pivot) ** 2 / squares)
 
 
 def test_iterations_end_at_the_pivot_of_their_own_draws(tree):
@@ -146,15 +150,59 @@ def test_a_sampler_over_all_labellings_is_brought_back_to_one_mode():
         xr.testing.assert_equal(restored["posterior"].to_dataset(), expected)
 
 
+THREE = np.array([0.0, 20.0, 24.5])
+TOLD_APART = {  # what tells components apart: means, standard deviations, correlation, weights
+    "means": (THREE, 1.0, 0.0, (1 / 3, 1 / 3, 1 / 3), lambda p: p["means"][..., 0]),
+    "means, a rare component": (THREE, 1.0, 0.0, (0.55, 0.42, 0.03), lambda p: p["means"][..., 0]),
+    "one far away": (50 * THREE, 40.0, 0.0, (0.3, 0.4, 0.3), lambda p: p["means"][..., 0]),
+    "one of six features": (
+        np.column_stack([THREE, np.zeros((3, 5))]), 1.0, 0.0, (0.4, 0.3, 0.3),
+        lambda p: p["means"][..., 0],
+    ),
+    "the feature of small numbers": (
+        np.column_stack([np.full(3, 5e5), THREE]), np.array([9e4, 1.0]), 0.0, (0.4, 0.3, 0.3),
+        lambda p: p["means"][..., 1],
+    ),
+    "scales": (np.zeros(3), np.array([[0.03], [1.0], [30.0]]), 0.0, (0.3, 0.3, 0.4),
+        lambda p: p["scales"][..., 0]),
+    "correlations": (np.zeros((2, 2)), 1.0, np.array([-0.95, 0.95]), (0.5, 0.5),
+        lambda p: p["correlations"][..., 0, 1]),
+    "weights": (np.array([0.0, 2.5]), 1.0, 0.0, (0.9, 0.1), lambda p: -p["weights"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TOLD_APART)
+def test_what_tells_components_apart_decides(case):
+    """In every draw the components lie in the order of the one quantity in which they differ."""
+    means, scales, correlation, weights, quantity = TOLD_APART[case]
+    size, rng = len(weights), np.random.default_rng(12)
+    counts = np.rint(400 * np.array(weights)).astype(int)
+    labels = np.repeat(np.arange(size), counts)
+    means = means.reshape(size, -1)
+    noise = rng.normal(size=(labels.size, means.shape[1]))
+    if means.shape[1] == 2:
+        r = np.broadcast_to(correlation, size)[labels]
+        noise[:, 1] = r * noise[:, 0] + np.sqrt(1 - r**2) * noise[:, 1]
+    rows = means[labels] + np.broadcast_to(scales, means.shape)[labels] * noise
+    spec = bg.MixtureSpec(size, covariances=bg.Full() if case == "correlations" else bg.Diagonal())
+    engine = bg.Gibbs(draws=100, tune=60, chains=2)
+    tree = bg.fit(rows, spec, engine=engine, random_seed=4, progress=False)
+    for method in (bg.PRA(), bg.PointProcess()):
+        found = bg.relabel(shuffled(tree, seed=5), method)["posterior"]
+        values = quantity({name: found[name].values for name in found.data_vars})
+        order = np.argsort(values.mean(axis=(0, 1)))
+        assert np.all(np.diff(values[..., order], axis=-1) > 0), repr(method)
+
+
 def test_the_non_permutation_rate_counts_draws_without_a_naming(tree):
     apart = bg.relabel(tree, bg.PointProcess())
     assert apart["relabelling"].attrs["non_permutation_rate"] == 0.0
-    rows = np.random.default_rng(0).normal(size=(60, 1))  # one cloud, two components
-    spec = bg.MixtureSpec(2)
+    rows = np.random.default_rng(0).normal(size=(60, 1))  # one cloud, three components
+    spec = bg.MixtureSpec(3)
     one = bg.fit(rows, spec, engine=bg.Gibbs(100, 50, 2), random_seed=1, progress=False)
     relabelled = bg.relabel(one, bg.PointProcess())
     rate = relabelled["relabelling"].attrs["non_permutation_rate"]
-    assert 0.1 < rate < 1.0
+    assert 0.2 < rate < 1.0
     unnamed = (relabelled["relabelling"]["margin"] == 0).mean()
     assert float(unnamed) == pytest.approx(rate)
     assert relabelled["posterior"].sizes == one["posterior"].sizes  # no draw is dropped
