@@ -138,7 +138,7 @@ def fit(
 
     problem = Problem.pose(X, spec, sample_weight, labels)
     _expect_order(order_by, problem)
-    with CountProgress("starts of EM", solver.n_starts, visible=progress) as bar:
+    with CountProgress("starts of EM", solver.n_starts_for(spec), visible=progress) as bar:
         start = solver.run(
             problem.scaled_spec, problem.scaled_data, seed=start_seed,
             report=lambda: bar.advance(1),

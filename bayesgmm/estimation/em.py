@@ -16,7 +16,8 @@ from bayesgmm.estimation.collapse import collapse_of
 from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
-from bayesgmm.estimation.starts import partition, rows_to_start_on
+from bayesgmm.estimation.search import Search
+from bayesgmm.estimation.starts import rows_to_start_on
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.likeness import alike, ordered
@@ -32,6 +33,9 @@ Acceleration = Literal["quasi-newton", "none"]
 
 _MOST_RIVALS = 7  # with the best, one each for eight chains
 _FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them
+_MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end
+_FAR = 20.0  # below the best of them: no ascent, but these
+_FEW_STEPS = 5
 
 
 def _to_nobody() -> None:
@@ -134,21 +138,19 @@ class EM:
         report: Callable[[], None] = _to_nobody,
     ) -> PointEstimate:
         """Find the best of the optima that the starts lead to, and those from ``warm`` points."""
-        *seeds, sample_seed = spawn(seed, self.n_starts + 1)
+        n_starts = self.n_starts_for(objective.spec)
+        *seeds, sample_seed = spawn(seed, n_starts + 1)
         rows, groups = data.evidence, alike(objective.concentration, data.plausibilities)
         sample = rows_to_start_on(rows, objective, np.random.default_rng(sample_seed))
-        complete = filled(sample)
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
+        methods = [
+            (self._method(number), np.random.default_rng(child))
+            for number, child in enumerate(seeds)
+        ]
         with nullcontext() if compiled else one_thread_for_small_algebra():
-            results = [
-                *(self.climb(sample, parameters, objective) for parameters in warm),
-                *(
-                    self._from_start(
-                        number, sample, complete, objective, np.random.default_rng(child), report
-                    )
-                    for number, child in enumerate(seeds)
-                ),
-            ]
+            search = Search.of(filled(sample), objective, methods, groups)
+            results = [self.climb(sample, parameters, objective) for parameters in warm]
+            results += self._climbed(search, sample, objective, report)
             if sample.shape[0] < rows.shape[0]:
                 results = self._on_all_rows(rows, results, objective, groups)
         results.sort(key=lambda result: -result.starts.objectives[0])
@@ -160,19 +162,35 @@ class EM:
             )
         return best
 
-    def _from_start(
-        self,
-        number: int,
-        rows: Rows,
-        complete: Rows,
-        objective: Objective,
-        rng: np.random.Generator,
-        report: Callable[[], None],
-    ) -> PointEstimate:
-        labels = partition(complete, objective.spec.n_components, self._method(number), rng)
-        path = climb_from_partition(rows, complete, labels, objective, **self._options())
-        report()
-        return path.as_estimate()
+    def _climbed(
+        self, search: Search, rows: Rows, objective: Objective, report: Callable[[], None]
+    ) -> list[PointEstimate]:
+        """Climb the objective from where the starts led on the surrogate.
+
+        Starts that met there share one ascent. Leads that are far below the best get a few steps
+        of EM, and the objective that these end with.
+        """
+        results: list[PointEstimate] = []
+        leads, left = search.leads(), set(range(len(search.partitions)))
+        for number, lead in enumerate(leads):
+            behind = leads[0].mode.height - lead.mode.height
+            is_hopeful = number < _FINALISTS or (number < _MOST_LEADS and behind < _FAR)
+            limit = self if is_hopeful else replace(self, max_iterations=_FEW_STEPS)
+            results += [limit.climb(rows, search.start_of(lead, objective), objective)] * len(lead.starts)
+            left -= set(lead.starts)
+            for _ in lead.starts:
+                report()
+        for number in sorted(left):  # where a component was left without rows
+            path = climb_from_partition(
+                rows, search.complete, search.partitions[number], objective, **self._options()
+            )
+            results.append(path.as_estimate())
+            report()
+        return results
+
+    def n_starts_for(self, spec: MixtureSpec) -> int:
+        """Return the number of starts: one component has one optimum."""
+        return 1 if spec.n_components == 1 else self.n_starts
 
     def _on_all_rows(
         self,

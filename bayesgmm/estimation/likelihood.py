@@ -5,7 +5,7 @@ It stops short of matrices that are nearly singular, where Python looks more clo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,11 +13,14 @@ from jaxtyping import Float, Int
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.path import Path
 from bayesgmm.estimation.point_estimate import Status
-from bayesgmm.numerics.annotated_rows import Rows, as_compiled
+from bayesgmm.numerics.annotated_rows import Rows, as_compiled, compiled_rows
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.em import CONVERGED, LIMIT, THIN, climb, mixture_at
 from bayesgmm.numerics.kernels.em_starts import partition_moments, write_halves, write_moments
 from bayesgmm.parameters import MixtureParameters
+
+if TYPE_CHECKING:
+    from bayesgmm.estimation.surrogate import Surrogate
 
 _STATUS = {CONVERGED: Status.CONVERGED, LIMIT: Status.ITERATION_LIMIT, THIN: Status.COLLAPSED}
 
@@ -39,7 +42,9 @@ def compiled_steps(
 
     The latter is called a collapse here, and may be none.
     """
-    return _climb_best(X, position[None].copy(), objective, tolerance, limit)
+    return climb_best(
+        X, position[None].copy(), objective, tolerance=tolerance, limit=limit
+    )
 
 
 def best_of_halves(
@@ -56,17 +61,24 @@ def best_of_halves(
     )  # fmt: skip
     if n_positions == 0:
         return None
-    path = _climb_best(X, positions[:n_positions], objective, tolerance=0.5, limit=0)
+    path = climb_best(X, positions[:n_positions], objective, tolerance=0.5, limit=0, screening=1)
     return None if path.status is Status.COLLAPSED else path.parameters
 
 
-def _climb_best(
-    X: np.ndarray, starts: np.ndarray, objective: Objective, tolerance: float, limit: int
+def climb_best(
+    X: Rows,
+    starts: Float[np.ndarray, "s p"],
+    objective: Objective | Surrogate,
+    *,
+    tolerance: float,
+    limit: int,
+    screening: int = 0,
 ) -> Path:
+    """Climb from the highest of some positions after so many steps; they are written over."""
     trace = np.empty(limit + 1)
     status, n_values, n_passes = climb(
-        as_compiled(X), starts, objective.mixture_prior, objective.layout.correlated,
-        objective.smallest_scales, tolerance, limit, trace,
+        compiled_rows(X), starts, objective.mixture_prior, objective.layout.correlated,
+        objective.smallest_scales, tolerance, limit, screening, trace,
     )  # fmt: skip
     heights = trace[:n_values].tolist()
     height = heights[-1] if heights else -np.inf
@@ -92,7 +104,7 @@ def position_of_partition(
     *moments, usable = partition_moments(
         as_compiled(X), labels, objective.spec.n_components, objective.smallest_scales
     )
-    return _position_with(moments, objective) if usable else None
+    return position_with(*moments, objective) if usable else None
 
 
 def position_of(
@@ -100,15 +112,19 @@ def position_of(
 ) -> Float[np.ndarray, " p"] | None:
     """Return the position of parameters; ``None`` at the edge of the space."""
     weights, means, covariances = parameters.weights, parameters.means, parameters.covariances
-    moments = (weights, means, weights[:, None, None] * covariances)
-    return _position_with([as_compiled(moment) for moment in moments], objective)
+    return position_with(weights, means, weights[:, None, None] * covariances, objective)
 
 
-def _position_with(
-    moments: Sequence[np.ndarray], objective: Objective
+def position_with(
+    counts: Float[np.ndarray, " k"],
+    means: Float[np.ndarray, "k d"],
+    scatter: Float[np.ndarray, "k d d"],
+    objective: Objective | Surrogate,
 ) -> Float[np.ndarray, " p"] | None:
+    """Return the best position for these moments; ``None`` where one is not of full rank."""
     position, layout = np.empty(objective.layout.size), objective.layout
     is_inside = write_moments(
-        *moments, objective.mixture_prior, layout.correlated, objective.smallest_scales, position
-    )
+        as_compiled(counts), as_compiled(means), as_compiled(scatter), objective.mixture_prior,
+        layout.correlated, objective.smallest_scales, position,
+    )  # fmt: skip
     return position if is_inside else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -66,7 +67,8 @@ def _clusters(
         centres = rows[rng.choice(rows.shape[0], n_components, replace=False)]
         nearest_centres(rows, centres, labels)
         return labels
-    first, uniforms = rng.integers(rows.shape[0]), rng.random(n_components - 1)
+    trials = 2 + int(math.log(n_components))  # as scikit-learn
+    first, uniforms = rng.integers(rows.shape[0]), rng.random((n_components - 1, trials))
     centres = rows[spread_out_rows(rows, first, uniforms)]
     return k_means(rows, centres, _KMEANS_ITERATIONS)
 

@@ -34,7 +34,7 @@ def test_a_compiled_step_is_a_step_of_em(structure, d):
     X, objective, position = started(structure, d)
     target, widths = np.empty_like(position), np.empty_like(position)
     value = step(
-        X, position, objective.mixture_prior, objective.layout.correlated,
+        (X, np.empty(0), np.empty((0, 0))), position, objective.mixture_prior, objective.layout.correlated,
         objective.smallest_scales, target, widths,
     )  # fmt: skip
     path = em_steps(X, parameters_at(position, objective), objective, tolerance=1e-300, limit=1)
@@ -58,12 +58,13 @@ def test_a_climb_never_leads_down_and_ends_where_em_stands_still(structure):
     X, objective, position = started(structure, 2)
     trace, prior = np.empty(2001), objective.mixture_prior
     rest = objective.layout.correlated, objective.smallest_scales
-    status, n_values, n_passes = climb(X, position[None], prior, *rest, 1e-12, 2000, trace)
+    rows = X, np.empty(0), np.empty((0, 0))
+    status, n_values, n_passes = climb(rows, position[None], prior, *rest, 1e-12, 2000, 0, trace)
     assert status == 0
     assert n_values <= n_passes
     assert np.all(np.diff(trace[:n_values]) >= 0)
     target, widths = np.empty_like(position), np.empty_like(position)
-    value = step(X, position, prior, *rest, target, widths)
+    value = step(rows, position, prior, *rest, target, widths)
     assert value == pytest.approx(trace[n_values - 1], rel=1e-13)
     # What EM may still gain is half the square of this.
     assert np.linalg.norm((target - position) * widths) < 1e-5
@@ -99,9 +100,9 @@ def test_rows_are_spread_out_in_proportion_to_squared_distance():
     # From the row at 0, those at 1, 2 and 3 have probabilities 1/14, 4/14 and 9/14.
     X = np.arange(4.0)[:, None]
     levels = (np.arange(1400) + 0.5) / 1400
-    second = [spread_out_rows(X, 0, np.array([level]))[1] for level in levels]
+    second = [spread_out_rows(X, 0, np.array([[level]]))[1] for level in levels]
     assert np.bincount(second).tolist() == [0, 100, 400, 900]
-    assert spread_out_rows(np.ones((3, 1)), 1, np.array([0.99])).tolist() == [1, 2]
+    assert spread_out_rows(np.ones((3, 1)), 1, np.array([[0.99]])).tolist() == [1, 2]
 
 
 def test_the_nearest_centre_counts_and_the_first_of_equals():

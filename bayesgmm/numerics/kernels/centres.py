@@ -11,15 +11,15 @@ from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
 
 
 @compiled
-def _add_nearer(X, centre, nearest):
-    """Lower the squared distance of each row to the nearest centre; return their sum."""
+def _distance_to_nearest(X, centre, nearest, new):
+    """Write the squared distance of each row to the nearest centre, one more; return their sum."""
     total = 0.0
     for row in range(X.shape[0]):
         square = 0.0
         for feature in range(X.shape[1]):
             square += (X[row, feature] - centre[feature]) ** 2
-        nearest[row] = min(nearest[row], square)
-        total += nearest[row]
+        new[row] = min(nearest[row], square)
+        total += new[row]
     return total
 
 
@@ -27,18 +27,31 @@ def _add_nearer(X, centre, nearest):
 def spread_out_rows(X, first, uniforms):
     """Numbers of k rows: each picked with probability proportional to the squared distance.
 
-    That is to the nearest of those before. Where all rows are centres already, any is picked.
+    That is to the nearest of those before. Of several that are picked in this way (k - 1, trials),
+    the one that leaves the smallest sum of distances is taken: greedy k-means++. Where all rows are
+    centres already, any is picked.
     """
-    n, k = X.shape[0], uniforms.shape[0] + 1
-    rows, nearest = np.empty(k, dtype=np.int64), np.full(n, np.inf)
+    n, (k, trials) = X.shape[0], (uniforms.shape[0] + 1, uniforms.shape[1])
+    rows, nearest, left = np.empty(k, dtype=np.int64), np.full(n, np.inf), np.empty((2, n))
     rows[0] = first
+    total = _distance_to_nearest(X, X[first], nearest, nearest)
     for number in range(1, k):
-        total = _add_nearer(X, X[rows[number - 1]], nearest)
-        level, below, row = uniforms[number - 1] * total, nearest[0], 0
-        while below <= level and row < n - 1:
-            row += 1
-            below += nearest[row]
-        rows[number] = row if total > 0.0 else int(uniforms[number - 1] * n)
+        least = np.inf
+        for trial in range(trials):
+            level, below, row = uniforms[number - 1, trial] * total, nearest[0], 0
+            while below <= level and row < n - 1:
+                row += 1
+                below += nearest[row]
+            if not total > 0.0:
+                row = int(uniforms[number - 1, trial] * n)
+            rest = _distance_to_nearest(X, X[row], nearest, left[0])
+            if rest < least:
+                least, rows[number] = rest, row
+                for i in range(n):
+                    left[1, i] = left[0, i]
+        total = least
+        for i in range(n):
+            nearest[i] = left[1, i]
     return rows
 
 

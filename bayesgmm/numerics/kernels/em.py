@@ -1,10 +1,11 @@
-"""Maximum likelihood by EM, from start to end in compiled code, with quasi-Newton steps.
+"""EM for objectives whose M-step has a closed form, compiled from start to end.
+
+That is maximum likelihood, or the likelihood with prior rows and pseudo-counts (``moments.py``):
+the other parts of the ``prior`` say sizes only.
 
 EM is a fixed-point iteration on positions (``positions.py``): x becomes G(x), and where it goes
 says which way is up (``quasi_newton.py``). A step that leads down, or to a matrix that is nearly
 singular, is shortened; then EM's own, which never leads down, is taken.
-
-Priors have no part in this; the ``prior`` says sizes only.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ CONVERGED, LIMIT, THIN, CLIMBING = 0, 1, 2, 3
 """How a climb ends; thin: a covariance matrix is, or is close to being, singular."""
 
 _FIRST_STEPS = 5  # of EM alone, which leave the start for the basin that plain EM would end in
-_SCREENING = 1  # step of EM from each of several starts, until the best is chosen
 _FINER = 1e-2  # of the tolerance: what another step of EM may still be expected to gain
 _THINNEST = 1e7  # see ``_write_factor``
 _LOG_2_PI = math.log(2 * math.pi)
@@ -60,10 +60,11 @@ def _write_factor(log_scales, pairs, factor):
 
 @compiled_exactly
 def _full_mixture(position, d, prior):
-    """Constants, means and factors at a position, and how thin the thinnest matrix is."""
+    """Constants, means and factors at a position, log prior, and how thin the thinnest matrix is."""
     k, n_matrices = prior.concentration.shape[0], prior.n_matrices
     ratios, means, log_scales, pairs = parts(position, k, d, n_matrices, d)
     constants, factors, thinnest = log_weights_of(ratios), np.zeros((k, d, d)), 0.0
+    log_prior = (prior.concentration * constants).sum()
     for component in range(k):
         matrix = component % n_matrices
         log_determinant, thinness = _write_factor(
@@ -71,53 +72,78 @@ def _full_mixture(position, d, prior):
         )
         constants[component] += log_determinant - 0.5 * d * _LOG_2_PI
         thinnest = max(thinnest, thinness)
-    return constants, means, factors, thinnest
+        if component < n_matrices and prior.covariances.count > 0.0:
+            log_prior += prior.covariances.count * log_determinant
+            for i in range(d):
+                for j in range(i + 1):
+                    square = factors[component, i, j] ** 2
+                    log_prior -= 0.5 * prior.covariances.scatter[j, j] * square
+    return constants, means, factors, log_prior, thinnest
 
 
 @compiled_exactly
-def step(X, position, prior, correlated, smallest, target, widths):
-    """One step of EM: return the log-likelihood at a position, write where EM goes from there.
+def _diagonal_log_prior(state, n_features, prior):
+    """Log prior of a mixture without correlations; a spherical matrix has d equal variances."""
+    log_weights, log_scales = state[0], state[2]
+    log_prior = (prior.concentration * log_weights).sum()
+    if prior.covariances.count > 0.0:
+        for matrix in range(log_scales.shape[0]):
+            for i in range(n_features):
+                scale = i % log_scales.shape[1]
+                precision = math.exp(-2.0 * log_scales[matrix, scale])
+                log_prior -= prior.covariances.count * log_scales[matrix, scale]
+                log_prior -= 0.5 * prior.covariances.scatter[scale, scale] * precision
+    return log_prior
 
-    NaN where a matrix is nearly singular at either. ``widths`` are one over rough deviations.
+
+@compiled_exactly
+def step(rows, position, prior, correlated, smallest, target, widths):
+    """One step of EM: return the objective at a position, write where EM goes from there.
+
+    ``rows`` are values (n, d), weights (n,) or (0,), and plausibilities (n, k) or (0, 0). NaN where
+    a matrix is nearly singular at either. ``widths`` are one over rough deviations.
     """
-    d, all_once, nothing = X.shape[1], np.empty(0), np.empty((0, 0))
+    (X, row_weights, plausibilities), d = rows, rows[0].shape[1]
     if correlated:
-        constants, means, factors, thinnest = _full_mixture(position, d, prior)
+        constants, means, factors, log_prior, thinnest = _full_mixture(position, d, prior)
         if not thinnest < _THINNEST:
             return np.nan
-        statistics = full_statistics(X, all_once, nothing, constants, means, factors)
+        statistics = full_statistics(X, row_weights, plausibilities, constants, means, factors)
         if not full_maximize(statistics[1:], means, prior, smallest, target, widths):
             return np.nan
-        return statistics[0]
+        return statistics[0] + log_prior
     state = diagonal_state(position, d, prior)
-    statistics = diagonal_statistics(X, all_once, nothing, state[3], state[1], state[4])
+    statistics = diagonal_statistics(
+        X, row_weights, plausibilities, state[3], state[1], state[4]
+    )
     if not diagonal_maximize(statistics[1:], state[1], prior, smallest, target, widths):
         return np.nan
-    return statistics[0]
+    return statistics[0] + _diagonal_log_prior(state, d, prior)
 
 
 @compiled_exactly
-def climb(X, starts, prior, correlated, smallest, tolerance, limit, trace):
+def climb(rows, starts, prior, correlated, smallest, tolerance, limit, screening, trace):
     """Climb from the best of some starts (s, p) until steps gain little, or as often as allowed.
 
-    The end is written in place of the first start, the log-likelihood of every step into ``trace``
+    Where there are several, each makes so many steps first (``screening``), and the highest goes on.
+    The end is written in place of the first start, the objective at every step into ``trace``
     (limit + 1,). Returns how it ended, the number of values in the trace, and that of passes over
     the rows. All is one function, and steps are taken in one place, because whatever calls the
     passes over the rows compiles them again.
     """
-    (n_starts, size), (k, d) = starts.shape, (prior.concentration.shape[0], X.shape[1])
+    (n_starts, size), (k, d) = starts.shape, (prior.concentration.shape[0], rows[0].shape[1])
     here, there, direction = np.empty((3, size)), np.empty((3, size)), np.empty(size)
     memory, counts = np.empty((2, MEMORY, size)), np.zeros(2, dtype=np.int64)
     chosen, highest, passes = 0, -np.inf, 0
     for start in range(0 if n_starts > 1 else 1, n_starts + 1):  # at last, the best of them
         is_last = start == n_starts
-        most = limit if is_last else _SCREENING
+        most = limit if is_last else screening
         for i in range(size):
             there[0, i] = starts[chosen if is_last else start, i]
         value, gain, length, stretch, number, tries = -np.inf, np.inf, 0.0, 1.0, 0, 0
         counts[0], status = 0, CLIMBING
         while status == CLIMBING:
-            new_value = step(X, there[0], prior, correlated, smallest, there[1], there[2])
+            new_value = step(rows, there[0], prior, correlated, smallest, there[1], there[2])
             passes += 1
             if length > 0.0 and not new_value >= value:
                 tries += 1

@@ -1,4 +1,7 @@
-"""From moments to a position (``positions.py``): the M-step of maximum likelihood, in closed form.
+"""From moments to a position (``positions.py``): the M-step that has a closed form.
+
+That is maximum likelihood, or the mode under prior rows and pseudo-counts of the weights, which are
+added to the moments. Of the scatter of prior rows only the diagonal counts here.
 
 Moments are counts (k,), sums (k, d) and scatter (k, d, d) or squares (k, d) about given means.
 ``widths`` of a position are one over the standard deviations that its parameters would roughly
@@ -19,13 +22,14 @@ _FEWEST_ROWS = 1e-100  # a component of less is empty; a position takes the loga
 
 
 @compiled_exactly
-def _write_weights_and_means(counts, sums, means, ratios, new_means):
+def _write_weights_and_means(counts, sums, means, pseudo_counts, ratios, new_means):
     """Write log-ratios and means; return whether no component is empty."""
-    total, log_weights = counts.sum(), np.empty(counts.shape[0])
+    total, log_weights = counts.sum() + pseudo_counts.sum(), np.empty(counts.shape[0])
     for component in range(counts.shape[0]):
-        if not counts[component] > _FEWEST_ROWS:
+        count = counts[component] + pseudo_counts[component]
+        if not (counts[component] > _FEWEST_ROWS and count > _FEWEST_ROWS):
             return False
-        log_weights[component] = math.log(counts[component] / total)
+        log_weights[component] = math.log(count / total)
         for i in range(means.shape[1]):
             shift = sums[component, i] / counts[component]
             new_means[component, i] = means[component, i] + shift
@@ -84,9 +88,12 @@ def full_maximize(moments, means, prior, smallest, position, widths):
     counts, sums, scatter = moments
     (k, d), n_matrices = means.shape, prior.n_matrices
     ratios, new_means, log_scales, pairs = parts(position, k, d, n_matrices, d)
-    if not _write_weights_and_means(counts, sums, means, ratios, new_means):
+    if not _write_weights_and_means(counts, sums, means, prior.concentration, ratios, new_means):
         return False
-    pooled, shared = np.zeros((n_matrices, d, d)), np.zeros(n_matrices)
+    pooled, shared = np.zeros((n_matrices, d, d)), np.full(n_matrices, prior.covariances.count)
+    for matrix in range(n_matrices):
+        for i in range(d):
+            pooled[matrix, i, i] = prior.covariances.scatter[i, i]
     for component in range(k):
         matrix = component % n_matrices
         shared[matrix] += counts[component]
@@ -110,9 +117,13 @@ def diagonal_maximize(moments, means, prior, smallest, position, widths):
     (k, d), n_matrices = means.shape, prior.n_matrices
     n_scales = prior.covariances.terms.shape[0]
     ratios, new_means, log_scales, _ = parts(position, k, d, n_matrices, n_scales)
-    if not _write_weights_and_means(counts, sums, means, ratios, new_means):
+    if not _write_weights_and_means(counts, sums, means, prior.concentration, ratios, new_means):
         return False
     pooled, shared = np.zeros((n_matrices, n_scales)), np.zeros((n_matrices, n_scales))
+    for matrix in range(n_matrices):
+        for i in range(d):
+            pooled[matrix, i % n_scales] += prior.covariances.scatter[i % n_scales, i % n_scales]
+            shared[matrix, i % n_scales] += prior.covariances.count
     for component in range(k):
         matrix = component % n_matrices
         for i in range(d):

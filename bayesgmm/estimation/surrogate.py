@@ -1,0 +1,181 @@
+"""A surrogate of the objective: quick to climb, and without collapses.
+
+That is the likelihood of the rows, gaps filled, with a few prior rows as wide as the clusters of a
+partition by k-means, in coordinates in which these are about round. EM on it is compiled from start
+to end, whatever the priors are; a climb costs a fraction of one on the posterior density.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from bayesgmm.estimation.likelihood import climb_best, position_with
+from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.point_estimate import Status
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, values_of
+from bayesgmm.numerics.kernels.em_starts import moments_of, partition_moments
+from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
+from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.parameters import MixtureParameters
+
+_PRIOR_ROWS = 1.0
+_RIDGE = 1e-9  # beside the variance of a feature: for rows in a plane
+_LEAST_WIDTH = 1e-6  # of prior rows, beside all rows: for partitions into equal rows
+_SMALLEST_SCALE = 1e-7
+_TOLERANCE, _MOST_STEPS = 1e-6, 100  # relative: what is found is climbed on from
+
+
+def whitening(X: Float[np.ndarray, "n d"]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and Cholesky factor of the covariance matrix of all rows."""
+    d = X.shape[1]
+    covariance = np.cov(X.T, bias=True).reshape(d, d)
+    scales = np.diagonal(covariance) + (np.diagonal(covariance) == 0)
+    return X.mean(axis=0), np.linalg.cholesky(covariance + _RIDGE * np.diag(scales))
+
+
+def in_coordinates(rows: Rows, centre: np.ndarray, root: np.ndarray) -> Rows:
+    """Return the rows z with x = centre + root z."""
+    values = as_compiled(np.linalg.solve(root, (values_of(rows) - centre).T).T)
+    return replace(rows, values=values) if isinstance(rows, AnnotatedRows) else values
+
+
+@dataclass(frozen=True, eq=False)
+class Mode:
+    """Where a climb of the surrogate ended.
+
+    Attributes
+    ----------
+    parameters : MixtureParameters
+        In the coordinates of the surrogate.
+    height : float
+        The surrogate there.
+    """
+
+    parameters: MixtureParameters
+    height: float
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """The likelihood with prior rows.
+
+    Attributes
+    ----------
+    rows : Rows
+        In the coordinates of the surrogate, no cell missing.
+    mixture_prior : MixturePrior
+        The pseudo-counts of the weights, and prior rows.
+    layout : Layout
+    smallest_scales : array, shape (s,)
+    centre, root : arrays, shapes (d,), (d, d)
+        Of the standard scale: x = centre + root z.
+    """
+
+    rows: Rows
+    mixture_prior: MixturePrior
+    layout: Layout
+    smallest_scales: Float[np.ndarray, " s"]
+    centre: Float[np.ndarray, " d"]
+    root: Float[np.ndarray, "d d"]
+
+    @classmethod
+    def of(
+        cls, complete: Rows, partitions: Sequence[Int[np.ndarray, " n"]], objective: Objective
+    ) -> Surrogate:
+        """Return the surrogate for rows of which no cell is missing, and partitions of them.
+
+        Its prior rows are as wide as the clusters of the tightest of them.
+        """
+        layout = objective.layout.without_shrinkage()
+        centre, total = whitening(values_of(complete))
+        white = values_of(in_coordinates(complete, centre, total))
+        within = min(
+            (_within(white, labels, layout.n_components) for labels in partitions), key=np.trace
+        )
+        covariance = total @ (within + _LEAST_WIDTH * np.eye(within.shape[0])) @ total.T
+        if not layout.correlated:
+            covariance = np.diag(np.diagonal(covariance))
+        if layout.n_scales < layout.n_features:
+            covariance = np.mean(np.diagonal(covariance)) * np.eye(layout.n_features)
+        root = np.linalg.cholesky(covariance)
+        return cls(
+            in_coordinates(complete, centre, root), _prior_of(objective, layout), layout,
+            np.full(layout.n_scales, _SMALLEST_SCALE), centre, root,
+        )  # fmt: skip
+
+    @cached_property
+    def counts(self) -> Float[np.ndarray, " n"]:
+        """How often each row counts."""
+        rows = self.rows
+        return rows.counts if isinstance(rows, AnnotatedRows) else np.ones(rows.shape[0])
+
+    def from_partition(self, labels: Int[np.ndarray, " n"]) -> Mode | None:
+        """Climb from the moments of a partition; ``None`` where a component is left without rows."""
+        counts, means, scatter, _ = partition_moments(
+            as_compiled(values_of(self.rows)), labels, self.layout.n_components,
+            self.smallest_scales,
+        )  # fmt: skip
+        position = position_with(counts, means, scatter, self)
+        return None if position is None else self.climb([position])
+
+    def from_standard(self, parameters: MixtureParameters) -> Mode | None:
+        """Climb from parameters on the standard scale."""
+        means = np.linalg.solve(self.root, (parameters.means - self.centre).T).T
+        whitener = np.linalg.inv(self.root)
+        covariances = whitener @ parameters.covariances @ whitener.T
+        position = self.position_of(parameters.weights, means, covariances)
+        return None if position is None else self.climb([position])
+
+    def position_of(
+        self,
+        weights: Float[np.ndarray, " k"],
+        means: Float[np.ndarray, "k d"],
+        covariances: Float[np.ndarray, "k d d"],
+    ) -> Float[np.ndarray, " p"] | None:
+        """Return the position of a mixture; ``None`` at the edge of the space."""
+        prior, counts = self.mixture_prior.covariances, weights * self.counts.sum()
+        # Of the covariance matrices that are wanted, prior rows are a part.
+        scatter = covariances * (counts + prior.count)[:, None, None] - (
+            prior.scatter[0, 0] * np.eye(means.shape[1])
+        )
+        return position_with(counts, means, scatter, self)
+
+    def climb(self, positions: Sequence[np.ndarray], *, screening: int = 0) -> Mode | None:
+        """Climb from the highest of some positions after so many steps."""
+        path = climb_best(
+            self.rows, np.array(positions), self, tolerance=_TOLERANCE, limit=_MOST_STEPS,
+            screening=screening,
+        )  # fmt: skip
+        is_inside = path.status is not Status.COLLAPSED and len(path.trace) > 0
+        return Mode(path.parameters, path.trace[-1]) if is_inside else None
+
+    def on_standard_scale(self, mode: Mode) -> MixtureParameters:
+        """Return its parameters on the standard scale."""
+        weights, means = mode.parameters.weights, self.centre + mode.parameters.means @ self.root.T
+        if self.layout.correlated:
+            covariances = self.root @ mode.parameters.covariances @ self.root.T
+            return MixtureParameters.from_covariances(weights, means, covariances)
+        return MixtureParameters(weights, means, mode.parameters.scales * np.diagonal(self.root))
+
+
+def _within(
+    X: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], n_components: int
+) -> Float[np.ndarray, "d d"]:
+    """Return the covariance matrix within the clusters of a partition."""
+    *_, scatter = moments_of(as_compiled(X), np.eye(n_components)[labels])
+    return scatter.sum(axis=0) / max(X.shape[0] - n_components, 1)
+
+
+def _prior_of(objective: Objective, layout: Layout) -> MixturePrior:
+    covariances = CovariancePrior.flat(layout.n_scales)._replace(
+        count=_PRIOR_ROWS, scatter=_PRIOR_ROWS * np.eye(layout.n_scales)
+    )
+    nothing = np.zeros(layout.n_features)
+    return MixturePrior(
+        0.0, objective.weight_pseudo_counts, nothing, nothing, layout.n_matrices, covariances
+    ).as_compiled()
