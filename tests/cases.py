@@ -8,6 +8,7 @@ import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure, SeparatedStructure
+from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.spec import MixtureSpec
 
 SCALE_PRIORS = {
@@ -85,6 +86,11 @@ def example_spec(
         covariances=structure_with(structure, prior),
         resolution=resolution,
     )
+
+
+def columns_of(spread: np.ndarray) -> Columns:
+    """Return summaries of columns around zero that lack outliers."""
+    return Columns(np.zeros_like(spread), spread, spread, 1e-3 * spread)
 
 
 def example_rows(n_rows: int, n_features: int, *, seed: int = 0) -> np.ndarray:

@@ -36,7 +36,9 @@ _FINEST = 3.5e-5
 A partial standard deviation then is 4.5e-5 of the standard deviation, above this over sqrt(12).
 """
 
-_SAME = 1e-9  # of the width of a column: how far values that are equal may lie apart
+_SAME, _ROUNDING = 1e-9, 4e-15
+"""How far equal values may lie apart: of the spread of their column, and of themselves."""
+
 _ROWS_LOOKED_AT = 100_000  # for the resolution
 
 
@@ -204,14 +206,13 @@ class Dataset:
         """How finely each column was recorded.
 
         The smallest distance between different values, or 3.5e-5 of the spread if that is more;
-        values nearer than a billionth of the column's width are the same. Of long tables rows at
-        equal distances are looked at.
+        values nearer than a billionth of the spread are the same. Of long tables rows at equal
+        distances are looked at.
         """
-        few = self.values[:: -(-self.n_rows // _ROWS_LOOKED_AT)]
-        gaps = np.diff(np.sort(few, axis=0), axis=0)  # NaN sorts last
-        width = np.nanmax(few, axis=0) - np.nanmin(few, axis=0)
-        with np.errstate(invalid="ignore"):
-            real = np.where(gaps > _SAME * width, gaps, np.inf).min(axis=0, initial=np.inf)
+        few = np.sort(self.values[:: -(-self.n_rows // _ROWS_LOOKED_AT)], axis=0)  # NaN last
+        gaps = np.diff(few, axis=0)
+        same = np.maximum(_SAME * self.spread, _ROUNDING * np.abs(few[1:]))
+        real = np.where(gaps > same, gaps, np.inf).min(axis=0, initial=np.inf)
         smallest = np.where(np.isfinite(real), real, 0.0)
         return np.maximum(smallest, _FINEST * self.spread)
 

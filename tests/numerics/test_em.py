@@ -13,12 +13,12 @@ from bayesgmm.estimation.likelihood import parameters_at, position_of_partition
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.kernels.centres import k_means, nearest_centres, spread_out_rows
 from bayesgmm.numerics.kernels.em import climb, step
-from tests.cases import STRUCTURES, example_rows
+from tests.cases import STRUCTURES, columns_of, example_rows
 
 
 def objective_of(structure: str, d: int, k: int = 3) -> Objective:
     spec = bg.MixtureSpec(k, covariances=STRUCTURES[structure]())
-    spec = spec.resolved(np.zeros(d), np.ones(d), np.ones(d))
+    spec = spec.resolved(columns_of(np.ones(d)))
     return Objective(spec, d, uses_prior=False)
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.engines.target import Target
-from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.numerics.unconstrained import Layout, made_regular
 from bayesgmm.priors.layout import layout_of
 from tests.cases import STRUCTURES, example_rows, example_spec
 from tests.references.density import Natural, log_likelihood, log_prior, natural
@@ -20,20 +17,18 @@ SIZES = [(1, 1), (1, 3), (2, 1), (2, 2), (3, 4), (5, 6)]
 BATCHES = [(), (7,), (2, 3)]
 
 
-def layout_for(structure: str, k: int, d: int, shrinkage: float = 0.0) -> Layout:
-    spec = example_spec(structure, "inverse-gamma", n_components=k, shrinkage=shrinkage)
-    return layout_of(spec, d)
+def layout_for(structure: str, k: int, d: int) -> Layout:
+    return layout_of(example_spec(structure, "gamma", n_components=k), d)
 
 
 def position_of(layout: Layout, batch: tuple[int, ...] = ()) -> np.ndarray:
     return np.random.default_rng(0).normal(0, 0.8, (*batch, layout.size))
 
 
-@pytest.mark.parametrize("shrinkage", [0.0, 0.05])
 @pytest.mark.parametrize(("k", "d"), SIZES)
 @pytest.mark.parametrize("structure", STRUCTURES)
-def test_packing_undoes_unpacking(structure, k, d, shrinkage):
-    layout = layout_for(structure, k, d, shrinkage)
+def test_packing_undoes_unpacking(structure, k, d):
+    layout = layout_for(structure, k, d)
     for batch in BATCHES:
         vectors = position_of(layout, batch)
         parameters = layout.unpack(vectors)
@@ -53,7 +48,7 @@ def test_no_vectors_are_no_parameters(structure):
 @pytest.mark.parametrize(("k", "d"), SIZES)
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_a_batch_is_its_members_one_by_one(structure, k, d):
-    layout = layout_for(structure, k, d, shrinkage=0.05)
+    layout = layout_for(structure, k, d)
     vectors = position_of(layout, (2, 3))
     whole = layout.unpack(vectors)
     for index in np.ndindex(2, 3):
@@ -66,7 +61,7 @@ def test_a_batch_is_its_members_one_by_one(structure, k, d):
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_parameters_obey_their_structure(structure):
-    kind, layout = STRUCTURES[structure], layout_for(structure, 3, 4, shrinkage=0.05)
+    kind, layout = STRUCTURES[structure], layout_for(structure, 3, 4)
     parameters = layout.unpack(position_of(layout))
     assert parameters.weights.sum() == pytest.approx(1.0)
     assert np.all(parameters.scales > 0)
@@ -75,26 +70,24 @@ def test_parameters_obey_their_structure(structure):
     assert kind.isotropic == np.array_equal(parameters.scales[:, 0], parameters.scales[:, 1])
     if kind.correlated:
         assert_allclose(np.diagonal(parameters.correlations, axis1=1, axis2=2), 1.0)
-        # The smallest eigenvalue of (1 - s) C + s I is at least s.
-        assert np.all(np.linalg.eigvalsh(parameters.correlations) >= layout.shrinkage)
+        assert np.all(np.linalg.eigvalsh(parameters.correlations) > 0)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_the_map_is_the_one_that_is_written_in_the_references(structure):
-    spec = example_spec(structure, "inverse-gamma", shrinkage=0.05)
+    spec = example_spec(structure, "inverse-gamma")
     layout = layout_of(spec, 4)
     ours, plain = layout.unpack(position_of(layout)), natural(spec, 4, position_of(layout))
-    shrinkage = 0.05 if structure in ("full", "tied") else 0.0
     assert_allclose(ours.weights, plain.weights)
     assert_allclose(ours.means, plain.means)
-    assert_allclose(ours.covariances, plain.covariances(shrinkage), atol=1e-14)
+    assert_allclose(ours.covariances, plain.covariances(), atol=1e-14)
 
 
 @pytest.mark.parametrize(("k", "d"), [(1, 1), (2, 1), (2, 2), (3, 3)])
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_the_target_holds_the_jacobian_of_unpack(structure, k, d):
     """What the target adds to likelihood and priors is log |det d natural / d vector|."""
-    spec = example_spec(structure, "log-normal", n_components=k, shrinkage=0.05)
+    spec = example_spec(structure, "log-normal", n_components=k)
     target = Target(spec, read_table(example_rows(20, d)))
     layout, position = target.layout, position_of(target.layout)
     plain = read_back(layout, position)
@@ -110,12 +103,10 @@ def test_the_target_holds_the_jacobian_of_unpack(structure, k, d):
 
 
 def read_back(layout: Layout, position: np.ndarray) -> Natural:
-    """Return the free natural parameters that ``unpack`` gives, shrinkage undone."""
+    """Return the free natural parameters that ``unpack`` gives."""
     parameters = layout.unpack(position)
-    m, s, correlations = layout.n_matrices, layout.n_scales, None
-    if layout.correlated:
-        off_diagonal = parameters.correlations[:m] - np.eye(layout.n_features)
-        correlations = np.eye(layout.n_features) + off_diagonal / (1 - layout.shrinkage)
+    m, s = layout.n_matrices, layout.n_scales
+    correlations = parameters.correlations[:m] if layout.correlated else None
     return Natural(parameters.weights, parameters.means, parameters.scales[:m, :s], correlations)
 
 
@@ -128,10 +119,16 @@ def test_sizes_add_up():
     assert tied.boundaries == (2, 14, 15, 15)
 
 
-def test_shrinkage_can_be_left_out():
-    layout = layout_for("full", 2, 3, shrinkage=0.05)
-    assert layout.without_shrinkage() == replace(layout, shrinkage=0.0)
-    assert bg.LKJ().shrinkage == pytest.approx(1e-4)
+def test_singular_correlations_are_moved_inside_and_others_left_alone():
+    singular = np.array([[1.0, 1.0, 0.6], [1.0, 1.0, 0.6], [0.6, 0.6, 1.0]])
+    close = np.array([[1.0, 1 - 1e-10, 0.0], [1 - 1e-10, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    moved = made_regular(np.array([[singular], [close]]))
+    assert_allclose(moved[0, 0], singular, atol=2e-12)
+    assert_allclose(np.diagonal(moved[0, 0]), 1.0, rtol=1e-15)
+    assert np.linalg.eigvalsh(moved[0, 0])[0] == pytest.approx(1e-12, rel=1e-3)
+    assert np.array_equal(moved[1, 0], close)
+    layout = Layout(2, 3, 2, 3, correlated=True)
+    assert np.all(np.isfinite(layout.coordinates(moved[:, 0])))
 
 
 def test_what_unpack_returns_may_be_written_to():

@@ -9,6 +9,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.errors import SpecificationError
+from tests.cases import columns_of
 
 KINDS = [bg.InverseWishart, bg.TiedInverseWishart]
 MATRIX = [[4.0, 1.2], [1.2, 2.0]]
@@ -40,7 +41,7 @@ def test_the_spec_tells_the_prior_in_words():
 @pytest.mark.parametrize("n_features", [1, 2, 5])
 def test_the_defaults_have_a_mean_at_half_the_spread(n_features):
     spread = np.arange(1.0, n_features + 1)
-    structure = bg.InverseWishart().resolved(spread)
+    structure = bg.InverseWishart().resolved(columns_of(spread))
     assert structure.degrees_of_freedom == n_features + 2
     # The mean of the distribution is Psi / (nu - d - 1).
     np.testing.assert_allclose(structure.matrix(n_features), np.diag((0.5 * spread) ** 2))
@@ -50,14 +51,14 @@ def test_the_defaults_have_a_mean_at_half_the_spread(n_features):
 def test_the_harmonic_mean_of_a_variance_does_not_depend_on_the_degrees_of_freedom(freedom):
     """1 / E[1 / sigma_j^2] = Psi_jj / (nu - d + 1), as sigma_j^2 is inverse-gamma."""
     spread = np.array([1.0, 3.0, 10.0])
-    structure = bg.InverseWishart(freedom).resolved(spread)
+    structure = bg.InverseWishart(freedom).resolved(columns_of(spread))
     harmonic = np.diagonal(structure.matrix(3)) / (freedom - 3 + 1)
     np.testing.assert_allclose(harmonic, spread**2 / 12)
 
 
 def test_what_is_given_is_not_resolved():
     structure = bg.InverseWishart(7.0, MATRIX)
-    assert structure.resolved(np.array([1.0, 2.0])) == structure
+    assert structure.resolved(columns_of(np.array([1.0, 2.0]))) == structure
 
 
 @pytest.mark.parametrize("kind", KINDS)

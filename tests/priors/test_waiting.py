@@ -19,18 +19,21 @@ def test_numbers_wait_for_nothing(structure):
 
 @pytest.mark.parametrize("prior", UNSCALED_PRIORS)
 def test_scales_that_wait(prior):
-    spec = bg.MixtureSpec(2, means=MEANS, covariances=bg.Full(scales=UNSCALED_PRIORS[prior]))
+    structure = bg.Full(scales=UNSCALED_PRIORS[prior])
+    spec = bg.MixtureSpec(2, means=MEANS, covariances=structure, resolution=0.1)
     (name,) = without_data(spec, 2)[1]
     assert name.endswith(f"of {type(UNSCALED_PRIORS[prior]).__name__}")
 
 
-def test_means_that_wait():
+def test_means_and_the_resolution_that_wait():
     spec = bg.MixtureSpec(2, covariances=bg.InverseWishart(scale=1.0))
-    assert without_data(spec, 2)[1] == ["loc of NormalMeans", "scale of NormalMeans"]
+    waiting = ["loc of NormalMeans", "scale of NormalMeans", "resolution of MixtureSpec"]
+    assert without_data(spec, 2)[1] == waiting
 
 
 def test_degrees_of_freedom_need_no_data():
-    spec = bg.MixtureSpec(2, means=MEANS, covariances=bg.InverseWishart(scale=1.0))
+    structure = bg.InverseWishart(scale=1.0)
+    spec = bg.MixtureSpec(2, means=MEANS, covariances=structure, resolution=0.1)
     filled, waiting = without_data(spec, 2)
     assert waiting == []
     assert filled.covariances.degrees_of_freedom == 4.0
