@@ -91,7 +91,7 @@ class Surrogate:
 
         Its prior rows are as wide as the clusters of the tightest of them.
         """
-        layout = objective.layout.without_shrinkage()
+        layout = objective.layout
         centre, total = whitening(values_of(complete))
         white = values_of(in_coordinates(complete, centre, total))
         within = min(

@@ -26,6 +26,7 @@ from bayesgmm.posterior.parameters import read_scaling, read_seed, read_spec
 from bayesgmm.priors.covariances import SeparatedStructure
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.sampling import draw_covariances
+from bayesgmm.priors.scales import HalfT
 from bayesgmm.schema import FEATURE
 
 SHIFT_LIMIT = 1.25
@@ -36,6 +37,7 @@ TAIL_LIMIT = 0.05
 
 _PRIOR_DRAWS = 4000
 _MOST_NAMED = 3
+_ALMOST_ONE = 1 - 1e-12
 _FEWEST_ROWS = 8  # and twice as many as there are features
 
 
@@ -108,8 +110,11 @@ def _about_scales(
 
 
 def _prior_of_scales(tree: xr.DataTree, moments: Moments, own: Float[np.ndarray, "m d"]) -> str:
-    """Propose a prior whose density of log(sigma) has its peak at the narrowest component."""
+    """Propose the half-t prior, or one with the peak of log(sigma) at the narrowest component."""
     structure = read_spec(tree).covariances
+    name = type(structure).__name__
+    if isinstance(structure, SeparatedStructure) and not isinstance(structure.scales, HalfT):
+        return f"Leave standard deviations to the rows: covariances={name}(scales=HalfT())."
     narrowest = np.where(own > 0, own, np.inf).min(axis=0)
     narrowest = np.where(np.isfinite(narrowest), narrowest, read_scaling(tree).factor)
     if not isinstance(structure, SeparatedStructure):
@@ -121,7 +126,7 @@ def _prior_of_scales(tree: xr.DataTree, moments: Moments, own: Float[np.ndarray,
     scale = values[0] if len(values) == 1 else f"({', '.join(values)})"
     return (
         f"Give a prior that has room for the narrowest component: covariances="
-        f"{type(structure).__name__}(scales=InverseGamma(2.0, {scale}))."
+        f"{name}(scales=InverseGamma(2.0, {scale}))."
     )
 
 
@@ -140,7 +145,7 @@ def _about_correlations(
         return []
     features = tree["posterior"][FEATURE].values
     places = sorted(zip(*np.nonzero(conflict), strict=True), key=lambda at: -abs(shifts[at]))
-    of_rows = np.tanh(np.arctanh(np.clip(posterior, -0.999999, 0.999999)) - moments.twists)
+    of_rows = np.tanh(np.arctanh(np.clip(posterior, -_ALMOST_ONE, _ALMOST_ONE)) - moments.twists)
     listed = [
         f"{_owner(tree, moments, at[0])}, {features[at[2]]} and {features[at[1]]}: "
         f"{posterior[at]:.2f}, where its rows say {of_rows[at]:.2f} (further out than all but "
@@ -160,11 +165,10 @@ def _prior_of_correlations(tree: xr.DataTree) -> str:
     structure = read_spec(tree).covariances
     if not isinstance(structure, SeparatedStructure):
         return "Lower degrees_of_freedom, or give the matrix of the prior such correlations."
-    tied = "Tied" if type(structure).__name__.startswith("Tied") else ""
-    return (
-        f"Give a prior with room for strong correlations: covariances={tied}InverseWishart(), "
-        "or, with few features, correlations=LKJ(1.0)."
-    )
+    name = type(structure).__name__
+    if not structure.is_joint:
+        return f"Leave correlations to the rows: covariances={name}(scales=HalfT())."
+    return "Give the matrix such correlations a priori: covariances=InverseWishart(scale=...)."
 
 
 def _owner(tree: xr.DataTree, moments: Moments, matrix: int) -> str:
