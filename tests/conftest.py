@@ -27,6 +27,9 @@ COMPILED = f"{PACKAGE}.numerics.kernels"
 """The functions in here are compiled by numba, which cannot compile the check."""
 
 
+# PyTensor would compile what a test evaluates a few hundred times; it looks here when imported.
+os.environ.setdefault("PYTENSOR_FLAGS", "linker=py,optimizer=fast_compile,traceback__limit=0")
+
 CHECKER = "bayesgmm_shape_checks"
 # The hook imports the checker by name, and pytest may load the package ``tests`` afresh.
 sys.modules[CHECKER] = shape_checks

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytensor
 import pytest
 
 import bayesgmm as bg
 
+COMPILED = pytensor.config.change_flags(mode="NUMBA")
+"""As for users; other tests, with fewer steps of ADVI, take longer to compile than to run."""
+
 
 @pytest.fixture(scope="module")
+@COMPILED
 def trees():
     X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]].dropna().iloc[:150]
     spec = bg.MixtureSpec(1)
@@ -36,6 +41,7 @@ def test_fullrank_has_the_width_of_the_posterior(trees):
 
 
 @pytest.mark.slow
+@COMPILED
 def test_meanfield_is_too_narrow_where_coordinates_are_correlated():
     """What its docstring warns of: with k = 3 overlapping components, widths shrink."""
     X = bg.datasets.load("penguins")[["bill_length_mm", "body_mass_g"]].dropna()
