@@ -194,18 +194,14 @@ class _Shape:
     root: Float[np.ndarray, "p p"]
 
     @classmethod
-    def of(
-        cls, layout: Layout, groups: Int[np.ndarray, " k"], draws: MixtureParameters
-    ) -> _Shape:
+    def of(cls, layout: Layout, groups: Int[np.ndarray, " k"], draws: MixtureParameters) -> _Shape:
         """Fit both to some draws, whose components come in the order of a fit."""
         points = _points(draws)
         widths = points.std(axis=0) + np.finfo(float).tiny
         unordered = cls(layout, groups, points.mean(axis=0), widths, np.empty(0), np.empty((0, 0)))
         positions = layout.pack(unordered.in_order(draws)[0])
         covariance = np.atleast_2d(np.cov(positions, rowvar=False))
-        return replace(
-            unordered, mean=positions.mean(axis=0), root=np.linalg.cholesky(covariance)
-        )
+        return replace(unordered, mean=positions.mean(axis=0), root=np.linalg.cholesky(covariance))
 
     def in_order(
         self, draws: MixtureParameters
@@ -313,9 +309,7 @@ def _combined(one: LogMass, other: LogMass) -> LogMass:
     return LogMass(value, max(within, 0.5 * abs(one.value - other.value)))
 
 
-def _halves(
-    draws: MixtureParameters, n_draws: int
-) -> tuple[MixtureParameters, MixtureParameters]:
+def _halves(draws: MixtureParameters, n_draws: int) -> tuple[MixtureParameters, MixtureParameters]:
     """Return draws of the first and of the second halves of chains, in one row each."""
     n_chains, length = draws.batch_shape
     each = max(1, min(n_draws // n_chains, length // 2))
@@ -331,9 +325,7 @@ def _flat(draws: MixtureParameters) -> MixtureParameters:
     ))  # fmt: skip
 
 
-def _reordered(
-    draws: MixtureParameters, orders: Int[np.ndarray, "draw k"]
-) -> MixtureParameters:
+def _reordered(draws: MixtureParameters, orders: Int[np.ndarray, "draw k"]) -> MixtureParameters:
     each = np.arange(orders.shape[0])[:, None]
     correlations = None if draws.correlations is None else draws.correlations[each, orders]
     return MixtureParameters(

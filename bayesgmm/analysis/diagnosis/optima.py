@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.diagnosis.mass import (
     UNKNOWN,
-    LogMass,
     Share,
     log_masses,
     passes_worth,
