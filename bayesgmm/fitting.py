@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # heavy: imported when first used
     from bayesgmm.engines.catalogue import Engine
 
 
-@interruptible
 def fit(
     X: Any,
     spec: MixtureSpec,
@@ -103,6 +102,9 @@ def fit(
 
     Warns
     -----
+    ConvergenceWarning
+        If the draws cannot be used as they are; the message says what was found and what to do.
+        That an approximation, which was asked for, is one is not worth a warning.
     BayesGMMWarning
         If rows have no observed cell; they stay, and say nothing.
 
@@ -128,6 +130,30 @@ def fit(
     >>> dict(tree["posterior"]["means"].sizes)
     {'chain': 2, 'draw': 100, 'component': 2, 'feature': 2}
     """
+    tree = draw_posterior(
+        X, spec, engine=engine, random_seed=random_seed, sample_weight=sample_weight,
+        labels=labels, solver=solver, standardize=standardize, order_by=order_by,
+        progress=progress,
+    )  # fmt: skip
+    _warn_of_problems(tree)
+    return tree
+
+
+@interruptible
+def draw_posterior(
+    X: Any,
+    spec: MixtureSpec,
+    *,
+    engine: Engine | str | None,
+    random_seed: RandomSeed,
+    sample_weight: Any | None,
+    labels: Any | None,
+    solver: EM | None,
+    progress: bool,
+    standardize: bool = True,
+    order_by: str | Mapping[str, float] = "weights",
+) -> xr.DataTree:
+    """Fit as :func:`fit` does, and leave it to the caller to speak of the verdict."""
     from bayesgmm.engines.progress import CountProgress, announce_start
     from bayesgmm.posterior.timing import Stopwatch, with_timing
 
@@ -192,6 +218,11 @@ def refine(
     SpecificationError
         If ``engine`` is no engine, or ``order_by`` names no feature.
 
+    Warns
+    -----
+    ConvergenceWarning
+        As :func:`fit` does.
+
     Examples
     --------
     >>> import bayesgmm as bg
@@ -199,6 +230,24 @@ def refine(
     >>> dict(quick["posterior"]["weights"].sizes)
     {'chain': 1, 'draw': 500, 'component': 3}
     """
+    tree = draw_again(
+        tree, engine=engine, random_seed=random_seed, standardize=standardize, order_by=order_by,
+        progress=progress,
+    )  # fmt: skip
+    _warn_of_problems(tree)
+    return tree
+
+
+def draw_again(
+    tree: xr.DataTree,
+    *,
+    engine: Engine | str | None,
+    random_seed: RandomSeed,
+    progress: bool,
+    standardize: bool = True,
+    order_by: str | Mapping[str, float] = "weights",
+) -> xr.DataTree:
+    """Draw as :func:`refine` does, and leave it to the caller to speak of the verdict."""
     from bayesgmm.posterior.question import read_point_estimate, read_problem
     from bayesgmm.posterior.timing import Stopwatch, with_timing
     from bayesgmm.schema import validate
@@ -376,6 +425,14 @@ def _judged(
         seed=str(seed.entropy), versions=_versions(),
     )  # fmt: skip
     return with_diagnosis(tree, diagnose(tree))
+
+
+def _warn_of_problems(tree: xr.DataTree) -> None:
+    from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
+
+    words = stored_diagnosis(tree).warning
+    if words:
+        warn(words, ConvergenceWarning)
 
 
 def _engine(engine: Engine | str | None) -> Engine:

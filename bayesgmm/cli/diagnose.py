@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 import bayesgmm as bg
-from bayesgmm.cli.messages import VERDICT
+from bayesgmm.cli.messages import VERDICT, in_options
 from bayesgmm.cli.results import load_fit, print_json, say, verdict_in_json
 from bayesgmm.engines.progress import waiting
 
@@ -17,7 +17,7 @@ def run_diagnose(fit: Path, *, json: bool) -> None:
     tree = load_fit(fit)
     with waiting("diagnosing"):
         diagnosis = bg.diagnose(tree)
-    say(str(diagnosis))
+    say("\n".join(map(in_options, str(diagnosis).split("\n"))))
     if json:
         print_json({"fit": str(fit), **verdict_in_json(diagnosis)})
     if not diagnosis.passed:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import bayesgmm as bg
 from bayesgmm.cli.csv_file import expect_numbers, expect_weights, rows_with_gaps
-from bayesgmm.cli.messages import in_words_of_options
+from bayesgmm.cli.messages import in_words_of_options, without_verdicts
 from bayesgmm.cli.places import expect_apart, expect_picture, expect_result, partial_of
 from bayesgmm.cli.results import (
     draw,
@@ -105,7 +105,7 @@ def run_fit(request: Request) -> None:
     _expect_order(request.order_by, chosen.columns)
     rows = chosen if request.known.names is None else named(chosen, known[request.known.names])
     words = {"sample_weight": f"column {request.known.weights!r} of --weights"}
-    with in_words_of_options(order_by="--order-by", **words):
+    with without_verdicts(), in_words_of_options(order_by="--order-by", **words):
         tree = bg.fit(
             rows, spec, engine=engine, random_seed=request.seed, sample_weight=weights,
             labels=labels, order_by=request.order_by,

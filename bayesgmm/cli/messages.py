@@ -15,7 +15,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bayesgmm.errors import BayesGMMError, BayesGMMWarning
+from bayesgmm.errors import BayesGMMError, BayesGMMWarning, ConvergenceWarning
 from bayesgmm.numerics.interrupts import interrupts
 
 VERDICT, FAILURE, INTERRUPTED = 1, 2, 130
@@ -104,6 +104,51 @@ def in_words_of_options(**words: str) -> Iterator[None]:
             message = re.sub(rf"\b{argument}\b", lambda _, option=option: option, message)
         error.args = (message[:1].upper() + message[1:],)
         raise
+
+
+_OPTIONS = (
+    (r'(?:NUTS\()?start="multi"\)?', "--start multi"),
+    (r"\b(NUTS|Gibbs)\(draws=(\d+)\)", lambda found: _with_draws(found[1], found[2])),
+    (r"\b(NUTS|Gibbs)\(\)", lambda found: f"--engine {found[1].lower()}"),
+    (r"covariances=InverseWishart\(\)", "--covariance inverse-wishart"),
+    (r"covariances=TiedInverseWishart\(\)", "--covariance tied-inverse-wishart"),
+    (r"\bchains=(\d+)", r"--chains \1"),
+)
+"""What Python writes, and which option says the same on the command line."""
+
+_ONLY_PYTHON = re.compile(
+    r"target_accept|solver=|tree[.\[]|scales=|correlations=|degrees_of_freedom"
+)
+
+
+def in_options(words: str) -> str:
+    """Have a remedy of a finding speak of options, and say so where there is none.
+
+    Examples
+    --------
+    >>> from bayesgmm.cli.messages import in_options
+    >>> in_options("Sample longer, with NUTS(draws=3000).")
+    'Sample longer, with --engine nuts --draws 3000.'
+    >>> in_options("Raise target_accept to 0.95.")
+    'Raise target_accept to 0.95. (In Python: the command line has no option for it.)'
+    """
+    for pattern, option in _OPTIONS:
+        words = re.sub(pattern, option, words)
+    if _ONLY_PYTHON.search(words):
+        words += " (In Python: the command line has no option for it.)"
+    return words
+
+
+def _with_draws(engine: str, draws: str) -> str:
+    return f"--engine {engine.lower()} --draws {draws}"
+
+
+@contextmanager
+def without_verdicts() -> Iterator[None]:
+    """Leave out warnings of verdicts that are shown anyway."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def _failed(message: str) -> typer.Exit:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 import bayesgmm as bg
-from bayesgmm.cli.messages import INTERRUPTED
+from bayesgmm.cli.messages import INTERRUPTED, in_options
 from bayesgmm.cli.tables import PIPE
 from bayesgmm.posterior.files.whole import replacing
 from bayesgmm.report.tables import summary_table
@@ -64,7 +64,7 @@ def show(tree: xr.DataTree, *, rows: str = "rows") -> None:
     screen.print()
     screen.print(summary_table(tree))
     screen.print()
-    for line in [*convergence_lines(tree), uncertainty_line(tree, rows=rows)]:
+    for line in [*map(in_options, convergence_lines(tree)), uncertainty_line(tree, rows=rows)]:
         screen.print(line, highlight=False, markup=False, soft_wrap=not screen.is_terminal)
 
 
@@ -102,9 +102,10 @@ def verdict_in_json(diagnosis: bg.Diagnosis) -> dict[str, Any]:
     """Return the verdict on convergence, its findings and its figures."""
     figures = diagnosis.figures[["rhat", "ess_bulk", "ess_tail"]]
     findings = [
-        {"kind": one.kind, "serious": one.serious, "problem": one.problem, "remedy": one.remedy}
+        {"kind": one.kind, "serious": one.serious, "problem": one.problem,
+         "remedy": in_options(one.remedy)}
         for one in diagnosis.findings
-    ]
+    ]  # fmt: skip
     return {
         "passed": diagnosis.passed,
         "verdict": diagnosis.verdict,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import get_args
 
@@ -15,7 +16,7 @@ from jaxtyping import Float
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.chains import ChainDraws
 from bayesgmm.engines.normal import NormalApproximation
-from bayesgmm.engines.sampling import sample
+from bayesgmm.engines.sampling import FIRST_SWEEPS, Settings, sample
 from bayesgmm.engines.starts import StartChoice
 from bayesgmm.engines.sweeps import Sweeper, Swept
 from bayesgmm.engines.target import Target
@@ -120,7 +121,10 @@ class Gibbs:
 
         An interrupted run returns the draws that are finished, marked ``partial``.
         """
-        return sample(self, self._prepare, spec, data, start=start, seed=seed, progress=progress)
+        return sample(
+            self, Gibbs._prepare, spec, data, go_on=partial(sweeps_for, self), start=start,
+            seed=seed, progress=progress,
+        )  # fmt: skip
 
     def _prepare(
         self,
@@ -129,6 +133,17 @@ class Gibbs:
         positions: Float[np.ndarray, "chain p"],
     ) -> _GibbsSampler:
         return _GibbsSampler(self, _with_repeated_rows(target), positions)
+
+
+def sweeps_for(
+    settings: Settings, n_sweeps: int, target: Target, positions: Float[np.ndarray, "chain p"]
+) -> tuple[Gibbs, _GibbsSampler]:
+    """Return what draws as many chains and draws as some settings, from given positions."""
+    gibbs = Gibbs(
+        settings.draws, FIRST_SWEEPS, settings.chains, n_sweeps * getattr(settings, "thin", 1),
+        settings.cores,
+    )  # fmt: skip
+    return gibbs, gibbs._prepare(target, [], positions)
 
 
 def _with_repeated_rows(target: Target) -> Target:

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.chains import ChainDraws, Handle, run_chains
+from bayesgmm.engines.gibbs import sweeps_for
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.progress import ChainProgress
 from bayesgmm.engines.sampling import sample
@@ -49,6 +50,12 @@ class NUTS:
     in coordinates in which it is a standard normal distribution: the posterior is the same, but
     its correlations, which a diagonal mass matrix cannot follow, are gone as far as they are
     those at the mode.
+
+    Where components overlap or have few rows, gradients lead badly from one way of sharing out the
+    rows to another. On tables that are small enough for it, chains of a thousand draws or more that
+    moved slowly go on by sweeps of :class:`Gibbs` from where they ended, up to 64 from one draw to
+    the next, and what is worth more is kept. The posterior is the same. The record of the tree then
+    holds ``sweeps``, how many, and :func:`bayesgmm.diagnose` says so.
 
     Parameters
     ----------
@@ -123,7 +130,10 @@ class NUTS:
 
         An interrupted run returns the draws that are finished, marked ``partial``.
         """
-        return sample(self, self._prepare, spec, data, start=start, seed=seed, progress=progress)
+        return sample(
+            self, NUTS._prepare, spec, data, go_on=partial(sweeps_for, self), start=start,
+            seed=seed, progress=progress,
+        )  # fmt: skip
 
     def _prepare(
         self,

@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.chains import ChainDraws, Handle, run_chains
+from bayesgmm.engines.chains import ChainDraws, Handle, Run, run_chains
 from bayesgmm.engines.draws import draws_tree
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.progress import ChainProgress, announce_interruption
@@ -45,8 +45,25 @@ class Sampler(Protocol):
         """Turn gathered draws, by name, into parameters with axes chain, draw."""
 
 
-Prepare = Callable[[Target, list[NormalApproximation], Float[np.ndarray, "chain p"]], Sampler]
-"""Makes a sampler from a target, a rough idea of it for each chain, and where each chain starts."""
+Prepare = Callable[
+    [Settings, Target, list[NormalApproximation], Float[np.ndarray, "chain p"]], Sampler
+]
+"""Makes a sampler from settings, a target, a rough idea of it for each chain, and its start."""
+
+GoOn = Callable[[int, Target, Float[np.ndarray, "chain p"]], tuple[Settings, Sampler]]
+"""Makes a sampler of so many sweeps a draw, and its settings, from where each chain starts."""
+
+_WANTED = 800
+"""Effective draws, bulk and tail, below which a run goes on: twice as many as are needed."""
+
+_MOST_SWEEPS, _FEWEST_SWEEPS = 64, 8  # from one kept draw to the next
+_LEAST_DRAWS = 1000  # of a chain; who asks for fewer wants a quick look
+_MOST_WORK = 4e10
+"""Of the sweeps, as rows times components times products of features: some seconds."""
+
+_LEAST_WORK = 5e4  # of one sweep, however few rows there are
+FIRST_SWEEPS = 500  # of a chain, which are not kept
+_MOVING = 0.5  # share of the kept draws in which every covariance has moved
 
 
 def sample(
@@ -55,13 +72,17 @@ def sample(
     spec: MixtureSpec,
     data: Dataset,
     *,
+    go_on: GoOn,
     start: PointEstimate,
     seed: RandomSeed,
     progress: bool,
 ) -> xr.DataTree:
     """Run chains on the posterior of ``spec`` given ``data``, and gather them into a tree.
 
-    An interrupted run returns the draws that are finished, marked ``partial``.
+    ``go_on`` makes a sampler of Gibbs sweeps, so many from one draw to the next. Where chains move
+    slowly and sweeps are quick, as many draws come from it, from where the chains ended, and are
+    kept if they are worth more. An interrupted run returns the draws that are finished, marked
+    ``partial``.
     """
     target = Target(spec, data)
     start_seed, chain_seed, mass_seed = spawn(seed, 3)
@@ -72,15 +93,20 @@ def sample(
         dispersed(target, peak, [child])
         for peak, child in zip(peaks, spawn(start_seed, settings.chains), strict=True)
     ])  # fmt: skip
-    sampler = prepare(target, [peak.normal for peak in peaks], positions)
-    seeds = spawn(chain_seed, settings.chains)
-    run = run_chains(
-        lambda chain, report: sampler.launch(chain, seeds[chain], report),
-        sampler.read,
-        n_chains=settings.chains,
-        cores=settings.cores,
-        progress=ChainProgress(settings.chains, settings.tune + settings.draws, visible=progress),
-    )
+    normals = [peak.normal for peak in peaks]
+    sampler = prepare(settings, target, normals, positions)
+    run = _run(settings, sampler, spawn(chain_seed, settings.chains), progress)
+    sweeps: dict[str, float] = {}
+    effective = _effective(sampler.parameters(run.posterior), run)
+    n_sweeps = _sweeps(settings, target) if effective < _WANTED and not run.partial else 0
+    if n_sweeps:
+        ends = target.layout.pack(sampler.parameters(run.posterior).draw((slice(None), -1)))
+        swept, sweeper = go_on(n_sweeps, target, ends)
+        onward = _run(swept, sweeper, spawn(mass_seed, settings.chains), progress)
+        # Interrupted, it leaves what was asked for.
+        worth = 0.0 if onward.partial else _effective(sweeper.parameters(onward.posterior), onward)
+        if worth > effective:
+            run, sampler, sweeps = onward, sweeper, {"sweeps": n_sweeps, "slow_ess": effective}
     if run.partial and progress:
         announce_interruption()
     return draws_tree(
@@ -92,5 +118,58 @@ def sample(
         sample_stats=run.sample_stats(),
         engine=repr(settings),
         partial=run.partial,
+        **sweeps,
         chain_optima=[chosen.optima[places[chain]] for chain in run.kept],
     )
+
+
+def _run(
+    settings: Settings, sampler: Sampler, seeds: list[np.random.SeedSequence], progress: bool
+) -> Run:
+    return run_chains(
+        lambda chain, report: sampler.launch(chain, seeds[chain], report),
+        sampler.read,
+        n_chains=settings.chains,
+        cores=settings.cores,
+        progress=ChainProgress(settings.chains, settings.tune + settings.draws, visible=progress),
+    )
+
+
+def _sweeps(settings: Settings, target: Target) -> int:
+    """Return how many sweeps a draw may take; 0 where there is no time for enough of them."""
+    data, k, d = target.data, target.layout.n_components, target.layout.n_features
+    is_quick_look = settings.draws < _LEAST_DRAWS or settings.chains < 2 or k == 1
+    if is_quick_look or data.weights.size or getattr(settings, "backend", "fused") != "fused":
+        return 0
+    work = settings.chains * settings.draws * max(
+        _LEAST_WORK, data.n_rows * k * (d * d + 5 * d + 10)
+    )  # fmt: skip
+    affordable = int(min(_MOST_SWEEPS, _MOST_WORK / work))
+    return affordable if affordable >= _FEWEST_SWEEPS else 0
+
+
+def _effective(draws: MixtureParameters, run: Run) -> float:
+    """Return the fewest effective draws of some quantities that no labels change.
+
+    None where a covariance hardly ever moved.
+    """
+    from arviz_stats.base import array_stats
+
+    scales, weights = draws.scales, draws.weights
+    if scales.shape[1] < 4 or scales.shape[0] < 2:
+        return 0.0
+    moved = np.any(scales[:, 1:] != scales[:, :-1], axis=-1).mean(axis=(0, 1))
+    if moved.min() < _MOVING:
+        return 0.0
+    parts = [
+        run.sample_stats()["lp"][..., None],
+        np.sort(weights, axis=-1)[..., 1:],
+        np.sort(scales, axis=-2).reshape(*scales.shape[:2], -1),
+    ]
+    with np.errstate(all="ignore"):
+        found = [
+            array_stats.ess(entry, method=method, chain_axis=0, draw_axis=1, **options)
+            for entry in np.moveaxis(np.concatenate(parts, axis=-1), -1, 0)
+            for method, options in (("bulk", {}), ("tail", {"prob": (0.05, 0.95)}))
+        ]
+    return float(np.nan_to_num(found).min())

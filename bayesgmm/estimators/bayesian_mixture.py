@@ -176,11 +176,11 @@ class BayesianGaussianMixture(
         >>> model.idata_["posterior"].sizes["component"]
         2
         """
-        from bayesgmm.fitting import fit
+        from bayesgmm.fitting import draw_posterior
 
         rows = read_rows(self, X, fitting=True)
         weights = read_sample_weight(sample_weight, len(rows))
-        self.idata_ = fit(
+        self.idata_ = draw_posterior(
             self._named(rows, X),
             self._spec(),
             engine=self.engine,
@@ -228,10 +228,10 @@ class BayesianGaussianMixture(
         >>> model.refine("nuts").converged_
         True
         """
-        from bayesgmm.fitting import refine
+        from bayesgmm.fitting import draw_again
 
         tree = self._tree()
-        self.idata_ = refine(
+        self.idata_ = draw_again(
             tree,
             engine=engine,
             random_seed=seed_of(self.random_state),
@@ -405,17 +405,9 @@ class BayesianGaussianMixture(
         return mode_criteria(tree, rows, read_sample_weight(sample_weight, len(rows)))
 
     def _warn_of_draws(self) -> None:
-        """Warn of all that is wrong but that an approximation, which was asked for, is one."""
-        from bayesgmm.analysis.diagnosis.approximation import NEAR
-
-        diagnosis = self.diagnosis_
-        faults = [one for one in diagnosis.findings if one.serious and one != NEAR]
-        if faults:
-            warn(
-                " ".join([diagnosis.verdict, *map(str, faults)]),
-                EstimatorConvergenceWarning,
-                beyond=SKLEARN,
-            )
+        words = self.diagnosis_.warning
+        if words:
+            warn(words, EstimatorConvergenceWarning, beyond=SKLEARN)
 
     @property
     def _n_features_out(self) -> int:

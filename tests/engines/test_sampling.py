@@ -10,7 +10,7 @@ import pytest
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.nuts import _FusedSampler
-from bayesgmm.engines.starts import preparatory_peaks
+from bayesgmm.engines.starts import peak_mass, preparatory_peak, starting
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import distance
 from bayesgmm.posterior.parameters import read_parameters
@@ -52,27 +52,59 @@ def test_em_finds_both_modes_each_once(estimate):
         assert all(distance(one, other) > 0.3 for other in optima[:number])
 
 
+def chosen(target, estimate, choice, n_chains=4):
+    return starting(target, estimate, choice, n_chains, np.random.SeedSequence(0))
+
+
 def test_one_mode_or_as_many_as_have_mass(target, estimate):
-    assert len(preparatory_peaks(target, estimate, "mode", 4)) == 1
-    peaks = preparatory_peaks(target, estimate, "multi", 4)
+    assert chosen(target, estimate, "mode").optima == [0]
+    peaks = chosen(target, estimate, "multi").peaks
     assert len(peaks) >= 2
     assert peaks[0].log_integral == pytest.approx(peaks[1].log_integral, abs=0.01)
-    assert len(preparatory_peaks(target, estimate, "multi", 1)) == 1
+    assert len(chosen(target, estimate, "multi", 1).peaks) == 1
 
 
-def test_modes_without_mass_are_left_out(target, estimate):
-    """A rival far from all rows climbs to somewhere; only what has mass there is kept."""
-    elsewhere = replace(estimate.parameters, weights=np.array([1 - 1e-6, 1e-6]))
-    peaks = preparatory_peaks(target, replace(estimate, rivals=(elsewhere,)), "multi", 4)
-    heaviest = max(peak.log_integral for peak in peaks)
-    assert all(peak.log_integral > heaviest - np.log(1000) - 1e-9 for peak in peaks)
+def test_modes_far_below_are_left_out(target, estimate):
+    """One more cluster cut in two is no mode: what is climbed to from there is far lower."""
+    far = replace(
+        estimate.parameters,
+        means=np.array([[0.0, 0.0], [40.0, 40.0]]),
+        scales=np.array([[6.0, 6.0], [0.5, 0.5]]),
+        weights=np.array([0.99, 0.01]),
+    )
+    alone = replace(estimate, rivals=(far,))
+    assert chosen(target, alone, "multi").optima == [0]
+
+
+def test_chains_start_where_the_mass_is():
+    """A normal distribution, and a needle on it that is higher and holds a thousandth."""
+    size, width = 4, 1e-2
+
+    def log_density(position):
+        wide = -0.5 * position @ position
+        narrow = np.log(30.0) - 0.5 * (position - 2) @ (position - 2) / width**2
+        value = np.logaddexp(wide, narrow)
+        slope = -np.exp(wide - value) * position
+        return value, slope - np.exp(narrow - value) * (position - 2) / width**2
+
+    rng = np.random.default_rng(0)
+    from bayesgmm.engines.normal import find_peak
+
+    needle = find_peak(log_density, np.full(size, 2.0), np.full(size, width))
+    plain = find_peak(log_density, np.zeros(size), np.ones(size))
+    assert needle.height > plain.height
+    masses = [peak_mass(log_density, peak, rng) for peak in (needle, plain)]
+    exact = [0.5 * size * np.log(2 * np.pi) + shift for shift in (np.log(30 * width**size), 0.0)]
+    # A relative error of a few per cent from 300 draws of a t distribution.
+    assert masses[1].is_known
+    np.testing.assert_allclose([mass.value for mass in masses], exact, atol=0.4)
 
 
 @pytest.mark.parametrize("native", [True, False])
 def test_chains_prepared_at_different_modes_have_one_target(target, estimate, native, monkeypatch):
     """At one position all chains see one log density, in whatever coordinates they move."""
     monkeypatch.setattr("bayesgmm.engines.native.is_available", lambda: native)
-    peaks = preparatory_peaks(target, estimate, "multi", 4)[:2]
+    peaks = [preparatory_peak(target, one) for one in (estimate.parameters, estimate.rival)]
     normals = [peaks[chain % 2].normal for chain in range(4)]
     position = peaks[0].normal.centre + 0.05
     sampler = _FusedSampler.prepare(bg.NUTS(), target, normals, np.tile(position, (4, 1)))

@@ -243,7 +243,7 @@ def test_an_unfitted_estimator_says_so_to_both_packages(table):
 
 def test_a_verdict_that_fails_is_a_warning(table):
     model = bg.BayesianGaussianMixture(2, engine=bg.Gibbs(20, 5, 1), random_state=0)
-    with pytest.warns(bg.ConvergenceWarning, match=r"Not to be trusted.*chain"):
+    with pytest.warns(bg.ConvergenceWarning, match=r"Not converged.*chain"):
         model.fit(table)
     assert not model.converged_
 

@@ -16,7 +16,7 @@ def test_a_good_fit_has_one_line():
 def test_what_was_found_follows_the_verdict():
     tree = bg.example_fit().isel(draw=slice(30))
     first, *others = convergence_lines(tree)
-    assert first.startswith("Not to be trusted yet")
+    assert first.startswith("Not converged")
     assert others == [f"- {finding}" for finding in bg.diagnose(tree).findings]
 
 

@@ -34,6 +34,7 @@ NEAR = Finding(
     "These are draws from a normal approximation of the posterior, not from the posterior.",
     "Compare with NUTS() before you rely on the intervals.",
     kind="approximation",
+    serious=False,
 )
 """What is found of every approximation, and no news for who asked for one."""
 

@@ -38,7 +38,21 @@ def findings_about_chains(tree: xr.DataTree) -> list[Finding]:
             "Run at least four, with chains=4.",
             kind="one chain",
         ))  # fmt: skip
-    return findings + _about_stuck_widths(tree)
+    return findings + _about_sweeps(tree) + _about_stuck_widths(tree)
+
+
+def _about_sweeps(tree: xr.DataTree) -> list[Finding]:
+    """Say so if draws come from sweeps that took over from an engine that moved slowly."""
+    known = record(tree)
+    if "sweeps" not in known:
+        return []
+    return [Finding(
+        f"{Settings.of(tree).engine} moved slowly ({known['slow_ess']:.0f} effective draws), and "
+        f"chains went on with {known['sweeps']} sweeps of Gibbs sampling from one draw to the next.",
+        "Nothing needs to be done.",
+        kind="slow chains",
+        serious=False,
+    )]  # fmt: skip
 
 
 def _about_stuck_widths(tree: xr.DataTree) -> list[Finding]:

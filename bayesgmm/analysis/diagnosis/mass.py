@@ -53,7 +53,7 @@ _MOST_WORK = 8e9
 """Rows times components times products of features that a mode may cost: about a second."""
 
 _ITERATIONS, _PRECISION = 500, 1e-6
-_LEAST_INSIDE = 0.2  # of the draws of a mode, in its own region
+_LEAST_INSIDE = 0.75  # of the draws of a mode, in its own region: else two are hardly apart
 _AXES = {"chain_axis": 0, "draw_axis": 1}
 _LARGEST_ERROR = 0.5
 """Of a log mass: beyond, its share is as good as unknown."""
@@ -339,7 +339,7 @@ def _points(draws: MixtureParameters) -> Float[np.ndarray, "draw k c"]:
     return np.concatenate([weights[..., None], draws.means, np.log(draws.scales)], axis=-1)
 
 
-def _in_two(values: Float[np.ndarray, " draw"]) -> Float[np.ndarray, "half draw"]:
+def _in_two(values: Float[np.ndarray, " draw"]) -> Float[np.ndarray, "two half"]:
     return values[: values.size // 2 * 2].reshape(2, -1)
 
 

@@ -52,7 +52,7 @@ _MOST_WORK = 4e10  # of them all: some seconds
 
 _DRAWS_LOOKED_AT = 400
 _DRAWS_WEIGHED = 100  # against the mode that EM found
-_GAIN = 1.0
+_GAIN = 3.0
 """A second search that ends higher by more has found another mode."""
 
 _FEW_AGREE = 0.15  # share of the starts of EM in its best optimum

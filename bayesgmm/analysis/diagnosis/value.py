@@ -25,7 +25,8 @@ class Finding:
         Its short name: ``"labels switched"``, ``"overlap"``, ``"different modes"``,
         ``"unvisited mode"``, ``"better mode"``, ``"missed mode"``, ``"empty component"``,
         ``"few rows"``, ``"collapsed component"``, ``"prior conflict"``, ``"divergences"``,
-        ``"chains disagree"``, ``"stuck covariance"``, ``"few draws"``, ``"one chain"``,
+        ``"chains disagree"``, ``"slow chains"``, ``"stuck covariance"``, ``"few draws"``,
+        ``"one chain"``,
         ``"interrupted"``, ``"approximation"`` or ``"peak"``.
     serious : bool
         Whether the draws cannot be used as they are; ``False`` where it is only good to know.
@@ -78,6 +79,12 @@ class Diagnosis:
     verdict: str
     findings: tuple[Finding, ...]
     figures: xr.Dataset
+
+    @property
+    def warning(self) -> str:
+        """The verdict and what stands against the draws; empty where nothing does."""
+        problems = [one for one in self.findings if one.serious]
+        return " ".join([self.verdict, *map(str, problems)]) if problems else ""
 
     def __str__(self) -> str:
         lines = [self.verdict, *(f"  - {finding}" for finding in self.findings), "", self._table()]

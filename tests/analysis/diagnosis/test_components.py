@@ -34,4 +34,4 @@ def test_what_a_component_needs_depends_on_its_structure(structure, needed):
     assert not components.collapsed.any()
     # Widths are those of the rows, but for components that share one.
     if needed > 1:
-        assert_allclose(components.spread, 1.0, atol=0.35)
+        assert_allclose(components.moments.spread, 1.0, atol=0.35)

@@ -7,6 +7,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.divergences import findings_about_divergences
+from bayesgmm.schema import with_record
 
 
 @pytest.fixture
@@ -28,13 +29,26 @@ def test_none_is_nothing_to_speak_of(tree):
 
 def test_two_say_nothing_of_a_place(tree):
     (finding,) = findings_about_divergences(diverging_at(tree, ([1, 2], [5, 7])))
-    assert finding.problem.startswith("2 transitions diverged: parts")
+    assert finding.problem.startswith("2 of 4000 transitions diverged: too few")
+    assert not finding.serious
 
 
 def test_random_ones_lie_at_no_place(tree):
     chosen = np.random.default_rng(0).random((4, 1000)) < 0.02
     (finding,) = findings_about_divergences(diverging_at(tree, chosen))
     assert "at no place that stands out" in finding.problem
+
+
+def test_a_remedy_is_not_what_was_done(tree):
+    chosen = np.random.default_rng(0).random((4, 1000)) < 0.02
+    remedies = []
+    for accept in (0.8, 0.95, 0.99):
+        told = with_record(diverging_at(tree, chosen), engine=f"NUTS(target_accept={accept})")
+        (finding,) = findings_about_divergences(told)
+        remedies.append(finding.remedy)
+    assert "0.95" in remedies[0]
+    assert "0.99" in remedies[1]
+    assert "Gibbs" in remedies[2]
 
 
 def test_small_weights_are_named(tree):

@@ -7,6 +7,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.convergence import Quantity
+from bayesgmm.analysis.diagnosis.mass import Share
 from bayesgmm.analysis.diagnosis.modes import (
     Mode,
     chain_distance,
@@ -28,17 +29,17 @@ def test_chains_in_one_mode_are_as_near_as_halves_of_one(tree):
     distances = chain_distance(Allocation.of(tree))
     assert distances.shape == (4, 4)
     assert distances.max() < 0.02
-    assert find_modes(tree, NOTHING, distances) == [Mode((0, 1, 2, 3), 1.0)]
+    assert find_modes(tree, NOTHING, distances) == [Mode((0, 1, 2, 3), Share(1.0, 1.0, 1.0))]
 
 
 def test_chains_that_look_apart_but_climb_to_one_peak_are_in_one_mode(tree):
     far = np.full((4, 4), 0.001)
     far[3, :3] = far[:3, 3] = 0.5
-    assert find_modes(tree, NOTHING, far) == [Mode((0, 1, 2, 3), 1.0)]
+    assert find_modes(tree, NOTHING, far) == [Mode((0, 1, 2, 3), Share(1.0, 1.0, 1.0))]
 
 
 def test_values_without_overlap_hold_chains_apart(tree, monkeypatch):
-    monkeypatch.setattr("bayesgmm.analysis.diagnosis.mass._MOST_WORK", 100)
+    monkeypatch.setattr("bayesgmm.analysis.diagnosis.modes._MOST_WORK", 100)
     values = np.random.default_rng(0).normal(size=(4, 100))
     values[1] += 10.0
     modes = find_modes(tree, [Quantity("some", values, True)], np.zeros((4, 4)))
