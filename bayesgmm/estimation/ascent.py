@@ -134,7 +134,7 @@ def em_steps(
     """Take EM steps until one gains less than the tolerance, a collapse, or the limit."""
     trace: list[float] = []
     status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
-    for _ in range(limit + 1):
+    for number in range(limit + 1):
         if not objective.is_bounded and has_collapsed(parameters, objective.smallest_scales):
             status, best = (
                 Status.COLLAPSED,
@@ -147,7 +147,8 @@ def em_steps(
         if len(trace) > 1 and trace[-1] - trace[-2] < tolerance * (1 + abs(trace[-1])):
             status = Status.CONVERGED
             break
-        parameters = maximize(statistics, parameters, objective)
+        if number < limit:
+            parameters = maximize(statistics, parameters, objective)
     return Path(*best, trace, status, len(trace))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.estimation.ascent import climb, climb_from_partition
+from bayesgmm.estimation.ascent import climb, climb_from_partition, em_steps
 from bayesgmm.estimation.collapse import collapse_of
 from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
@@ -34,8 +34,7 @@ Acceleration = Literal["quasi-newton", "none"]
 _MOST_RIVALS = 7  # with the best, one each for eight chains
 _FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them
 _MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end
-_FAR = 20.0  # below the best of them: no ascent, but these
-_FEW_STEPS = 5
+_NEAR, _NEAR_EACH = 20.0, 0.05  # to the best of them, and what priors may add for a parameter
 
 
 def _to_nobody() -> None:
@@ -151,6 +150,7 @@ class EM:
             search = Search.of(filled(sample), objective, methods, groups)
             results = [self.climb(sample, parameters, objective) for parameters in warm]
             results += self._climbed(search, sample, objective, report)
+            results = self._repaired(search, sample, results, objective)
             if sample.shape[0] < rows.shape[0]:
                 results = self._on_all_rows(rows, results, objective, groups)
         results.sort(key=lambda result: -result.starts.objectives[0])
@@ -167,26 +167,49 @@ class EM:
     ) -> list[PointEstimate]:
         """Climb the objective from where the starts led on the surrogate.
 
-        Starts that met there share one ascent. Leads that are far below the best get a few steps
-        of EM, and the objective that these end with.
+        Starts that met there share one ascent. Those that are far below the best are given up,
+        with the objective that they have got to.
         """
-        results: list[PointEstimate] = []
-        leads, left = search.leads(), set(range(len(search.partitions)))
+        leads, results = search.leads(), []
+        compiled = self._accelerated and suits_compiled_steps(rows, objective)
         for number, lead in enumerate(leads):
             behind = leads[0].mode.height - lead.mode.height
-            is_hopeful = number < _FINALISTS or (number < _MOST_LEADS and behind < _FAR)
-            limit = self if is_hopeful else replace(self, max_iterations=_FEW_STEPS)
-            results += [limit.climb(rows, search.start_of(lead, objective), objective)] * len(lead.starts)
-            left -= set(lead.starts)
+            is_near = number < _MOST_LEADS and behind < _NEAR + _NEAR_EACH * objective.layout.size
+            start = search.start_of(lead, objective)
+            if number == 0 or is_near or compiled:
+                result = self.climb(rows, start, objective)
+            else:
+                result = em_steps(rows, start, objective, tolerance=1.0, limit=0).as_estimate()
+            results += [result] * len(lead.starts)
             for _ in lead.starts:
                 report()
-        for number in sorted(left):  # where a component was left without rows
-            path = climb_from_partition(
-                rows, search.complete, search.partitions[number], objective, **self._options()
-            )
-            results.append(path.as_estimate())
+        for number in search.failed:
+            results.append(self._from_partition(search, number, rows, objective))
             report()
+        if all(result.status is Status.COLLAPSED for result in results):
+            # From its rows on, an ascent shows best how a component collapses onto them.
+            results[0] = self._from_partition(search, 0, rows, objective)
         return results
+
+    def _from_partition(
+        self, search: Search, number: int, rows: Rows, objective: Objective
+    ) -> PointEstimate:
+        labels = search.partitions[number]
+        path = climb_from_partition(rows, search.complete, labels, objective, **self._options())
+        return path.as_estimate()
+
+    def _repaired(
+        self, search: Search, rows: Rows, results: list[PointEstimate], objective: Objective
+    ) -> list[PointEstimate]:
+        """Go on from the best result where the surrogate knows a repair that has not been tried."""
+        best = max(results, key=lambda result: result.starts.objectives[0])
+        lead = search.beyond(best.parameters) if best.status is not Status.COLLAPSED else None
+        if lead is None:
+            return results
+        better = self.climb(rows, search.start_of(lead, objective), objective)
+        if not better.starts.objectives[0] > best.starts.objectives[0]:
+            return results
+        return [better if result is best else result for result in results]
 
     def n_starts_for(self, spec: MixtureSpec) -> int:
         """Return the number of starts: one component has one optimum."""

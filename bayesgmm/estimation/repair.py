@@ -215,13 +215,13 @@ class _Repairs:
         if self._tied:
             return losses
         prior, size = self.surrogate.mixture_prior.covariances, self._X.shape[1]
-        traces = np.trace(np.linalg.solve(self._covariances, np.eye(size)), axis1=-2, axis2=-1)
+        traces = np.trace(np.linalg.solve(self._covariances, np.broadcast_to(np.eye(size), self._covariances.shape)), axis1=-2, axis2=-1)
         determinants = np.linalg.slogdet(self._covariances)[1]
         return losses - 0.5 * (prior.count * determinants + prior.scatter[0, 0] * traces)
 
     def _heights(
-        self, counts: Float[np.ndarray, "*batch"], scatter: Float[np.ndarray, "*batch d d"]
-    ) -> Float[np.ndarray, "*batch"]:
+        self, counts: Float[np.ndarray, " p"], scatter: Float[np.ndarray, "p d d"]
+    ) -> Float[np.ndarray, " p"]:
         """Return log densities of rows under the best covariance matrix, up to constants."""
         size = scatter.shape[-1]
         determinants = np.linalg.slogdet(self._structured(scatter, counts))[1]
@@ -229,10 +229,11 @@ class _Repairs:
         return -0.5 * rows * (determinants + size)
 
     def _structured(
-        self, scatter: Float[np.ndarray, "*batch d d"], counts: Float[np.ndarray, "*batch"]
-    ) -> Float[np.ndarray, "*batch d d"]:
+        self, scatter: Float[np.ndarray, "p d d"], counts: Float[np.ndarray, " p"]
+    ) -> Float[np.ndarray, "p d d"]:
+        """Return the best covariance matrices, prior rows among them."""
         prior, size = self.surrogate.mixture_prior.covariances, scatter.shape[-1]
-        rows = (counts + prior.count)[..., None, None]
+        rows = np.maximum(counts + prior.count, np.finfo(float).tiny)[:, None, None]
         return self._projected((scatter + prior.scatter[0, 0] * np.eye(size)) / rows)
 
     def _projected(
@@ -251,9 +252,9 @@ class _Repairs:
         mean = counts @ self._means[[heir, freed]] / counts.sum()
         if self._tied:
             return mean, self._covariances[0]
-        between = self._scatter_between(np.array([heir]), np.array([freed]))[0]
-        scatter = self._scatter[[heir, freed]].sum(axis=0) + between
-        return mean, self._structured(scatter, counts.sum())
+        between = self._scatter_between(np.array([heir]), np.array([freed]))
+        scatter = self._scatter[[heir, freed]].sum(axis=0, keepdims=True) + between
+        return mean, self._structured(scatter, counts.sum(keepdims=True))[0]
 
     def _scatter_between(
         self, first: Int[np.ndarray, " p"], second: Int[np.ndarray, " p"]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int
@@ -68,6 +69,7 @@ class Search:
     complete: Rows
     partitions: list[Int[np.ndarray, " n"]]
     groups: Int[np.ndarray, " k"]
+    _repaired_heights: list[float] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -86,27 +88,47 @@ class Search:
         ]
         return cls(Surrogate.of(complete, partitions, objective), complete, partitions, groups)
 
+    @cached_property
+    def _first_modes(self) -> list[Mode | None]:
+        return [self.surrogate.from_partition(labels) for labels in self.partitions]
+
+    @property
+    def failed(self) -> list[int]:
+        """The starts that led nowhere: a component was left without rows."""
+        return [number for number, mode in enumerate(self._first_modes) if mode is None]
+
     def leads(self) -> list[Lead]:
-        """Return where the starts led, best first; those that failed are in none."""
+        """Return where the other starts led, best first."""
         leads: list[Lead] = []
-        for number, labels in enumerate(self.partitions):
-            mode = self.surrogate.from_partition(labels)
+        for number, mode in enumerate(self._first_modes):
             if mode is not None:
                 self._add(leads, Lead(mode, [number]))
         leads.sort(key=lambda lead: -lead.mode.height)
         return self._repaired(leads)
 
     def _repaired(self, leads: list[Lead]) -> list[Lead]:
-        """Repair the best, until several of them have ended at one place."""
+        """Repair the best, until several starts have ended at the highest place."""
         ends: list[Lead] = []
-        heights = np.empty(0)  # of starts whose lead has been repaired
         for number, lead in enumerate(leads):
-            if number < _MOST_REPAIRED and np.sum(heights > heights.max(initial=-np.inf) - _SAME) < _ENOUGH:
+            heights = np.array(self._repaired_heights)
+            enough = np.sum(heights > heights.max(initial=-np.inf) - _SAME) >= _ENOUGH
+            if number < _MOST_REPAIRED and not enough:
                 mode = repaired(self.surrogate, lead.mode)
-                heights = np.append(heights, np.full(len(lead.starts), mode.height))
-                lead = Lead(mode, lead.starts)
-            self._add(ends, lead)
+                self._repaired_heights.extend([mode.height] * len(lead.starts))
+                self._add(ends, Lead(mode, lead.starts))
+            else:
+                self._add(ends, lead)
         return sorted(ends, key=lambda lead: -lead.mode.height)
+
+    def beyond(self, parameters: MixtureParameters) -> Lead | None:
+        """Return where repairs of a mixture on the standard scale lead to, if any is new."""
+        mode = self.surrogate.from_standard(parameters)
+        if mode is None:
+            return None
+        if np.any(np.abs(np.array(self._repaired_heights) - mode.height) < _SAME):
+            return None
+        better = repaired(self.surrogate, mode)
+        return Lead(better) if better.height > mode.height else None
 
     def _add(self, leads: list[Lead], lead: Lead) -> None:
         """Add a lead, or its starts to one that is the same."""

@@ -172,8 +172,9 @@ def _within(
 
 
 def _prior_of(objective: Objective, layout: Layout) -> MixturePrior:
+    count = _PRIOR_ROWS if objective.uses_prior else 0.0
     covariances = CovariancePrior.flat(layout.n_scales)._replace(
-        count=_PRIOR_ROWS, scatter=_PRIOR_ROWS * np.eye(layout.n_scales)
+        count=count, scatter=count * np.eye(layout.n_scales)
     )
     nothing = np.zeros(layout.n_features)
     return MixturePrior(

@@ -61,8 +61,8 @@ def plain_objective(
     """Return what EM maximises, at an unconstrained vector, by SciPy.
 
     The log-likelihood plus the log prior density, without the constant of the Dirichlet density,
-    over weights, means along axes without correlations, log scales and unconstrained correlations. Where covariance matrices have an inverse-Wishart prior, it is over their entries
-    and the means.
+    over weights, means along axes without correlations, log scales and unconstrained correlations.
+    Where covariance matrices have an inverse-Wishart prior, it is over their entries and the means.
     """
     parameters = natural(spec, X.shape[1], position)
     value = log_likelihood(spec, X, parameters)

@@ -48,7 +48,7 @@ def _about_sweeps(tree: xr.DataTree) -> list[Finding]:
         return []
     return [Finding(
         f"{Settings.of(tree).engine} moved slowly ({known['slow_ess']:.0f} effective draws), and "
-        f"chains went on with {known['sweeps']} sweeps of Gibbs sampling from one draw to the next.",
+        f"chains went on with {known['sweeps']} Gibbs sweeps from one draw to the next.",
         "Nothing needs to be done.",
         kind="slow chains",
         serious=False,
