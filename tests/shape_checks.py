@@ -23,7 +23,7 @@ from typing import Any
 import jaxtyping
 from beartype import beartype
 
-MOST_CALLS = 20
+MOST_CALLS = 4
 """Of one function in one test, that are checked."""
 
 _ARRAYS = ("Float[", "Int[", "Bool[", "Complex[", "Num[", "Shaped[")
