@@ -14,11 +14,23 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
 from bayesgmm.numerics.statistics import SufficientStatistics, sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
-from tests.cases import PAIRS, SCALE_PRIORS, STRUCTURES, example_rows, random_parameters
-from tests.estimation.problems import layout_for, spec_of, without_shrinkage
-from tests.references.density import lkj_log_density, natural, scale_distribution
+from tests.cases import (
+    PAIRS,
+    SCALE_PRIORS,
+    STRUCTURES,
+    columns_of,
+    example_rows,
+    random_parameters,
+)
+from tests.estimation.problems import layout_for, spec_of
+from tests.references.density import log_prior_of_covariances, natural, scale_distribution
 
 LOWEST = -16.0
+
+
+def one_scale(prior):
+    """Return the numbers of a prior of one scale, without a floor."""
+    return bg.Diagonal(prior).prior(1)
 
 
 def expected_log_density(count, scatter, covariance) -> float:
@@ -31,14 +43,13 @@ def expected_log_density(count, scatter, covariance) -> float:
 @pytest.mark.parametrize("prior", SCALE_PRIORS)
 def test_one_scale_is_the_maximum_that_scipy_finds(prior, count):
     distribution, scatter = scale_distribution(SCALE_PRIORS[prior]), 0.5 * count
-    terms = SCALE_PRIORS[prior].terms(1).coefficients[0]
 
     def loss(log_scale: float) -> float:
         scale = np.exp(log_scale)
         return count * log_scale + scatter / (2 * scale**2) - distribution.logpdf(scale)
 
-    ours = best_log_scale(0.7, count, scatter, terms, LOWEST)
-    if count == 0 and prior in ("half-normal", "exponential"):
+    ours = best_log_scale(0.7, count, scatter, one_scale(SCALE_PRIORS[prior]), 0, LOWEST)
+    if count == 0 and prior in ("half-t", "half-normal", "exponential"):
         assert ours < -10  # densest at zero, which only the data could prevent
         return
     theirs = minimize_scalar(loss, bracket=(-2.0, 1.0), tol=1e-12)
@@ -50,44 +61,48 @@ def test_scales_under_half_normal_and_inverse_gamma_priors_have_closed_forms():
     n, scatter = 12.0, 5.0
     # -n log s - B / (2 s^2) - s^2 / 2 has its mode where s^4 + n s^2 - B = 0.
     half_normal = np.sqrt((-n + np.sqrt(n**2 + 4 * scatter)) / 2)
-    ours = best_log_scale(0.0, n, scatter, bg.HalfNormal(1.0).terms(1).coefficients[0], LOWEST)
+    ours = best_log_scale(0.0, n, scatter, one_scale(bg.HalfNormal(1.0)), 0, LOWEST)
     assert np.exp(ours) == pytest.approx(half_normal, rel=1e-8)
     # -(n + a + 1) log s - B / (2 s^2) - c / s where (n + a + 1) s^2 - c s - B = 0.
     shape, scale = 2.0, 0.5
     total = n + shape + 1
     inverse_gamma = (scale + np.sqrt(scale**2 + 4 * total * scatter)) / (2 * total)
-    terms = bg.InverseGamma(shape, scale).terms(1).coefficients[0]
-    assert np.exp(best_log_scale(0.0, n, scatter, terms, LOWEST)) == pytest.approx(
+    prior = one_scale(bg.InverseGamma(shape, scale))
+    assert np.exp(best_log_scale(0.0, n, scatter, prior, 0, LOWEST)) == pytest.approx(
         inverse_gamma, rel=1e-8
     )
 
 
 @pytest.mark.parametrize("far", [-12.0, 12.0])
 def test_newton_reaches_the_mode_from_far_away(far):
-    terms = bg.InverseGamma(2.0, 0.5).terms(1).coefficients[0]
-    near = best_log_scale(0.0, 40.0, 10.0, terms, LOWEST)
-    assert best_log_scale(far, 40.0, 10.0, terms, LOWEST) == pytest.approx(near, abs=1e-7)
+    prior = one_scale(bg.InverseGamma(2.0, 0.5))
+    near = best_log_scale(0.0, 40.0, 10.0, prior, 0, LOWEST)
+    assert best_log_scale(far, 40.0, 10.0, prior, 0, LOWEST) == pytest.approx(near, abs=1e-7)
 
 
-@pytest.mark.parametrize("shrinkage", [0.0, 0.02])
+@pytest.mark.parametrize("covariances", [bg.Full(bg.HalfT(1.2)),
+                         bg.Full(bg.InverseGamma(2.0, 0.5), bg.LKJ(1.7))], ids=str)  # fmt: skip
 @pytest.mark.parametrize("count", [0.4, 60.0, 20_000.0])
 @pytest.mark.parametrize("size", [2, 3, 5])
-def test_one_covariance_is_a_maximum(size, count, shrinkage):
+def test_one_covariance_is_a_maximum(size, count, covariances):
     rng = np.random.default_rng(size)
     root = rng.normal(size=(size, size + 3))
-    scatter, prior, eta = count * root @ root.T / size, bg.InverseGamma(2.0, 0.5), 1.7
-    spec = bg.MixtureSpec(1, covariances=bg.Full(prior, bg.LKJ(eta, shrinkage)))
+    scatter = count * root @ root.T / size
+    spec = bg.MixtureSpec(1, covariances=covariances)
+    prior = covariances.mode_prior(size, 1)
 
     def value(log_scales: np.ndarray, pairs: np.ndarray) -> float:
         position = np.concatenate([np.zeros(size), log_scales, pairs])
         parameters = natural(spec, size, position)
-        total = expected_log_density(count, scatter, parameters.covariances(shrinkage)[0])
-        total += scale_distribution(prior).logpdf(parameters.scales).sum()
-        return total + lkj_log_density(parameters.correlations[0], eta)
+        total = expected_log_density(count, scatter, parameters.covariances()[0])
+        total += log_prior_of_covariances(covariances, parameters) + log_scales.sum()
+        # Unconstrained correlations, and a mean that is measured in standard deviations.
+        total += 0.5 * (size + 1) * np.linalg.slogdet(parameters.correlations[0])[1]
+        return total + 0.5 * np.linalg.slogdet(parameters.covariances()[0])[1]
 
     best = best_covariance(
-        np.zeros(size), np.zeros(size * (size - 1) // 2), count, scatter,
-        spec.covariances.prior(size), np.full(size, LOWEST),
+        np.zeros(size), np.zeros(size * (size - 1) // 2), prior.count + count, scatter, prior,
+        np.full(size, LOWEST),
     )  # fmt: skip
     highest = value(*best)
     for width in (1e-3, 1e-2, 1e-1):
@@ -98,7 +113,7 @@ def test_one_covariance_is_a_maximum(size, count, shrinkage):
 
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_without_priors_the_maximum_is_the_pooled_sample_covariance(structure):
-    spec, X = without_shrinkage(spec_of(structure, n_components=2)), example_rows(50, 3)
+    spec, X = spec_of(structure, n_components=2), example_rows(50, 3)
     objective = Objective(spec, 3, uses_prior=False)
     current = random_parameters(spec, 3, seed=1)
     statistics = sufficient_statistics(X, current)
@@ -153,7 +168,7 @@ def expected(
 
 def test_weights_are_the_mode_of_their_dirichlet_posterior():
     spec = bg.MixtureSpec(2, weights=bg.Dirichlet((1.5, 4.0)))
-    spec = spec.resolved(np.zeros(1), np.ones(1), np.ones(1))
+    spec = spec.resolved(columns_of(np.ones(1)))
     statistics = SufficientStatistics(0.0, np.array([3.0, 7.0]), np.zeros((2, 1)), np.zeros((2, 1)))
     ours = update_weights(statistics, Objective(spec, 1, uses_prior=True))
     best = minimize_scalar(
@@ -172,7 +187,8 @@ def test_a_component_without_rows_takes_what_its_prior_says():
     new = maximize(statistics, current, objective)
     prior = SCALE_PRIORS["inverse-gamma"]
     assert_allclose(new.means[1], spec.means.loc)
-    assert_allclose(new.scales[1], prior.scale / (prior.shape + 1), rtol=1e-6)
+    # Over log scales and means in standard deviations the density is sigma^2 times as high.
+    assert_allclose(new.scales[1], prior.scale / (prior.shape - 1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_features", [1, 3])

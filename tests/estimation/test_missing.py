@@ -20,7 +20,7 @@ def test_monotone_pattern_has_a_closed_form():
     """One normal, second feature missing at times: regression on complete rows (Anderson, 1957)."""
     X = example_rows(200, 2, seed=3)
     X[120:, 1] = np.nan
-    spec, data = example_spec("full", "gamma", n_components=1, shrinkage=0.0), dataset(X)
+    spec, data = example_spec("full", "gamma", n_components=1), dataset(X)
     found = bg.EM("likelihood", n_starts=1, tolerance=1e-14, max_iterations=5000).run(
         spec, data, seed=0
     )

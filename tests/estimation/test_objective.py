@@ -10,8 +10,8 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.layout import layout_of
-from tests.cases import PAIRS, STRUCTURES, example_rows
-from tests.estimation.problems import plain_objective, spec_of, without_shrinkage
+from tests.cases import PAIRS, STRUCTURES, columns_of, example_rows
+from tests.estimation.problems import plain_objective, spec_of
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 4])
@@ -35,7 +35,7 @@ def test_an_estimate_tells_the_objective_in_the_units_of_the_data(structure, goa
     X = example_rows(80, 3) * 8 + 100
     if not STRUCTURES[structure].isotropic:
         X = X * np.array([1.0, 0.01, 300.0])
-    asked = without_shrinkage(bg.MixtureSpec(2, covariances=STRUCTURES[structure]()))
+    asked = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
     estimate = bg.estimate(X, asked, solver=bg.EM(goal), random_seed=1)
     spec = Problem.pose(X, asked).spec
     position = layout_of(spec, 3).pack(estimate.parameters)
@@ -48,7 +48,7 @@ def test_an_estimate_tells_the_objective_in_the_units_of_the_data(structure, goa
 
 def test_a_weight_of_zero_counts_nothing_under_a_flat_prior():
     spec = bg.MixtureSpec(2, covariances=bg.Diagonal())
-    spec = spec.resolved(np.zeros(1), np.ones(1), np.ones(1))
+    spec = spec.resolved(columns_of(np.ones(1)))
     objective = Objective(spec, 1, uses_prior=True)
     ones = np.ones((2, 1))
     values = [

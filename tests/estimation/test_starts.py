@@ -10,14 +10,14 @@ import bayesgmm as bg
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.starts import from_labels, rows_to_start_on, start
 from tests.cases import STRUCTURES, example_rows
-from tests.estimation.problems import spec_of, without_shrinkage
+from tests.estimation.problems import spec_of
 
 METHODS = ("k-means++", "random")
 
 
 def objective_of(structure: str, n_components: int, d: int, *, uses_prior: bool = True):
     spec = spec_of(structure, n_components=n_components)
-    return Objective(spec if uses_prior else without_shrinkage(spec), d, uses_prior)
+    return Objective(spec, d, uses_prior)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -11,8 +11,14 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.models.mixture import declare_model
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
+from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.spec import MixtureSpec
-from tests.references.density import inverse_wishart, joint_log_densities, scale_distribution
+from tests.references.density import (
+    huang_wand_log_density,
+    inverse_wishart,
+    joint_log_densities,
+    scale_distribution,
+)
 from tests.references.density import lkj_log_density as lkj_log_density_of_matrix
 
 FAST = Mode(linker="py", optimizer="fast_compile")
@@ -26,7 +32,8 @@ def rows_of(n_features: int, *, n_rows: int = 25, seed: int = 0) -> np.ndarray:
 
 
 def resolved(spec: MixtureSpec, values: np.ndarray) -> MixtureSpec:
-    return spec.resolved(values.mean(axis=0), values.std(axis=0), values.std(axis=0))
+    deviation = values.std(axis=0)
+    return spec.resolved(Columns(values.mean(axis=0), deviation, deviation, 0.3 * deviation))
 
 
 def model_of(
@@ -70,16 +77,29 @@ def log_density(spec: MixtureSpec, values: np.ndarray, point: dict[str, np.ndarr
     total += stats.norm(spec.means.loc, spec.means.scale).logpdf(means).sum()
     if spec.n_components > 1:
         total += stats.dirichlet(spec.weights.expanded(spec.n_components)).logpdf(weights)
+    free = point["covariances"][: 1 if spec.covariances.tied else None]
+    total -= _wall(spec, free)
     if isinstance(spec.covariances, InverseWishartStructure):
         prior = inverse_wishart(spec.covariances, values.shape[1])
-        free = point["covariances"][: 1 if spec.covariances.tied else None]
         return total + sum(prior.logpdf(matrix) for matrix in free)
+    if spec.covariances.correlated and spec.covariances.is_joint and values.shape[1] > 1:
+        scales = spec.covariances.scales
+        return total + sum(huang_wand_log_density(matrix, scales) for matrix in free)
     natural = "scale" if "scale" in point else "scales"
     total += scale_distribution(spec.covariances.scales).logpdf(point[natural]).sum()
     if "correlation_cholesky" in point:
         eta = spec.covariances.correlations.eta
         total += lkj_log_density(point["correlation_cholesky"], eta).sum()
     return total
+
+
+def _wall(spec: MixtureSpec, covariances: np.ndarray) -> float:
+    """Return what keeps partial standard deviations above the floor."""
+    resolution = np.broadcast_to(spec.resolution, covariances.shape[1])
+    precisions = np.diagonal(np.linalg.inv(covariances), axis1=1, axis2=2)
+    if spec.covariances.isotropic:
+        resolution, precisions = np.sqrt(np.mean(resolution**2)), precisions[:, :1]
+    return float(np.sum((resolution**2 / 12 * precisions) ** 4))
 
 
 def row_log_density(

@@ -2,9 +2,10 @@ import numpy as np
 import pymc as pm
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.models.covariances import SMALLEST_EIGENVALUE, declare_covariances
+from bayesgmm.models.covariances import declare_covariances
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.covariances import (
@@ -21,7 +22,7 @@ from bayesgmm.priors.inverse_wishart import (
     InverseWishartStructure,
     TiedInverseWishart,
 )
-from bayesgmm.priors.scales import HalfNormal
+from bayesgmm.priors.scales import HalfNormal, HalfT
 from tests.models.reference import FAST
 
 SEPARATED = (Full, Tied, Diagonal, Spherical, TiedDiagonal, TiedSpherical)
@@ -56,6 +57,17 @@ def drawn(model, *names):
     return pm.draw([model[name] for name in names], random_seed=1, mode=FAST)
 
 
+@pytest.mark.parametrize("kind", [Full, Tied])
+def test_under_the_joint_prior_covariance_matrices_are_free(kind):
+    model = declared(kind(HalfT(1.0)))
+    like = InverseWishart if kind is Full else TiedInverseWishart
+    free = {rv.name: model.named_vars_to_dims.get(rv.name, ()) for rv in model.free_RVs}
+    assert free == FREE[like]
+    given = parameters(0.4).covariances
+    start = starts(declared(kind(HalfT(1.0)), initial=parameters(0.4)))
+    assert_allclose(*start.values(), given[0] if kind.tied else given)
+
+
 @pytest.mark.parametrize("kind", FREE)
 def test_free_variables_have_their_natural_dims(kind):
     model = declared(example(kind))
@@ -76,14 +88,27 @@ def test_scales_and_covariances_are_written_out_per_component(kind, d):
         assert (covariances[0, 0, 1] != 0) == kind.correlated
 
 
-@pytest.mark.parametrize("shrinkage", [0.0, 0.3])
 @pytest.mark.parametrize("kind", [Full, Tied])
-def test_correlations_are_shrunk(kind, shrinkage):
-    structure = kind(scales=SCALES, correlations=LKJ(1.0, shrinkage))
+def test_correlations_are_those_of_the_free_factors(kind):
+    structure = kind(scales=SCALES, correlations=LKJ(1.0))
     factor, correlations = drawn(declared(structure), "correlation_cholesky", "correlations")
-    plain = factor @ factor.swapaxes(-1, -2)
-    expected = (1 - shrinkage) * plain + shrinkage * np.eye(D)
-    assert_allclose(correlations, np.broadcast_to(expected, (K, D, D)))
+    assert_allclose(correlations, np.broadcast_to(factor @ factor.mT, (K, D, D)))
+
+
+@pytest.mark.parametrize(("d", "freedom"), [(2, 2.0), (3, 2.7)])
+def test_draws_of_the_joint_prior_have_half_t_scales_and_beta_correlations(d, freedom):
+    """Huang & Wand (2013), properties 2 and 3; 9 tests, error rate 9e-4."""
+    scale = np.linspace(0.5, 4.0, d)
+    model = declared(Full(HalfT(tuple(scale), freedom)), d=d)
+    matrices = pm.draw(model["covariances"], 1500, random_seed=1, mode=FAST)[:, 0]
+    scales = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
+    correlations = matrices / (scales[:, :, None] * scales[:, None, :])
+    for feature in range(d):
+        standard = scales[:, feature] / scale[feature]
+        assert stats.kstest(standard, lambda x: 2 * stats.t(freedom).cdf(x) - 1).pvalue > 1e-4
+    beta = stats.beta(freedom / 2, freedom / 2, loc=-1, scale=2)
+    for row, column in zip(*np.tril_indices(d, -1), strict=True):
+        assert stats.kstest(correlations[:, row, column], beta.cdf).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("d", [1, 3])
@@ -142,17 +167,15 @@ def test_samplers_start_at_the_matrices_that_they_are_told(kind):
 
 
 @pytest.mark.parametrize("kind", [Full, Tied])
-def test_the_start_of_the_correlations_undoes_the_shrinkage(kind):
-    structure = kind(scales=SCALES, correlations=LKJ(2.0, shrinkage=0.3))
-    factor = starts(declared(structure, initial=parameters(0.4)))["correlation_cholesky"]
-    assert_allclose((factor @ factor.swapaxes(-1, -2))[..., 0, 1], 0.4 / 0.7)
+def test_the_start_of_the_correlations_is_the_given_one(kind):
+    factor = starts(declared(kind(scales=SCALES), initial=parameters(0.4)))["correlation_cholesky"]
+    assert_allclose((factor @ factor.mT)[..., 0, 1], 0.4)
 
 
-def test_a_start_on_the_edge_of_the_support_is_moved_inside():
-    structure = Full(scales=SCALES, correlations=LKJ(1.0, shrinkage=0.3))
-    factor = starts(declared(structure, initial=parameters(0.7)))["correlation_cholesky"]
-    eigenvalues = np.linalg.eigvalsh(factor @ factor.mT)
-    assert_allclose(eigenvalues[:, 0], SMALLEST_EIGENVALUE, rtol=1e-6)
+def test_a_start_with_a_singular_correlation_matrix_is_moved_inside():
+    factor = starts(declared(Full(scales=SCALES), initial=parameters(1.0)))["correlation_cholesky"]
+    assert np.all(np.diagonal(factor, axis1=-2, axis2=-1) > 0)
+    assert_allclose((factor @ factor.mT)[..., 0, 1], 1.0, rtol=1e-11)
 
 
 def test_an_unknown_structure_is_refused():

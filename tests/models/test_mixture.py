@@ -17,7 +17,7 @@ from bayesgmm.priors.covariances import (
 )
 from bayesgmm.priors.inverse_wishart import InverseWishart, TiedInverseWishart
 from bayesgmm.priors.means import NormalMeans
-from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, InverseGamma, LogNormal
+from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, HalfT, InverseGamma, LogNormal
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.priors.weights import Dirichlet
 from tests.models.reference import (
@@ -32,14 +32,18 @@ from tests.models.reference import (
 from tests.references.density import joint_log_densities
 
 # Every structure with one feature and with several, every scale prior at least twice, each
-# number of features from 1 to 6, one component and more, with and without shrinkage.
+# number of features from 1 to 6, one component and more.
 CASES = {
-    "full-inverse-gamma-k3-d4": (Full(), 3, 4),
-    "full-half-normal-k2-d6": (Full(HalfNormal(), LKJ(1.5, 0.0)), 2, 6),
-    "full-gamma-k1-d2": (Full(Gamma(), LKJ(1.0, 0.1)), 1, 2),
+    "full-half-t-k3-d4": (Full(), 3, 4),
+    "full-half-t-k2-d1": (Full(), 2, 1),
+    "tied-half-t-k2-d3": (Tied(HalfT(degrees_of_freedom=3.3)), 2, 3),
+    "spherical-half-t-k2-d2": (Spherical(), 2, 2),
+    "full-inverse-gamma-k3-d4": (Full(InverseGamma()), 3, 4),
+    "full-half-normal-k2-d6": (Full(HalfNormal(), LKJ(1.5)), 2, 6),
+    "full-gamma-k1-d2": (Full(Gamma(), LKJ(1.0)), 1, 2),
     "full-log-normal-k2-d1": (Full(LogNormal()), 2, 1),
     "tied-exponential-k3-d3": (Tied(Exponential(), LKJ(0.7)), 3, 3),
-    "tied-inverse-gamma-k2-d5": (Tied(InverseGamma(), LKJ(4.0, 0.0)), 2, 5),
+    "tied-inverse-gamma-k2-d5": (Tied(InverseGamma(), LKJ(4.0)), 2, 5),
     "tied-half-normal-k1-d1": (Tied(HalfNormal()), 1, 1),
     "diagonal-log-normal-k3-d5": (Diagonal(LogNormal()), 3, 5),
     "diagonal-gamma-k1-d1": (Diagonal(Gamma()), 1, 1),
@@ -118,7 +122,7 @@ def separated(structure):
     """Return rows around (-50, -50) and (50, 50), and beliefs that leave little freedom."""
     values = np.random.default_rng(0).normal(size=(40, 2)) + np.repeat([[-50.0], [50.0]], 20, 0)
     means = NormalMeans(loc=0.0, scale=100.0)
-    return values, MixtureSpec(2, means=means, covariances=structure)
+    return values, MixtureSpec(2, means=means, covariances=structure, resolution=0.01)
 
 
 @pytest.mark.parametrize("structure", [Full(HalfNormal(1.0)), Spherical(HalfNormal(1.0))])
