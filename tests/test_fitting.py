@@ -326,3 +326,19 @@ def test_refine_refuses_what_is_no_fit(table):
     del tree["point_estimate"]["start_objectives"]
     with pytest.raises(bg.SchemaError, match="starts of EM"):
         bg.refine(tree)
+
+
+def test_a_verdict_that_fails_is_a_warning_with_its_remedy():
+    rows = np.random.default_rng(0).normal(size=(30, 1))
+    engine = bg.NUTS(draws=20, tune=30, chains=1)
+    with pytest.warns(bg.ConvergenceWarning, match=r"Not converged.*one chain.*chains=4") as caught:
+        tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
+    assert caught[0].filename == __file__
+    with pytest.warns(bg.ConvergenceWarning, match="one chain"):
+        bg.refine(tree, engine=engine, random_seed=1, progress=False)
+
+
+def test_an_approximation_that_was_asked_for_is_no_warning(recwarn):
+    rows = np.random.default_rng(0).normal(size=(30, 1))
+    bg.fit(rows, bg.MixtureSpec(1), engine=bg.Laplace(), random_seed=1, progress=False)
+    assert not recwarn.list

@@ -38,6 +38,9 @@ _OF_THE_MODEL = {
 }  # fmt: skip
 """Findings about what was asked, which chains that agree may have, too."""
 
+_NOT_OF_STARTS = {"prior conflict", "divergences", "few draws", "one chain", "interrupted"}
+"""Findings that a mode which EM missed would not explain."""
+
 
 def diagnose(tree: xr.DataTree) -> Diagnosis:
     """Judge whether the draws of a fit have converged to one distribution.
@@ -108,7 +111,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     findings += findings_about_priors(tree, components)
     findings += findings_about_divergences(tree)
     findings += findings_about_modes(tree, modes) or _findings_within_a_mode(tree, labels, figures)
-    in_trouble = any(finding.serious for finding in findings)
+    in_trouble = any(one.serious and one.kind not in _NOT_OF_STARTS for one in findings)
     findings += findings_about_optima(tree, in_trouble=in_trouble)
     return _verdict(tree, tuple(findings), figures)
 

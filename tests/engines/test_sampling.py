@@ -145,3 +145,21 @@ def test_gibbs_starts_where_nuts_does():
 def test_other_starts_are_refused(engine):
     with pytest.raises(bg.SpecificationError, match=r"start must be one of \['mode', 'multi'\]"):
         engine(start="everywhere")
+
+
+def test_slow_chains_go_on_by_sweeps():
+    """Two clouds that overlap: NUTS moves slowly, and what is kept is worth more."""
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(0, 1, 60), rng.normal(2.5, 1, 40)])[:, None]
+    engine = bg.NUTS(draws=1000, tune=200, chains=2)
+    tree = bg.fit(rows, bg.MixtureSpec(2), engine=engine, random_seed=1, progress=False)
+    known = record(tree)
+    assert known["sweeps"] == 64
+    assert known["slow_ess"] < 800
+    assert tree["posterior"].sizes["draw"] == 1000
+    figures = bg.diagnose(tree).figures
+    assert float(figures["ess_bulk"].sel(variable="log posterior")) > known["slow_ess"]
+    quick = bg.NUTS(draws=50, tune=50, chains=2)  # who asks for less gets what was asked for
+    assert "sweeps" not in record(
+        bg.fit(rows, bg.MixtureSpec(2), engine=quick, random_seed=1, progress=False)
+    )

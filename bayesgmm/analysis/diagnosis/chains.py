@@ -48,7 +48,7 @@ def _about_sweeps(tree: xr.DataTree) -> list[Finding]:
         return []
     return [Finding(
         f"{Settings.of(tree).engine} moved slowly ({known['slow_ess']:.0f} effective draws), and "
-        f"chains went on with {known['sweeps']} Gibbs sweeps from one draw to the next.",
+        f"chains went on with {known['sweeps']} sweeps of Gibbs sampling for each draw.",
         "Nothing needs to be done.",
         kind="slow chains",
         serious=False,
@@ -125,7 +125,7 @@ def _for_draws(effective: float, settings: Settings) -> str:
     factor = _SPARE * ESS_LIMIT / max(effective, 1.0)
     if factor <= _MOST_FACTOR:
         return f"Sample longer, with {settings.more_draws(factor)}."
-    other = "NUTS()" if settings.engine == "Gibbs" else "Gibbs(draws=10000, thin=5)"
+    other = "NUTS()" if settings.engine == "Gibbs" else "Gibbs(draws=10000)"
     return (
         f"Chains move very slowly; try {other}, or fewer components: those that overlap, or have "
         "few rows, make them slow."

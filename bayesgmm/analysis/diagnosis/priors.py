@@ -90,7 +90,9 @@ def _about_scales(
     conflict = (np.abs(shifts) >= SHIFT_LIMIT) & (tails < TAIL_LIMIT)
     if not conflict.any():
         return []
-    features, own = tree["posterior"][FEATURE].values, moments.spread * posterior
+    features = tree["posterior"][FEATURE].values
+    typical = np.log(tree["posterior"]["scales"]).mean(("chain", "draw")).values
+    own = np.exp(typical[: shifts.shape[0]] - moments.log_ratios)
     places = sorted(zip(*np.nonzero(conflict), strict=True), key=lambda at: -abs(shifts[at]))
     listed = [
         f"{_owner(tree, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its rows "

@@ -26,8 +26,7 @@ class Finding:
         ``"unvisited mode"``, ``"better mode"``, ``"missed mode"``, ``"empty component"``,
         ``"few rows"``, ``"collapsed component"``, ``"prior conflict"``, ``"divergences"``,
         ``"chains disagree"``, ``"slow chains"``, ``"stuck covariance"``, ``"few draws"``,
-        ``"one chain"``,
-        ``"interrupted"``, ``"approximation"`` or ``"peak"``.
+        ``"one chain"``, ``"interrupted"``, ``"approximation"`` or ``"peak"``.
     serious : bool
         Whether the draws cannot be used as they are; ``False`` where it is only good to know.
 

@@ -35,3 +35,30 @@ def test_what_a_component_needs_depends_on_its_structure(structure, needed):
     # Widths are those of the rows, but for components that share one.
     if needed > 1:
         assert_allclose(components.moments.spread, 1.0, atol=0.35)
+
+
+def test_all_rows_of_a_rare_component_count():
+    """Twelve rows among four thousand; their standard deviation is that of the component."""
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(0, 1, (3988, 2)), rng.normal(12, 0.5, (12, 2))])
+    engine = bg.Gibbs(draws=60, tune=40, chains=2)
+    tree = bg.fit(rows, bg.MixtureSpec(2), engine=engine, random_seed=1, progress=False)
+    components = Components.of(tree)
+    assert not components.collapsed.any()
+    rare = int(components.expected_rows.argmin())
+    posterior = tree["posterior"]["scales"].mean(("chain", "draw")).values[rare]
+    own = rows[-12:].std(axis=0)
+    # Means over draws of s / sigma and s / mean of sigma differ by the variance of sigma.
+    assert_allclose(components.moments.spread[rare], own / posterior, rtol=0.15)
+    assert components.moments.counts[rare] == pytest.approx(12, abs=0.1)
+
+
+def test_rows_that_all_agree_have_collapsed_and_narrow_ones_have_not():
+    rng = np.random.default_rng(0)
+    broad, prior = rng.normal(size=(100, 1)), bg.Diagonal(scales=bg.InverseGamma(2.0, 1.0))
+    for narrow, expected in ((np.full((50, 1), 9.0), True), (rng.normal(9, 1e-4, (50, 1)), False)):
+        rows = np.concatenate([broad, narrow])
+        engine = bg.NUTS(draws=50, tune=100, chains=2)
+        tree = bg.fit(rows, bg.MixtureSpec(2, covariances=prior), engine=engine, random_seed=1,
+                      progress=False)  # fmt: skip
+        assert Components.of(tree).collapsed.any() == expected

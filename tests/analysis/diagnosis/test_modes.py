@@ -47,3 +47,10 @@ def test_values_without_overlap_hold_chains_apart(tree, monkeypatch):
     (finding,) = findings_about_modes(tree, modes)
     assert "How much of the posterior mass each holds is not known" in finding.problem
     assert "Do not average" in finding.remedy
+
+
+def test_a_mode_without_mass_is_to_be_left_out(tree):
+    modes = [Mode((0, 1, 2), Share(0.9999, 0.9997, 1.0)), Mode((3,), Share(1e-4, 0.0, 3e-4))]
+    (finding,) = findings_about_modes(tree, modes)
+    assert "more than 99.9% and less than 0.1%" in finding.problem
+    assert "isel(chain=[0, 1, 2])" in finding.remedy
