@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STRUCTURES = (Full(), Tied(), Diagonal(), Spherical(), TiedDiagonal(), TiedSpherical())
 """All structures whose maximum likelihood differs."""
 
-SOLVER = EM("likelihood", n_starts=2, tolerance=3e-7)
+SOLVER = EM("likelihood", n_starts=5, tolerance=3e-7)
 """For dozens of fits. They end within some 1e-4 of their optima, and a difference of one counts."""
 
 
@@ -86,7 +86,7 @@ def select(
         By default ``Full()``, ``Tied()``, ``Diagonal()``, ``Spherical()``, ``TiedDiagonal()`` and
         ``TiedSpherical()``.
     solver : EM, optional
-        By default ``EM("likelihood", n_starts=2, tolerance=3e-7)``: each cell starts from two fresh
+        By default ``EM("likelihood", n_starts=2, tolerance=3e-7)``: each cell starts from five fresh
         points besides. More of them find better optima of many components. With ``EM()`` the fits
         are posterior modes under the priors of ``covariances`` and the default priors of weights
         and means. Then nothing collapses, and the criteria take the likelihood at the mode, as

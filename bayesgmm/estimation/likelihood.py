@@ -42,9 +42,7 @@ def compiled_steps(
 
     The latter is called a collapse here, and may be none.
     """
-    return climb_best(
-        X, position[None].copy(), objective, tolerance=tolerance, limit=limit
-    )
+    return climb_best(X, position[None].copy(), objective, tolerance=tolerance, limit=limit)
 
 
 def best_of_halves(
@@ -73,12 +71,16 @@ def climb_best(
     tolerance: float,
     limit: int,
     screening: int = 0,
+    goal: float = -np.inf,
 ) -> Path:
-    """Climb from the highest of some positions after so many steps; they are written over."""
+    """Climb from the highest of some positions after so many steps; they are written over.
+
+    A climb that will not come as high as ``goal`` is broken off.
+    """
     trace = np.empty(limit + 1)
     status, n_values, n_passes = climb(
         compiled_rows(X), starts, objective.mixture_prior, objective.layout.correlated,
-        objective.smallest_scales, tolerance, limit, screening, trace,
+        objective.smallest_scales, tolerance, limit, screening, goal, trace,
     )  # fmt: skip
     heights = trace[:n_values].tolist()
     height = heights[-1] if heights else -np.inf

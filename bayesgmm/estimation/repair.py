@@ -31,9 +31,9 @@ from bayesgmm.numerics.kernels.em_moves import pair_entropies, split_gains
 from bayesgmm.numerics.kernels.em_starts import moments_of, split_axes
 from bayesgmm.numerics.statistics import responsibilities
 
-_MOST_PAIRS, _MOST_SINGLES, _MOST_SPLITS = 6, 4, 6  # that are combined with each other
+_MOST_PAIRS, _MOST_SINGLES, _MOST_SPLITS = 5, 3, 5  # that are combined with each other
 _PAIRS_EACH = 4  # for every component, that are looked at: near each other, or undecided
-_STEPS = 8  # of EM within a component, before its gain is read
+_STEPS = 4  # of EM within a component, before its gain is read
 _AT_ONCE, _TRIES = 5, 2  # repairs that are compared, and how often, before there is none
 _SCREENING = 3  # steps of EM, after which they are compared
 _LEAST_GAIN = 0.02
@@ -57,8 +57,9 @@ def _better(surrogate: Surrogate, mode: Mode) -> Mode | None:
         some = list(islice(positions, _AT_ONCE))
         if not some:
             return None
-        found = surrogate.climb(some, screening=_SCREENING)
-        if found is not None and found.height > mode.height + _LEAST_GAIN:
+        goal = mode.height + _LEAST_GAIN
+        found = surrogate.climb(some, screening=_SCREENING, goal=goal)
+        if found is not None and found.height > goal:
             return found
     return None
 
@@ -215,7 +216,13 @@ class _Repairs:
         if self._tied:
             return losses
         prior, size = self.surrogate.mixture_prior.covariances, self._X.shape[1]
-        traces = np.trace(np.linalg.solve(self._covariances, np.broadcast_to(np.eye(size), self._covariances.shape)), axis1=-2, axis2=-1)
+        traces = np.trace(
+            np.linalg.solve(
+                self._covariances, np.broadcast_to(np.eye(size), self._covariances.shape)
+            ),
+            axis1=-2,
+            axis2=-1,
+        )
         determinants = np.linalg.slogdet(self._covariances)[1]
         return losses - 0.5 * (prior.count * determinants + prior.scatter[0, 0] * traces)
 

@@ -31,7 +31,8 @@ from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.parameters import MixtureParameters
 
 _SAME = 0.05  # difference of heights below which modes are compared
-_MOST_REPAIRED, _ENOUGH = 8, 3  # modes, until so many of them have ended at the highest place
+_STARTS_A_REPAIR = 3  # one of so many is repaired,
+_ENOUGH = 3  # until so many have ended at the highest place
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ class Search:
         for number, lead in enumerate(leads):
             heights = np.array(self._repaired_heights)
             enough = np.sum(heights > heights.max(initial=-np.inf) - _SAME) >= _ENOUGH
-            if number < _MOST_REPAIRED and not enough:
+            if number <= len(self.partitions) // _STARTS_A_REPAIR and not enough:
                 mode = repaired(self.surrogate, lead.mode)
                 self._repaired_heights.extend([mode.height] * len(lead.starts))
                 self._add(ends, Lead(mode, lead.starts))

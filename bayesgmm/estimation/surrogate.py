@@ -145,11 +145,13 @@ class Surrogate:
         )
         return position_with(counts, means, scatter, self)
 
-    def climb(self, positions: Sequence[np.ndarray], *, screening: int = 0) -> Mode | None:
-        """Climb from the highest of some positions after so many steps."""
+    def climb(
+        self, positions: Sequence[np.ndarray], *, screening: int = 0, goal: float = -np.inf
+    ) -> Mode | None:
+        """Climb from the highest of some positions after so many steps, if it may pass a goal."""
         path = climb_best(
             self.rows, np.array(positions), self, tolerance=_TOLERANCE, limit=_MOST_STEPS,
-            screening=screening,
+            screening=screening, goal=goal,
         )  # fmt: skip
         is_inside = path.status is not Status.COLLAPSED and len(path.trace) > 0
         return Mode(path.parameters, path.trace[-1]) if is_inside else None

@@ -59,7 +59,9 @@ def test_a_climb_never_leads_down_and_ends_where_em_stands_still(structure):
     trace, prior = np.empty(2001), objective.mixture_prior
     rest = objective.layout.correlated, objective.smallest_scales
     rows = X, np.empty(0), np.empty((0, 0))
-    status, n_values, n_passes = climb(rows, position[None], prior, *rest, 1e-12, 2000, 0, trace)
+    status, n_values, n_passes = climb(
+        rows, position[None], prior, *rest, 1e-12, 2000, 0, -np.inf, trace
+    )
     assert status == 0
     assert n_values <= n_passes
     assert np.all(np.diff(trace[:n_values]) >= 0)

@@ -26,6 +26,7 @@ CONVERGED, LIMIT, THIN, CLIMBING = 0, 1, 2, 3
 """How a climb ends; thin: a covariance matrix is, or is close to being, singular."""
 
 _FIRST_STEPS = 5  # of EM alone, which leave the start for the basin that plain EM would end in
+_HOPE = 30.0  # times what the last step gained: the most that all others are expected to gain
 _FINER = 1e-2  # of the tolerance: what another step of EM may still be expected to gain
 _THINNEST = 1e7  # see ``_write_factor``
 _LOG_2_PI = math.log(2 * math.pi)
@@ -60,7 +61,7 @@ def _write_factor(log_scales, pairs, factor):
 
 @compiled_exactly
 def _full_mixture(position, d, prior):
-    """Constants, means and factors at a position, log prior, and how thin the thinnest matrix is."""
+    """Constants, means, factors and log prior at a position; how thin the thinnest matrix is."""
     k, n_matrices = prior.concentration.shape[0], prior.n_matrices
     ratios, means, log_scales, pairs = parts(position, k, d, n_matrices, d)
     constants, factors, thinnest = log_weights_of(ratios), np.zeros((k, d, d)), 0.0
@@ -113,19 +114,18 @@ def step(rows, position, prior, correlated, smallest, target, widths):
             return np.nan
         return statistics[0] + log_prior
     state = diagonal_state(position, d, prior)
-    statistics = diagonal_statistics(
-        X, row_weights, plausibilities, state[3], state[1], state[4]
-    )
+    statistics = diagonal_statistics(X, row_weights, plausibilities, state[3], state[1], state[4])
     if not diagonal_maximize(statistics[1:], state[1], prior, smallest, target, widths):
         return np.nan
     return statistics[0] + _diagonal_log_prior(state, d, prior)
 
 
 @compiled_exactly
-def climb(rows, starts, prior, correlated, smallest, tolerance, limit, screening, trace):
+def climb(rows, starts, prior, correlated, smallest, tolerance, limit, screening, goal, trace):
     """Climb from the best of some starts (s, p) until steps gain little, or as often as allowed.
 
-    Where there are several, each makes so many steps first (``screening``), and the highest goes on.
+    Where there are several, each makes so many steps first (``screening``), and the highest goes
+    on. Steps end early where they will not come to a height that has to be passed (``goal``).
     The end is written in place of the first start, the objective at every step into ``trace``
     (limit + 1,). Returns how it ended, the number of values in the trace, and that of passes over
     the rows. All is one function, and steps are taken in one place, because whatever calls the
@@ -161,7 +161,7 @@ def climb(rows, starts, prior, correlated, smallest, tolerance, limit, screening
                 length, expected = propose(here, memory, counts, stretch, k, d, direction, there)
                 if gain < least and expected < _FINER * least:
                     status = CONVERGED
-                elif number > most:
+                elif number > most or value + _HOPE * max(gain, expected) < goal:
                     status = LIMIT
         if status != THIN and value > highest:
             highest, chosen = value, start

@@ -13,7 +13,7 @@ import numpy as np
 from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
-_FEWEST = 1e-3  # responsibility: rows with less take no part
+_LEAST_SHARE = 1e-2  # of a row, that takes part in a split or an entropy
 _SMALLEST_HALF = 1e-3  # rows in one half
 
 
@@ -94,7 +94,8 @@ def _write_moments(X, weights, half, side, mean, scatter):
 def _share_between(X, weights, half, counts, means, whiteners, heights):
     """Write which share of every row goes to the first half; return the log-likelihood."""
     value, total = 0.0, counts[0] + counts[1]
-    first, second = math.log(counts[0] / total) + heights[0], math.log(counts[1] / total) + heights[1]
+    first = math.log(counts[0] / total) + heights[0]
+    second = math.log(counts[1] / total) + heights[1]
     for row in range(X.shape[0]):
         one = first - 0.5 * _square(X, row, means[0], whiteners[0])
         other = second - 0.5 * _square(X, row, means[1], whiteners[1])
@@ -150,7 +151,7 @@ def best_halves(X, shares, axis, covariance, prior, correlated, tied, steps, mea
 @compiled
 def _gathered(X, shares):
     """The rows of which a component has some, and their shares."""
-    chosen = np.flatnonzero(shares > _FEWEST)
+    chosen = np.flatnonzero(shares > _LEAST_SHARE)
     rows, some = np.empty((chosen.shape[0], X.shape[1])), np.empty(chosen.shape[0])
     for number in range(chosen.shape[0]):
         some[number] = shares[chosen[number]]
@@ -196,10 +197,10 @@ def pair_entropies(shares, weights):
     n, k = shares.shape
     entropies, losses, some = np.zeros((k, k)), np.zeros(k), np.empty(k, dtype=np.int64)
     for row in range(n):
-        weight, kept = (weights[row] if weights.shape[0] else 1.0), 0
+        weight, kept = weights[row], 0
         for component in range(k):
             share = shares[row, component]
-            if share > _FEWEST:
+            if share > _LEAST_SHARE:
                 losses[component] -= weight * math.log(max(1.0 - share, 1e-300))
                 some[kept] = component
                 kept += 1
