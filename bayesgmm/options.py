@@ -9,6 +9,8 @@ import numpy as np
 
 from bayesgmm.errors import SpecificationError
 
+_LARGEST_COUNT = 10**9  # of components, draws, steps: more have no room, and take no end
+
 
 def expect_whole(owner: Any, name: str) -> None:
     """Raise unless an option of an object is a whole number of at least 1."""
@@ -16,9 +18,12 @@ def expect_whole(owner: Any, name: str) -> None:
 
 
 def expect_whole_number(name: str, value: Any) -> None:
-    """Raise unless an argument is a whole number of at least 1."""
+    """Raise unless an argument is a whole number of at least 1, and not beyond all counting."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise SpecificationError(f"{name} must be a whole number of at least 1, not {value!r}.")
+        raise SpecificationError(
+            f"{name} must be a whole number of at least 1, not {shown(value)}."
+        )
+    _expect_countable(name, value)
 
 
 def expect_fraction(name: str, value: Any) -> None:
@@ -54,4 +59,23 @@ def expect_at_least(name: str, value: Any, least: float, *, whole: bool = False)
     kinds = int | np.integer if whole else int | float | np.integer | np.floating
     if not isinstance(value, kinds) or isinstance(value, bool) or not value >= least:
         kind = "whole number" if whole else "number"
-        raise SpecificationError(f"{name} must be a {kind} of at least {least:g}, not {value!r}.")
+        raise SpecificationError(
+            f"{name} must be a {kind} of at least {least:g}, not {shown(value)}."
+        )
+    if whole:
+        _expect_countable(name, value)
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message has it; whole numbers of very many digits have no ``repr``."""
+    try:
+        return repr(value)
+    except ValueError:
+        return f"a {type(value).__name__} that is too long to be written"
+
+
+def _expect_countable(name: str, value: int) -> None:
+    if value > _LARGEST_COUNT:
+        raise SpecificationError(
+            f"{name} must be a whole number of at most {_LARGEST_COUNT}, not {shown(value)}."
+        )

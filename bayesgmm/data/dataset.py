@@ -22,7 +22,7 @@ from bayesgmm.data.cells import (
 )
 from bayesgmm.data.labels import read_labels
 from bayesgmm.data.quantiles import column_quantiles
-from bayesgmm.data.readers import Source, expect_distinct, read_source
+from bayesgmm.data.readers import Source, expect_distinct, expect_storable, read_source
 from bayesgmm.data.weights import read_weights
 from bayesgmm.errors import DataError
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows
@@ -400,6 +400,7 @@ def _checked(source: Source, feature_names: tuple[str, ...]) -> Dataset:
             "are needed. Did a selection or dropna() remove everything?"
         )
     expect_distinct(feature_names)
+    expect_storable("The name of a column,", feature_names)
     values = as_numbers(source, feature_names)
     row_names = np.arange(len(values)) if source.row_names is None else source.row_names
     expect_usable(values, feature_names, row_names)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from bayesgmm.data.cells import first_labels
-from bayesgmm.data.readers import unmasked
+from bayesgmm.data.readers import expect_storable, unmasked
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 
@@ -133,6 +133,7 @@ def _names_in(entries: list[Any]) -> tuple[str, ...]:
     for entry in entries:
         parts = entry if isinstance(entry, Mapping | set | frozenset | list | tuple) else [entry]
         found.update(str(part) for part in parts if isinstance(part, str) and part)
+    expect_storable("The label", found)
     return tuple(sorted(found))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,8 @@ def read_source(X: Any) -> Source:
     DataError
         If the object is no table of one or two dimensions.
     """
+    if isinstance(X, np.ndarray) and X.dtype.names is not None:
+        return _from_structured(X)
     if isinstance(X, np.ndarray):
         return _from_array(X)
     if isinstance(X, list | tuple):
@@ -89,6 +91,17 @@ def _from_array(
     block = X.reshape(-1, 1) if X.ndim == 1 else np.asarray(X)
     columns = [Column(cells, str(block.dtype)) for cells in block.T]
     return Source(columns, block, feature_names, row_names)
+
+
+def _from_structured(X: np.ndarray) -> Source:
+    """Take the fields of a structured array, such as NumPy reads from a file, as columns."""
+    if X.ndim != 1:
+        raise DataError(
+            f"Expected one row for each entry of a structured array; got {X.ndim} dimensions, "
+            f"shape {X.shape}. Bring it to one, for example with X.ravel()."
+        )
+    columns = [Column(unmasked(X[name]), str(X.dtype[name])) for name in X.dtype.names]
+    return Source(columns, None, tuple(map(str, X.dtype.names)))
 
 
 def unmasked(X: Any) -> Any:
@@ -183,9 +196,10 @@ def _as_column(series: Any) -> Column:
 
 def _as_labels(labels: np.ndarray) -> np.ndarray:
     """Row labels that can be stored with a result: numbers and dates as they are, or text."""
-    if labels.dtype.kind in "iufMmU":
+    if labels.dtype.kind in "iufMm":
         return labels.copy()
     joined = [", ".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in labels]
+    expect_storable("The name of a row,", joined)
     return np.array(joined, dtype=str)
 
 
@@ -224,3 +238,24 @@ def expect_distinct(names: Sequence[str]) -> None:
     """Raise a ``DataError`` if a name occurs twice."""
     if len(set(names)) < len(names):
         raise _duplicates(names)
+
+
+def expect_storable(what: str, names: Collection[str]) -> None:
+    """Raise a ``DataError`` if a name holds what no file can: NUL, or half of a character."""
+    together = "".join(names)
+    if "\0" not in together and _is_text(together):
+        return
+    for name in names:
+        if "\0" in name or not _is_text(name):
+            raise DataError(
+                f"{what} {name!r} holds a character that cannot be stored in a file. Rename it, "
+                "without \\x00 and without the surrogates that a wrong encoding leaves."
+            )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

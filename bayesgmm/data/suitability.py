@@ -6,10 +6,13 @@ import numpy as np
 
 from bayesgmm.data.cells import first_labels
 from bayesgmm.data.dataset import Dataset
+from bayesgmm.data.relations import linear_relations
 from bayesgmm.errors import DataError
 
 _SMALLEST_RATIO = 1e-100
 """Of standard deviations that are measured in one unit: squares must stay representable."""
+
+_NAMED = 4  # relations among columns; more would be no help to a reader
 
 
 def expect_complete(dataset: Dataset, question: str) -> None:
@@ -52,6 +55,29 @@ def expect_counting_rows(dataset: Dataset) -> None:
             "No row has an observed cell and a weight above zero, so that there is nothing to "
             "compute a criterion from. Give rows of which something is known."
         )
+
+
+def expect_unrelated_columns(dataset: Dataset, *, tied: bool) -> None:
+    """Raise a ``DataError`` that names linear relations among the columns, exact in all rows.
+
+    Correlated normal distributions then have no density: the likelihood grows without bound as
+    they become flat. Structures that share one covariance matrix have ``tied``.
+    """
+    relations = linear_relations(dataset)
+    if not relations:
+        return
+    names = dataset.feature_names
+    told = [relation.named(names) for relation in relations[:_NAMED]]
+    if len(relations) > _NAMED:
+        told.append(f"{len(relations) - _NAMED} more such relations")
+    surplus = ", ".join(repr(names[relation.columns[-1]]) for relation in relations)
+    prefix, say = "Tied" * tied, "says" if len(relations) == 1 else "say"
+    raise DataError(
+        f"Columns depend on each other exactly, in all rows: {'; '.join(told)}. A covariance "
+        "matrix with correlations is singular there, and the likelihood has no bound. Leave out "
+        f"{surplus}, which {say} nothing new; or use {prefix}Diagonal(), which has no "
+        f"correlations, or {prefix}InverseWishart(), whose prior rules out singular matrices."
+    )
 
 
 def expect_like_units(dataset: Dataset) -> None:

@@ -8,10 +8,15 @@ from typing import Any
 
 from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.data.suitability import expect_enough_rows, expect_like_units
+from bayesgmm.data.suitability import (
+    expect_enough_rows,
+    expect_like_units,
+    expect_unrelated_columns,
+)
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.priors.covariances import CorrelatedStructure
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.spec import MixtureSpec
@@ -41,7 +46,8 @@ class Problem:
         Raises
         ------
         DataError
-            If the table cannot be used, or has fewer rows than components.
+            If the table cannot be used, has fewer rows than components, or columns that depend
+            on each other exactly.
         SpecificationError
             If ``spec`` is no spec, or a prior does not suit the number of features.
         """
@@ -58,13 +64,16 @@ class Problem:
         Raises
         ------
         DataError
-            If there are fewer rows than components, or one scale cannot serve all features.
+            If there are fewer rows than components, one scale cannot serve all features, or
+            correlations cannot be estimated because columns depend on each other exactly.
         SpecificationError
             If a prior does not suit the number of features.
         """
         expect_enough_rows(data, spec.n_components)
         if spec.covariances.isotropic:
             expect_like_units(data)
+        if isinstance(spec.covariances, CorrelatedStructure):
+            expect_unrelated_columns(data, tied=spec.covariances.tied)
         spec.expect_features(data.n_features)
         columns = Columns(data.centre, data.deviation, data.spread, data.resolution)
         return cls(data, spec.resolved(columns))

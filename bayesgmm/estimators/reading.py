@@ -9,7 +9,8 @@ from jaxtyping import Float, Shaped
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from bayesgmm.data.dataset import Dataset, read_table
+from bayesgmm.data.cells import expect_usable
+from bayesgmm.data.dataset import Dataset, default_names, read_table
 from bayesgmm.data.readers import unmasked
 from bayesgmm.data.weights import read_counts
 from bayesgmm.errors import DataError
@@ -31,10 +32,22 @@ def read_rows(estimator: BaseEstimator, X: Any, *, fitting: bool = False) -> np.
     What a masked array masks is missing, too. In a fit, number and names of the features are
     written to the estimator, and two rows are needed; later tables must agree with them.
     """
-    return validate_data(
-        estimator, unmasked(X), reset=fitting, dtype=np.float64, order="C",
+    rows = validate_data(
+        estimator, _plain(X), reset=fitting, dtype=np.float64, order="C",
         ensure_all_finite="allow-nan", ensure_min_samples=2 if fitting else 1,
     )  # fmt: skip
+    names = getattr(estimator, "feature_names_in_", default_names(rows.shape[1]))
+    expect_usable(rows, tuple(map(str, names)), row_names(X, len(rows)))
+    return rows
+
+
+def _plain(X: Any) -> Any:
+    """Return arrays of the kinds that scikit-learn does not know as it knows them."""
+    if isinstance(X, np.ndarray) and X.dtype.names is not None:
+        import pandas as pd
+
+        return pd.DataFrame({name: unmasked(X[name]) for name in X.dtype.names})
+    return unmasked(X)
 
 
 def row_names(X: Any, n_rows: int) -> Shaped[np.ndarray, " n"]:

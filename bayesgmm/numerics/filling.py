@@ -30,6 +30,7 @@ def filled(X: Rows) -> Rows:
 def _one_normal(X: AnnotatedRows) -> MixtureParameters:
     """Fit one normal distribution by a few steps of EM."""
     mean, variance = np.nanmean(X.values, axis=0), np.nanvar(X.values, axis=0)
+    variance[variance == 0] = 1.0  # of a constant feature any will do
     floor = np.diag(_LEAST * variance)
     covariance = np.diag(variance)
     for _ in range(_STEPS):

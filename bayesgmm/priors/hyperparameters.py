@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.options import shown
 
 Hyperparameter = float | tuple[float, ...] | None
 Matrix = Hyperparameter | tuple[tuple[float, ...], ...]
@@ -32,12 +33,12 @@ def checked(
         return None
     wanted = "a positive number" if positive else "a finite number"
     choice = f", or one per {each}" if each else ""
-    message = f"{owner}: {name} must be {wanted}{choice}, not {value!r}."
+    message = f"{owner}: {name} must be {wanted}{choice}, not {shown(value)}."
     if isinstance(value, bool | str):
         raise SpecificationError(message)
     try:
         numbers = np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SpecificationError(message) from error
     valid = np.isfinite(numbers) & ((numbers > 0) | (not positive))
     if numbers.ndim > (1 if each else 0) or numbers.size == 0 or not valid.all():
@@ -79,7 +80,7 @@ def checked_matrix(owner: str, name: str, value: Given | Sequence[Sequence[float
     """
     try:
         matrix = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):  # ``checked`` says so
+    except (TypeError, ValueError, OverflowError):  # ``checked`` says so
         matrix = np.empty(())
     if value is None or matrix.ndim != 2:
         return checked(owner, name, value)

@@ -115,7 +115,8 @@ class MixtureSpec:
                     f"{name} must be a {kind.__name__} such as {example}, "
                     f"not {getattr(self, name)!r}."
                 )
-        self.weights.expanded(self.n_components)
+        if isinstance(self.weights.concentration, tuple):
+            self.weights.expanded(self.n_components)
 
     def expect_features(self, n_features: int) -> None:
         """Raise a ``SpecificationError`` if a prior has another number of features."""
@@ -177,7 +178,9 @@ class MixtureSpec:
         """
         try:
             value = _from_plain(json.loads(text))
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except SpecificationError:
+            raise
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise SpecificationError(
                 f"This text does not describe a MixtureSpec: {error}"
             ) from error

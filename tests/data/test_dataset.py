@@ -237,7 +237,23 @@ REFUSED = {
     "truth values": (named(a=[True, False]), ["'a'", "Boolean", "True", "astype(float)"]),
     "an array of truth values": (np.array([True, False]), ["'x0'", "bool"]),
     "complex": (np.array([1 + 2j, 3.0]), ["'x0'", "complex128", "imaginary parts"]),
-    "records": (np.array([(1.0, 2.0)], dtype=[("a", float), ("b", float)]), ["'x0'"]),
+    "text in records": (
+        np.array([(1.0, "u")], dtype=[("a", float), ("s", "U3")]),
+        ["'s'", "'u'", "Leave"],
+    ),
+    "records in two dimensions": (
+        np.zeros((2, 2), dtype=[("a", float)]),
+        ["2 dimensions", "X.ravel()"],
+    ),
+    "NUL in a name": (pd.DataFrame(VALUES, columns=["a\0", "b"]), ["column", "a\\x00", "Rename"]),
+    "half a character in a name": (
+        xr.Dataset({"a": ("i", [1.0, 2.0]), "b\ud800": ("i", [2.0, 1.0])}),
+        ["'b\\ud800'", "stored", "Rename"],
+    ),
+    "NUL in the name of a row": (
+        pd.DataFrame(VALUES, columns=["a", "b"], index=["p", "q\0", "r"]),
+        ["row", "q\\x00"],
+    ),
     "nested": (pl.DataFrame({"a": [[1.0], [2.0]]}), ["'a'", "List"]),
     "infinite": ([1.0, np.inf, np.nan], ["1 of 3 rows has infinite", "row 1", "Write NaN"]),
     "many rows": (np.full(9, np.inf), ["9 of 9", "rows 0, 1, 2, 3, 4 and 4 more. Every"]),
@@ -283,6 +299,13 @@ WITH_GAPS = {
     "array": GAP,
     "list": [[1.0, 10.0], [2.0, None], [4.0, 20.0]],
     "masked array": np.ma.array(VALUES, mask=VALUES == 30.0),
+    "masked rows in a list": [np.ma.array(row, mask=row == 30.0) for row in VALUES],
+    "records": np.array(list(map(tuple, GAP)), dtype=[("a", float), ("b", float)]),
+    "masked records": np.ma.array(
+        list(map(tuple, VALUES)),
+        dtype=[("a", float), ("b", float)],
+        mask=list(map(tuple, VALUES == 30.0)),
+    ),
     "masked integers": np.ma.array(VALUES.astype(int), mask=VALUES == 30.0),
     "a signalling NaN": np.array([[1, 10], [2, Decimal("sNaN")], [4, 20]], dtype=object),
     "pandas": pd.DataFrame(GAP, columns=["a", "b"]),

@@ -218,11 +218,18 @@ def _degenerate_tables() -> dict[str, tuple[np.ndarray, int]]:
     }
 
 
+RELATED = ("rows in a plane", "more components than distinct rows", "all rows but one equal")
+
+
 @pytest.mark.parametrize("table", _degenerate_tables())
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_under_the_default_priors_nothing_collapses(structure, table):
     X, n_components = _degenerate_tables()[table]
     spec = bg.MixtureSpec(n_components, covariances=STRUCTURES[structure]())
+    if table in RELATED and structure in ("full", "tied"):
+        with pytest.raises(bg.DataError, match="Columns depend on each other exactly"):
+            bg.estimate(X, spec, random_seed=1)
+        return
     estimate = bg.estimate(X, spec, random_seed=1)
     assert estimate.status in (bg.Status.CONVERGED, bg.Status.ITERATION_LIMIT)
     for values in (estimate.weights, estimate.means, estimate.covariances, estimate.trace,

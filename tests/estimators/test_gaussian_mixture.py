@@ -270,6 +270,18 @@ def test_under_a_prior_a_fit_goes_on_and_starts_where_it_is_told():
     assert mixture.lower_bound_ > before
 
 
+@pytest.mark.parametrize("value", [0.0, 3.0, 1e-170])
+def test_a_constant_column_may_have_gaps(value):
+    """The other column is fitted as without the gap, and the constant is known for certain."""
+    X = np.column_stack([np.full(300, value), TABLES["clusters"][:, 0]])
+    whole = bg.GaussianMixture(2, tol=1e-9, max_iter=2000, random_state=0).fit(X)
+    X[4, 0] = np.nan
+    mixture = bg.GaussianMixture(2, tol=1e-9, max_iter=2000, random_state=0).fit(X)
+    order, expected = np.argsort(mixture.means_[:, 1]), np.sort(whole.means_[:, 1])
+    assert_allclose(mixture.means_[order, 1], expected, rtol=1e-4)
+    assert_allclose(mixture.means_[:, 0], value, rtol=1e-9)
+
+
 def test_rows_that_coincide_need_a_ridge_or_a_prior():
     X = np.repeat([[0.0, 0.0], [1.0, 1.0]], 10, axis=0) + np.arange(2) * 0
     X[:, 1] += np.tile([0.0, 1.0], 10)

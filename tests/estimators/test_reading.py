@@ -43,6 +43,23 @@ def test_what_is_masked_is_missing():
         assert_array_equal(read_rows(reader, table), expected)
 
 
+def test_records_are_read_by_their_fields():
+    rows = np.array([(1.0, 2), (3.0, 4)], dtype=[("a", float), ("b", int)])
+    reader = Reader()
+    assert_array_equal(read_rows(reader, rows, fitting=True), [[1.0, 2.0], [3.0, 4.0]])
+    assert list(reader.feature_names_in_) == ["a", "b"]
+
+
+def test_cells_that_cannot_be_squared_are_refused():
+    rows = np.array([[1.0, 1e170], [2.0, -1e170], [3.0, 0.0]])
+    reader = Reader()
+    with pytest.raises(bg.DataError, match=r"2 of 3 rows have cells beyond 1e\+100.*'x1' \(2\)"):
+        read_rows(reader, rows, fitting=True)
+    read_rows(reader, np.ones((3, 2)), fitting=True)
+    with pytest.raises(bg.DataError, match="in another unit"):
+        read_rows(reader, rows)
+
+
 def test_the_tags_say_that_cells_may_be_missing():
     assert Reader().__sklearn_tags__().input_tags.allow_nan
 

@@ -15,7 +15,15 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import record, validate
 from tests.cases import SEPARATED, STRUCTURES
 from tests.references.density import joint_log_densities
-from tests.robustness.tables import ANSWERED, REFUSED, ROWS, Awkward
+from tests.robustness.tables import (
+    ANSWERED,
+    REFUSED,
+    RELATED,
+    ROWS,
+    SUITABLE,
+    UNBOUNDED,
+    Awkward,
+)
 
 GOALS = ("posterior", "likelihood")
 
@@ -60,8 +68,7 @@ def expect_parameters(parameters: MixtureParameters) -> None:
         assert np.all(np.linalg.eigvalsh(parameters.correlations) > 0)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
-@pytest.mark.parametrize("table", ANSWERED)
+@pytest.mark.parametrize(("table", "structure"), SUITABLE)
 def test_the_posterior_has_a_mode_whatever_the_rows(table, structure):
     estimate, told = estimated(ANSWERED[table], structure, "posterior")
     assert told == ""
@@ -73,8 +80,7 @@ def test_the_posterior_has_a_mode_whatever_the_rows(table, structure):
     assert estimate.log_likelihood == pytest.approx(expected, rel=1e-7, abs=1e-4)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
-@pytest.mark.parametrize("table", ANSWERED)
+@pytest.mark.parametrize(("table", "structure"), SUITABLE)
 def test_maximum_likelihood_is_found_or_its_collapse_is_told(table, structure):
     estimate, told = estimated(ANSWERED[table], structure, "likelihood")
     expect_parameters(estimate.parameters)
@@ -91,8 +97,8 @@ def test_maximum_likelihood_is_found_or_its_collapse_is_told(table, structure):
 
 
 SINGULAR = {
-    "rows in a plane": ("full", "tied"),
-    "a column twice": ("full", "tied"),
+    "rows in a plane": ("inverse-wishart", "tied-inverse-wishart"),
+    "a column twice": ("inverse-wishart", "tied-inverse-wishart"),
     "half of the rows equal": ("full", "diagonal", "spherical"),
     "as many rows as components": tuple(STRUCTURES),
     "fewer rows than features": ("full", "tied"),
@@ -104,7 +110,12 @@ SINGULAR = {
 
 @pytest.mark.parametrize(
     ("table", "structure"),
-    [(table, structure) for table, each in SINGULAR.items() for structure in each],
+    [
+        (table, structure)
+        for table, each in SINGULAR.items()
+        for structure in each
+        if ANSWERED[table].suits(structure)
+    ],
 )
 def test_a_likelihood_without_bound_is_no_answer(table, structure):
     estimate, told = estimated(ANSWERED[table], structure, "likelihood")
@@ -123,8 +134,7 @@ def closed_form(X: np.ndarray, structure: str) -> np.ndarray:
     return np.diag(np.full(diagonal.size, diagonal.mean()) if kind.isotropic else diagonal)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
-@pytest.mark.parametrize("table", ANSWERED)
+@pytest.mark.parametrize(("table", "structure"), SUITABLE)
 def test_one_component_has_the_closed_form(table, structure):
     X = ANSWERED[table].rows
     covariance, units = closed_form(X, structure), X.std(axis=0)
@@ -172,10 +182,21 @@ def test_what_cannot_be_answered_is_refused_by_name(table, ask):
         ask(REFUSED[table].rows, bg.MixtureSpec(REFUSED[table].n_components))
 
 
+@pytest.mark.parametrize("structure", UNBOUNDED)
+@pytest.mark.parametrize("table", RELATED)
+@pytest.mark.parametrize("goal", GOALS)
+def test_columns_that_depend_on_each_other_are_refused_by_name(goal, table, structure):
+    with pytest.raises(bg.DataError, match=ANSWERED[table].relation) as refused:
+        estimated(ANSWERED[table], structure, goal)
+    prefix = "Tied" if structure == "tied" else ""
+    assert f"use {prefix}Diagonal()" in str(refused.value)
+    assert f"or {prefix}InverseWishart()" in str(refused.value)
+
+
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_components_without_rows_are_described_by_the_prior(structure):
-    """Eight components for two rows, each ten times; the means of the others have their prior."""
-    X = np.repeat([[0.0, 0.0], [1.0, 2.0]], 10, axis=0)
+    """Eight components for three rows, each ten times; the means of others have their prior."""
+    X = np.repeat([[0.0, 0.0], [1.0, 2.0], [1.0, 0.0]], 10, axis=0)
     spec = bg.MixtureSpec(
         8, weights=bg.Dirichlet(0.01), means=bg.NormalMeans(0.4, 3.0),
         covariances=STRUCTURES[structure](),
@@ -228,12 +249,13 @@ def expect_draws(posterior: xr.DataTree, X: np.ndarray) -> None:
 
 def covering() -> list[tuple[str, str, str]]:
     """Every table once, structures and engines in turn; ADVI, slow to compile, not among them."""
-    engines = ("nuts", "gibbs", "laplace")
-    names = list(STRUCTURES)
-    return [
-        (table, names[number % len(names)], engines[number % 3])
-        for number, table in enumerate(ANSWERED)
-    ]
+    engines, names = ("nuts", "gibbs", "laplace"), list(STRUCTURES)
+    chosen = []
+    for number, table in enumerate(ANSWERED):
+        in_turn = names[number % len(names) :] + names
+        structure = next(name for name in in_turn if ANSWERED[table].suits(name))
+        chosen.append((table, structure, engines[number % 3]))
+    return chosen
 
 
 @pytest.mark.parametrize(("table", "structure", "engine"), covering())
@@ -242,8 +264,10 @@ def test_engines_answer_with_numbers(table, structure, engine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("structure", ["full", "tied", "spherical", "inverse-wishart"])
-@pytest.mark.parametrize("table", ANSWERED)
+@pytest.mark.parametrize(
+    ("table", "structure"),
+    [pair for pair in SUITABLE if pair[1] in ("full", "tied", "spherical", "inverse-wishart")],
+)
 @pytest.mark.parametrize("engine", ["nuts", "gibbs", "laplace"])
 def test_every_engine_answers_every_table(engine, table, structure):
     expect_good_fit(ANSWERED[table], structure, engine)
@@ -252,7 +276,7 @@ def test_every_engine_answers_every_table(engine, table, structure):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "table",
-    ["rows in a plane", "offset 1e8", "units from 1e-12 to 1e12", "half of the rows equal",
+    ["offset 1e8", "units from 1e-12 to 1e12", "half of the rows equal",
      "fewer rows than features", "an outlier at a million standard deviations"],
 )  # fmt: skip
 def test_advi_answers_with_numbers(table):
