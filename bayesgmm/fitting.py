@@ -162,7 +162,7 @@ def draw_posterior(
     seed = seed_sequence(random_seed)
     start_seed, engine_seed = spawn(seed, 2)
 
-    problem = Problem.pose(X, spec, sample_weight, labels)
+    problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
     _expect_order(order_by, problem)
     with CountProgress("starts of EM", solver.n_starts_for(spec), visible=progress) as bar:
         start = solver.run(
@@ -326,7 +326,8 @@ def estimate(
     >>> point.weights.round(2)
     array([0.46, 0.36, 0.18])
     """
-    problem, solver = Problem.pose(X, spec, sample_weight, labels), _solver(solver)
+    solver = _solver(solver)
+    problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
     if point.status is Status.COLLAPSED:
         warn(f"EM found no estimate: {point.explanation}.", ConvergenceWarning)

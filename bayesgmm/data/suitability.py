@@ -7,7 +7,7 @@ import numpy as np
 from bayesgmm.data.cells import first_labels
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.data.relations import linear_relations
-from bayesgmm.errors import DataError
+from bayesgmm.errors import DataError, warn
 
 _SMALLEST_RATIO = 1e-100
 """Of standard deviations that are measured in one unit: squares must stay representable."""
@@ -57,11 +57,12 @@ def expect_counting_rows(dataset: Dataset) -> None:
         )
 
 
-def expect_unrelated_columns(dataset: Dataset, *, tied: bool) -> None:
-    """Raise a ``DataError`` that names linear relations among the columns, exact in all rows.
+def judge_relations(dataset: Dataset, *, tied: bool, uses_prior: bool) -> None:
+    """Name linear relations among the columns that hold in all rows, to rounding.
 
-    Correlated normal distributions then have no density: the likelihood grows without bound as
-    they become flat. Structures that share one covariance matrix have ``tied``.
+    The likelihood of correlated normal distributions then grows without bound as they become flat:
+    without a prior that is a ``DataError``. With one it is a warning, since the resolution of the
+    columns bounds the posterior. Structures that share one covariance matrix have ``tied``.
     """
     relations = linear_relations(dataset)
     if not relations:
@@ -72,11 +73,20 @@ def expect_unrelated_columns(dataset: Dataset, *, tied: bool) -> None:
         told.append(f"{len(relations) - _NAMED} more such relations")
     surplus = ", ".join(repr(names[relation.columns[-1]]) for relation in relations)
     prefix, say = "Tied" * tied, "says" if len(relations) == 1 else "say"
-    raise DataError(
-        f"Columns depend on each other exactly, in all rows: {'; '.join(told)}. A covariance "
-        "matrix with correlations is singular there, and the likelihood has no bound. Leave out "
-        f"{surplus}, which {say} nothing new; or use {prefix}Diagonal(), which has no "
+    problem = f"Columns depend on each other exactly, in all rows: {'; '.join(told)}."
+    remedy = (
+        f"Leave out {surplus}, which {say} nothing new; or use {prefix}Diagonal(), which has no "
         f"correlations, or {prefix}InverseWishart(), whose prior rules out singular matrices."
+    )
+    if uses_prior:
+        warn(
+            f"{problem} The fit takes this to be so up to the resolution of the columns, and "
+            f"chains move slowly along such relations. {remedy}"
+        )
+        return
+    raise DataError(
+        f"{problem} A covariance matrix with correlations is singular there, and the likelihood "
+        f"has no bound. {remedy}"
     )
 
 

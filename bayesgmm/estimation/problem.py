@@ -11,7 +11,7 @@ from bayesgmm.data.standardize import Scaling
 from bayesgmm.data.suitability import (
     expect_enough_rows,
     expect_like_units,
-    expect_unrelated_columns,
+    judge_relations,
 )
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -39,15 +39,23 @@ class Problem:
 
     @classmethod
     def pose(
-        cls, X: Any, spec: MixtureSpec, sample_weight: Any | None = None, labels: Any | None = None
+        cls,
+        X: Any,
+        spec: MixtureSpec,
+        sample_weight: Any | None = None,
+        labels: Any | None = None,
+        *,
+        uses_prior: bool = True,
     ) -> Problem:
         """Read the table, fill the priors from it, and check that they suit each other.
+
+        ``uses_prior`` says whether the posterior is asked for, or maximum likelihood.
 
         Raises
         ------
         DataError
-            If the table cannot be used, has fewer rows than components, or columns that depend
-            on each other exactly.
+            If the table cannot be used, has fewer rows than components, or, where there is no
+            prior, columns that depend on each other exactly.
         SpecificationError
             If ``spec`` is no spec, or a prior does not suit the number of features.
         """
@@ -55,17 +63,18 @@ class Problem:
             raise SpecificationError(
                 f"spec must be a MixtureSpec, such as MixtureSpec(n_components=3), not {spec!r}."
             )
-        return cls.of(read_table(X, sample_weight).labelled(labels, spec.n_components), spec)
+        data = read_table(X, sample_weight).labelled(labels, spec.n_components)
+        return cls.of(data, spec, uses_prior=uses_prior)
 
     @classmethod
-    def of(cls, data: Dataset, spec: MixtureSpec) -> Problem:
+    def of(cls, data: Dataset, spec: MixtureSpec, *, uses_prior: bool = True) -> Problem:
         """Do the same with a table that has been read.
 
         Raises
         ------
         DataError
             If there are fewer rows than components, one scale cannot serve all features, or
-            correlations cannot be estimated because columns depend on each other exactly.
+            there is no prior and columns depend on each other exactly.
         SpecificationError
             If a prior does not suit the number of features.
         """
@@ -73,7 +82,7 @@ class Problem:
         if spec.covariances.isotropic:
             expect_like_units(data)
         if isinstance(spec.covariances, CorrelatedStructure):
-            expect_unrelated_columns(data, tied=spec.covariances.tied)
+            judge_relations(data, tied=spec.covariances.tied, uses_prior=uses_prior)
         spec.expect_features(data.n_features)
         columns = Columns(data.centre, data.deviation, data.spread, data.resolution)
         return cls(data, spec.resolved(columns))

@@ -9,7 +9,7 @@ import pytest
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.data.relations import linear_relations
-from bayesgmm.data.suitability import expect_unrelated_columns
+from bayesgmm.data.suitability import judge_relations
 
 N = 300
 RNG = np.random.default_rng(0)
@@ -182,22 +182,23 @@ def test_random_planes_are_found_whatever_their_coefficients():
 def test_the_message_names_relations_and_remedies():
     X = RELATED["units"][0]
     with pytest.raises(bg.DataError) as refused:
-        expect_unrelated_columns(read_table(X), tied=True)
+        judge_relations(read_table(X), tied=True, uses_prior=False)
     for words in ("inch = 0.394 cm", "Leave out 'inch'", "TiedDiagonal()", "TiedInverseWishart()"):
         assert words in str(refused.value)
     many = np.column_stack([CM * factor for factor in range(1, 9)])
     with pytest.raises(bg.DataError, match=r"x4 = 5 x0; 3 more such relations"):
-        expect_unrelated_columns(read_table(many), tied=False)
+        judge_relations(read_table(many), tied=False, uses_prior=False)
 
 
 def test_the_remedies_work():
     X = RELATED["units"][0]
     spec = bg.MixtureSpec(1)
-    for ask in (bg.estimate, bg.fit):
-        with pytest.raises(bg.DataError, match=r"inch = 0\.394 cm"):
-            ask(X, spec)
     with pytest.raises(bg.DataError, match=r"inch = 0\.394 cm"):
-        bg.GaussianMixture(1, prior="default").fit(X)
+        bg.estimate(X, spec, solver=bg.EM("likelihood"))
+    with pytest.warns(bg.BayesGMMWarning, match=r"inch = 0\.394 cm.*Leave out 'inch'"):
+        estimate = bg.estimate(X, spec, random_seed=1)
+    np.testing.assert_allclose(estimate.parameters.scales[0], X.std(), rtol=0.02)
+    np.testing.assert_allclose(estimate.parameters.correlations[0], X.corr(), atol=0.01)
     assert bg.estimate(X.drop(columns="inch"), spec, random_seed=1).converged
     for structure in (bg.Diagonal(), bg.InverseWishart()):
         estimate = bg.estimate(X, bg.MixtureSpec(1, covariances=structure), random_seed=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -226,11 +227,9 @@ RELATED = ("rows in a plane", "more components than distinct rows", "all rows bu
 def test_under_the_default_priors_nothing_collapses(structure, table):
     X, n_components = _degenerate_tables()[table]
     spec = bg.MixtureSpec(n_components, covariances=STRUCTURES[structure]())
-    if table in RELATED and structure in ("full", "tied"):
-        with pytest.raises(bg.DataError, match="Columns depend on each other exactly"):
-            bg.estimate(X, spec, random_seed=1)
-        return
-    estimate = bg.estimate(X, spec, random_seed=1)
+    related = table in RELATED and structure in ("full", "tied")
+    with pytest.warns(bg.BayesGMMWarning, match="Columns depend") if related else nullcontext():
+        estimate = bg.estimate(X, spec, random_seed=1)
     assert estimate.status in (bg.Status.CONVERGED, bg.Status.ITERATION_LIMIT)
     for values in (estimate.weights, estimate.means, estimate.covariances, estimate.trace,
                    estimate.log_likelihood):  # fmt: skip

@@ -109,7 +109,8 @@ class Column:
 
     @cached_property
     def _problem(self) -> Problem:
-        return Problem.of(self.data, MixtureSpec(1, covariances=self.structure))
+        spec = MixtureSpec(1, covariances=self.structure)
+        return Problem.of(self.data, spec, uses_prior=self.solver.uses_prior)
 
     @cached_property
     def _rows(self) -> Dataset:
