@@ -155,7 +155,7 @@ def test_independent_draws_are_effective(right):
     ("engine", "sign"), [(Grid(shift=0.4), -1), (Grid(shift=-0.4), 1)], ids=["high", "low"]
 )
 def test_shifted_draws_are_caught(engine, sign):
-    calibration = calibrated(engine)
+    calibration = calibrated(engine, replications=40)
     assert not calibration.passed
     mean = float(calibration.figures["mean_pit"].sel(quantity="total_mean"))
     assert sign * (mean - 0.5) > 0.1
@@ -164,7 +164,7 @@ def test_shifted_draws_are_caught(engine, sign):
 
 @pytest.mark.parametrize(("stretch", "covered"), [(2.5, 0.93), (0.4, 0.6)])
 def test_draws_of_a_wrong_width_are_caught(stretch, covered):
-    calibration = calibrated(Grid(stretch=stretch))
+    calibration = calibrated(Grid(stretch=stretch), replications=40)
     assert not calibration.passed
     coverage = float(calibration.figures["coverage"].sel(quantity="total_mean"))
     assert (coverage > covered) == (stretch > 1)

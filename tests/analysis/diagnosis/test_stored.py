@@ -27,12 +27,13 @@ def test_fit_stores_what_diagnose_says(tree):
 @pytest.mark.parametrize("partial", [False, True])
 def test_it_survives_the_disk(tree, tmp_path, partial):
     tree = with_record(tree, partial=partial)
-    tree = with_diagnosis(tree, bg.diagnose(tree))
+    diagnosis = bg.diagnose(tree)
+    tree = with_diagnosis(tree, diagnosis)
     again = bg.load(bg.save(tree, tmp_path / "fit.nc"))
     assert again.identical(tree)
     stored = stored_diagnosis(again)
     assert stored.passed is not partial
-    assert stored.findings == bg.diagnose(tree).findings
+    assert stored.findings == diagnosis.findings
 
 
 def test_an_approximation_is_stored_too(tmp_path):
