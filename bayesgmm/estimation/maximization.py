@@ -176,8 +176,8 @@ def _fit_covariances(
         log_scales[matrix], pairs[matrix] = best_covariance(
             log_scales[matrix],
             pairs[matrix],
-            counts[matrix],
-            scatter[matrix],
+            prior.count + counts[matrix],
+            prior.scatter + scatter[matrix],
             prior,
             lowest,
         )

@@ -33,7 +33,7 @@ def test_half_t_scales_with_lkj_correlations_are_refused(kind):
     with pytest.raises(SpecificationError, match=r"HalfT scales have correlations of their own.*"
                        r"give LKJ correlations other scales, such as Exponential\(\)"):  # fmt: skip
         kind(bg.HalfT(1.0), bg.LKJ())
-    with pytest.raises(SpecificationError, match="correlations must be an LKJ prior, not 2.0"):
+    with pytest.raises(SpecificationError, match="correlations must be an LKJ prior"):
         kind(bg.Gamma(), 2.0)
 
 
