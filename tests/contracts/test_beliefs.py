@@ -67,7 +67,9 @@ def test_resolved_priors_follow_the_units_of_the_data(structure, prior):
     factor = np.array([10.0, 10.0]) if STRUCTURES[structure].isotropic else np.array([10.0, 0.1])
     shift = np.array([7.0, 8.0])
     there = Columns(centre, deviation, 0.9 * deviation, 0.01 * deviation)
-    here = Columns(centre * factor + shift, *(width * factor for width in list(vars(there).values())[1:]))
+    here = Columns(
+        centre * factor + shift, *(width * factor for width in list(vars(there).values())[1:])
+    )
     here, there = spec.resolved(here), spec.resolved(there)
     back = here.standardized(shift, factor)
     for got, wanted in zip(back.covariance_prior(2), there.covariance_prior(2), strict=True):
