@@ -61,7 +61,7 @@ def half_normal_spec(X: np.ndarray, k: int) -> bg.MixtureSpec:
         k,
         bg.Dirichlet(1.0),
         bg.NormalMeans(tuple(centre), tuple(3 * deviation)),
-        bg.Full(bg.HalfNormal(tuple(deviation)), bg.LKJ(eta=2.0, shrinkage=0.0)),
+        bg.Full(bg.HalfNormal(tuple(deviation)), bg.LKJ(eta=2.0)),
     )
 
 

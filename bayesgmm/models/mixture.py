@@ -71,7 +71,8 @@ def declare_model(
         weights = _declare_weights(spec.weights, spec.n_components, initial)
         means = _declare_means(spec.means, initial)
         distribution, factors = declare_covariances(spec.covariances, shape=shape, initial=initial)
-        _declare_resolution(spec, factors, data.n_features)
+        if not spec.covariances.conjugate:
+            _declare_resolution(spec, factors, data.n_features)
         annotations: tuple[TensorVariable, ...] = ()
         if isinstance(data.rows, AnnotatedRows):
             distribution, annotations = declare_annotations(distribution, data)

@@ -42,6 +42,8 @@ class CovarianceStructure(ABC):
     tied: ClassVar[bool]
     isotropic: ClassVar[bool]
     correlated: ClassVar[bool]
+    conjugate: ClassVar[bool] = False
+    """Whether the prior of a matrix is inverse-Wishart, which no resolution has to bound."""
 
     def n_scales(self, n_features: int) -> int:
         """Number of free scales in one covariance matrix."""

@@ -31,6 +31,7 @@ class InverseWishartStructure(CovarianceStructure):
 
     isotropic: ClassVar[bool] = False
     correlated: ClassVar[bool] = True
+    conjugate: ClassVar[bool] = True
 
     degrees_of_freedom: float | None = None
     scale: Matrix = None

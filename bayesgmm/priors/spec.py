@@ -73,6 +73,7 @@ class MixtureSpec:
         is multiplied by exp(-sum_j (resolution_j^2 (Sigma^-1)_jj / 12)^4). Without this, equal
         rows, or rows in a plane, would draw components of no width. ``None`` takes the smallest
         distance between different values of a column, or 3.5e-5 of its spread if that is more.
+        Inverse-Wishart priors vanish at singular matrices and are left as they are.
 
     Raises
     ------
@@ -128,11 +129,13 @@ class MixtureSpec:
     def resolved(self, columns: Columns) -> MixtureSpec:
         """Fill every hyperparameter that is ``None`` from summaries of the columns."""
         resolution = self.resolution
+        if resolution is None and not self.covariances.conjugate:
+            resolution = collapsed(columns.resolution)
         return replace(
             self,
             means=self.means.resolved(columns.centre, columns.deviation),
             covariances=self.covariances.resolved(columns),
-            resolution=collapsed(columns.resolution) if resolution is None else resolution,
+            resolution=resolution,
         )
 
     def covariance_prior(self, n_features: int, *, of_mode: bool = False) -> CovariancePrior:
@@ -149,6 +152,8 @@ class MixtureSpec:
 
     def floor(self, n_features: int) -> np.ndarray:
         """Return what partial standard deviations stay above, one for every free scale."""
+        if self.covariances.conjugate:
+            return np.zeros(n_features)
         resolution = expanded("MixtureSpec", "resolution", self.resolution, n_features)
         if self.covariances.isotropic:
             resolution = np.sqrt(np.mean(resolution**2, keepdims=True))
@@ -156,11 +161,14 @@ class MixtureSpec:
 
     def standardized(self, shift: np.ndarray, factor: np.ndarray) -> MixtureSpec:
         """Return the same belief about (x - shift) / factor; every prior must be resolved."""
+        resolution = self.resolution
+        if resolution is not None:
+            resolution = collapsed(np.asarray(resolution) / factor)
         return replace(
             self,
             means=self.means.standardized(shift, factor),
             covariances=self.covariances.standardized(factor),
-            resolution=collapsed(np.asarray(self.resolution) / factor),
+            resolution=resolution,
         )
 
     def to_json(self) -> str:
@@ -195,8 +203,9 @@ class MixtureSpec:
             f"  weights      ~ {self.weights}",
             f"  means        ~ {self.means}",
             *(f"  {name} {text}" for name, text in self.covariances.sentences().items()),
-            f"  resolution   : {words(self.resolution)}",
         ]
+        if not self.covariances.conjugate:
+            lines.append(f"  resolution   : {words(self.resolution)}")
         return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
+from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.spec import MixtureSpec
 from tests.cases import (
     PAIRS,
@@ -23,7 +24,7 @@ BELIEFS = [
     bg.Dirichlet((1.0, 2.0, 3.0)),
     bg.NormalMeans(),
     bg.NormalMeans((0.0, 1.0), 2.0),
-    bg.LKJ(3.0, 0.0),
+    bg.LKJ(3.0),
     *SCALE_PRIORS.values(),
     *UNSCALED_PRIORS.values(),
     *(kind() for kind in STRUCTURES.values()),
@@ -65,10 +66,13 @@ def test_resolved_priors_follow_the_units_of_the_data(structure, prior):
     centre, deviation = np.array([1.0, -2.0]), np.array([0.5, 3.0])
     factor = np.array([10.0, 10.0]) if STRUCTURES[structure].isotropic else np.array([10.0, 0.1])
     shift = np.array([7.0, 8.0])
-    here = spec.resolved(centre * factor + shift, deviation * factor, deviation * factor)
-    there = spec.resolved(centre, deviation, deviation)
+    there = Columns(centre, deviation, 0.9 * deviation, 0.01 * deviation)
+    here = Columns(
+        centre * factor + shift, *(width * factor for width in list(vars(there).values())[1:])
+    )
+    here, there = spec.resolved(here), spec.resolved(there)
     back = here.standardized(shift, factor)
-    for got, wanted in zip(back.covariances.prior(2), there.covariances.prior(2), strict=True):
+    for got, wanted in zip(back.covariance_prior(2), there.covariance_prior(2), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-12)
     for got, wanted in zip(back.means.expanded(2), there.means.expanded(2), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-12)

@@ -48,7 +48,9 @@ def test_densities_of_draws_are_those_of_scipy():
 def one_normal(n_rows=60):
     """One component, one feature: a target whose derivatives are written down below."""
     rows = np.random.default_rng(4).normal(0.7, 2.0, (n_rows, 1))
-    spec = MixtureSpec(1, means=NormalMeans(0.3, 2.1), covariances=Full(HalfNormal(1.3)))
+    spec = MixtureSpec(
+        1, means=NormalMeans(0.3, 2.1), covariances=Full(HalfNormal(1.3)), resolution=1e-6
+    )
     return Target(spec, Dataset(rows, default_names(1), np.arange(n_rows)))
 
 

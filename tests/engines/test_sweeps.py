@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import bayesgmm as bg
-from bayesgmm.engines.sweeps import Sweeper
+from bayesgmm.engines.sweeps import Steps, Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.blocks import SHORT
@@ -87,3 +87,30 @@ def test_kept_draws_carry_their_own_log_density():
         )  # fmt: skip
         expected = target(target.layout.pack(parameters))[0]
         assert float(tree["sample_stats"]["lp"][1, draw]) == pytest.approx(expected, rel=1e-8)
+
+
+def test_what_is_rejected_too_often_is_proposed_no_longer():
+    steps = Steps.of(target_of("diagonal", 20)[0])
+    assert steps.proposes.shape == (2, 2)
+    steps.accepted[:] = [[[100, 5], [100, 40]], [[19, 0], [25, 2]]]
+    steps.adapt()
+    assert steps.proposes.tolist() == [[False, True], [True, False]]
+    # Few proposals are kept until they are enough to judge by.
+    assert steps.accepted[1, 0].tolist() == [19, 0]
+    assert not steps.accepted[0].any()
+
+
+@pytest.mark.parametrize("structure", ["full", "diagonal"])
+def test_steps_count_proposals_and_slice_sampling_makes_none(structure):
+    target, start = target_of(structure, 60)
+    sweeper = Sweeper(target)
+    sweeper.run(start.copy(), 5, np.random.default_rng(0))
+    tried, accepted = np.moveaxis(sweeper.steps.accepted, -1, 0)
+    assert np.all(tried == 5)
+    assert np.all(accepted <= tried)
+    sliced = Sweeper(target)
+    sliced.steps.proposes[:] = False
+    swept = sliced.run(start.copy(), 5, np.random.default_rng(0))
+    assert not sliced.steps.accepted.any()
+    assert np.isnan(swept.acceptances).all()
+    assert np.all(np.diff(swept.positions, axis=0) != 0)

@@ -200,6 +200,11 @@ def test_a_proper_optimum_is_preferred_to_a_collapse():
     assert "collapsed" in str(estimate.starts)
 
 
+def _counts() -> np.ndarray:
+    rng = np.random.default_rng(2)
+    return np.where(rng.random((300, 2)) < 0.8, 0.0, rng.poisson(3.0, (300, 2)))
+
+
 def _degenerate_tables() -> dict[str, tuple[np.ndarray, int]]:
     rows = np.random.default_rng(0).normal(size=(60, 3))
     equal, plane, outlier = rows.copy(), rows.copy(), rows.copy()
@@ -216,6 +221,7 @@ def _degenerate_tables() -> dict[str, tuple[np.ndarray, int]]:
         "all rows but one equal": (np.append(np.zeros((20, 3)), np.ones((1, 3)), axis=0), 3),
         "fewer rows than features": (np.random.default_rng(1).normal(size=(4, 6)), 2),
         "two rows": (rows[:2], 2),
+        "counts, most of them zero": (_counts(), 3),
     }
 
 

@@ -78,10 +78,10 @@ def log_density(spec: MixtureSpec, values: np.ndarray, point: dict[str, np.ndarr
     if spec.n_components > 1:
         total += stats.dirichlet(spec.weights.expanded(spec.n_components)).logpdf(weights)
     free = point["covariances"][: 1 if spec.covariances.tied else None]
-    total -= _wall(spec, free)
     if isinstance(spec.covariances, InverseWishartStructure):
         prior = inverse_wishart(spec.covariances, values.shape[1])
         return total + sum(prior.logpdf(matrix) for matrix in free)
+    total -= _wall(spec, free)
     if spec.covariances.correlated and spec.covariances.is_joint and values.shape[1] > 1:
         scales = spec.covariances.scales
         return total + sum(huang_wand_log_density(matrix, scales) for matrix in free)

@@ -33,7 +33,7 @@ def test_half_t_scales_with_lkj_correlations_are_refused(kind):
     with pytest.raises(SpecificationError, match=r"HalfT scales have correlations of their own.*"
                        r"give LKJ correlations other scales, such as Exponential\(\)"):  # fmt: skip
         kind(bg.HalfT(1.0), bg.LKJ())
-    with pytest.raises(SpecificationError, match=r"must be an LKJ prior, not 2\.0"):
+    with pytest.raises(SpecificationError, match="correlations must be an LKJ prior"):
         kind(bg.Gamma(), 2.0)
 
 
@@ -83,7 +83,7 @@ def test_a_resolved_spec_survives_json(structure):
     spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
     assert bg.MixtureSpec.from_json(spec.to_json()) == spec
     resolved = spec.resolved(columns_of(np.array([1.0, 3.0])))
-    assert resolved.resolution == (1e-3, 3e-3)
+    assert resolved.resolution == (None if spec.covariances.conjugate else (1e-3, 3e-3))
     assert bg.MixtureSpec.from_json(resolved.to_json()) == resolved
 
 

@@ -26,14 +26,14 @@ def test_scales_that_wait(prior):
 
 
 def test_means_and_the_resolution_that_wait():
-    spec = bg.MixtureSpec(2, covariances=bg.InverseWishart(scale=1.0))
+    spec = bg.MixtureSpec(2, covariances=bg.Full(bg.HalfT(1.0)))
     waiting = ["loc of NormalMeans", "scale of NormalMeans", "resolution of MixtureSpec"]
     assert without_data(spec, 2)[1] == waiting
 
 
 def test_degrees_of_freedom_need_no_data():
     structure = bg.InverseWishart(scale=1.0)
-    spec = bg.MixtureSpec(2, means=MEANS, covariances=structure, resolution=0.1)
+    spec = bg.MixtureSpec(2, means=MEANS, covariances=structure)
     filled, waiting = without_data(spec, 2)
     assert waiting == []
     assert filled.covariances.degrees_of_freedom == 4.0

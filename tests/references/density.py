@@ -128,6 +128,8 @@ def log_prior(spec: MixtureSpec, parameters: Natural) -> float:
 
 def wall(spec: MixtureSpec, parameters: Natural) -> float:
     """Return what keeps partial standard deviations above the resolution over sqrt(12)."""
+    if isinstance(spec.covariances, InverseWishartStructure):
+        return 0.0
     m, s = parameters.scales.shape
     resolution = np.broadcast_to(spec.resolution, parameters.means.shape[1])
     if s < resolution.size:

@@ -80,7 +80,7 @@ def stan_model(X: np.ndarray, n_components: int) -> bg.MixtureSpec:
         n_components,
         bg.Dirichlet(1.0),
         bg.NormalMeans(tuple(centre), tuple(3 * deviation)),
-        bg.Full(bg.HalfNormal(tuple(deviation)), bg.LKJ(eta=2.0, shrinkage=0.0)),
+        bg.Full(bg.HalfNormal(tuple(deviation)), bg.LKJ(eta=2.0)),
     )
 
 
