@@ -105,6 +105,8 @@ def fit(
     -----
     BayesGMMWarning
         If rows have no observed cell; they stay, and say nothing.
+    ConvergenceWarning
+        If EM, which finds the mode to start from, stopped at its ``max_iterations``.
 
     References
     ----------
@@ -144,6 +146,7 @@ def fit(
             report=lambda: bar.advance(1),
         )  # fmt: skip
     _expect_usable(start)
+    _warn_at_the_limit(start)
     point = problem.restore(start, uses_prior=solver.uses_prior)
     if progress:
         announce_start(start)
@@ -255,7 +258,8 @@ def estimate(
     -----
     ConvergenceWarning
         If a component collapsed from every start, which maximum likelihood and weak priors may
-        lead to; the message names the components, the rows and the remedy.
+        lead to; the message names the components, the rows and the remedy. If EM stopped at
+        ``max_iterations``.
 
     Raises
     ------
@@ -281,6 +285,7 @@ def estimate(
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
     if point.status is Status.COLLAPSED:
         warn(f"EM found no estimate: {point.explanation}.", ConvergenceWarning)
+    _warn_at_the_limit(point)
     return problem.restore(point, uses_prior=solver.uses_prior)
 
 
@@ -423,6 +428,11 @@ def _expect_suitable(initial: PointEstimate | None, problem: Problem) -> None:
 def _expect_usable(start: PointEstimate) -> None:
     if start.status is Status.COLLAPSED:
         raise SpecificationError(f"EM found no mode to start from: {start.explanation}.")
+
+
+def _warn_at_the_limit(point: PointEstimate) -> None:
+    if point.status is Status.ITERATION_LIMIT:
+        warn(f"EM {point.status.text}.", ConvergenceWarning)
 
 
 def _versions() -> dict[str, str]:
