@@ -107,6 +107,8 @@ def fit(
         That an approximation, which was asked for, is one is not worth a warning.
     BayesGMMWarning
         If rows have no observed cell; they stay, and say nothing.
+    ConvergenceWarning
+        If EM, which finds the mode to start from, stopped at its ``max_iterations``.
 
     References
     ----------
@@ -170,6 +172,7 @@ def draw_posterior(
             report=lambda: bar.advance(1),
         )  # fmt: skip
     _expect_usable(start)
+    _warn_at_the_limit(start)
     point = problem.restore(start, uses_prior=solver.uses_prior)
     if progress:
         announce_start(start)
@@ -304,7 +307,8 @@ def estimate(
     -----
     ConvergenceWarning
         If a component collapsed from every start, which maximum likelihood and weak priors may
-        lead to; the message names the components, the rows and the remedy.
+        lead to; the message names the components, the rows and the remedy. If EM stopped at
+        ``max_iterations``.
 
     Raises
     ------
@@ -331,6 +335,7 @@ def estimate(
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
     if point.status is Status.COLLAPSED:
         warn(f"EM found no estimate: {point.explanation}.", ConvergenceWarning)
+    _warn_at_the_limit(point)
     return problem.restore(point, uses_prior=solver.uses_prior)
 
 
@@ -481,6 +486,11 @@ def _expect_suitable(initial: PointEstimate | None, problem: Problem) -> None:
 def _expect_usable(start: PointEstimate) -> None:
     if start.status is Status.COLLAPSED:
         raise SpecificationError(f"EM found no mode to start from: {start.explanation}.")
+
+
+def _warn_at_the_limit(point: PointEstimate) -> None:
+    if point.status is Status.ITERATION_LIMIT:
+        warn(f"EM {point.status.text}.", ConvergenceWarning)
 
 
 def _versions() -> dict[str, str]:

@@ -23,8 +23,8 @@ from settings import Settings
 from tables import Table
 
 TABLES = (
-    "em", "em_scaling", "passes", "gradient", "sweeps", "samplers", "posterior", "clusters",
-    "selection", "missing", "estimators", "large", "verdicts",
+    "em", "em_scaling", "passes", "search", "gradient", "sweeps", "samplers", "posterior",
+    "clusters", "selection", "missing", "estimators", "large", "verdicts",
 )  # fmt: skip
 """Every one is a module of this folder with a function ``measure``."""
 

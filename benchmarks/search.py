@@ -25,12 +25,12 @@ GROUPS = {"2 to 4": (2, 4), "5 to 9": (5, 9), "10 to 19": (10, 19), "20 to 50": 
 
 NOTE = (
     "Tables of 2 to 50 normals in 1 to 20 dimensions, 30 or 60 rows for each (more in many "
-    "dimensions), balanced or not, the nearest two 3.5, 5 or 8 standard deviations apart; posterior "
-    "modes under the default priors. Share of the tables in which the objective is within 0.01 of "
-    "the best that any of the programs has reached. bayesgmm: bg.EM(); truth: one EM run from "
-    "the true clusters; k-means: one from those of scikit-learn's KMeans(n_init=10); plain: 20 "
-    "starts from k-means++ and from random rows in turn, every one of them run to the end, on each "
-    "eighth table only. Seconds are medians of single runs."
+    "dimensions), balanced or not, the nearest two at least 3.5, 5 or 8 standard deviations apart; "
+    "modes of the posterior under the default priors. Share of the tables in which the objective "
+    "is within 0.01 of the best that any of the programs has reached. bayesgmm: bg.EM(); truth: "
+    "one run of EM from the true clusters; k-means: one from those of scikit-learn's "
+    "KMeans(n_init=10); plain: 20 starts from k-means++ and from random rows in turn, every one of "
+    "them run to the end, on each eighth table only. Seconds are medians of single runs."
 )
 
 

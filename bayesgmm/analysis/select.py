@@ -86,11 +86,11 @@ def select(
         By default ``Full()``, ``Tied()``, ``Diagonal()``, ``Spherical()``, ``TiedDiagonal()`` and
         ``TiedSpherical()``.
     solver : EM, optional
-        By default ``EM("likelihood", n_starts=2, tolerance=3e-7)``: each cell starts from five fresh
-        points besides. More of them find better optima of many components. With ``EM()`` the fits
-        are posterior modes under the priors of ``covariances`` and the default priors of weights
-        and means. Then nothing collapses, and the criteria take the likelihood at the mode, as
-        Fraley & Raftery (2007) do for BIC. It is below its maximum, so that all criteria lean to
+        By default ``EM("likelihood", n_starts=5, tolerance=3e-7)``: each cell starts from five
+        fresh points besides. More of them find better optima of many components. With ``EM()`` the
+        fits are posterior modes under the priors of ``covariances`` and the default priors of
+        weights and means. Then nothing collapses, and the criteria take the likelihood at the mode,
+        as Fraley & Raftery (2007) do for BIC. It is below its maximum, so that all criteria lean to
         fewer components; AIC and NEC are no longer what their derivations ask for.
     random_seed : int, SeedSequence or Generator, optional
         Places the starting points. The same seed gives the same table on any number of cores.

@@ -135,7 +135,7 @@ def em_steps(
     trace: list[float] = []
     status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
     for number in range(limit + 1):
-        if not objective.is_bounded and has_collapsed(parameters, objective.smallest_scales):
+        if not objective.is_bounded and has_collapsed(parameters, objective.smallest_scales, X):
             status, best = (
                 Status.COLLAPSED,
                 (made_finite(parameters, objective.smallest_scales), best[1]),

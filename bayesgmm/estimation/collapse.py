@@ -13,6 +13,8 @@ from jaxtyping import Bool, Float
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.objective import SMALLEST_SCALE
 from bayesgmm.estimation.point_estimate import Collapse
+from bayesgmm.numerics.annotated_rows import Rows, values_of
+from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.parameters import MixtureParameters
 
@@ -24,18 +26,21 @@ _THIN = 1e-7
 """Eigenvalue below which a component is thin: beside its own width, and that of the rows.
 
 Where a component takes in an outlier at a million standard deviations, all else in it is rightly
-very thin beside that, but as wide as the rows are.
+very thin beside that, but as wide as the rows are; and where all rows lie close to a plane, so do
+those of every component.
 """
 
 _SHARE = 0.5  # a row belongs to every component at least half as probable as the most probable
 
 
-def has_collapsed(parameters: MixtureParameters, smallest: Float[np.ndarray, " s"]) -> bool:
-    """Whether a component is (nearly) a point, a line or a plane."""
+def has_collapsed(
+    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"], X: Rows
+) -> bool:
+    """Whether a component is (nearly) a point, a line or a plane, beside the rows."""
     # Also where a scale is NaN: an empty component has no statistics.
     if not np.all(parameters.scales > _MARGIN * smallest):
         return True
-    return bool(np.any(_singular(parameters, smallest)))
+    return bool(np.any(_singular(parameters, smallest, X)))
 
 
 def made_finite(
@@ -60,7 +65,7 @@ def collapse_of(
 ) -> Collapse:
     """Say which components of collapsed parameters are flat, in which features, on which rows."""
     flat = parameters.scales <= _MARGIN * smallest
-    culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters, smallest))
+    culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters, smallest, data.evidence))
     shares = responsibilities(data.rows, parameters)
     members = shares >= _SHARE * shares.max(axis=1, keepdims=True)
     names = np.array(data.feature_names)
@@ -72,7 +77,7 @@ def collapse_of(
 
 
 def _singular(
-    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"]
+    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"], X: Rows
 ) -> Bool[np.ndarray, " k"]:
     if parameters.correlations is None:
         return np.zeros(parameters.n_components, dtype=bool)
@@ -82,8 +87,27 @@ def _singular(
     widths = parameters.scales * SMALLEST_SCALE / smallest  # beside the typical spread of rows
     covariances = parameters.correlations * widths[:, :, None] * widths[:, None, :]
     thick = (least > _THIN) | (_smallest_eigenvalues(covariances) > _THIN)
+    if not np.all(thick):
+        thick = thick | _is_like_all_rows(parameters, X)
     # Three times: once the limit, once what makes them finite, and a rounding.
     return ~(thick & (least > 3 * _LEAST_EIGENVALUE))  # so that NaN counts
+
+
+def _is_like_all_rows(parameters: MixtureParameters, X: Rows) -> Bool[np.ndarray, " k"]:
+    """Whether components are no thinner than the table is: where columns nearly repeat each other.
+
+    Then the likelihood has a maximum, however large the condition number.
+    """
+    values = values_of(filled(X))
+    scales = np.std(values, axis=0)
+    if not np.all(scales > 0):
+        return np.zeros(parameters.n_components, dtype=bool)
+    correlations = np.corrcoef(values.T)
+    if _smallest_eigenvalues(correlations[None])[0] <= _LEAST_EIGENVALUE:
+        return np.zeros(parameters.n_components, dtype=bool)
+    root = np.linalg.cholesky(correlations)
+    whitened = np.linalg.solve(root, parameters.cholesky / scales[:, None])
+    return np.linalg.svd(whitened, compute_uv=False)[:, -1] ** 2 > _THIN
 
 
 def _smallest_eigenvalues(matrices: Float[np.ndarray, "k d d"]) -> Float[np.ndarray, " k"]:

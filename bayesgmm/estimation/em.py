@@ -33,8 +33,9 @@ Acceleration = Literal["quasi-newton", "none"]
 
 _MOST_RIVALS = 7  # with the best, one each for eight chains
 _FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them
-_MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end
-_NEAR, _NEAR_EACH = 20.0, 0.05  # to the best of them, and what priors may add for a parameter
+_MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end,
+_NEAR = 20.0  # if they are so near the best of them; the finalists may be further away
+_NEAR_EACH = 0.05  # by so much for every parameter, which has a prior that the surrogate leaves out
 
 
 def _to_nobody() -> None:
@@ -45,6 +46,12 @@ def _to_nobody() -> None:
 class EM:
     """Expectation-maximisation from several starts; the best result is kept.
 
+    Every start first climbs a surrogate of the objective, which takes little time. From the best
+    optima there one component is given up, merged with another or left out, and another one is
+    split, as long as that leads up (Ueda et al., 2000). The objective itself is climbed from what
+    remains; starts that met share one ascent, and those far below the best are given up. One
+    component has one optimum, and one start.
+
     Where there are more than 20 000 rows (more for models with many parameters), the starts climb
     on a sample of so many, and the best optima on all rows.
 
@@ -53,16 +60,19 @@ class EM:
     objective : {"posterior", "likelihood"}, default "posterior"
         The mode of the posterior (MAP), or maximum likelihood without any prior.
     n_starts : int, default 20
-        Number of starting points.
+        Number of starting points. One in three is repaired, until three have ended at the highest
+        place.
     start : {"mixed", "k-means++", "random"}, default "mixed"
         How starting points are found: from clusters of k-means, from rows picked at random, or
-        from either in turn. k-means finds compact clusters and little else; where components
-        overlap, or are long and thin, better optima are often reached from random rows.
+        from either in turn; half of them on whitened rows, whose covariance matrix is the identity.
+        k-means finds compact clusters and little else; where components overlap, or are long and
+        thin, better optima are often reached from random rows.
     tolerance : float, default 1e-9
         EM stops when an iteration raises the objective by less than this, relative to
         1 + its absolute value.
     max_iterations : int, default 2000
-        Iterations allowed from each start.
+        Iterations of the ascent of the objective that are allowed. Where it ends there, a
+        :class:`ConvergenceWarning` says so.
     acceleration : {"quasi-newton", "none"}, default "quasi-newton"
         After a few steps of EM, quasi-Newton steps lead to the same optimum in a fraction of the
         passes over the rows (Jamshidian & Jennrich, 1997), and EM confirms it. ``"none"`` takes
@@ -80,6 +90,9 @@ class EM:
 
     Jamshidian, M. and Jennrich, R. I. (1997). Acceleration of the EM algorithm by using
     quasi-Newton methods. Journal of the Royal Statistical Society B 59, 569-587.
+
+    Ueda, N., Nakano, R., Ghahramani, Z. and Hinton, G. E. (2000). SMEM algorithm for mixture
+    models. Neural Computation 12, 2109-2128.
 
     Examples
     --------
@@ -174,7 +187,9 @@ class EM:
         compiled = self._accelerated and suits_compiled_steps(rows, objective)
         for number, lead in enumerate(leads):
             behind = leads[0].mode.height - lead.mode.height
-            is_near = number < _MOST_LEADS and behind < _NEAR + _NEAR_EACH * objective.layout.size
+            is_near = (number < _MOST_LEADS and behind < _NEAR) or (
+                number < _FINALISTS and behind < _NEAR + _NEAR_EACH * objective.layout.size
+            )
             start = search.start_of(lead, objective)
             if number == 0 or is_near or compiled:
                 result = self.climb(rows, start, objective)

@@ -96,7 +96,8 @@ class Starts:
     Attributes
     ----------
     objectives : array, shape (n_starts,)
-        Final objective of every start, best first; -inf where a component collapsed.
+        Final objective of every start, best first; -inf where a component collapsed. Of starts
+        that were given up, far below the best, it is the one that they had got to.
     distances : array, shape (n_starts,)
         How far the optimum of every start is from the best one, as :func:`distance` says, whatever
         the order of components that nothing but their names tells apart.

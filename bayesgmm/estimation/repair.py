@@ -30,6 +30,7 @@ from bayesgmm.numerics.annotated_rows import AnnotatedRows, as_compiled, values_
 from bayesgmm.numerics.kernels.em_moves import pair_entropies, split_gains
 from bayesgmm.numerics.kernels.em_starts import moments_of, split_axes
 from bayesgmm.numerics.statistics import responsibilities
+from bayesgmm.parameters import MixtureParameters
 
 _MOST_PAIRS, _MOST_SINGLES, _MOST_SPLITS = 5, 3, 5  # that are combined with each other
 _PAIRS_EACH = 4  # for every component, that are looked at: near each other, or undecided
@@ -170,14 +171,14 @@ class _Repairs:
 
     def _split(self, shares: Float[np.ndarray, "n p"]) -> _Halves:
         shares, surrogate = as_compiled(shares), self.surrogate
-        counts, _, scatter, axes = split_axes(self._X, shares)
+        counts, _, scatter, axes = split_axes(self._values, shares)
         covariances = (
             np.broadcast_to(self._covariances[0], scatter.shape)
             if self._tied
             else self._structured(scatter, counts)
         )
         halves = split_gains(
-            self._X, shares, axes, as_compiled(covariances), surrogate.mixture_prior,
+            self._values, shares, axes, as_compiled(covariances), surrogate.mixture_prior,
             surrogate.layout.correlated, self._tied, _STEPS,
         )  # fmt: skip
         return _Halves(*halves)
@@ -215,7 +216,7 @@ class _Repairs:
         losses = self._entropies[1] + total * np.log(rest)
         if self._tied:
             return losses
-        prior, size = self.surrogate.mixture_prior.covariances, self._X.shape[1]
+        prior, size = self.surrogate.mixture_prior.covariances, self._values.shape[1]
         traces = np.trace(
             np.linalg.solve(
                 self._covariances, np.broadcast_to(np.eye(size), self._covariances.shape)
@@ -273,7 +274,7 @@ class _Repairs:
         return factors[:, None, None] * gaps[:, :, None] * gaps[:, None, :]
 
     @property
-    def _parameters(self):
+    def _parameters(self) -> MixtureParameters:
         return self.mode.parameters
 
     @cached_property
@@ -290,7 +291,7 @@ class _Repairs:
         return isinstance(rows, AnnotatedRows) and rows.plausibilities.size > 0
 
     @cached_property
-    def _X(self) -> Float[np.ndarray, "n d"]:
+    def _values(self) -> Float[np.ndarray, "n d"]:
         return as_compiled(values_of(self.surrogate.rows))
 
     @cached_property
@@ -308,7 +309,7 @@ class _Repairs:
 
     @cached_property
     def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return moments_of(self._X, self._shares)
+        return moments_of(self._values, self._shares)
 
     @property
     def _counts(self) -> Float[np.ndarray, " k"]:

@@ -115,7 +115,7 @@ class Surrogate:
         return rows.counts if isinstance(rows, AnnotatedRows) else np.ones(rows.shape[0])
 
     def from_partition(self, labels: Int[np.ndarray, " n"]) -> Mode | None:
-        """Climb from the moments of a partition; ``None`` where a component is left without rows."""
+        """Climb from the moments of a partition; ``None`` if a component is left without rows."""
         counts, means, scatter, _ = partition_moments(
             as_compiled(values_of(self.rows)), labels, self.layout.n_components,
             self.smallest_scales,

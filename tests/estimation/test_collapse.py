@@ -96,12 +96,30 @@ def thin_component(eigenvalue: float, width: float) -> MixtureParameters:
     return MixtureParameters(np.ones(1), np.zeros((1, 2)), scales, correlations)
 
 
-def test_thin_beside_an_outlier_is_not_flat():
+@pytest.mark.parametrize(
+    ("eigenvalue", "width", "flat"),
+    [(1e-11, 1e6, False), (1e-11, 1.0, True), (1e-6, 1.0, False), (1e-14, 1e9, True)],
+)
+def test_thin_beside_an_outlier_is_not_flat(eigenvalue, width, flat):
     """A thin component is flat where it is thinner than the rows are wide, too."""
-    assert not has_collapsed(thin_component(1e-11, width=1e6), SMALLEST)
-    assert has_collapsed(thin_component(1e-11, width=1.0), SMALLEST)
-    assert not has_collapsed(thin_component(1e-6, width=1.0), SMALLEST)
-    assert has_collapsed(thin_component(1e-14, width=1e9), SMALLEST)
+    component, rows = thin_component(eigenvalue, width), example_rows(60, 2)
+    assert has_collapsed(component, SMALLEST, rows) == flat
+
+
+@pytest.mark.parametrize("eigenvalue", [1e-8, 1e-10])
+@pytest.mark.parametrize("n_components", [1, 2])
+def test_columns_that_nearly_repeat_each_other_are_no_collapse(n_components, eigenvalue):
+    """A linear map of the rows adds a constant to the log-likelihood, its Jacobian."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(300, 2)) + np.repeat([[0.0, 0.0], [6.0, 0.0]], 150, axis=0)
+    change = np.array([[1.0, 1.0], [0.0, np.sqrt(eigenvalue)]])
+    solver, spec = bg.EM("likelihood", n_starts=4), bg.MixtureSpec(n_components)
+    plain, thin = (
+        bg.estimate(table, spec, solver=solver, random_seed=1) for table in (rows, rows @ change)
+    )
+    assert thin.converged
+    jacobian = 300 * np.log(np.linalg.det(change))
+    assert thin.log_likelihood == pytest.approx(plain.log_likelihood - jacobian, abs=0.01)
 
 
 def test_one_component_takes_in_an_outlier():

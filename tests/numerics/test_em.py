@@ -34,8 +34,8 @@ def test_a_compiled_step_is_a_step_of_em(structure, d):
     X, objective, position = started(structure, d)
     target, widths = np.empty_like(position), np.empty_like(position)
     value = step(
-        (X, np.empty(0), np.empty((0, 0))), position, objective.mixture_prior, objective.layout.correlated,
-        objective.smallest_scales, target, widths,
+        (X, np.empty(0), np.empty((0, 0))), position, objective.mixture_prior,
+        objective.layout.correlated, objective.smallest_scales, target, widths,
     )  # fmt: skip
     path = em_steps(X, parameters_at(position, objective), objective, tolerance=1e-300, limit=1)
     assert value == pytest.approx(path.trace[0], rel=1e-12)
