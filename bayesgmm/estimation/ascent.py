@@ -142,13 +142,21 @@ def em_steps(
             )
             break
         statistics = sufficient_statistics(X, parameters)
-        trace.append(statistics.log_likelihood + objective.log_prior(parameters))
+        height = statistics.log_likelihood + objective.log_prior(parameters)
+        if math.isnan(height):  # an extreme position, such as weights of 1e12 can lead to
+            status = Status.COLLAPSED
+            break
+        trace.append(height)
         best = parameters, statistics.log_likelihood
         if len(trace) > 1 and trace[-1] - trace[-2] < tolerance * (1 + abs(trace[-1])):
             status = Status.CONVERGED
             break
-        if number < limit:
+        if number == limit:
+            break
+        try:
             parameters = maximize(statistics, parameters, objective)
+        except np.linalg.LinAlgError:  # on the edge of what correlations may be: no step leads on
+            break
     return Path(*best, trace, status, len(trace))
 
 

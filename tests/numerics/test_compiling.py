@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import bayesgmm
+from bayesgmm.numerics import kernels
 
 VARIED_WORK = """
 import importlib, pkgutil
@@ -110,3 +113,14 @@ def test_processes_that_compile_at_once_leave_a_good_cache(tmp_path):
     numbers, misses = last.communicate(timeout=900)[0].splitlines()
     assert misses == "0"
     assert all(result[0] == numbers for result in results)  # to the last bit
+
+
+def test_no_kernel_raises_where_it_divides_by_zero():
+    """A value that is not finite is looked at by whoever asked; an exception would end a search."""
+    names = [
+        f"{module.name}.{name}"
+        for module in pkgutil.iter_modules(kernels.__path__)
+        for name, item in vars(importlib.import_module(f"{kernels.__name__}.{module.name}")).items()
+        if hasattr(item, "targetoptions") and item.targetoptions.get("error_model") != "numpy"
+    ]
+    assert names == []

@@ -23,6 +23,7 @@ from tests.robustness.tables import (
     SUITABLE,
     UNBOUNDED,
     Awkward,
+    two_clouds,
 )
 
 GOALS = ("posterior", "likelihood")
@@ -195,6 +196,23 @@ def test_columns_that_depend_on_each_other_are_named(table, structure):
     prefix = "Tied" if structure == "tied" else ""
     assert f"use {prefix}Diagonal()" in str(refused.value)
     assert f"or {prefix}InverseWishart()" in str(refused.value)
+
+
+@pytest.mark.parametrize("structure", ["full", "tied", "diagonal"])
+@pytest.mark.parametrize("decades", [2, 6, 9])
+def test_weights_of_any_size_and_missing_cells_go_together(decades, structure):
+    for seed in range(3):
+        rng = np.random.default_rng(100 * decades + seed)
+        X = two_clouds(30, 3, seed=seed)
+        X[rng.random(X.shape) < 0.3] = np.nan
+        X[np.isnan(X).all(axis=1)] = 0.0
+        weights = 10.0 ** rng.uniform(-decades, decades, len(X))
+        estimate = bg.estimate(
+            X, bg.MixtureSpec(3, covariances=STRUCTURES[structure]()),
+            solver=bg.EM(n_starts=2), random_seed=seed, sample_weight=weights,
+        )  # fmt: skip
+        assert np.isfinite(estimate.log_likelihood)
+        expect_parameters(estimate.parameters)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)

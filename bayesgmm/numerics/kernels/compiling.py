@@ -19,10 +19,14 @@ from numba.core.sigutils import normalize_signature
 # away NaN and infinity are left out on purpose: log(0) = -inf is a legitimate value here.
 _SAFE_FASTMATH = {"arcp", "contract", "afn", "reassoc", "nsz"}
 
+# Divisions by zero give inf or NaN, which whoever asked for a value must look at anyway. As Python
+# has it, they would end a search at its first extreme step.
+_NUMPY_ERRORS = {"error_model": "numpy"}
+
 
 def _compiler(**options: Any) -> Callable:
     def compile_when_called(function: Callable) -> Callable:
-        kernel = numba.njit(cache=True, nogil=True, **options)(function)
+        kernel = numba.njit(cache=True, nogil=True, **_NUMPY_ERRORS, **options)(function)
         _depend_on_all_sources(kernel)
         return kernel
 
@@ -51,7 +55,9 @@ compiled_exactly: Callable = _compiler()
 
 def c_function(signature: Any, function: Callable) -> CFunc:
     """Compile a C function, as ``numba.cfunc`` does."""
-    compiled_function = CFunc(function, normalize_signature(signature), locals={}, options={})
+    compiled_function = CFunc(
+        function, normalize_signature(signature), locals={}, options=dict(_NUMPY_ERRORS)
+    )
     compiled_function.enable_caching()
     _depend_on_all_sources(compiled_function)
     compiled_function.compile()
