@@ -10,7 +10,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.schema import with_record
-from tests.analysis.verdicts import VERDICTS, cloud, dealt, tree_of
+from tests.analysis.verdicts import VERDICTS, tree_of
 
 
 @pytest.fixture
