@@ -27,8 +27,9 @@ COMPILED = f"{PACKAGE}.numerics.kernels"
 """The functions in here are compiled by numba, which cannot compile the check."""
 
 
-# PyTensor would compile what a test evaluates a few hundred times; it looks here when imported.
-os.environ.setdefault("PYTENSOR_FLAGS", "linker=py,optimizer=fast_compile,traceback__limit=0")
+# PyTensor would compile what a test evaluates a few hundred times, by numba and, inside, by a C
+# compiler: minutes on a machine that has compiled nothing. It looks here when it is imported.
+os.environ.setdefault("PYTENSOR_FLAGS", "linker=py,optimizer=fast_compile,traceback__limit=0,cxx=")
 
 CHECKER = "bayesgmm_shape_checks"
 # The hook imports the checker by name, and pytest may load the package ``tests`` afresh.

@@ -18,7 +18,7 @@ from bayesgmm.engines.target import Target
 from bayesgmm.priors.sampling import draw_parameters
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_spec
 
-N_SWEEPS = 12_000
+N_SWEEPS, FEW_SWEEPS = 12_000, 2_000
 N_ROWS = 12
 LIMIT = 4.5
 """Standard errors; each case compares at most 16 averages: error rate 16 * 6.8e-6 = 1e-4."""
@@ -36,15 +36,16 @@ QUICK = [("full", "half-t", 2, "rows"), ("full", "half-t", 3, "gaps and labels")
 
 
 @pytest.mark.parametrize(
-    ("structure", "prior", "n_features", "known"),
-    [pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow) for case in CASES],
+    ("structure", "prior", "n_features", "known", "n_sweeps"),
+    [(*case, FEW_SWEEPS) for case in QUICK]
+    + [pytest.param(*case, N_SWEEPS, marks=pytest.mark.slow) for case in CASES],
 )
-def test_joint_distribution(structure, prior, n_features, known):
+def test_joint_distribution(structure, prior, n_features, known, n_sweeps):
     """Data drawn given parameters, parameters given data, in turn: the prior must come back."""
     # So fine that next to no draw from the prior is below the floor, which draws ignore.
     spec = example_spec(structure, prior, n_components=2, resolution=1e-6)
     rng = np.random.default_rng(7)
-    successive = label_free(successive_draws(spec, n_features, known, rng))
+    successive = label_free(successive_draws(spec, n_features, known, n_sweeps, rng))
     independent = label_free(draw_parameters(spec, n_features, 40_000, rng))
     for name, values in successive.items():
         error = float(arviz_stats.mcse(values[None], method="mean"))
@@ -53,12 +54,12 @@ def test_joint_distribution(structure, prior, n_features, known):
         assert abs(z) < LIMIT, (name, z)
 
 
-def successive_draws(spec, n_features, known, rng):
+def successive_draws(spec, n_features, known, n_sweeps, rng):
     parameters = draw_parameters(spec, n_features, 1, rng).draw((0,))
     missing = np.random.default_rng(1).random((N_ROWS, n_features)) < 0.4
     missing[0] = True
     positions = []
-    for _ in range(N_SWEEPS):
+    for _ in range(n_sweeps):
         rows, components = draw_rows(draw_parameters_repeated(parameters), rng)
         target = Target(spec, dataset_of(rows, components, missing, known))
         position = target.layout.pack(parameters)
