@@ -135,10 +135,11 @@ def em_steps(
     trace: list[float] = []
     status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
     for _ in range(limit + 1):
-        if has_collapsed(parameters, objective.smallest_scales):
+        smallest = objective.smallest_scales
+        if has_collapsed(parameters, smallest, uses_prior=objective.uses_prior):
             status, best = (
                 Status.COLLAPSED,
-                (made_finite(parameters, objective.smallest_scales), best[1]),
+                (made_finite(parameters, smallest), best[1]),
             )
             break
         statistics = sufficient_statistics(X, parameters)

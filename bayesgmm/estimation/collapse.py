@@ -20,22 +20,29 @@ _MARGIN = 1.001  # scales stop at the smallest, give or take a rounding
 _LEAST_EIGENVALUE = 1e-13
 """Of a correlation matrix that is told from a singular one: a thousand roundings."""
 
+_NUMERICALLY_SINGULAR = 3 * _LEAST_EIGENVALUE
+"""Three times: once the limit, once what makes matrices finite, and a rounding."""
+
 _THIN = 1e-7
 """Eigenvalue below which a component is thin: beside its own width, and that of the rows.
 
 Where a component takes in an outlier at a million standard deviations, all else in it is rightly
-very thin beside that, but as wide as the rows are.
+very thin beside that, but as wide as the rows are. Priors have a floor, so that a component may be
+as thin as it likes.
 """
 
 _SHARE = 0.5  # a row belongs to every component at least half as probable as the most probable
 
 
-def has_collapsed(parameters: MixtureParameters, smallest: Float[np.ndarray, " s"]) -> bool:
+def has_collapsed(
+    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"], *, uses_prior: bool = False
+) -> bool:
     """Whether a component is (nearly) a point, a line or a plane."""
     # Also where a scale is NaN: an empty component has no statistics.
     if not np.all(parameters.scales > _MARGIN * smallest):
         return True
-    return bool(np.any(_singular(parameters, smallest)))
+    thin = _NUMERICALLY_SINGULAR if uses_prior else _THIN
+    return bool(np.any(_singular(parameters, smallest, thin)))
 
 
 def made_finite(
@@ -60,7 +67,7 @@ def collapse_of(
 ) -> Collapse:
     """Say which components of collapsed parameters are flat, in which features, on which rows."""
     flat = parameters.scales <= _MARGIN * smallest
-    culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters, smallest))
+    culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters, smallest, _THIN))
     shares = responsibilities(data.rows, parameters)
     members = shares >= _SHARE * shares.max(axis=1, keepdims=True)
     names = np.array(data.feature_names)
@@ -72,18 +79,17 @@ def collapse_of(
 
 
 def _singular(
-    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"]
+    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"], thin: float
 ) -> Bool[np.ndarray, " k"]:
     if parameters.correlations is None:
         return np.zeros(parameters.n_components, dtype=bool)
     least = _smallest_eigenvalues(parameters.correlations)
-    if np.all(least > _THIN):
+    if np.all(least > thin):
         return np.zeros(least.size, dtype=bool)
     widths = parameters.scales * SMALLEST_SCALE / smallest  # beside the typical spread of rows
     covariances = parameters.correlations * widths[:, :, None] * widths[:, None, :]
-    thick = (least > _THIN) | (_smallest_eigenvalues(covariances) > _THIN)
-    # Three times: once the limit, once what makes them finite, and a rounding.
-    return ~(thick & (least > 3 * _LEAST_EIGENVALUE))  # so that NaN counts
+    thick = (least > thin) | (_smallest_eigenvalues(covariances) > thin)
+    return ~(thick & (least > _NUMERICALLY_SINGULAR))  # so that NaN counts
 
 
 def _smallest_eigenvalues(matrices: Float[np.ndarray, "k d d"]) -> Float[np.ndarray, " k"]:
