@@ -37,6 +37,7 @@ from bayesgmm.numerics.kernels.covariances import (
     expected_log_posterior,
     log_determinant,
     partial_precisions,
+    write_coordinates,
 )
 from bayesgmm.numerics.kernels.scale_priors import lone_scale_prior, scale_prior
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
@@ -134,28 +135,6 @@ def _copy(vector, target):
 
 
 @compiled_exactly
-def _split(matrix, log_scales, pairs):
-    """Write log scales and coordinates of a covariance matrix; False if it is as good as flat."""
-    size = matrix.shape[0]
-    correlations = np.empty((size, size))
-    for i in range(size):
-        log_scales[i] = 0.5 * math.log(matrix[i, i])
-    for i in range(size):
-        for j in range(size):
-            correlations[i, j] = matrix[i, j] * math.exp(-log_scales[i] - log_scales[j])
-        correlations[i, i] = 1.0
-    factor = cholesky(correlations)
-    position = 0
-    for i in range(1, size):
-        if not factor[i, i] > 0.0:
-            return False
-        for j in range(i):
-            pairs[position + j] = factor[i, j] / factor[i, i]
-        position += i
-    return True
-
-
-@compiled_exactly
 def _log_target_over_proposal(log_scales, pairs, prior, count, freedom):
     """Log ratio of the conditional to the proposal, over scales and correlations; no constants.
 
@@ -218,7 +197,7 @@ def draw_covariance(count, scatter, prior, proposes, rng, log_scales, pairs):
     proposal, coordinates = np.empty(size), np.empty(pairs.shape[0])
     matrix = _inverse_wishart(freedom, root, rng)
     threshold = math.log(rng.random())
-    if not _split(matrix, proposal, coordinates):
+    if not write_coordinates(matrix, proposal, coordinates):
         return 0.0
     ratio = _log_target_over_proposal(proposal, coordinates, prior, count, freedom)
     ratio -= _log_target_over_proposal(log_scales, pairs, prior, count, freedom)

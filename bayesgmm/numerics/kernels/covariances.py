@@ -16,7 +16,12 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 from bayesgmm.numerics.kernels.scale_priors import scale_prior
-from bayesgmm.numerics.kernels.triangular import congruence, inverse, transposed_congruence
+from bayesgmm.numerics.kernels.triangular import (
+    cholesky,
+    congruence,
+    inverse,
+    transposed_congruence,
+)
 
 
 @compiled_exactly
@@ -35,6 +40,28 @@ def correlation_factor(y, size):
         factor[i, i] = norm
         position += i
     return factor
+
+
+@compiled_exactly
+def write_coordinates(matrix, log_scales, pairs):
+    """Write u and y of a covariance matrix; return False if it is as good as singular."""
+    size = matrix.shape[0]
+    correlations = np.empty((size, size))
+    for i in range(size):
+        log_scales[i] = 0.5 * math.log(matrix[i, i])
+    for i in range(size):
+        for j in range(size):
+            correlations[i, j] = matrix[i, j] * math.exp(-log_scales[i] - log_scales[j])
+        correlations[i, i] = 1.0
+    factor = cholesky(correlations)
+    position = 0
+    for i in range(1, size):
+        if not factor[i, i] > 0.0:
+            return False
+        for j in range(i):
+            pairs[position + j] = factor[i, j] / factor[i, i]
+        position += i
+    return True
 
 
 @compiled_exactly

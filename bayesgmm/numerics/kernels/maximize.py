@@ -10,13 +10,21 @@ import math
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
-from bayesgmm.numerics.kernels.covariances import expected_log_posterior
+from bayesgmm.numerics.kernels.covariances import (
+    add_partial_scatter,
+    correlation_factor,
+    expected_log_posterior,
+    partial_precisions,
+    write_coordinates,
+)
 from bayesgmm.numerics.kernels.scale_priors import lone_scale_prior
+from bayesgmm.numerics.kernels.triangular import inverse
 
 _SUFFICIENT_INCREASE = 1e-4  # Armijo's constant, Nocedal & Wright (2006), section 3.1
 _LONGEST_STEP = 3.0  # in log scales and correlation coordinates: a factor of twenty in a scale
 _MOST_ITERATIONS = 40
 _MOST_HALVINGS = 40
+_MOST_FIXED_POINTS, _LEAST_GAIN = 20, 1e-14
 _GRADIENT_TOLERANCE = 1e-9  # relative to the number of rows behind the matrix
 
 
@@ -93,6 +101,28 @@ def _largest(vector):
 
 
 @compiled_exactly
+def _write_scatter_per_row(position, count, scatter, prior, target):
+    """Write the matrix that would be best if the prior were so many rows; False if there is none.
+
+    The scale mixture and the floor add to the scatter what has their gradient here.
+    """
+    size = scatter.shape[0]
+    precision_factor = inverse(correlation_factor(position[size:], size))
+    for i in range(size):
+        for j in range(i + 1):
+            precision_factor[i, j] *= math.exp(-position[j])
+    matrix = scatter.copy()
+    add_partial_scatter(partial_precisions(precision_factor), prior, matrix)
+    rows = count - 2.0 * (prior.eta - 1.0)
+    for i in range(size):
+        if not (rows > 0.0 and matrix[i, i] > 0.0):
+            return False
+        for j in range(size):
+            matrix[i, j] /= rows
+    return write_coordinates(matrix, target[:size], target[size:])
+
+
+@compiled_exactly
 def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
     """Maximise the expected log posterior of one covariance matrix from where it is now.
 
@@ -102,6 +132,21 @@ def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
     size = log_scales.shape[0]
     position = np.concatenate((log_scales, pairs))
     value, gradient = expected_log_posterior(position, count, scatter, prior)
+    proposal = np.empty(position.shape[0])
+    for _ in range(_MOST_FIXED_POINTS):
+        # Under the joint prior of scales and correlations this alone leads to the maximum, however
+        # thin the matrix is (a convex function lies above its tangent); elsewhere near it.
+        if not _write_scatter_per_row(position, count, scatter, prior, proposal):
+            break
+        for i in range(size):
+            proposal[i] = max(proposal[i], lowest[i])
+        new_value, new_gradient = expected_log_posterior(proposal, count, scatter, prior)
+        if not new_value > value:
+            break
+        gain = new_value - value
+        position, value, gradient = proposal.copy(), new_value, new_gradient
+        if gain < _LEAST_GAIN * (1.0 + abs(value)):
+            break
     metric = _initial_metric(size, position.shape[0], count)
     for _ in range(_MOST_ITERATIONS):
         if _largest(gradient) <= _GRADIENT_TOLERANCE * (1.0 + count):
