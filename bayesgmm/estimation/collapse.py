@@ -87,13 +87,15 @@ def _singular(
     widths = parameters.scales * SMALLEST_SCALE / smallest  # beside the typical spread of rows
     covariances = parameters.correlations * widths[:, :, None] * widths[:, None, :]
     thick = (least > _THIN) | (_smallest_eigenvalues(covariances) > _THIN)
-    if not np.all(thick):
-        thick = thick | _is_like_all_rows(parameters, X)
     # Three times: once the limit, once what makes them finite, and a rounding.
-    return ~(thick & (least > 3 * _LEAST_EIGENVALUE))  # so that NaN counts
+    regular = least > 3 * _LEAST_EIGENVALUE  # so that NaN is not
+    doubtful = np.flatnonzero(regular & ~thick)
+    if doubtful.size:
+        thick[doubtful] = _are_like_all_rows(parameters.reordered(doubtful), X)
+    return ~(thick & regular)
 
 
-def _is_like_all_rows(parameters: MixtureParameters, X: Rows) -> Bool[np.ndarray, " k"]:
+def _are_like_all_rows(parameters: MixtureParameters, X: Rows) -> Bool[np.ndarray, " k"]:
     """Whether components are no thinner than the table is: where columns nearly repeat each other.
 
     Then the likelihood has a maximum, however large the condition number.

@@ -24,6 +24,7 @@ from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 
 _PRIOR_ROWS = 1.0
+_PSEUDO_COUNT = 0.01  # of every weight, so that a component without rows is there to be repaired
 _RIDGE = 1e-9  # beside the variance of a feature: for rows in a plane
 _LEAST_WIDTH = 1e-6  # of prior rows, beside all rows: for partitions into equal rows
 _SMALLEST_SCALE = 1e-7
@@ -139,10 +140,11 @@ class Surrogate:
     ) -> Float[np.ndarray, " p"] | None:
         """Return the position of a mixture; ``None`` at the edge of the space."""
         prior, counts = self.mixture_prior.covariances, weights * self.counts.sum()
-        # Of the covariance matrices that are wanted, prior rows are a part.
-        scatter = covariances * (counts + prior.count)[:, None, None] - (
-            prior.scatter[0, 0] * np.eye(means.shape[1])
-        )
+        # Of the covariance matrices that are wanted, prior rows are a part; of a shared one, once.
+        is_tied = self.layout.n_matrices < self.layout.n_components
+        parts = (weights if is_tied else np.ones(weights.size))[:, None, None]
+        rows = counts[:, None, None] + parts * prior.count
+        scatter = rows * covariances - parts * prior.scatter[0, 0] * np.eye(means.shape[1])
         return position_with(counts, means, scatter, self)
 
     def climb(
@@ -179,6 +181,7 @@ def _prior_of(objective: Objective, layout: Layout) -> MixturePrior:
         count=count, scatter=count * np.eye(layout.n_scales)
     )
     nothing = np.zeros(layout.n_features)
+    pseudo_counts = objective.weight_pseudo_counts + count * _PSEUDO_COUNT
     return MixturePrior(
-        0.0, objective.weight_pseudo_counts, nothing, nothing, layout.n_matrices, covariances
+        0.0, pseudo_counts, nothing, nothing, layout.n_matrices, covariances
     ).as_compiled()
