@@ -53,14 +53,20 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
 
     - chains that agree, with labels that never switched, or whose switching relabelling cured;
     - a pair of components that overlaps too much to be named, where all else is fine;
-    - chains in different modes: which ones, and how much of the mass each mode claims;
-    - components that are empty, have too few rows, or have collapsed;
-    - divergent transitions, and near which parameter they lie.
+    - chains in different modes: which ones, and how much of the mass each mode holds, by bridge
+      sampling (Meng & Wong, 1996) with its error, or that it cannot be told;
+    - components that are empty, have too few rows, or have collapsed onto repeated values;
+    - a prior that conflicts with the rows: in which scale or correlation, and what prior does not;
+    - divergent transitions, and near which parameter they lie; few of them are no problem.
 
-    Chains that all start at one mode do not show others. Therefore it also asks whether EM, from
-    all its starting points, found another mode of similar height that no chain visited, and
-    whether the draws are more likely than the mode they started from. Chains of
-    ``NUTS(start="multi")`` start at different modes.
+    The limit for the largest of hundreds of R-hats is 1.01 or, where chance alone exceeds that,
+    what a perfect sampler with as many effective draws would exceed in one fit of 200.
+
+    Chains that all start at one mode do not show others. Therefore it also looks, with two short
+    chains, at the heaviest other mode that EM found where no chain was: one that holds more than a
+    twentieth of the posterior is a problem. And it asks whether EM missed the mode: whether draws
+    have a higher posterior density, or, where few starts of EM agreed and something else is wrong,
+    whether a second search ends higher. Chains of ``NUTS(start="multi")`` start at different modes.
 
     At most 120 rows and 4000 draws are looked at for what needs a pass over rows, and of a
     variable with more than 128 entries those 128 in which chains differ most. The verdict is
@@ -83,6 +89,9 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
 
     References
     ----------
+    Meng, X.-L. and Wong, W. H. (1996). Simulating ratios of normalizing constants via a simple
+    identity: a theoretical exploration. Statistica Sinica 6, 831-860.
+
     Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. and Buerkner, P.-C. (2021).
     Rank-normalization, folding, and localization: an improved R-hat for assessing convergence
     of MCMC. Bayesian Analysis 16, 667-718.
@@ -112,7 +121,8 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     findings += findings_about_divergences(tree)
     findings += findings_about_modes(tree, modes) or _findings_within_a_mode(tree, labels, figures)
     in_trouble = any(one.serious and one.kind not in _NOT_OF_STARTS for one in findings)
-    findings += findings_about_optima(tree, in_trouble=in_trouble)
+    # What EM missed comes first: it may be the cause of all that follows.
+    findings = findings_about_optima(tree, in_trouble=in_trouble) + findings
     return _verdict(tree, tuple(findings), figures)
 
 

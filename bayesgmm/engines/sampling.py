@@ -63,6 +63,9 @@ _MOST_WORK = 4e10
 
 _LEAST_WORK = 5e4  # of one sweep, however few rows there are
 FIRST_SWEEPS = 500  # of a chain, which are not kept
+_WORTH_IT, _LEAST_WORTH = 1.5, 100.0
+"""How many times the effective draws, and how many at least, sweeps must give to be kept."""
+
 _MOVING = 0.5  # share of the kept draws in which every covariance has moved
 
 
@@ -105,7 +108,7 @@ def sample(
         onward = _run(swept, sweeper, spawn(mass_seed, settings.chains), progress)
         # Interrupted, it leaves what was asked for.
         worth = 0.0 if onward.partial else _effective(sweeper.parameters(onward.posterior), onward)
-        if worth > effective:
+        if worth > max(_WORTH_IT * effective, _LEAST_WORTH):
             run, sampler, sweeps = onward, sweeper, {"sweeps": n_sweeps, "slow_ess": effective}
     if run.partial and progress:
         announce_interruption()

@@ -21,8 +21,8 @@ def tree() -> xr.DataTree:
 @pytest.mark.parametrize("name", VERDICTS)
 def test_every_case_has_its_own_findings_and_no_others(name):
     diagnosis, kinds = bg.diagnose(tree_of(name)), VERDICTS[name][1]
-    found = {one.kind for one in diagnosis.findings if one.serious or one.kind != "divergences"}
-    assert found == kinds
+    aside = {"divergences", "slow chains"}  # where they do not matter
+    assert {one.kind for one in diagnosis.findings if one.serious or one.kind not in aside} == kinds
     assert diagnosis.passed == (kinds <= {"labels switched"})
     assert diagnosis.passed == diagnosis.verdict.startswith("Converged")
     for finding in diagnosis.findings:
@@ -54,7 +54,7 @@ def test_a_pair_that_overlaps_is_named():
 
 def test_modes_are_listed_with_their_chains_and_their_mass():
     """By symmetry both modes hold one half."""
-    (finding,) = bg.diagnose(tree_of("different_modes")).findings
+    (finding,) = (f for f in bg.diagnose(tree_of("different_modes")).findings if f.serious)
     assert "chains 0, 2 (log posterior" in finding.problem
     assert "chains 1, 3 (log posterior" in finding.problem
     assert "By bridge sampling" in finding.problem
