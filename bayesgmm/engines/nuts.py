@@ -79,8 +79,9 @@ class NUTS:
         ``"mode"`` starts all chains at the best mode that EM found, or at another one where that
         clearly holds more of the posterior. ``"multi"`` starts them at the different modes that
         EM found, in turn, each prepared by the normal approximation at its own mode. Modes that
-        certainly hold less than a thousandth of the heaviest one are left out. So a posterior that has several modes is seen to have them:
-        :func:`bayesgmm.diagnose` says which chains sit where. The record of the tree holds
+        certainly hold less than a thousandth of the heaviest one are left out. So a posterior
+        that has several modes is seen to have them: :func:`bayesgmm.diagnose` says which chains
+        sit where. The record of the tree holds
         ``chain_optima``, the mode that each chain started at, 0 being the best.
 
     Raises
