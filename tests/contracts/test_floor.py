@@ -42,7 +42,9 @@ def test_the_density_falls_without_bound_towards_singular_matrices(structure, pr
     target, kind = Target(problem.spec, problem.data), STRUCTURES[structure]
     centre = X[X[:, 1] == 0].mean(axis=0) if table == "zeros" else X[0]
     values = []
-    for width in (1e-1, 1e-5, 1e-7, 1e-9):
+    # In a plane, down to where correlation matrices are singular as floating point numbers.
+    widths = (1e-4, 1e-5, 4e-6) if table == "rows in a plane" else (1e-5, 1e-7, 1e-9)
+    for width in widths:
         flat = flat_direction(table, width)
         covariances = np.array([flat, flat if kind.tied else np.eye(3)])
         scales = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
@@ -57,7 +59,7 @@ def test_the_density_falls_without_bound_towards_singular_matrices(structure, pr
         values.append(target(target.position_of(parameters))[0])
     if table == "rows in a plane" and not kind.correlated:
         return  # flat in no direction of theirs
-    assert np.all(np.diff(values[1:]) < -1000)
+    assert np.all(np.diff(values) < -1000)
 
 
 SAMPLED = [("full", prior) for prior in UNSCALED_PRIORS]

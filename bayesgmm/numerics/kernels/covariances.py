@@ -87,12 +87,23 @@ def partial_prior(precisions, prior):
 
 
 @compiled_exactly
+def mixing_scatter(precision, prior, place):
+    """Scatter w for which -(Sigma^-1)_jj w/2 has the gradient of the scale mixture."""
+    return 2.0 * prior.beta / (precision + prior.rate[place]) if prior.beta > 0.0 else 0.0
+
+
+@compiled_exactly
+def floor_scatter(precision, prior, place):
+    """The same for the floor."""
+    return 8.0 * prior.floor[place] ** 8 * precision**3
+
+
+@compiled_exactly
 def add_partial_scatter(precisions, prior, scatter):
     """Add the diagonal W for which -tr(Sigma^-1 W)/2 has the gradient of ``partial_prior``."""
     for j in range(precisions.shape[0]):
-        if prior.beta > 0.0:
-            scatter[j, j] += 2.0 * prior.beta / (precisions[j] + prior.rate[j])
-        scatter[j, j] += 8.0 * prior.floor[j] ** 8 * precisions[j] ** 3
+        scatter[j, j] += mixing_scatter(precisions[j], prior, j)
+        scatter[j, j] += floor_scatter(precisions[j], prior, j)
 
 
 @compiled_exactly

@@ -11,9 +11,10 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 from bayesgmm.numerics.kernels.covariances import (
-    add_partial_scatter,
     correlation_factor,
     expected_log_posterior,
+    floor_scatter,
+    mixing_scatter,
     partial_precisions,
     write_coordinates,
 )
@@ -24,7 +25,7 @@ _SUFFICIENT_INCREASE = 1e-4  # Armijo's constant, Nocedal & Wright (2006), secti
 _LONGEST_STEP = 3.0  # in log scales and correlation coordinates: a factor of twenty in a scale
 _MOST_ITERATIONS = 40
 _MOST_HALVINGS = 40
-_MOST_FIXED_POINTS, _LEAST_GAIN = 20, 1e-14
+_MOST_FIXED_POINTS, _LEAST_GAIN = 30, 1e-14
 _GRADIENT_TOLERANCE = 1e-9  # relative to the number of rows behind the matrix
 
 
@@ -101,18 +102,24 @@ def _largest(vector):
 
 
 @compiled_exactly
-def _write_scatter_per_row(position, count, scatter, prior, target):
+def _write_scatter_per_row(position, count, scatter, prior, of_floor, target):
     """Write the matrix that would be best if the prior were so many rows; False if there is none.
 
-    The scale mixture and the floor add to the scatter what has their gradient here.
+    The scale mixture adds to the scatter what has its gradient here: a convex function lies above
+    its tangent, so that this leads up. That of the floor is as the third power of a precision,
+    which is as one over it where rows are in a plane: there a step of a quarter, on the log scale,
+    is the right one. ``of_floor`` is where such steps have led, negative at first.
     """
     size = scatter.shape[0]
     precision_factor = inverse(correlation_factor(position[size:], size))
     for i in range(size):
         for j in range(i + 1):
             precision_factor[i, j] *= math.exp(-position[j])
-    matrix = scatter.copy()
-    add_partial_scatter(partial_precisions(precision_factor), prior, matrix)
+    matrix, precisions = scatter.copy(), partial_precisions(precision_factor)
+    for i in range(size):
+        here = floor_scatter(precisions[i], prior, i)
+        of_floor[i] = here if of_floor[i] < 0.0 else of_floor[i] ** 0.75 * here**0.25
+        matrix[i, i] += mixing_scatter(precisions[i], prior, i) + of_floor[i]
     rows = count - 2.0 * (prior.eta - 1.0)
     for i in range(size):
         if not (rows > 0.0 and matrix[i, i] > 0.0):
@@ -132,21 +139,22 @@ def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
     size = log_scales.shape[0]
     position = np.concatenate((log_scales, pairs))
     value, gradient = expected_log_posterior(position, count, scatter, prior)
-    proposal = np.empty(position.shape[0])
+    # Under the joint prior of scales and correlations these steps alone lead to the maximum,
+    # however thin the matrix is; under others, near it.
+    here, there = position.copy(), np.empty(position.shape[0])
+    last, of_floor = value, np.full(size, -1.0)
     for _ in range(_MOST_FIXED_POINTS):
-        # Under the joint prior of scales and correlations this alone leads to the maximum, however
-        # thin the matrix is (a convex function lies above its tangent); elsewhere near it.
-        if not _write_scatter_per_row(position, count, scatter, prior, proposal):
+        if not _write_scatter_per_row(here, count, scatter, prior, of_floor, there):
             break
         for i in range(size):
-            proposal[i] = max(proposal[i], lowest[i])
-        new_value, new_gradient = expected_log_posterior(proposal, count, scatter, prior)
-        if not new_value > value:
+            there[i] = max(there[i], lowest[i])
+        here, there = there, here
+        new_value, new_gradient = expected_log_posterior(here, count, scatter, prior)
+        if new_value > value:
+            position, value, gradient = here.copy(), new_value, new_gradient
+        if abs(new_value - last) < _LEAST_GAIN * (1.0 + abs(value)):
             break
-        gain = new_value - value
-        position, value, gradient = proposal.copy(), new_value, new_gradient
-        if gain < _LEAST_GAIN * (1.0 + abs(value)):
-            break
+        last = new_value
     metric = _initial_metric(size, position.shape[0], count)
     for _ in range(_MOST_ITERATIONS):
         if _largest(gradient) <= _GRADIENT_TOLERANCE * (1.0 + count):
