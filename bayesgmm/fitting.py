@@ -275,7 +275,7 @@ def estimate(
     >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]].dropna()
     >>> point = bg.estimate(X, bg.MixtureSpec(n_components=3), random_seed=1)
     >>> point.weights.round(2)
-    array([0.46, 0.36, 0.18])
+    array([0.46, 0.35, 0.18])
     """
     problem, solver = Problem.pose(X, spec, sample_weight, labels), _solver(solver)
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
