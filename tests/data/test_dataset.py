@@ -230,7 +230,8 @@ RESOLUTIONS = {
 @pytest.mark.parametrize("name", RESOLUTIONS)
 def test_the_resolution_is_the_smallest_step_between_values(name):
     column, expected = RESOLUTIONS[name]
-    assert read_table(column).resolution == pytest.approx(expected, rel=1e-6)
+    table = np.column_stack([column, np.arange(len(column)) % 7])
+    np.testing.assert_allclose(read_table(table).resolution, [expected, 1.0], rtol=1e-6)
 
 
 def test_the_resolution_of_continuous_values_is_a_small_share_of_their_spread():
