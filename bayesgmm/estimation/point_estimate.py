@@ -200,7 +200,7 @@ class PointEstimate:
     EM converged after ... starts reached this optimum
     component  weight  mean ± standard deviation of each feature
             0   0.644  4.29 ± 0.41, 80.0 ± 6.0
-            1   0.356  2.04 ± 0.26, 54.5 ± 5.7
+            1   0.356  2.04 ± 0.27, 54.5 ± 5.8
     >>> point.covariances.shape
     (2, 2, 2)
     """

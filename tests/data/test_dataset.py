@@ -215,6 +215,32 @@ def test_the_spread_is_positive_where_most_values_are_equal(column, expected):
     assert read_table(column).spread == pytest.approx(expected, rel=1e-3)
 
 
+GRID = np.random.default_rng(3).integers(0, 200, 500)
+RESOLUTIONS = {
+    "rounded": (GRID / 10, 0.1),
+    "rounded, with missing cells": (np.where(GRID % 7 == 0, np.nan, 2.5 * GRID), 2.5),
+    "sums that are equal but for rounding": ([0.3, 0.1 + 0.2, 0.6, 0.9, 0.3 * 3, 1.2], 0.3),
+    "far from zero": (GRID / 10 + 1e6, 0.1),
+    "mostly ties": ([0.0] * 90 + [3.0] * 10, 3.0),
+    "one value far away": (np.append(GRID, 1e12), 1.0),
+    "long": (np.tile(GRID, 500), 1.0),
+}
+
+
+@pytest.mark.parametrize("name", RESOLUTIONS)
+def test_the_resolution_is_the_smallest_step_between_values(name):
+    column, expected = RESOLUTIONS[name]
+    table = np.column_stack([column, np.arange(len(column)) % 7])
+    np.testing.assert_allclose(read_table(table).resolution, [expected, 1.0], rtol=1e-6)
+
+
+def test_the_resolution_of_continuous_values_is_a_small_share_of_their_spread():
+    values = np.random.default_rng(2).normal(5.0, [3.0, 0.1], size=(20_000, 2))
+    dataset = read_table(values)
+    assert np.array_equal(dataset.resolution, 3.5e-5 * dataset.spread)
+    np.testing.assert_allclose(read_table(values * 7.0).resolution, 7.0 * dataset.resolution)
+
+
 REFUSED = {
     "no rows": (np.empty((0, 2)), ["no rows", "dropna"]),
     "no columns": (np.empty((3, 0)), ["no columns"]),
