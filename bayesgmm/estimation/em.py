@@ -16,7 +16,7 @@ from bayesgmm.estimation.collapse import collapse_of
 from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
-from bayesgmm.estimation.search import Search
+from bayesgmm.estimation.search import Lead, Search
 from bayesgmm.estimation.starts import rows_to_start_on
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.filling import filled
@@ -33,6 +33,7 @@ Acceleration = Literal["quasi-newton", "none"]
 
 _MOST_RIVALS = 7  # with the best, one each for eight chains
 _FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them
+_DIRECT = 10  # starts that climb the objective itself, too
 _MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end,
 _NEAR = 20.0  # if they are so near the best of them; the finalists may be further away
 _NEAR_EACH = 0.05  # by so much for every parameter, which has a prior that the surrogate leaves out
@@ -181,30 +182,37 @@ class EM:
         """Climb the objective from where the starts led on the surrogate.
 
         Starts that met there share one ascent. Those that are far below the best are given up,
-        with the objective that they have got to.
+        with the objective that they have got to. The first starts climb the objective itself, too:
+        the surrogate is blind to components that are far narrower than clusters of k-means.
         """
-        leads, results = search.leads(), []
+        leads: list[Lead] = search.leads()
+        results: dict[int, PointEstimate] = {}
         compiled = self._accelerated and suits_compiled_steps(rows, objective)
         for number, lead in enumerate(leads):
             behind = leads[0].mode.height - lead.mode.height
             is_near = (number < _MOST_LEADS and behind < _NEAR) or (
                 number < _FINALISTS and behind < _NEAR + _NEAR_EACH * objective.layout.size
             )
-            start = search.start_of(lead, objective)
+            place = search.start_of(lead, objective)
             if number == 0 or is_near or compiled:
-                result = self.climb(rows, start, objective)
+                result = self.climb(rows, place, objective)
             else:
-                result = em_steps(rows, start, objective, tolerance=1.0, limit=0).as_estimate()
-            results += [result] * len(lead.starts)
-            for _ in lead.starts:
+                result = em_steps(rows, place, objective, tolerance=1.0, limit=0).as_estimate()
+            for start in lead.starts:
+                results[start] = result
                 report()
-        for number in search.failed:
-            results.append(self._from_partition(search, number, rows, objective))
+        for start in search.failed:
+            results[start] = self._from_partition(search, start, rows, objective)
             report()
-        if all(result.status is Status.COLLAPSED for result in results):
+        if all(result.status is Status.COLLAPSED for result in results.values()):
             # From its rows on, an ascent shows best how a component collapses onto them.
             results[0] = self._from_partition(search, 0, rows, objective)
-        return results
+        elif not compiled and len(results) > 1:
+            for start in range(min(_DIRECT, len(results))):
+                direct = self._from_partition(search, start, rows, objective)
+                if direct.starts.objectives[0] > results[start].starts.objectives[0]:
+                    results[start] = direct
+        return list(results.values())
 
     def _from_partition(
         self, search: Search, number: int, rows: Rows, objective: Objective

@@ -64,13 +64,24 @@ def _clusters(
 ) -> Int[np.ndarray, " n"]:
     if method == "random":
         labels = np.empty(rows.shape[0], dtype=np.int64)
-        centres = rows[rng.choice(rows.shape[0], n_components, replace=False)]
-        nearest_centres(rows, centres, labels)
+        nearest_centres(rows, _different_rows(rows, n_components, rng), labels)
         return labels
     trials = 2 + int(math.log(n_components))  # as scikit-learn
     first, uniforms = rng.integers(rows.shape[0]), rng.random((n_components - 1, trials))
     centres = rows[spread_out_rows(rows, first, uniforms)]
     return k_means(rows, centres, _KMEANS_ITERATIONS)
+
+
+def _different_rows(
+    rows: Float[np.ndarray, "n d"], n_components: int, rng: np.random.Generator
+) -> Float[np.ndarray, "k d"]:
+    """Pick rows at random, no two of them equal if the table has so many."""
+    picked = rows[rng.choice(rows.shape[0], n_components, replace=False)]
+    if len(np.unique(picked, axis=0)) < n_components:
+        distinct = np.unique(rows, axis=0)
+        if len(distinct) >= n_components:
+            return distinct[rng.choice(len(distinct), n_components, replace=False)]
+    return picked
 
 
 def _in_agreement(

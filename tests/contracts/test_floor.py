@@ -23,6 +23,8 @@ def _tables() -> dict[str, np.ndarray]:
 
 TABLES = _tables()
 
+pytestmark = pytest.mark.filterwarnings("ignore:Columns depend on each other")
+
 
 def flat_direction(table: str, width: float) -> np.ndarray:
     """Return a covariance matrix that is as flat as the rows, but for a width."""

@@ -96,9 +96,8 @@ def test_one_covariance_is_a_maximum(size, count, covariances):
         parameters = natural(spec, size, position)
         total = expected_log_density(count, scatter, parameters.covariances()[0])
         total += log_prior_of_covariances(covariances, parameters) + log_scales.sum()
-        # Unconstrained correlations, and a mean that is measured in standard deviations.
-        total += 0.5 * (size + 1) * np.linalg.slogdet(parameters.correlations[0])[1]
-        return total + 0.5 * np.linalg.slogdet(parameters.covariances()[0])[1]
+        # Unconstrained correlations, and a mean along axes without correlations.
+        return total + 0.5 * (size + 2) * np.linalg.slogdet(parameters.correlations[0])[1]
 
     best = best_covariance(
         np.zeros(size), np.zeros(size * (size - 1) // 2), prior.count + count, scatter, prior,
@@ -187,8 +186,8 @@ def test_a_component_without_rows_takes_what_its_prior_says():
     new = maximize(statistics, current, objective)
     prior = SCALE_PRIORS["inverse-gamma"]
     assert_allclose(new.means[1], spec.means.loc)
-    # Over log scales and means in standard deviations the density is sigma^2 times as high.
-    assert_allclose(new.scales[1], prior.scale / (prior.shape - 1), rtol=1e-6)
+    # Over log scales the density is sigma times as high.
+    assert_allclose(new.scales[1], prior.scale / prior.shape, rtol=1e-6)
 
 
 @pytest.mark.parametrize("n_features", [1, 3])
