@@ -373,7 +373,9 @@ def build_model(
         With the named variables ``weights``, ``means``, ``scales``, ``correlations`` and
         ``covariances``, and the rows observed as ``x``, allocations summed out. Sampling by
         hand, you relabel by hand: components may switch between chains. Predictive draws are
-        whole rows, of which no label is known.
+        whole rows, of which no label is known. The ``resolution`` is a ``pm.Potential``: PyMC warns
+        that predictive draws ignore it, which changes nothing of note, since it is one wherever
+        standard deviations are above the resolution.
 
     Raises
     ------

@@ -143,7 +143,7 @@ def em_steps(
             break
         statistics = sufficient_statistics(X, parameters)
         height = statistics.log_likelihood + objective.log_prior(parameters)
-        if math.isnan(height):  # an extreme position, such as weights of 1e12 can lead to
+        if not math.isfinite(height):  # an extreme position, as of weights or outliers of 1e12
             status = Status.COLLAPSED
             break
         trace.append(height)

@@ -13,6 +13,7 @@ covariance matrices instead, where the mode has a closed form given the allocati
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -152,12 +153,18 @@ class Objective:
         return float(sum(scale_prior(terms[place[1]], u)[0] for place, u in np.ndenumerate(free)))
 
     def _log_prior_of_matrices(self, parameters: MixtureParameters) -> float:
-        """All terms of a ``CovariancePrior`` but those of single scales."""
+        """All terms of a ``CovariancePrior`` but those of single scales.
+
+        Minus infinity where a matrix is singular as floating point numbers are.
+        """
         prior, layout = self.covariance_prior, self.layout
         total = 0.0
         for covariance in parameters.covariances[: layout.n_matrices]:
             log_scales = 0.5 * np.log(np.diagonal(covariance))
-            factor = np.linalg.cholesky(covariance)
+            try:
+                factor = np.linalg.cholesky(covariance)
+            except np.linalg.LinAlgError:
+                return -math.inf
             log_determinant = 2.0 * float(np.log(np.diagonal(factor)).sum())
             whitened = solve_triangular(factor, np.eye(self.n_features), lower=True)
             precisions = np.sum(whitened**2, axis=0)[: layout.n_scales]

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
-from bayesgmm.estimation.maximization import maximize
+from bayesgmm.estimation.maximization import maximize, update_covariances
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, values_of
 from bayesgmm.numerics.filling import filled
@@ -122,4 +122,10 @@ def from_shares(
     )
     # EM never revives a component of weight zero, so that one without rows is given one row's.
     weights = (statistics.counts + 1) / (statistics.counts + 1).sum()
-    return replace(maximize(statistics, neutral, objective), weights=weights)
+    if not objective.uses_prior:
+        return replace(maximize(statistics, neutral, objective), weights=weights)
+    # Means stay with their rows at first: beside neutral scales the prior would draw that of a
+    # lone row far away towards the others, and the component would become as wide.
+    structure = objective.spec.covariances
+    scales, correlations = update_covariances(structure, statistics, neutral, objective)
+    return MixtureParameters(weights, means, scales, correlations)

@@ -94,6 +94,7 @@ def test_whitened_rows_have_unit_covariance():
     assert_allclose(np.cov(white.T, bias=True), np.eye(3), atol=0.01)  # a ridge of 1e-9
 
 
+@pytest.mark.filterwarnings("ignore:Columns depend on each other")
 def test_rows_that_lie_on_each_other_can_be_searched():
     X = np.repeat([[0.0, 0.0, 1.0], [1.0, 2.0, 1.0], [4.0, 4.0, 2.0]], 5, axis=0)
     _, surrogate, _ = surrogate_of(X, np.arange(15) % 4, "full")

@@ -153,7 +153,7 @@ def test_a_sampler_over_all_labellings_is_brought_back_to_one_mode():
 THREE = np.array([0.0, 20.0, 24.5])
 TOLD_APART = {  # what tells components apart: means, standard deviations, correlation, weights
     "means": (THREE, 1.0, 0.0, (1 / 3, 1 / 3, 1 / 3), lambda p: p["means"][..., 0]),
-    "means, a rare component": (THREE, 1.0, 0.0, (0.55, 0.42, 0.03), lambda p: p["means"][..., 0]),
+    "means, a rare component": (THREE, 1.0, 0.0, (0.5, 0.42, 0.08), lambda p: p["means"][..., 0]),
     "one far away": (50 * THREE, 40.0, 0.0, (0.3, 0.4, 0.3), lambda p: p["means"][..., 0]),
     "one of six features": (
         np.column_stack([THREE, np.zeros((3, 5))]), 1.0, 0.0, (0.4, 0.3, 0.3),
