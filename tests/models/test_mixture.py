@@ -262,7 +262,10 @@ def test_log_likelihood_of_a_row_is_that_of_its_observed_part_times_its_weight(s
 
 
 def test_find_map_finds_the_mode_of_annotated_rows():
-    """Without correlations PyMC's mode is that of the package's own EM."""
+    """Without correlations PyMC's mode is that of the package's own EM, to about half a row.
+
+    PyMC takes the density over standard deviations, and EM over their logarithms.
+    """
     rng = np.random.default_rng(2)
     X = rng.normal(size=(50, 2)) + np.repeat([[0.0], [4.0]], 25, axis=0)
     X[::4, 1] = np.nan
@@ -275,7 +278,7 @@ def test_find_map_finds_the_mode_of_annotated_rows():
     ).posterior  # fmt: skip
     for name in ("weights", "means", "scales"):
         assert_allclose(
-            found[name].values[0, 0], getattr(point.parameters, name), rtol=1e-3, atol=1e-3
+            found[name].values[0, 0], getattr(point.parameters, name), rtol=0.03, atol=0.005
         )
 
 
