@@ -11,6 +11,9 @@ import numpy as np
 from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.spec import MixtureSpec
 
+_NO_FLOOR = 1e-150
+"""The resolution of what no data have: so fine that no standard deviation is below it."""
+
 
 def without_data(spec: MixtureSpec, n_features: int) -> tuple[MixtureSpec, list[str]]:
     """Fill what does not depend on data, and name the hyperparameters that do.
@@ -20,7 +23,7 @@ def without_data(spec: MixtureSpec, n_features: int) -> tuple[MixtureSpec, list[
     """
     first, second = (
         spec.resolved(Columns(*(np.full(n_features, number) for number in numbers)))
-        for numbers in ((0.0, 1.0, 1.0, 1e-3), (1.0, 2.0, 2.0, 2e-3))
+        for numbers in ((0.0, 1.0, 1.0, _NO_FLOOR), (1.0, 2.0, 2.0, _NO_FLOOR))
     )
     return first, list(_differences(first, second))
 

@@ -253,7 +253,8 @@ def expect_good_fit(table: Awkward, structure: str, engine: str) -> None:
     for group in ("posterior", "log_likelihood", "chain_starts", "point_estimate"):
         for values in tree[group].data_vars.values():
             assert np.all(np.isfinite(values)), (group, values.name)
-    assert np.all(np.isfinite(tree["sample_stats"]["lp"]))
+    # A normal approximation may draw where the posterior has no density.
+    assert np.all(np.isfinite(tree["sample_stats"]["lp"])) or engine == "laplace"
     expect_draws(tree["posterior"], table.rows)
     if "pareto_k" in record(tree):
         assert np.isfinite(record(tree)["pareto_k"])
