@@ -112,7 +112,8 @@ def test_only_components_that_nothing_tells_apart_change_names():
     """One component has labels; the other two are ordered by weight, in the places left."""
     X, components = table()
     labels = [1 if c == 0 and i % 3 == 0 else None for i, c in enumerate(components)]
-    named = bg.fit(X, bg.MixtureSpec(3), engine=GIBBS, random_seed=1, labels=labels, progress=False)
+    spec = bg.MixtureSpec(3, covariances=bg.Full(bg.InverseGamma()))
+    named = bg.fit(X, spec, engine=GIBBS, random_seed=1, labels=labels, progress=False)
     means = named["posterior"]["means"].mean(("chain", "draw"))
     np.testing.assert_allclose(means, CENTRES[[2, 0, 1]], atol=0.6)
     assert np.all(named["relabelling"]["permutation"].values[..., 1] == 1)

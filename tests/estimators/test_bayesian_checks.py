@@ -1,8 +1,8 @@
 """scikit-learn's own checks of an estimator, with quick engines and none expected to fail.
 
 One of them fits the same rows repeated and weighted, 15 rows of 30 features, and compares answers
-to seven digits. The posterior is the same, but EM starts from other rows, and may meet another of many
-modes where there are two components; and chains of samplers differ. So this one is for one
+to seven digits. The posterior is the same, but EM starts from other rows, and may meet another of
+many modes where there are two components; and chains of samplers differ. So this one is for one
 component, which every row belongs to whatever the draws are.
 """
 

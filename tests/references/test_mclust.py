@@ -85,5 +85,5 @@ def test_bic_and_icl_are_those_of_mclust_where_the_optimum_is():
         assert float(ours["BIC"]) == pytest.approx(float(theirs["bic"]), abs=1e-3)
         # ICL is not stationary at the optimum: with an error of e in the log-likelihood, parameters
         # are off by sqrt(2 e) standard deviations, and ICL by several times that.
-        assert float(ours["ICL"]) == pytest.approx(float(theirs["converged_icl"]), abs=1e-3)
+        assert float(ours["ICL"]) == pytest.approx(float(theirs["converged_icl"]), abs=1e-2)
     assert equal >= 41  # of 60; in the others mclust's is a lower optimum
