@@ -3,12 +3,12 @@
 A mode depends on the coordinates in which the density is taken. Here they are the weights, the
 means along axes in which their component has no correlations (a factor |R|^(1/2) for each), the
 logarithms of the standard deviations, and the unconstrained correlations of
-``kernels/covariances.py``. The mode is then independent of the
-order and the units of the features, weights with a flat Dirichlet prior are those of maximum
-likelihood, and there is no peak where a component takes a few rows only: over standard deviations
-and correlations themselves the density grows without bound there, although next to no probability
-lies there. Under an inverse-Wishart prior the coordinates are the means and the entries of the
-covariance matrices instead, where the mode has a closed form given the allocations.
+``kernels/covariances.py``. The mode is then independent of the order and the units of the features,
+weights with a flat Dirichlet prior are those of maximum likelihood, and there is no peak where a
+component takes a few rows only: over standard deviations and correlations themselves the density
+grows without bound there, although next to no probability lies there. Under an inverse-Wishart
+prior the coordinates are the means and the entries of the covariance matrices instead, where the
+mode has a closed form given the allocations.
 """
 
 from __future__ import annotations

@@ -64,10 +64,8 @@ def _draw_huang_wand(
     mixing = rng.standard_gamma(0.5, (*batch, size)) / (0.5 * prior.rate(size))
     wishart = stats.invwishart(prior.degrees_of_freedom + size - 1, np.eye(size))
     unit = wishart.rvs(math.prod(batch), rng).reshape(*batch, size, size)
-    deviations = np.sqrt(np.diagonal(unit, axis1=-2, axis2=-1))
-    correlations = unit / (deviations[..., :, None] * deviations[..., None, :])
-    written_out = (batch[0], layout.n_components, size, size)
-    return deviations * np.sqrt(mixing), np.broadcast_to(correlations, written_out).copy()
+    deviations, correlations = _separated(unit, layout)
+    return deviations * np.sqrt(mixing), correlations
 
 
 @draw_covariances.register
@@ -77,11 +75,18 @@ def _(
     size, shape = layout.n_features, (n_draws, layout.n_matrices)
     prior = stats.invwishart(structure.degrees_of_freedom, structure.matrix(size))
     matrices = prior.rvs(n_draws * layout.n_matrices, rng).reshape(*shape, size, size)
+    return _separated(matrices, layout)
+
+
+def _separated(
+    matrices: Float[np.ndarray, "draws m d d"], layout: Layout
+) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
+    """Return the scales of covariance matrices, and their correlations for every component."""
     scales = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
     if not layout.correlated:
         return scales, None
     correlations = matrices / (scales[..., :, None] * scales[..., None, :])
-    written_out = (n_draws, layout.n_components, size, size)
+    written_out = (len(matrices), layout.n_components, *matrices.shape[-2:])
     return scales, np.broadcast_to(correlations, written_out).copy()
 
 
