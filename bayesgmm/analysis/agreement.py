@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from bayesgmm.analysis.allocations import DEFAULT_DRAWS, each_allocation
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
 from bayesgmm.analysis.thinning import thinned
+from bayesgmm.data.alongside import in_order_of_rows
 from bayesgmm.data.cells import first_labels
 from bayesgmm.errors import DataError
 from bayesgmm.numerics.partitions import (
@@ -67,8 +68,9 @@ def agreement(
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     truth : sequence of n labels
-        The group of every row: strings or numbers, none missing. A pandas Series whose index has
-        the names of all rows is matched by name; anything else by position.
+        The group of every row: strings or numbers, none missing. A pandas Series is
+        matched by name where its index has names, see :func:`bayesgmm.fit`; anything else by
+        position.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     draws : int, default 1000
@@ -166,10 +168,10 @@ def _read_groups(truth: Any, row_names: np.ndarray) -> tuple[Int[np.ndarray, " n
 
 def _aligned(truth: Any, row_names: np.ndarray) -> pd.Series:
     """Return the labels in the order of the rows."""
-    labels = truth if isinstance(truth, pd.Series) else _listed(truth)
-    is_named = isinstance(truth, pd.Series) and labels.index.is_unique
-    if is_named and pd.Index(row_names).isin(labels.index).all():
-        return labels.reindex(row_names)
+    if isinstance(truth, pd.Series):
+        labels = in_order_of_rows(truth, row_names, "truth")
+    else:
+        labels = _listed(truth)
     if len(labels) != row_names.size:
         raise DataError(
             f"truth has {len(labels)} labels, and there are {row_names.size} rows. Give one for "

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from bayesgmm.data.alongside import in_order_of_rows
 from bayesgmm.data.cells import (
     as_numbers,
     expect_observed,
@@ -61,6 +62,8 @@ class Dataset:
         nothing is.
     component_names : tuple of strings
         Of the first components, where labels gave names.
+    rows_are_named : bool
+        Whether names came with the table; if not, they are its places.
 
     Examples
     --------
@@ -78,6 +81,7 @@ class Dataset:
     weights: Float[np.ndarray, " _"] = field(default_factory=lambda: np.empty(0))
     plausibilities: Float[np.ndarray, "_ _"] = field(default_factory=lambda: np.empty((0, 0)))
     component_names: tuple[str, ...] = ()
+    rows_are_named: bool = True
 
     def __post_init__(self) -> None:
         # A view, so that whoever made the array may still write to it under its own name.
@@ -145,8 +149,13 @@ class Dataset:
         """
         if labels is None:
             return self
-        known = read_labels(labels, n_components, self.row_names)
+        known = read_labels(self.in_order("labels", labels), n_components, self.row_names)
         return replace(self, plausibilities=known.plausibilities, component_names=known.names)
+
+    def in_order(self, argument: str, values: Any) -> Any:
+        """Return one entry for each row in their order, see :func:`in_order_of_rows`."""
+        names = self.row_names if self.rows_are_named else None
+        return in_order_of_rows(values, names, argument)
 
     def subset(self, chosen: Int[np.ndarray, " m"]) -> Dataset:
         """Return some of the rows."""
@@ -233,7 +242,7 @@ def read_table(X: Any, sample_weight: Any | None = None) -> Dataset:
         table, a pandas or polars series, an xarray ``DataArray`` (its last dimension: features)
         or ``Dataset`` (one variable per feature). Never modified. NaN and null are missing cells.
     sample_weight : array, shape (n,), optional
-        How often each row counts.
+        How often each row counts; matched by name where both it and the table have names.
 
     Returns
     -------
@@ -262,7 +271,8 @@ def read_table(X: Any, sample_weight: Any | None = None) -> Dataset:
     source = read_source(X)
     dataset = _checked(source, source.feature_names or default_names(len(source.columns)))
     if sample_weight is not None:
-        weights = read_weights(sample_weight, dataset.row_names)
+        given = dataset.in_order("sample_weight", sample_weight)
+        weights = read_weights(given, dataset.row_names)
         dataset = replace(dataset, weights=weights)
     if dataset.n_rows == 1 and dataset.total_weight < 2:
         raise DataError(
@@ -404,4 +414,5 @@ def _checked(source: Source, feature_names: tuple[str, ...]) -> Dataset:
     values = as_numbers(source, feature_names)
     row_names = np.arange(len(values)) if source.row_names is None else source.row_names
     expect_usable(values, feature_names, row_names)
-    return Dataset(values, feature_names, row_names)
+    are_named = source.row_names is not None
+    return Dataset(values, feature_names, row_names, rows_are_named=are_named)

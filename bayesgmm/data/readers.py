@@ -162,7 +162,7 @@ def _from_dataset(X: Any) -> Source:
 
 
 def _labels_along(X: Any, dim: str) -> np.ndarray | None:
-    return _as_labels(X.coords[dim].values) if dim in X.coords else None
+    return as_labels(X.coords[dim].values) if dim in X.coords else None
 
 
 def _from_frame(X: Any) -> Source:
@@ -181,7 +181,7 @@ def _from_frame(X: Any) -> Source:
         names = tuple(str(name) for name in frame.columns)
         series = list(frame.iter_columns())
     index = nw.maybe_get_index(frame)
-    row_names = None if index is None else _as_labels(index.to_numpy())
+    row_names = None if index is None else as_labels(index.to_numpy())
     return Source([_as_column(one) for one in series], None, names, row_names)
 
 
@@ -194,7 +194,7 @@ def _as_column(series: Any) -> Column:
     return Column(cells, kind)
 
 
-def _as_labels(labels: np.ndarray) -> np.ndarray:
+def as_labels(labels: np.ndarray) -> np.ndarray:
     """Row labels that can be stored with a result: numbers and dates as they are, or text."""
     if labels.dtype.kind in "iufMm":
         return labels.copy()

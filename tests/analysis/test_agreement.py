@@ -163,11 +163,14 @@ def test_a_series_is_matched_by_the_names_of_rows(tree, species, truth):
     "form", [list, tuple, pd.Series, pd.Categorical, lambda truth: xr.DataArray(truth, dims="i")]
 )
 def test_other_labels_by_position(tree, truth, form):
-    nameless = form(truth)
     expected = bg.agreement(tree, truth, draws=8)
-    if isinstance(nameless, pd.Series):
-        nameless.index = [f"bird {number}" for number in range(truth.size)]
-    xr.testing.assert_equal(bg.agreement(tree, nameless, draws=8), expected)
+    xr.testing.assert_equal(bg.agreement(tree, form(truth), draws=8), expected)
+
+
+def test_names_of_other_rows_are_refused(tree, truth):
+    others = pd.Series(truth, index=[f"bird {number}" for number in range(truth.size)])
+    with pytest.raises(bg.DataError, match="truth has no entry for 342 of 342 rows"):
+        bg.agreement(tree, others, draws=8)
 
 
 def test_new_rows(tree, truth):

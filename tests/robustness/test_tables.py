@@ -200,6 +200,7 @@ def test_columns_that_depend_on_each_other_are_named(table, structure):
     assert f"or {prefix}InverseWishart()" in str(refused.value)
 
 
+@pytest.mark.filterwarnings("ignore:EM stopped at the iteration limit")
 @pytest.mark.parametrize("structure", ["full", "tied", "diagonal"])
 @pytest.mark.parametrize("decades", [2, 5])
 def test_weights_of_any_size_and_missing_cells_go_together(decades, structure):
