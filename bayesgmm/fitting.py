@@ -63,7 +63,8 @@ def fit(
         middles of bins with their counts stand for binned data. A pandas Series is matched with
         the rows by name where both have names, as ``labels`` are. Weights need not be whole: the
         likelihood of a row is raised to its weight (a power likelihood; Savitsky & Toth, 2016).
-        Weights of surveys should sum to the number of rows; intervals then leave out what the design of the survey adds.
+        Weights of surveys should sum to the number of rows; intervals then leave out what the
+        design of the survey adds.
     labels : sequence of n labels, optional
         What is known of the component that each row comes from: its number or its name, a set of
         those that it may be, a mapping of these to probabilities, or None, NaN or -1 where nothing
