@@ -7,15 +7,24 @@ from typing import Any
 import xarray as xr
 
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
-from bayesgmm.numerics.statistics import predictive_log_densities
-from bayesgmm.schema import ROW
+from bayesgmm.analysis.thinning import thinned
+from bayesgmm.numerics.statistics import log_densities_of_draws, predictive_log_densities
+from bayesgmm.options import expect_whole_number
+from bayesgmm.schema import CHAIN, DRAW, ROW
 
 
-def log_density(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
-    """Return the posterior predictive log density of rows.
+def log_density(
+    tree: xr.DataTree,
+    X: Any | None = None,
+    *,
+    per_draw: bool = False,
+    draws: int | None = None,
+) -> xr.DataArray:
+    """Return the posterior predictive log density of rows, or the log density under each draw.
 
     log E[ sum_k pi_k N(x_i | mu_k, Sigma_k) ], the expectation being over the posterior draws;
-    in one over the units of the data.
+    in one over the units of the data. Under each draw it is the sum alone: quantiles of its
+    exponential are a band for the density.
 
     Parameters
     ----------
@@ -23,11 +32,15 @@ def log_density(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
         What :func:`bayesgmm.fit` returned.
     X : table with the features of the fit, optional
         Rows to evaluate; those of the fit by default.
+    per_draw : bool, default False
+        Whether to return the log density under each draw.
+    draws : int, optional
+        About how many draws to use, spread evenly over all chains; all by default.
 
     Returns
     -------
     xarray.DataArray
-        Natural logarithms, dim ``obs_id``.
+        Natural logarithms, dim ``obs_id``; dims ``chain, draw, obs_id`` under each draw.
 
     Raises
     ------
@@ -35,6 +48,8 @@ def log_density(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
         If ``tree`` is not a result of ``fit``.
     DataError
         If the features of ``X`` are not those of the fit.
+    SpecificationError
+        If ``draws`` is not a positive whole number.
 
     Examples
     --------
@@ -42,8 +57,22 @@ def log_density(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
     >>> tree = bg.example_fit()
     >>> bg.log_density(tree, [[40.0, 18.0, 190.0, 3700.0]]).values.round(1)
     array([-13.4])
+    >>> bg.log_density(tree, [[40.0, 18.0, 190.0, 3700.0]], per_draw=True, draws=100).shape
+    (4, 25, 1)
     """
-    rows, draws, log_jacobian = on_standard_scale(tree, data := asked_rows(tree, X))
-    plain = rows.without_labels().rows
-    values = predictive_log_densities(plain, draws) - log_jacobian
-    return xr.DataArray(values, coords={ROW: data.row_names}, dims=ROW, name="log_density")
+    if draws is not None:
+        expect_whole_number("draws", draws)
+    data = asked_rows(tree, X)
+    rows, mixtures, log_jacobian = on_standard_scale(tree, data, n_draws=draws)
+    plain, coords = rows.without_labels().rows, {ROW: data.row_names}
+    if not per_draw:
+        values = predictive_log_densities(plain, mixtures) - log_jacobian
+        return xr.DataArray(values, coords=coords, dims=ROW, name="log_density")
+    posterior = tree["posterior"]
+    used = posterior if draws is None else thinned(posterior, draws)
+    return xr.DataArray(
+        log_densities_of_draws(plain, mixtures) - log_jacobian,
+        coords={CHAIN: used[CHAIN].values, DRAW: used[DRAW].values, **coords},
+        dims=(CHAIN, DRAW, ROW),
+        name="log_density",
+    )

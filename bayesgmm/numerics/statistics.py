@@ -240,6 +240,15 @@ def predictive_log_densities(X: Rows, draws: MixtureParameters) -> Float[np.ndar
     return total - np.log(np.prod(draws.batch_shape, dtype=int))
 
 
+def log_densities_of_draws(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, "*batch n"]:
+    """Return the logarithm of the density of every row under each of many mixtures."""
+    found = np.empty((*draws.batch_shape, X.shape[0]))
+    write = _writer(X, _LOG_DENSITIES, (), (), correlated=draws.correlations is not None)
+    for place, mixture in each_mixture(draws):
+        found[place] = write(mixture)
+    return found
+
+
 def component_log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
     """Return log(pi_k N(x_i | mu_k, Sigma_k)) for every row and component."""
     return _component_table(X, mixture, normalized=False)

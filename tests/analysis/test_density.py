@@ -19,14 +19,23 @@ def tree() -> xr.DataTree:
 def test_is_the_mean_density_over_draws(tree):
     X = tree["observed_data"]["x"].values[::20]
     posterior = tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
-    terms = [
-        np.log(float(one["weights"][k]))
-        + multivariate_normal.logpdf(X, one["means"][k], one["covariances"][k])
-        for one in (posterior.isel(sample=s) for s in range(posterior.sizes["sample"]))
-        for k in range(3)
-    ]
-    expected = logsumexp(terms, axis=0) - np.log(posterior.sizes["sample"])
+    n_draws = posterior.sizes["sample"]
+    each = np.empty((n_draws, len(X)))
+    for s in range(n_draws):
+        one = posterior.isel(sample=s)
+        each[s] = logsumexp([
+            np.log(float(one["weights"][k]))
+            + multivariate_normal.logpdf(X, one["means"][k], one["covariances"][k])
+            for k in range(3)
+        ], axis=0)  # fmt: skip
+    expected = logsumexp(each, axis=0) - np.log(n_draws)
     np.testing.assert_allclose(bg.log_density(tree, X), expected, rtol=1e-10)
+    per_draw = bg.log_density(tree, X, per_draw=True).stack(sample=("chain", "draw"))
+    np.testing.assert_allclose(per_draw.transpose("sample", ...), each, rtol=1e-10)
+    some = bg.log_density(tree, X, per_draw=True, draws=4)
+    xr.testing.assert_equal(some, bg.log_density(tree, X, per_draw=True).sel(draw=some["draw"]))
+    with pytest.raises(bg.SpecificationError, match="draws"):
+        bg.log_density(tree, X, draws=0)
 
 
 def test_integrates_to_one():

@@ -251,7 +251,7 @@ def test_under_the_default_priors_nothing_collapses(structure, table):
     assert np.all(np.linalg.eigvalsh(estimate.covariances) > 0)
     assert estimate.weights.sum() == pytest.approx(1.0)
     # Near-singular matrices lose some digits of terms that are larger than their sum.
-    assert np.all(np.diff(estimate.trace) >= -1e-8 * np.abs(estimate.trace).max())
+    assert np.all(np.diff(estimate.trace) >= -1e-7 * np.abs(estimate.trace).max())
 
 
 def test_a_sparse_dirichlet_prior_has_an_estimate_too():
