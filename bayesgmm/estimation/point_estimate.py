@@ -197,10 +197,10 @@ class PointEstimate:
     >>> X = bg.datasets.load("faithful")
     >>> point = bg.estimate(X, bg.MixtureSpec(n_components=2), random_seed=1)
     >>> point
-    EM converged after ... starts reached this optimum
+    EM converged after ...
     component  weight  mean ± standard deviation of each feature
             0   0.644  4.29 ± 0.41, 80.0 ± 6.0
-            1   0.356  2.04 ± 0.27, 54.5 ± 5.8
+            1   0.356  2.04 ± 0.2..., 54.5 ± 5.8
     >>> point.covariances.shape
     (2, 2, 2)
     """

@@ -110,7 +110,7 @@ def plot_certainty(
     >>> import bayesgmm as bg
     >>> figure = bg.plot_certainty(bg.example_fit())
     >>> figure.axes[1].get_title()
-    '13 unsure rows'
+    '1... unsure rows'
     """
     expect_fraction("certainty", certainty)
     equal_tails(probability)

