@@ -13,6 +13,7 @@ from rich.table import Table
 
 import bayesgmm as bg
 from bayesgmm.analysis.selection.sweep import INTERRUPTED
+from bayesgmm.analysis.selection.table import one_line_a_model
 from bayesgmm.cli.fit import Known, read_rows
 from bayesgmm.cli.messages import in_words_of_options
 from bayesgmm.cli.places import expect_apart, expect_table_or_result, partial_of
@@ -127,8 +128,9 @@ def _show(table: xr.Dataset) -> None:
     page = Table(box=box.SIMPLE_HEAD)
     for heading in ("criterion", "covariances", "components", "value"):
         page.add_column(heading, justify="right" if heading == "value" else "left")
+    models = one_line_a_model(table)
     for name, decimals in _CRITERIA.items():
-        values = table[name]
+        values = models[name]
         if np.isfinite(values).any():
             cell = values.where(np.isfinite(values), np.inf)
             place = cell.isel(cell.argmin(...))

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float, Int
 
-from bayesgmm.analysis.selection.table import DIMS
+from bayesgmm.analysis.selection.table import DIMS, one_line_a_model
 from bayesgmm.errors import SchemaError
 from bayesgmm.options import expect_one_of
 from bayesgmm.plots.axes import SHEET, tidy
@@ -83,7 +83,9 @@ class _Curves:
 
 
 def plot_selection(table: xr.Dataset, criterion: str = "BIC") -> Figure:
-    """Draw a criterion over the number of components, one line for each covariance structure.
+    """Draw a criterion over the number of components, one line for each model.
+
+    A model is a covariance structure, or several that are the same, as they may be for one feature.
 
     BIC, AIC and ICL are drawn as differences from the best fit, linearly up to ten, which is very
     strong evidence (Kass & Raftery, 1995), and logarithmically beyond. The best fit wears a ring.
@@ -153,7 +155,7 @@ def _read(table: Any, criterion: str) -> _Curves:
         raise SchemaError(
             f"Expected the table that bayesgmm.select returned, not {type(table).__name__!r}."
         )
-    table = table.transpose(*DIMS)
+    table = one_line_a_model(table)
     return _Curves(
         criterion,
         tuple(str(name) for name in table[DIMS[0]].values),

@@ -113,3 +113,16 @@ def test_other_tables_and_criteria_are_refused(table, tree):
         bg.plot_selection(table, "WAIC")
     with pytest.raises(SchemaError, match=r"bayesgmm\.select"):
         bg.plot_selection(tree)
+
+
+def test_structures_that_are_one_model_share_a_line():
+    """Of one feature there are two models: widths are shared, or they are not."""
+    rows = np.random.default_rng(0).normal(size=60) + np.repeat([0.0, 6.0], 30)
+    table = bg.select(rows, [1, 2], random_seed=1, progress=False)
+    figure = bg.plot_selection(table)
+    names = ["Full = Diagonal = Spherical", "Tied = TiedDiagonal = TiedSpherical"]
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == names
+    assert table.attrs["best"] == f"{names[1]}, 2 components"
+    (entry,) = figure.legends[0].get_texts()
+    assert entry.get_text() == f"best: {table.attrs['best']}"
+    assert table.sizes["covariances"] == 6

@@ -13,10 +13,14 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.selection.grid import Cell
+from bayesgmm.digits import counted
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.spec import MixtureSpec
 
 DIMS = ("covariances", "n_components")
+
+SAME = " = "
+"""Between the names of structures that are one model."""
 
 _TYPES = {
     "n_parameters": int, "log_likelihood": float, "BIC": float, "AIC": float, "ICL": float,
@@ -47,16 +51,37 @@ def tabulated(
     columns["best"] = np.zeros(bic.shape, dtype=bool)
     columns["best"][place, column] = True
     spec = MixtureSpec(numbers[column], covariances=structures[place])
-    return xr.Dataset(
+    table = xr.Dataset(
         {name: (DIMS, values) for name, values in columns.items()},
         coords=dict(zip(DIMS, (list(map(name_of, structures)), list(numbers)), strict=True)),
-        attrs={"best": _named(spec), "spec": spec.to_json()},
     )
+    models = one_line_a_model(table)
+    best = models.isel(models["BIC"].argmin(...))
+    return table.assign_attrs(best=title_of(best), spec=spec.to_json())
 
 
-def _named(spec: MixtureSpec) -> str:
-    many = "s" if spec.n_components > 1 else ""
-    return f"{name_of(spec.covariances)}, {spec.n_components} component{many}"
+def one_line_a_model(table: xr.Dataset) -> xr.Dataset:
+    """Return the table with structures that are one and the same model in one line.
+
+    Of a single feature, ``Full()``, ``Diagonal()`` and ``Spherical()`` are: the line is called
+    after all of them, ``Full = Diagonal = Spherical``.
+    """
+    table = table.transpose(*DIMS)
+    models: dict[tuple[bytes, ...], list[int]] = {}
+    for place in range(table.sizes[DIMS[0]]):
+        line = table.isel({DIMS[0]: place})
+        same = tuple(line[name].values.tobytes() for name in ("n_parameters", "BIC", "failure"))
+        models.setdefault(same, []).append(place)
+    names = [
+        SAME.join(str(name) for name in table[DIMS[0]].values[places]) for places in models.values()
+    ]
+    first = table.isel({DIMS[0]: [places[0] for places in models.values()]})
+    return first.assign_coords({DIMS[0]: names})
+
+
+def title_of(fit: xr.Dataset) -> str:
+    """Return what a cell is called."""
+    return f"{fit[DIMS[0]].item()}, {counted(fit[DIMS[1]].item(), 'component')}"
 
 
 def _record(cell: Cell) -> dict[str, Any]:

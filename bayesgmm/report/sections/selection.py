@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 
+from bayesgmm.analysis.selection.table import DIMS, SAME, one_line_a_model, title_of
 from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
 from bayesgmm.plots.selection import plot_selection
@@ -13,7 +15,6 @@ from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section
 
 MOST_FITS = 10
-DIMS = ("covariances", "n_components")
 _CRITERIA = ("BIC", "AIC", "ICL", "NEC")
 _NEEDED = (*_CRITERIA, "failure", "best")
 _STRONG = 10.0
@@ -45,7 +46,7 @@ def expect_selection(selection: object) -> None:
 
 def selection(material: Material) -> Section:
     """Return the section on the number of components."""
-    fits = material.selection.stack(fit=DIMS)
+    fits = one_line_a_model(material.selection).stack(fit=DIMS)
     fits = fits.isel(fit=fits["failure"].values == "")
     fits = fits.isel(fit=fits["BIC"].values.argsort(kind="stable"))
     best = float(fits["BIC"][0])
@@ -82,11 +83,7 @@ def selection(material: Material) -> Section:
 
 def _winner(fits: xr.Dataset, name: str) -> str:
     place = int(fits[name].argmin("fit", skipna=True))
-    return f"{name}: {_title(fits.isel(fit=place))}. It {_ASKS[name]}."
-
-
-def _title(fit: xr.Dataset) -> str:
-    return f"{fit['covariances'].item()}, {counted(fit['n_components'].item(), 'component')}"
+    return f"{name}: {title_of(fits.isel(fit=place))}. It {_ASKS[name]}."
 
 
 def _line(fit: xr.Dataset, best: float) -> list[Content]:
@@ -104,9 +101,8 @@ def _this(material: Material, fits: xr.Dataset, best: float) -> str:
     """Say where the fit of the report stands."""
     structure = type(material.spec.covariances).__name__
     name = {"InverseWishart": "Full", "TiedInverseWishart": "Tied"}.get(structure, structure)
-    here = (fits["covariances"].values == name) & (
-        fits["n_components"].values == material.components.size
-    )
+    is_this = [name in line.split(SAME) for line in fits["covariances"].values]
+    here = np.array(is_this) & (fits["n_components"].values == material.components.size)
     title = f"{name}, {counted(material.components.size, 'component')}"
     if not here.any():
         return f"The model of this report ({title}) is not among them."
