@@ -6,8 +6,10 @@ So whoever works only counts, and nothing is shown of work that is done at once.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from bisect import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 NOTHING_SHOWN = 2.0  # seconds; what takes less needs no bar
 _BETWEEN_PICTURES = 0.125  # seconds, on a terminal
 _BETWEEN_LINES = 10.0  # seconds, elsewhere
+_UNEVEN = 2.0  # ratio of speeds beyond which nobody can tell how long the rest takes
 
 
 @dataclass
@@ -42,9 +45,10 @@ class Task:
 
 
 class TaskProgress:
-    """A bar for each task with the time left, within a ``with`` block, or nothing at all.
+    """A bar for each task, within a ``with`` block, or nothing at all.
 
-    Where there is neither a terminal nor a notebook, a line for all tasks every ten seconds.
+    Where there is neither a terminal nor a notebook, a line for all tasks every ten seconds. The
+    time left is shown once the work goes evenly.
 
     Parameters
     ----------
@@ -61,7 +65,7 @@ class TaskProgress:
         self, what: str, tasks: list[Task], *, visible: bool, after: float = NOTHING_SHOWN
     ) -> None:
         self._what, self._tasks, self._visible, self._after = what, tasks, visible, after
-        self._over = threading.Event()
+        self._over, self._pace = threading.Event(), Pace()
         self._painter: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -94,13 +98,18 @@ class TaskProgress:
     def _paint_bars(self) -> None:
         with _empty_bars() as bars:
             numbers = [
-                bars.add_task(task.name, total=task.total, counted="") for task in self._tasks
+                bars.add_task(task.name, total=task.total, counted="", left="")
+                for task in self._tasks
             ]
-            over = False
+            paces, over = [Pace() for _ in self._tasks], False
             while not over:
                 over = self._over.wait(_BETWEEN_PICTURES)
-                for number, task in zip(numbers, self._tasks, strict=True):
-                    bars.update(number, completed=task.done, counted=task.counted)
+                passed = time.monotonic() - self._began
+                for number, task, pace in zip(numbers, self._tasks, paces, strict=True):
+                    left = pace.left(passed, task.done, task.total)
+                    bars.update(
+                        number, completed=task.done, counted=task.counted, left=_in_words(left)
+                    )
                 bars.refresh()
 
     def _write_lines(self) -> None:
@@ -126,9 +135,42 @@ class TaskProgress:
             return f"{self._what}: {_minutes(passed)} so far"
         done, total = sum(task.done for task in self._tasks), sum(totals)
         line = f"{self._what}: {done:.0f} of {total:.0f} after {_minutes(passed)}"
-        if 0 < done < total:
-            line += f", about {_minutes(passed * (total - done) / done)} left"
-        return line
+        left = _in_words(self._pace.left(passed, done, total))
+        return f"{line}, {left}" if left else line
+
+
+class Pace:
+    """How evenly some work goes, and how long the rest of it takes.
+
+    Examples
+    --------
+    >>> from bayesgmm.engines.progress import Pace
+    >>> even, slow_at_first = Pace(), Pace()
+    >>> [even.left(passed, 2 * passed, 100) for passed in (1.0, 10.0, 20.0)]
+    [None, None, 30.0]
+    >>> [slow_at_first.left(passed, passed**3, 10_000) for passed in (1.0, 10.0, 20.0)]
+    [None, None, None]
+    """
+
+    def __init__(self) -> None:
+        self._seen = [(0.0, 0.0)]
+
+    def left(self, passed: float, done: float, total: float | None) -> float | None:
+        """Return the seconds left, or ``None`` where nobody can tell.
+
+        Speeds of the whole time and of its last quarter must agree up to a factor, and a tenth be
+        done: the first iterations of a chain may be slow, and those of its warm-up.
+        """
+        last = max(bisect(self._seen, (0.75 * passed, math.inf)) - 1, 0)
+        then, before = self._seen[last]
+        self._seen.append((passed, done))
+        is_told = total is not None and len(self._seen) > 3 and 0.1 * total <= done < total
+        if not is_told or done <= before or passed <= then:
+            return None
+        recent, whole = (done - before) / (passed - then), done / passed
+        if not 1 / _UNEVEN <= recent / whole <= _UNEVEN:
+            return None
+        return (total - done) / recent
 
 
 class ChainProgress(TaskProgress):
@@ -220,11 +262,14 @@ def _empty_bars() -> Progress:
         parts.BarColumn(),
         parts.TextColumn("{task.fields[counted]}"),
         parts.TimeElapsedColumn(),
-        parts.TextColumn("left:"),
-        parts.TimeRemainingColumn(),
+        parts.TextColumn("{task.fields[left]}"),
         auto_refresh=False,
         console=get_console(),
     )
+
+
+def _in_words(left: float | None) -> str:
+    return "" if left is None else f"about {_minutes(left)} left"
 
 
 def _minutes(seconds: float) -> str:
