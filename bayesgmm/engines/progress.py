@@ -146,9 +146,9 @@ class Pace:
     --------
     >>> from bayesgmm.engines.progress import Pace
     >>> even, slow_at_first = Pace(), Pace()
-    >>> [even.left(passed, 2 * passed, 100) for passed in (1.0, 16.0, 20.0)]
+    >>> [even.left(passed, 2 * passed, 100) for passed in (1.0, 15.0, 20.0)]
     [None, None, 30.0]
-    >>> [slow_at_first.left(passed, passed**3, 10_000) for passed in (1.0, 16.0, 20.0)]
+    >>> [slow_at_first.left(passed, passed**3, 10_000) for passed in (1.0, 15.0, 20.0)]
     [None, None, None]
     """
 
