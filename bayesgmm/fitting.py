@@ -179,7 +179,7 @@ def draw_posterior(
         announce_start(start)
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start if standardize else point, draw, standardize)
-    tree = _judged(raw, problem, point, scaling, order_by, seed)
+    tree = _judged(raw, problem, point, scaling, order_by, seed, progress=progress)
     return with_timing(tree, watch.read())
 
 
@@ -267,7 +267,7 @@ def draw_again(
     start = problem.standardize(point) if standardize else point
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start, draw, standardize)
-    tree = _judged(raw, problem, point, scaling, order_by, seed)
+    tree = _judged(raw, problem, point, scaling, order_by, seed, progress=progress)
     return with_timing(tree, watch.read())
 
 
@@ -423,17 +423,34 @@ def _judged(
     scaling: Scaling,
     order_by: str | Mapping[str, float],
     seed: np.random.SeedSequence,
+    *,
+    progress: bool,
 ) -> xr.DataTree:
-    """Return the tree that users get, with a verdict on its draws."""
+    """Return the tree that users get, with a verdict on its draws.
+
+    All draws are there by now, and an interrupt loses none: components are then named by what is
+    quick, and log-likelihoods left out.
+    """
     from bayesgmm.analysis.diagnose import diagnose
     from bayesgmm.analysis.diagnosis.stored import with_diagnosis
+    from bayesgmm.engines.progress import announce, waiting
     from bayesgmm.posterior.finish import finish
 
-    tree = finish(
-        raw, problem, point, scaling=scaling, order_by=order_by,
+    finished = partial(
+        finish, raw, problem, point, scaling=scaling, order_by=order_by,
         seed=str(seed.entropy), versions=_versions(),
     )  # fmt: skip
-    return with_diagnosis(tree, diagnose(tree))
+    try:
+        with waiting("naming components and checking draws", visible=progress):
+            tree = finished()
+            return with_diagnosis(tree, diagnose(tree))
+    except KeyboardInterrupt:
+        announce(
+            "Interrupted after the last draw; all draws are kept. Components are named by PRA(), "
+            "which is quick; bayesgmm.relabel(tree) names them as usual"
+        )
+        tree = finished(quick=True)
+        return with_diagnosis(tree, diagnose(tree))
 
 
 def _warn_of_problems(tree: xr.DataTree) -> None:

@@ -342,3 +342,20 @@ def test_an_approximation_that_was_asked_for_is_no_warning(recwarn):
     rows = np.random.default_rng(0).normal(size=(30, 1))
     bg.fit(rows, bg.MixtureSpec(1), engine=bg.Laplace(), random_seed=1, progress=False)
     assert not recwarn.list
+
+
+def test_an_interrupt_after_the_last_draw_loses_none(table, monkeypatch, capsys):
+    whole = quick_fit(table)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bg.ECR, "permutations", interrupted)
+    tree = quick_fit(table)
+    assert "all draws are kept" in capsys.readouterr().out
+    monkeypatch.undo()
+    assert "log_likelihood" not in tree.children
+    assert tree["relabelling"].attrs["method"] == "PRA()"
+    again = bg.relabel(tree)
+    for name in ("weights", "means", "scales"):
+        xr.testing.assert_allclose(again["posterior"][name], whole["posterior"][name])

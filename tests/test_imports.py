@@ -35,7 +35,8 @@ bg.estimate(np.random.default_rng(0).normal(size=(30, 2)), bg.MixtureSpec(2), ra
 
 def test_a_fit_needs_no_pymc():
     code = """
-import numpy as np, bayesgmm as bg
+import warnings, numpy as np, bayesgmm as bg
+warnings.simplefilter("ignore", bg.ConvergenceWarning)  # of a single chain
 rows = np.random.default_rng(0).normal(size=(30, 1))
 engine = bg.NUTS(draws=10, tune=20, chains=1)
 tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)

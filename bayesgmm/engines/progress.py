@@ -232,25 +232,22 @@ def waiting(what: str, *, visible: bool = True) -> TaskProgress:
     return TaskProgress(what, [Task(what, None)], visible=visible)
 
 
-def announce_start(start: PointEstimate) -> None:
-    """Say in one line how the search for the starting point went."""
+def announce(line: str) -> None:
+    """Say something in one line."""
     from rich import get_console
 
-    get_console().print(
-        f"EM {start.status.text} after {counted(start.n_iterations, 'iteration')}; {start.starts}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    get_console().print(line, highlight=False, soft_wrap=True)
+
+
+def announce_start(start: PointEstimate) -> None:
+    """Say in one line how the search for the starting point went."""
+    iterations = counted(start.n_iterations, "iteration")
+    announce(f"EM {start.status.text} after {iterations}; {start.starts}")
 
 
 def announce_interruption() -> None:
     """Say in one line that an interrupt was heard; what follows takes seconds with many rows."""
-    from rich import get_console
-
-    get_console().print(
-        "Interrupted; the draws that are finished are kept and put in order", highlight=False,
-        soft_wrap=True,
-    )  # fmt: skip
+    announce("Interrupted; the draws that are finished are kept and put in order")
 
 
 def _empty_bars() -> Progress:

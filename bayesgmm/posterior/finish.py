@@ -19,6 +19,7 @@ from bayesgmm.numerics.statistics import each_mixture, log_densities
 from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import Direction
+from bayesgmm.posterior.relabel.parameters import PRA
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
 from bayesgmm.posterior.relabel.relabel import relabelled
 from bayesgmm.posterior.rescale import rescale
@@ -36,6 +37,7 @@ def finish(
     *,
     scaling: Scaling,
     order_by: Direction,
+    quick: bool = False,
     **record: Any,
 ) -> xr.DataTree:
     """Relabel, add log-likelihoods, rescale, and write down how the tree was made.
@@ -51,15 +53,19 @@ def finish(
     scaling : Scaling
     order_by : str or mapping
         ``"weights"``, a feature or a direction.
+    quick : bool
+        Whether to do without what takes long where rows are many: components are named by their
+        parameters alone, and the group ``log_likelihood`` is left out.
     **record
         Entries for the attribute in which the tree remembers its making.
     """
     data, tree = problem.data, raw
     if raw["posterior"].sizes[COMPONENT] == 1 or has_twins(alike_components(raw)):
-        tree = relabelled(raw, ECR(), order_by)
+        tree = relabelled(raw, PRA() if quick else ECR(), order_by)
     else:  # something tells the components apart: to move a name would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
-    if tree["posterior"]["weights"][..., 0].size * data.n_rows <= MOST_LOG_LIKELIHOODS:
+    n_draws = tree["posterior"]["weights"][..., 0].size
+    if not quick and n_draws * data.n_rows <= MOST_LOG_LIKELIHOODS:
         tree["log_likelihood"] = log_likelihoods(tree, scaling)
     tree = rescale(tree, scaling)
     jacobian = scaling.log_jacobian(data.n_observed)

@@ -31,7 +31,7 @@ def test_weights_and_means_are_exact():
 def test_scales_and_correlations_have_two_digits():
     """An entry of an LKJ matrix is 2 B - 1, with B of beta(eta - 1 + d / 2) on both sides."""
     scales = bg.InverseGamma(2.0, (1.0, 2.0, 3.0))
-    ranges = ranges_of(bg.MixtureSpec(2, covariances=bg.Full(scales, bg.LKJ(2.0, 0.0))))
+    ranges = ranges_of(bg.MixtureSpec(2, covariances=bg.Full(scales, bg.LKJ(2.0))))
     for place in range(3):
         expected = stats.invgamma.ppf(LEVELS, 2.0, scale=place + 1.0)
         np.testing.assert_allclose(ranges["scales"][:, place], expected, rtol=0.06)

@@ -121,7 +121,7 @@ bayesgmm.engines.sampling.ChainProgress = Impatient
 rows = np.random.default_rng(0).normal(size=(3000, 3))
 engine = bg.NUTS(draws=1_000_000, tune=50, chains=2)
 tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
-print(bg.diagnose(tree).findings[0].problem)
+print(*[found.problem for found in bg.diagnose(tree).findings if found.kind == "interrupted"])
 print(tree["posterior"].sizes["draw"] > 0)
 """
 
@@ -130,10 +130,9 @@ print(tree["posterior"].sizes["draw"] > 0)
 def test_ctrl_c_in_a_real_run_returns_a_tree():
     command = [sys.executable, "-c", INTERRUPTED_FIT]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    assert result.stdout.splitlines() == [
-        "The run was interrupted and holds only the draws that were finished.",
-        "True",
-    ]
+    problem, has_draws = result.stdout.splitlines()
+    assert problem.startswith("The run was interrupted and holds only")
+    assert has_draws == "True"
 
 
 INTERRUPTED_WARM_UP = """

@@ -34,8 +34,9 @@ def estimate():
 def target():
     rows = four_corners()
     spec = bg.MixtureSpec(
-        2, means=bg.NormalMeans(0.0, 10.0), covariances=bg.Full(scales=bg.InverseGamma(2.0, 1.0))
-    )
+        2, means=bg.NormalMeans(0.0, 10.0), covariances=bg.Full(scales=bg.InverseGamma(2.0, 1.0)),
+        resolution=1e-3,
+    )  # fmt: skip
     return Target(spec, Dataset(rows, default_names(2), np.arange(rows.shape[0])))
 
 

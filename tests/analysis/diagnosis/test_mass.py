@@ -25,8 +25,9 @@ def test_one_component_has_the_evidence_of_quadrature():
     """A normal mean and a log scale, on a grid; the error that is stated is a few thousandths."""
     rows = np.random.default_rng(0).normal(size=(30, 1))
     spec = bg.MixtureSpec(
-        1, means=bg.NormalMeans(0.0, 2.0), covariances=bg.Diagonal(scales=bg.InverseGamma(2.0, 0.5))
-    )
+        1, means=bg.NormalMeans(0.0, 2.0),
+        covariances=bg.Diagonal(scales=bg.InverseGamma(2.0, 0.5)), resolution=1e-3,
+    )  # fmt: skip
     target = Target(spec, Dataset(rows, default_names(1), np.arange(30)))
 
     def density(log_scale, mean):
