@@ -23,7 +23,8 @@ VERDICT, FAILURE, INTERRUPTED = 1, 2, 130
 EXIT_CODES = (
     "Results go to files, words to standard error, and with --json one JSON object to standard "
     "output. Exit codes: 0 done; 1 the verdict of diagnose is that the draws cannot be trusted; "
-    "2 an error; 130 interrupted with Ctrl-C. Files are written whole or not at all."
+    "2 an error; 130 interrupted with Ctrl-C. Files are written whole or not at all, and replace "
+    "others only with --force."
 )
 
 _TRACEBACK = "BAYESGMM_TRACEBACK"
