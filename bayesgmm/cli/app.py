@@ -115,7 +115,7 @@ def demo(
 ) -> None:
     """Fit three components to the Palmer penguins: a tour that takes half a minute.
 
-    What an earlier demo left in the folder is replaced; other files only with --force.
+    What a demo from the same seed left in the folder is replaced; other files only with --force.
     """
     with clean_errors():
         from bayesgmm.cli.demo import run_demo

@@ -140,17 +140,22 @@ def _is_blank(cells: Sequence[str]) -> bool:
 
 
 def _has_header(path: Path | StandardInput, cells: Sequence[str], text_format: TextFormat) -> bool:
-    """Say whether the first line names the columns; where it may or may not, that is asked."""
+    """Say whether the first line names the columns; where it may or may not, that is asked.
+
+    It may not where all names are numbers, or one has a point or a sign: beside text, such as in
+    ``bird,2007``, whole numbers are names.
+    """
     if text_format.header is not None:
         return text_format.header
     if text_format.names and set(text_format.names) <= set(cells):
         return True
-    filled = [cell for cell in cells if cell]
-    if not filled or not all(map(_is_number, filled)):
+    numbers = [cell for cell in cells if _is_number(cell)]
+    whole = [cell for cell in numbers if cell.isdecimal() or cell.isalpha()]
+    if whole == numbers and (not numbers or any(cell not in numbers for cell in cells if cell)):
         return True
     raise DataError(
         f"The first line of {path} should name the columns; it holds numbers: "
-        f"{listed(filled[:3])}{', ...' if len(filled) > 3 else ''}. If these are the names, add "
+        f"{listed(numbers[:3])}{', ...' if len(numbers) > 3 else ''}. If these are names, add "
         "--header; if the file has no line of names, add --no-header, which calls the columns x0, "
         "x1, ..."
     )

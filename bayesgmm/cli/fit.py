@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -185,7 +184,7 @@ def _expect_no_row_numbers(features: pd.DataFrame, source: str) -> None:
         if numbers[0] in (0, 1) and np.array_equal(features[name], numbers):
             warn(
                 f"Column {name!r} of {source} numbers the rows, and is taken for a feature. If it "
-                f"is none, add --id {shlex.quote(name)}, or choose others with --columns."
+                "is none, choose others with --columns, or have fit take it for names with --id."
             )
 
 

@@ -55,9 +55,9 @@ class Request:
 def run_generate(request: Request) -> None:
     """Draw rows, and write them with the component of each."""
     expect_table(request.out, json=request.json)
-    expect_apart({"--out": request.out}, [request.fit], force=request.force)
     tree = load_fit(request.fit)
     chosen = _components(tree, request)
+    expect_apart({"--out": request.out}, [request.fit], force=request.force)
     with in_words_of_options(n_rows="--rows", components="--components"), waiting("drawing rows"):
         new = bg.generate(
             tree, request.n_rows, components=chosen, uncertainty=request.uncertainty,

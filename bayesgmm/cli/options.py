@@ -10,7 +10,9 @@ import typer
 
 from bayesgmm.errors import SpecificationError
 
-DATA_HELP = "A table: .csv, .tsv, .parquet, .arrow or .feather; - for CSV on standard input."
+DATA_HELP = (
+    "A table: .csv, .tsv or .txt, .parquet, .arrow or .feather; - for CSV on standard input."
+)
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help=DATA_HELP)]
 NewData = Annotated[

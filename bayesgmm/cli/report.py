@@ -42,8 +42,8 @@ class Request:
 
 def run_report(request: Request) -> None:
     """Read the fit, write the page, and say where it is."""
-    expect_writable(expect_page(request.out))
     expect_apart({"--out": request.out}, [request.fit, request.selection], force=request.force)
+    expect_writable(expect_page(request.out))
     tree = load_fit(request.fit)
     selection = None if request.selection is None else _selection(request.selection)
     bg.write_report(tree, request.out, selection=selection, title=request.title)

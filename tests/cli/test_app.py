@@ -84,15 +84,22 @@ def test_demo_fits_the_penguins_and_leaves_two_files(tmp_path):
 
 
 @pytest.mark.filterwarnings("default:.*no observed cell")
-def test_demo_replaces_what_a_demo_left_and_nothing_else(tmp_path, monkeypatch):
-    tree = bg.example_fit()
+def test_demo_replaces_what_it_left_and_nothing_else(tmp_path, monkeypatch):
+    birds = bg.datasets.load("penguins")[list(PENGUIN_MEASUREMENTS)]
+    options = {"engine": bg.Laplace(draws=20), "random_seed": 1, "progress": False}
+    tree = bg.fit(birds, bg.MixtureSpec(3), **options)
     monkeypatch.setattr(bg, "fit", lambda *arguments, **options: tree)
+    monkeypatch.setattr(
+        "bayesgmm.cli.demo.keep", lambda tree, out, *_, **options: bg.save(tree, out)
+    )
     for _ in range(2):
         assert run("demo", "--out-dir", tmp_path).exit_code == 0
+    refused = [run("demo", "--out-dir", tmp_path, "--seed", "2")]
     (tmp_path / "penguins.nc").write_text("mine")
-    result = run("demo", "--out-dir", tmp_path)
-    assert result.exit_code == 2
-    assert "penguins.nc is there already. Add --force to replace it" in result.stderr
+    refused.append(run("demo", "--out-dir", tmp_path))
+    for result in refused:
+        assert result.exit_code == 2
+        assert "penguins.nc is there already. Add --force to replace it" in result.stderr
     assert (tmp_path / "penguins.nc").read_text() == "mine"
     assert run("demo", "--out-dir", tmp_path, "--force").exit_code == 0
 
