@@ -140,10 +140,10 @@ def _is_blank(cells: Sequence[str]) -> bool:
 
 
 def _has_header(path: Path | StandardInput, cells: Sequence[str], text_format: TextFormat) -> bool:
-    """Say whether the first line names the columns; where it may or may not, that is asked.
+    """Say whether the first line names the columns; an error asks where that is open.
 
-    It may not where all names are numbers, or one has a point or a sign: beside text, such as in
-    ``bird,2007``, whole numbers are names.
+    It is open where all its cells are numbers, or one of them has a point or a sign. Whole numbers
+    beside text are names, as in ``bird,2007``.
     """
     if text_format.header is not None:
         return text_format.header
