@@ -16,14 +16,19 @@ from bayesgmm.cli.messages import EXIT_CODES, Commands, clean_errors
 from bayesgmm.cli.options import (
     Columns,
     Data,
+    Decimal,
     Fit,
+    Force,
+    Header,
     Json,
     NewData,
     RowNames,
     Seed,
+    Separator,
     Weights,
     names_or_none,
 )
+from bayesgmm.cli.text_format import text_format
 
 app = typer.Typer(
     name="bayesgmm",
@@ -89,7 +94,10 @@ def _about(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Show the version and exit.", is_eager=True, callback=_show_version
+            "--version",
+            help="Show the version and exit.",
+            is_eager=True,
+            callback=_show_version,
         ),
     ] = False,
 ) -> None:
@@ -102,13 +110,17 @@ def demo(
         Path, typer.Option(help="Folder for penguins.nc and penguins.png.", file_okay=False)
     ] = Path(),
     seed: Annotated[int, typer.Option(help="The same seed gives the same result.", min=0)] = 1,
+    force: Force = False,
     json: Json = False,
 ) -> None:
-    """Fit three components to the Palmer penguins: a tour that takes half a minute."""
+    """Fit three components to the Palmer penguins: a tour that takes half a minute.
+
+    What a demo from the same seed left in the folder is replaced; other files only with --force.
+    """
     with clean_errors():
         from bayesgmm.cli.demo import run_demo
 
-        run_demo(out_dir, seed, json=json)
+        run_demo(out_dir, seed, force=force, json=json)
 
 
 @app.command()
@@ -160,6 +172,9 @@ def fit(
         ),
     ] = None,
     names: RowNames = None,
+    separator: Separator = None,
+    decimal: Decimal = "point",
+    header: Header = None,
     seed: Seed = None,
     drop_missing: Annotated[
         bool,
@@ -170,11 +185,16 @@ def fit(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="File for the fit, .nc or .zarr; by default DATA.nc, in this folder."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="File for the fit, .nc or .zarr; by default DATA.nc, in this folder.",
+        ),
     ] = None,
     figure: Annotated[
         Path | None, typer.Option(help="File for a picture: .png, .pdf or .svg.")
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Fit a mixture to columns of a table, keep the posterior and show it.
@@ -189,6 +209,7 @@ def fit(
         run_fit(
             Request(
                 data=data,
+                text_format=text_format(separator, decimal, header),
                 columns=names_or_none(columns, "--columns"),
                 known=Known(weights, labels, names),
                 n_components=components,
@@ -200,6 +221,7 @@ def fit(
                 drop_missing=drop_missing,
                 out=Path(f"{name_of_source(data)}.nc") if out is None else out,
                 figure=figure,
+                force=force,
                 json=json,
             )
         )
@@ -218,13 +240,19 @@ def select(
     ] = None,
     weights: Weights = None,
     seed: Seed = None,
+    separator: Separator = None,
+    decimal: Decimal = "point",
+    header: Header = None,
     out: Annotated[
         Path | None,
         typer.Option(
+            "--out",
+            "-o",
             help="File for the table, .nc, .zarr, .csv, .parquet or .arrow; by default "
-            "DATA_selection.nc, in this folder."
+            "DATA_selection.nc, in this folder.",
         ),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Fit a grid of numbers of components and structures, and compare by BIC, AIC, ICL, NEC.
@@ -238,12 +266,14 @@ def select(
         run_select(
             Request(
                 data=data,
+                text_format=text_format(separator, decimal, header),
                 columns=names_or_none(columns, "--columns"),
                 weights=weights,
                 n_components=components,
                 covariances=names_or_none(covariances, "--covariances"),
                 seed=seed,
                 out=Path(f"{name_of_source(data)}_selection.nc") if out is None else out,
+                force=force,
                 json=json,
             )
         )
@@ -269,21 +299,42 @@ def cluster(
     probability: Annotated[
         float, typer.Option(help="Of the intervals that make a row core: hardly a draw doubts it.")
     ] = 0.89,
+    separator: Separator = None,
+    decimal: Decimal = "point",
+    header: Header = None,
     out: Annotated[
         Path | None,
         typer.Option(
+            "--out",
+            "-o",
             help="File for the table; - for standard output; by default FIT_clusters.csv, in this "
-            "folder."
+            "folder.",
         ),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
-    """Write one line for each row: its component, how sure that is, and all responsibilities."""
+    """Write one line for each row: its component, how sure that is, and all responsibilities.
+
+    The columns of DATA come first, as they are.
+    """
     with clean_errors():
         from bayesgmm.cli.cluster import Request, run_cluster
 
         out = Path(f"{fit.stem}_clusters.csv") if out is None else out
-        run_cluster(Request(fit, data, names, certainty, probability, out, json))
+        run_cluster(
+            Request(
+                fit=fit,
+                data=data,
+                text_format=text_format(separator, decimal, header),
+                names=names,
+                certainty=certainty,
+                probability=probability,
+                out=out,
+                force=force,
+                json=json,
+            )
+        )
 
 
 @app.command()
@@ -300,10 +351,13 @@ def generate(
     out: Annotated[
         Path | None,
         typer.Option(
+            "--out",
+            "-o",
             help="File for the table; - for standard output; by default FIT_new.csv, in this "
-            "folder."
+            "folder.",
         ),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Write new rows, drawn from a fit, with the component of each."""
@@ -312,7 +366,7 @@ def generate(
 
         chosen = names_or_none(components, "--components")
         out = Path(f"{fit.stem}_new.csv") if out is None else out
-        run_generate(Request(fit, rows, chosen, uncertainty.value, seed, out, json))
+        run_generate(Request(fit, rows, chosen, uncertainty.value, seed, out, force, json))
 
 
 @app.command()
@@ -326,13 +380,19 @@ def impute(
     seed: Annotated[
         int | None, typer.Option(help="Of the imputations; that of the fit by default.", min=0)
     ] = None,
+    separator: Separator = None,
+    decimal: Decimal = "point",
+    header: Header = None,
     out: Annotated[
         Path | None,
         typer.Option(
+            "--out",
+            "-o",
             help="File for the completed table; - for standard output; by default "
-            "FIT_completed.csv, in this folder."
+            "FIT_completed.csv, in this folder.",
         ),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Fill in the empty cells of a table with posterior means, or by multiple imputation."""
@@ -340,7 +400,8 @@ def impute(
         from bayesgmm.cli.impute import Request, run_impute
 
         out = Path(f"{fit.stem}_completed.csv") if out is None else out
-        run_impute(Request(fit, data, out, imputations, seed, json))
+        written = text_format(separator, decimal, header)
+        run_impute(Request(fit, data, written, out, imputations, seed, force, json))
 
 
 @app.command()
@@ -355,6 +416,7 @@ def report(
         Path | None,
         typer.Option("--out", "-o", help="File for the page; by default FIT.html, in this folder."),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Write what a fit says as one page that any browser opens, without a network."""
@@ -362,4 +424,4 @@ def report(
         from bayesgmm.cli.report import Request, run_report
 
         page = Path(f"{fit.stem}.html") if out is None else out
-        run_report(Request(fit, page, selection, title, json))
+        run_report(Request(fit, page, selection, title, force, json))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 import bayesgmm as bg
+from bayesgmm.cli.csv_file import read_text
 from bayesgmm.cli.places import expect_apart, expect_table
 from bayesgmm.cli.results import load_fit, print_json, say, say_where
-from bayesgmm.cli.rows import rows_for
-from bayesgmm.cli.tables import write_table
+from bayesgmm.cli.rows import features_of, rows_for
+from bayesgmm.cli.tables import is_text, source_of, write_table, write_text
+from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.digits import counted
 from bayesgmm.schema import ROW
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
 
@@ -29,32 +32,46 @@ class Request:
     ----------
     fit : pathlib.Path
     data : pathlib.Path, or None for the rows of the fit
+    text_format : TextFormat
     names : name of a column, or None
     certainty, probability : float
     out : pathlib.Path
         Where the table goes.
+    force : bool
+        Whether it may replace a file.
     json : bool
     """
 
     fit: Path
     data: Path | None
+    text_format: TextFormat
     names: str | None
     certainty: float
     probability: float
     out: Path
+    force: bool
     json: bool
 
 
 def run_cluster(request: Request) -> None:
     """Assign rows, write one line for each, and say how many are unsure."""
     expect_table(request.out, json=request.json)
-    expect_apart({"--out": request.out}, [request.fit, request.data])
+    expect_apart({"--out": request.out}, [request.fit, request.data], force=request.force)
     tree = load_fit(request.fit)
-    rows = rows_for(tree, request.data, request.names)
+    source = None if request.data is None else source_of(request.data)
+    rows, table = rows_for(tree, source, request.names, request.text_format)
     found = bg.cluster(
         tree, rows, certainty=request.certainty, probability=request.probability, progress=True
     )
-    write_table(one_line_each(found, request.names or ROW), request.out)
+    if source is None:
+        write_table(one_line_each(found), request.out)
+    elif is_text(source) and is_text(request.out):
+        text_format = request.text_format.with_names(features_of(tree))
+        cells, separator = read_text(source, text_format)
+        lines = beside(cells, found, request.names)
+        write_text(lines, request.out, separator, text_format.decimal)
+    else:
+        write_table(beside(table, found, request.names), request.out)
     names, counts = np.unique(found["label"], return_counts=True)
     unsure = int(found["unsure"].sum())
     by_label = dict(zip(names.tolist(), counts.tolist(), strict=True))
@@ -67,13 +84,32 @@ def run_cluster(request: Request) -> None:
     say_where("The table is", request.out)
 
 
-def one_line_each(found: xr.Dataset, heading: str = ROW) -> pd.DataFrame:
-    """Return row name, label, certainty, core, unsure, and a responsibility for each component.
-
-    The names of rows stand under ``heading``, unless that is taken.
-    """
+def one_line_each(found: xr.Dataset) -> pd.DataFrame:
+    """Return row name, label, certainty, core, unsure, and a responsibility for each component."""
     table = found[["label", "certainty", "core", "unsure"]].to_dataframe().reset_index()
     for name in found["component"].values:
         own = found["responsibilities"].sel(component=name)
         table[f"responsibility_{name}"] = own.values
-    return table if heading in table else table.rename(columns={ROW: heading})
+    return table
+
+
+def beside(cells: pd.DataFrame, found: xr.Dataset, names: str | None) -> pd.DataFrame:
+    """Return all columns of a table, and then what was found of its rows.
+
+    Row names stand first, unless they are the column ``names`` of the table. What was found goes
+    by another name where its own is taken.
+    """
+    cells, own = cells.reset_index(drop=True), one_line_each(found)
+    if names is not None:
+        own = own.drop(columns=ROW)
+    elif "" in cells:  # row names as they are written
+        own[ROW] = cells.pop("")
+    own = own.rename(columns={name: _free(name, cells.columns) for name in own.columns})
+    first = [] if names is not None else [own.columns[0]]
+    return pd.concat([own[first], cells, own.drop(columns=first)], axis=1)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name = f"cluster_{name}"
+    return name

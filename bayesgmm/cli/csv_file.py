@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import csv
+import re
 import shlex
-from collections import Counter
-from dataclasses import dataclass
-from io import BytesIO, StringIO
+from collections.abc import Iterable, Sequence
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 
-from bayesgmm.errors import DataError
+from bayesgmm.cli.csv_lines import BETWEEN, Lines, StandardInput, listed, read_lines
+from bayesgmm.cli.text_format import AS_FOUND, TextFormat
+from bayesgmm.errors import DataError, warn
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
-
-
-@dataclass(frozen=True)
-class StandardInput:
-    """What came through a pipe; it can be read once only, and is looked at several times."""
-
-    content: bytes
-    name: str = "standard input"
-
-    def __str__(self) -> str:
-        return self.name
+_CALLED_BY_PANDAS = re.compile(r"Unnamed: \d+")
 
 
-def read_csv(path: Path | StandardInput, columns: Sequence[str] | None) -> pd.DataFrame:
+def read_csv(
+    path: Path | StandardInput,
+    columns: Sequence[str] | None,
+    text_format: TextFormat = AS_FOUND,
+) -> pd.DataFrame:
     """Read these columns of a CSV file, or all of them.
 
-    Semicolons or tabs may stand for the commas.
+    Semicolons or tabs may stand for the commas. Every line has as many cells as the first one, so
+    that no cell can come to stand under another name. A first column without a name holds the
+    names of rows, as pandas and R write them, if its cells are whole numbers or text, all
+    different: it becomes the index, with a warning.
 
     Raises
     ------
@@ -42,18 +37,63 @@ def read_csv(path: Path | StandardInput, columns: Sequence[str] | None) -> pd.Da
         If there is no such file or column, the file is not CSV, or its first line does not give
         every column a name of its own.
     """
-    if isinstance(path, Path):
-        _expect_file(path)
-    try:
-        table = _read(path)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} cannot be read as CSV: {error}. A line of names and then lines of numbers "
-            "are expected, separated by commas."
-        ) from error
+    text_format = text_format.with_names(columns or ())
+    table = _parsed(read_lines(path, text_format), decimal=text_format.decimal)
     if table.empty:
         raise DataError(f"{path} has no rows below the names of its columns.")
+    table = with_row_names(table, str(path), text_format.names)
     return expect_columns(table, columns, str(path))
+
+
+def read_text(
+    path: Path | StandardInput,
+    text_format: TextFormat = AS_FOUND,
+) -> tuple[pd.DataFrame, str]:
+    """Read the same cells as they are written, and the separator between them."""
+    lines = read_lines(path, text_format)
+    return _parsed(lines, dtype=str, keep_default_na=False), lines.separator
+
+
+def _parsed(lines: Lines, **options: Any) -> pd.DataFrame:
+    return pd.read_csv(
+        lines.content, sep=BETWEEN, header=None, names=list(lines.names), index_col=False,
+        low_memory=False, **options,
+    )  # fmt: skip
+
+
+def with_row_names(table: pd.DataFrame, source: str, asked: Sequence[str]) -> pd.DataFrame:
+    """Return a table whose index is its first column, if that has no name and can be one.
+
+    ``asked`` are columns that were asked for by name, and are taken as they are.
+
+    Raises
+    ------
+    DataError
+        If the first column has no name, and no names of rows either.
+    """
+    first = str(table.columns[0])
+    if first in asked or not is_nameless(first):
+        return table
+    cells = table.iloc[:, 0]
+    can_name = cells.is_unique and cells.notna().all() and cells.dtype.kind not in "fb"
+    if can_name and table.shape[1] > 1:
+        warn(
+            f"The first column of {source} has no name: it is taken for names of rows, as pandas "
+            "writes them, and no feature. --id names another column of names; if it is a feature, "
+            "give it a name in the file."
+        )
+        return table.iloc[:, 1:].set_index(cells.to_numpy())
+    if first:
+        return table
+    raise DataError(
+        f"Column 1 of {source} has no name, and its cells do not name rows, each in another way. "
+        "Give it a name in the first line; if it names rows, pass that with --id."
+    )
+
+
+def is_nameless(name: str) -> bool:
+    """Say whether a column has no name, or one that pandas makes up for such a column."""
+    return not name or _CALLED_BY_PANDAS.fullmatch(name) is not None
 
 
 def expect_columns(table: pd.DataFrame, columns: Sequence[str] | None, source: str) -> pd.DataFrame:
@@ -63,23 +103,32 @@ def expect_columns(table: pd.DataFrame, columns: Sequence[str] | None, source: s
     unknown = [name for name in columns if name not in table.columns]
     if unknown:
         raise DataError(
-            f"{source} has no column {_listed(unknown)}. It has {_listed(table.columns)}."
+            f"{source} has no column {listed(unknown)}. It has {listed(table.columns)}."
         )
     return table[list(columns)]
 
 
-def expect_numbers(table: pd.DataFrame) -> None:
-    """Raise a ``DataError`` that names the columns with cells that are not numbers."""
+def expect_numbers(table: pd.DataFrame, decimal: str = ".", *, may_choose: bool = True) -> None:
+    """Raise a ``DataError`` that names the columns with cells that are not numbers.
+
+    ``may_choose`` says that the command has ``--columns``.
+    """
     numeric = table.select_dtypes("number").columns
     others = [name for name in table.columns if name not in numeric]
     if not others:
         return
-    examples = ", ".join(f"{name!r} (for example {_odd_cell(table[name])!r})" for name in others)
+    odd = {name: _odd_cell(table[name], decimal) for name in others}
+    examples = ", ".join(f"{name!r} (for example {cell!r})" for name, cell in odd.items())
     vary = [name for name in numeric if table[name].nunique() > 1]
-    remedy = f" Choose columns with --columns {_as_option(vary)}." if vary else ""
-    commas = [name for name in others if _has_decimal_commas(table[name])]
+    remedy = f" Choose columns with --columns {_as_option(vary)}." if vary and may_choose else ""
+    commas = [name for name in others if decimal == "." and _has_decimal_commas(table[name])]
     if commas:
-        remedy = f" Decimals are written with a point, not a comma: {_listed(commas)}.{remedy}"
+        remedy = (
+            f" Decimals are written with a point, not a comma: {listed(commas)}. Where they have "
+            f"commas, add --decimal comma.{remedy}"
+        )
+    elif table.shape[1] == 1 and len(re.findall(r"[^\s|;:]+", odd[others[0]])) > 1:
+        remedy += " If that is more than one cell, say what separates them with --separator."
     raise DataError(f"Numbers are needed in every column; not so in {examples}.{remedy}")
 
 
@@ -107,15 +156,6 @@ def _as_option(names: Iterable[str]) -> str:
     return shlex.quote(line.getvalue())
 
 
-def read_text(path: Path | StandardInput) -> tuple[pd.DataFrame, str]:
-    """Read the same cells as they are written, and the separator between them."""
-    separator = _separator(path)
-    table = pd.read_csv(
-        _opened(path), sep=separator, skipinitialspace=True, dtype=str, keep_default_na=False
-    )
-    return table.rename(columns=str.strip), separator
-
-
 def rows_with_gaps(table: pd.DataFrame) -> str:
     """Say how many rows have missing cells, as the start of a sentence; nothing if none has."""
     count = int(table.isna().any(axis=1).sum())
@@ -124,75 +164,16 @@ def rows_with_gaps(table: pd.DataFrame) -> str:
     return f"{count} of {len(table)} rows {'has' if count == 1 else 'have'} missing cells"
 
 
-def _expect_file(path: Path) -> None:
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; the name of a CSV file is needed.")
-    if not path.exists():
-        raise DataError(f"There is no file {path}.")
+def missing_cells(table: pd.DataFrame) -> str:
+    """Say how many cells are missing, as a sentence."""
+    count = int(table.isna().to_numpy().sum())
+    return f"{count} of {table.size} cells {'is' if count == 1 else 'are'} missing."
 
 
-def _opened(path: Path | StandardInput) -> Path | BytesIO:
-    return BytesIO(path.content) if isinstance(path, StandardInput) else path
-
-
-def _read(path: Path | StandardInput) -> pd.DataFrame:
-    separator = _separator(path)
-    (header,) = _first_line(path, separator).to_numpy()
-    names = [name.strip() for name in header]
-    _expect_names(path, names)
-    table = pd.read_csv(_opened(path), sep=separator, skipinitialspace=True)
-    return table.rename(columns=str.strip)
-
-
-def _separator(path: Path | StandardInput) -> str:
-    """Return the comma, unless the first line has none and one of the others."""
-    # Quotes are kept, so that a separator inside of them does not count.
-    (line,) = _first_line(path, ",", quoting=csv.QUOTE_NONE).to_numpy()
-    if len(line) > 1:
-        return ","
-    found = [mark for mark in _OTHER_SEPARATORS if len(next(csv.reader(line, delimiter=mark))) > 1]
-    if len(found) > 1:
-        raise DataError(
-            f"The first line of {path} has {' and '.join(_OTHER_SEPARATORS.values())}; which of "
-            "them separate the columns? Write commas instead."
-        )
-    return found[0] if found else ","
-
-
-def _first_line(path: Path | StandardInput, separator: str, **options: int) -> pd.DataFrame:
-    return pd.read_csv(
-        _opened(path), sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False,
-        skipinitialspace=True, **options,
-    )  # fmt: skip
-
-
-def _expect_names(path: Path | StandardInput, names: Sequence[str]) -> None:
-    if all(_is_number(name) for name in names):
-        raise DataError(
-            f"The first line of {path} should name the columns; it holds numbers: "
-            f"{_listed(names[:3])}{', ...' if len(names) > 3 else ''}"
-        )
-    repeated = [name for name, count in Counter(names).items() if name and count > 1]
-    if repeated:
-        raise DataError(
-            f"Every column of {path} needs a name of its own; used more than once: "
-            f"{_listed(repeated)}."
-        )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _odd_cell(column: pd.Series) -> str:
+def _odd_cell(column: pd.Series, decimal: str = ".") -> str:
     """Return the first cell that is not a number, or of truth values the first one."""
-    odd = column[column.notna() & pd.to_numeric(column, errors="coerce").isna()]
+    cells = column
+    if decimal != "." and not pd.api.types.is_bool_dtype(column):
+        cells = column.astype(str).str.replace(".", "?").str.replace(decimal, ".")
+    odd = column[column.notna() & pd.to_numeric(cells, errors="coerce").isna()]
     return str((odd if len(odd) else column).iloc[0])
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(repr(str(name)) for name in names)

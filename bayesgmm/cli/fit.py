@@ -7,8 +7,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import bayesgmm as bg
-from bayesgmm.cli.csv_file import expect_numbers, expect_weights, rows_with_gaps
+from bayesgmm.cli.csv_file import (
+    expect_columns,
+    expect_numbers,
+    expect_weights,
+    is_nameless,
+    missing_cells,
+    rows_with_gaps,
+)
 from bayesgmm.cli.messages import in_words_of_options, without_verdicts
 from bayesgmm.cli.places import expect_apart, expect_picture, expect_result, partial_of
 from bayesgmm.cli.results import (
@@ -22,15 +31,18 @@ from bayesgmm.cli.results import (
 )
 from bayesgmm.cli.rows import named
 from bayesgmm.cli.tables import read_table, source_of
+from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.digits import counted
 from bayesgmm.engines.catalogue import ENGINES, engine_named
-from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.posterior.relabel.order import BY_WEIGHT
 from bayesgmm.priors.catalogue import structure_named
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+_LONG = 10  # rows; in a shorter table a feature may happen to count them
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,7 @@ class Request:
     ----------
     data : pathlib.Path
         The table.
+    text_format : TextFormat
     columns : sequence of names, or None for all
     known : Known
     n_components : int
@@ -68,10 +81,13 @@ class Request:
         Whether rows with missing cells are left out.
     out, figure : pathlib.Path
         Where the fit and its picture go; no picture where ``None``.
+    force : bool
+        Whether they may replace files.
     json : bool
     """
 
     data: Path
+    text_format: TextFormat
     columns: Sequence[str] | None
     known: Known
     n_components: int
@@ -83,6 +99,7 @@ class Request:
     drop_missing: bool
     out: Path
     figure: Path | None
+    force: bool
     json: bool
 
 
@@ -91,12 +108,13 @@ def run_fit(request: Request) -> None:
     expect_result(request.out)
     if request.figure is not None:
         expect_picture(request.figure)
-    expect_apart({"--out": request.out, "--figure": request.figure}, [request.data])
+    written = {"--out": request.out, "--figure": request.figure}
+    expect_apart(written, [request.data], force=request.force)
     engine = _engine(request.engine, request.options)
     structure = structure_named(request.covariance)
     with in_words_of_options(n_components="--components"):
         spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
-    table, known = read_rows(request.data, request.columns, request.known)
+    table, known = read_rows(request.data, request.text_format, request.columns, request.known)
     chosen = _without_missing(table) if request.drop_missing else _with_missing(table)
     weights, labels = (
         None if name is None else known.loc[chosen.index, name].tolist()
@@ -132,26 +150,42 @@ def keep(
 
 
 def read_rows(
-    data: Path, columns: Sequence[str] | None, known: Known
+    data: Path, text_format: TextFormat, columns: Sequence[str] | None, known: Known
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return features, all numbers, and what else is known of the same rows."""
+    asked = [*(columns or ()), *known.columns]
     source = source_of(data)
-    if columns is None:
-        table = read_table(source, None)
-        others = read_table(source, known.columns)
-        features = table.drop(columns=known.columns)
-    else:
-        table = read_table(source, list(dict.fromkeys([*columns, *known.columns])))
-        features, others = table[list(columns)], table[known.columns]
+    table = read_table(source, None, text_format.with_names(asked))
+    expect_columns(table, asked, str(source))
+    features = table.drop(columns=known.columns) if columns is None else table[list(columns)]
     if known.weights in features:
         raise SpecificationError(
             f"{known.weights!r} says how often rows count (--weights), and cannot be one of "
             "--columns, too; leave it out of one of them."
         )
-    expect_numbers(features)
+    expect_numbers(features, text_format.decimal)
+    if columns is None:
+        _expect_no_row_numbers(features, str(source))
     if known.weights is not None:
-        expect_weights(others[known.weights])
-    return features, others
+        expect_weights(table[known.weights])
+    return features, table[known.columns]
+
+
+def _expect_no_row_numbers(features: pd.DataFrame, source: str) -> None:
+    """Raise if a column that was not asked for has no name, and warn if one numbers the rows."""
+    nameless = [name for name in features if is_nameless(name)]
+    if nameless:
+        raise DataError(
+            f"{source} has a column called {nameless[0]!r}, as pandas calls one without a name. "
+            "Choose columns with --columns, or give it a name in the file."
+        )
+    for name in features if len(features) >= _LONG else ():
+        numbers = np.arange(len(features)) + features[name].iloc[0]
+        if numbers[0] in (0, 1) and np.array_equal(features[name], numbers):
+            warn(
+                f"Column {name!r} of {source} numbers the rows, and is taken for a feature. If it "
+                "is none, choose others with --columns, or have fit take it for names with --id."
+            )
 
 
 def _expect_order(order_by: str, columns: Sequence[str]) -> None:
@@ -173,7 +207,10 @@ def _engine(name: str, options: Mapping[str, Any]) -> Any:
 def _with_missing(table: pd.DataFrame) -> pd.DataFrame:
     gaps = rows_with_gaps(table)
     if gaps:
-        say(f"{gaps}, which count with what is known of them; --drop-missing leaves them out.")
+        say(
+            f"{gaps}, which count with what is known of them; --drop-missing leaves them out. "
+            f"{missing_cells(table)}"
+        )
     return table
 
 
@@ -186,5 +223,6 @@ def _without_missing(table: pd.DataFrame) -> pd.DataFrame:
         )
     if gaps:
         left_out = len(table) - len(complete)
-        say(f"{gaps} and {'is' if left_out == 1 else 'are'} left out.")
+        verb = "is" if left_out == 1 else "are"
+        say(f"{gaps} and {verb} left out. {missing_cells(table)}")
     return complete

@@ -37,6 +37,8 @@ class Request:
     seed : int, or None for a new one
     out : pathlib.Path
         Where the table goes.
+    force : bool
+        Whether it may replace a file.
     json : bool
     """
 
@@ -46,15 +48,16 @@ class Request:
     uncertainty: str
     seed: int | None
     out: Path
+    force: bool
     json: bool
 
 
 def run_generate(request: Request) -> None:
     """Draw rows, and write them with the component of each."""
     expect_table(request.out, json=request.json)
-    expect_apart({"--out": request.out}, [request.fit])
     tree = load_fit(request.fit)
     chosen = _components(tree, request)
+    expect_apart({"--out": request.out}, [request.fit], force=request.force)
     with in_words_of_options(n_rows="--rows", components="--components"), waiting("drawing rows"):
         new = bg.generate(
             tree, request.n_rows, components=chosen, uncertainty=request.uncertainty,

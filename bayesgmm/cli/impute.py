@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import bayesgmm as bg
-from bayesgmm.cli.csv_file import read_text
+from bayesgmm.cli.csv_file import expect_numbers, read_text
 from bayesgmm.cli.places import expect_apart, expect_table
 from bayesgmm.cli.results import console, load_fit, print_json, say, say_where
+from bayesgmm.cli.rows import features_of
 from bayesgmm.cli.tables import (
     PIPE,
     TableSource,
     is_text,
     read_table,
     source_of,
-    write_lines,
     write_table,
+    write_text,
 )
+from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.errors import SpecificationError
 from bayesgmm.report.imputations import imputation_table
 
@@ -38,19 +40,24 @@ class Request:
     fit : pathlib.Path
         What the command ``fit`` kept.
     data : pathlib.Path, or None for the rows of the fit
+    text_format : TextFormat
     out : pathlib.Path
         Where the completed table goes, and beside it the imputations.
     imputations : int, or None for none
     seed : int, or None for that of the fit
+    force : bool
+        Whether they may replace files.
     json : bool
     """
 
     fit: Path
     data: Path | None
+    text_format: TextFormat
     out: Path
     imputations: int | None
     seed: int | None
-    json: bool = False
+    force: bool
+    json: bool
 
     @property
     def imputation_files(self) -> list[Path]:
@@ -67,10 +74,11 @@ def run_impute(request: Request) -> None:
     _expect_places(request, files)
     tree = load_fit(request.fit)
     source = None if request.data is None else source_of(request.data)
-    table = None if source is None else read_table(source)
+    text_format = request.text_format.with_names(features_of(tree))
+    table = _read(source, text_format)
     done = bg.impute(tree, table, request.imputations or 1, random_seed=request.seed, progress=True)
     for file, frame in zip(files, [done.completed, *done.frames], strict=False):
-        _write(frame, file, source, done.cells)
+        _write(frame, file, source, text_format, done.cells)
     n_rows = tree["observed_data"].sizes["obs_id"] if table is None else len(table)
     _show(done.cells, n_rows)
     if request.json:
@@ -94,7 +102,17 @@ def _expect_places(request: Request, files: list[Path]) -> None:
         )
     for file in files:
         expect_table(file, json=request.json)
-        expect_apart({"--out": file}, [request.fit, request.data])
+        expect_apart({"--out": file}, [request.fit, request.data], force=request.force)
+
+
+def _read(source: TableSource | None, text_format: TextFormat) -> pd.DataFrame | None:
+    if source is None:
+        text_format.expect_default("The table of the fit")
+        return None
+    table = read_table(source, None, text_format)
+    features = [name for name in text_format.names if name in table]
+    expect_numbers(table[features], text_format.decimal, may_choose=False)
+    return table
 
 
 def _show(cells: xr.Dataset, n_rows: int) -> None:
@@ -105,12 +123,18 @@ def _show(cells: xr.Dataset, n_rows: int) -> None:
         console().print(imputation_table(cells))
 
 
-def _write(frame: Any, file: Path, source: TableSource | None, cells: xr.Dataset) -> None:
+def _write(
+    frame: Any,
+    file: Path,
+    source: TableSource | None,
+    text_format: TextFormat,
+    cells: xr.Dataset,
+) -> None:
     """Write a completed table; what was text stays as it was, but for the missing cells."""
     if source is None:
         write_table(_with_names(frame), file)
     elif is_text(source) and is_text(file):
-        _write_text(frame, file, source, cells)
+        _write_text(frame, file, source, text_format, cells)
     else:
         write_table(frame, file)
 
@@ -122,9 +146,16 @@ def _with_names(frame: xr.DataArray) -> pd.DataFrame:
     return frame.to_pandas().reset_index(drop=numbered)
 
 
-def _write_text(frame: pd.DataFrame, file: Path, source: TableSource, cells: xr.Dataset) -> None:
-    result, separator = read_text(source)
+def _write_text(
+    frame: pd.DataFrame,
+    file: Path,
+    source: TableSource,
+    text_format: TextFormat,
+    cells: xr.Dataset,
+) -> None:
+    result, separator = read_text(source, text_format)
     for row, feature in zip(cells["row"].values, cells["feature"].values, strict=True):
-        column = result.columns.get_loc(feature)
-        result.iat[row, column] = repr(float(frame.iat[row, column]))
-    write_lines(result.to_csv(index=False, sep=separator), file)
+        cell = repr(float(frame[feature].iat[row])).replace(".", text_format.decimal)
+        result.iat[row, result.columns.get_loc(feature)] = cell
+    has_header = text_format.header is not False
+    write_text(result, file, separator, text_format.decimal, header=has_header)

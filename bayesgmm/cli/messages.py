@@ -23,7 +23,8 @@ VERDICT, FAILURE, INTERRUPTED = 1, 2, 130
 EXIT_CODES = (
     "Results go to files, words to standard error, and with --json one JSON object to standard "
     "output. Exit codes: 0 done; 1 the verdict of diagnose is that the draws cannot be trusted; "
-    "2 an error; 130 interrupted with Ctrl-C. Files are written whole or not at all."
+    "2 an error; 130 interrupted with Ctrl-C. Files are written whole or not at all, and replace "
+    "others only with --force."
 )
 
 _TRACEBACK = "BAYESGMM_TRACEBACK"
@@ -41,6 +42,17 @@ _REMEDIES = {
 class Commands(TyperGroup):
     """The commands; what is wrong with their options is said in one line, too."""
 
+    def get_params(self, context: Any) -> list:
+        """Return the options, those without a value shown as such."""
+        return _flags_bare(super().get_params(context))
+
+    def get_command(self, context: Any, name: str) -> Any:
+        """Return a command, whose options are shown in the same way."""
+        command = super().get_command(context, name)
+        if command is not None:
+            _flags_bare(command.get_params(context))
+        return command
+
     def main(self, *arguments: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Run, and exit."""
         try:
@@ -52,9 +64,17 @@ class Commands(TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
             else:
-                _say(f"Error: {error.format_message()} {_where_to_read(error)}")
+                _say(f"Error: {_plain(error.format_message())} {_where_to_read(error)}")
             code = FAILURE
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _flags_bare(params: list) -> list:
+    """Have help show nothing behind an option without a value; Typer would write its type."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
 
 
 @contextmanager
@@ -166,6 +186,22 @@ def _of_system(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
     remedy = _REMEDIES.get(error.errno or 0, "check the name, or write elsewhere with --out")
     return f"{place}{what}; {remedy}. What was there before is there still."
+
+
+_OF_LIBRARIES = (
+    (r"Input should be greater than or equal to (\S+)", r"at least \1 is needed."),
+    (r"\S+ is not in the range x>=(\S+?)\.?$", r"at least \1 is needed."),
+    (r"Input should be a valid integer.*", "a whole number is needed."),
+    (r"Input should be a valid number.*", "a number is needed."),
+    (r"Value error, ", ""),
+)
+"""How Typer, Click and Pydantic say what is wrong with the value of an option, and how we do."""
+
+
+def _plain(message: str) -> str:
+    for theirs, ours in _OF_LIBRARIES:
+        message = re.sub(theirs, ours, message)
+    return message
 
 
 def _where_to_read(error: Any) -> str:

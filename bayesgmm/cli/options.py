@@ -10,7 +10,9 @@ import typer
 
 from bayesgmm.errors import SpecificationError
 
-DATA_HELP = "A table: .csv, .tsv, .parquet, .arrow or .feather; - for CSV on standard input."
+DATA_HELP = (
+    "A table: .csv, .tsv or .txt, .parquet, .arrow or .feather; - for CSV on standard input."
+)
 
 Data = Annotated[Path, typer.Argument(metavar="DATA", help=DATA_HELP)]
 NewData = Annotated[
@@ -27,8 +29,35 @@ Weights = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="The column that says how often a row counts.")
 ]
 RowNames = Annotated[
-    str | None, typer.Option("--id", metavar="COLUMN", help="The column with the names of rows.")
+    str | None,
+    typer.Option(
+        "--id",
+        metavar="COLUMN",
+        help="The column with the names of rows; by default a first column without a name, as "
+        "pandas writes it, if its cells are whole numbers or text, all different.",
+    ),
 ]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MARK",
+        help="What separates cells of a text table: a mark, or one of comma, semicolon, tab, "
+        "space, bar; by default comma, semicolon or tab, as the first line has it.",
+    ),
+]
+Decimal = Annotated[
+    str, typer.Option(metavar="MARK", help="Decimal mark of a text table: point or comma.")
+]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Whether the first line of a text table names the columns; without names they are "
+        "x0, x1, ... By default it does; if it holds numbers, this has to be said, unless "
+        "--columns names some of them.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same result.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain, count
 from pathlib import Path
 
 from bayesgmm.cli.tables import PIPE, expect_suffix
@@ -48,10 +49,12 @@ def expect_picture(path: Path) -> None:
         )
 
 
-def expect_apart(written: Mapping[str, Path | None], read: Iterable[Path | None]) -> None:
+def expect_apart(
+    written: Mapping[str, Path | None], read: Iterable[Path | None], *, force: bool
+) -> None:
     """Raise if a file would be written over one that is read, or over another.
 
-    ``written`` has the option that names each file.
+    Or over one that is there, without ``force``. ``written`` has the option that names each file.
     """
     sources = [path for path in read if path is not None]
     taken: set[Path] = set()
@@ -69,11 +72,23 @@ def expect_apart(written: Mapping[str, Path | None], read: Iterable[Path | None]
                 f"Two results cannot both be {path}; name another file with {option}."
             )
         taken.add(path.resolve())
+        if not force:
+            expect_new(path, option)
+
+
+def expect_new(path: Path, option: str) -> None:
+    """Raise if there is something already."""
+    if path.exists() or path.is_symlink():
+        raise SpecificationError(
+            f"{path} is there already. Add --force to replace it, or name another with {option}."
+        )
 
 
 def partial_of(path: Path) -> Path:
-    """Return where the result of an interrupted run goes: beside, never over a whole one."""
-    return path.with_name(f"{path.stem}.partial{path.suffix}")
+    """Return where the result of an interrupted run goes: beside, never over another one."""
+    names = chain([""], map("-{}".format, count(2)))
+    places = (path.with_name(f"{path.stem}.partial{name}{path.suffix}") for name in names)
+    return next(place for place in places if not place.exists())
 
 
 def name_of_source(path: Path) -> str:

@@ -27,6 +27,8 @@ class Request:
     selection : pathlib.Path, or None for none
         What the command ``select`` kept as netCDF or Zarr.
     title : str, or None for one made up
+    force : bool
+        Whether the page may replace a file.
     json : bool
     """
 
@@ -34,12 +36,13 @@ class Request:
     out: Path
     selection: Path | None
     title: str | None
-    json: bool = False
+    force: bool
+    json: bool
 
 
 def run_report(request: Request) -> None:
     """Read the fit, write the page, and say where it is."""
-    expect_apart({"--out": request.out}, [request.fit, request.selection])
+    expect_apart({"--out": request.out}, [request.fit, request.selection], force=request.force)
     expect_writable(expect_page(request.out))
     tree = load_fit(request.fit)
     selection = None if request.selection is None else _selection(request.selection)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bayesgmm.cli.csv_file import expect_numbers
-from bayesgmm.cli.tables import read_table, source_of
+from bayesgmm.cli.csv_file import expect_columns, expect_numbers
+from bayesgmm.cli.tables import TableSource, read_table
+from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.errors import SpecificationError, warn
 from bayesgmm.schema import FEATURE
 
@@ -15,21 +15,31 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def rows_for(tree: xr.DataTree, data: Path | None, names: str | None) -> pd.DataFrame | None:
-    """Return the features of a fit out of a table that may have others; ``None`` for its own rows.
+def rows_for(
+    tree: xr.DataTree, source: TableSource | None, names: str | None, text_format: TextFormat
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Return the features of a fit, and the whole table that has them; ``None`` for its own rows.
 
     ``names`` is the column with the names of the rows.
     """
-    if data is None:
+    if source is None:
         if names is not None:
             raise SpecificationError(
                 "--id names a column of DATA, which was not given; the rows of the fit have names."
             )
-        return None
-    features = [str(name) for name in tree["posterior"][FEATURE].values]
-    table = read_table(source_of(data), features if names is None else [*features, names])
-    expect_numbers(table[features])
-    return table[features] if names is None else named(table[features], table[names])
+        text_format.expect_default("The table of the fit")
+        return None, None
+    features = features_of(tree)
+    asked = features if names is None else [*features, names]
+    table = read_table(source, None, text_format.with_names(asked))
+    rows = expect_columns(table, asked, str(source))[features]
+    expect_numbers(rows, text_format.decimal, may_choose=False)
+    return (rows if names is None else named(rows, table[names])), table
+
+
+def features_of(tree: xr.DataTree) -> list[str]:
+    """Return the names of the features of a fit."""
+    return [str(name) for name in tree["posterior"][FEATURE].values]
 
 
 def named(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from bayesgmm.cli.messages import in_words_of_options
 from bayesgmm.cli.places import expect_apart, expect_table_or_result, partial_of
 from bayesgmm.cli.results import console, exit_interrupted, print_json, say, say_where
 from bayesgmm.cli.tables import write_table
+from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.errors import SpecificationError
 from bayesgmm.posterior.files.formats import FORMATS
 from bayesgmm.priors.catalogue import structure_named
@@ -38,6 +39,7 @@ class Request:
     ----------
     data : pathlib.Path
         The table.
+    text_format : TextFormat
     columns : sequence of names, or None for all
     weights : name of a column, or None
     n_components : str
@@ -46,26 +48,30 @@ class Request:
     seed : int, or None for a new one
     out : pathlib.Path
         Where the table goes.
+    force : bool
+        Whether it may replace a file.
     json : bool
     """
 
     data: Path
+    text_format: TextFormat
     columns: Sequence[str] | None
     weights: str | None
     n_components: str
     covariances: Sequence[str] | None
     seed: int | None
     out: Path
+    force: bool
     json: bool
 
 
 def run_select(request: Request) -> None:
     """Fit the grid, write the table, and say which cell is best."""
     expect_table_or_result(request.out, json=request.json)
-    expect_apart({"--out": request.out}, [request.data])
+    expect_apart({"--out": request.out}, [request.data], force=request.force)
     numbers, chosen = numbers_in(request.n_components), _structures(request.covariances)
     known = Known(weights=request.weights)
-    rows, others = read_rows(request.data, request.columns, known)
+    rows, others = read_rows(request.data, request.text_format, request.columns, known)
     weights = None if request.weights is None else others[request.weights].tolist()
     words = {
         "n_components": "--components",

@@ -8,7 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayesgmm.cli.csv_file import StandardInput, expect_columns, read_csv
+from bayesgmm.cli.csv_file import expect_columns, read_csv, with_row_names
+from bayesgmm.cli.csv_lines import StandardInput, expect_file
+from bayesgmm.cli.text_format import AS_FOUND, TextFormat
 from bayesgmm.engines.progress import waiting
 from bayesgmm.errors import DataError, MissingDependencyError
 from bayesgmm.posterior.files.whole import replacing
@@ -39,7 +41,11 @@ def is_text(source: TableSource) -> bool:
     return isinstance(source, StandardInput) or source.suffix.lower() not in (*_PARQUET, *_ARROW)
 
 
-def read_table(source: TableSource, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_table(
+    source: TableSource,
+    columns: Sequence[str] | None = None,
+    text_format: TextFormat = AS_FOUND,
+) -> pd.DataFrame:
     """Read these columns of a table, or all of them.
 
     Raises
@@ -50,7 +56,8 @@ def read_table(source: TableSource, columns: Sequence[str] | None = None) -> pd.
         If the format needs a package that is not installed.
     """
     if is_text(source):
-        return read_csv(source, columns)
+        return read_csv(source, columns, text_format)
+    text_format.expect_default(str(source))
     expect_file(source, "table")
     kind = _kind(source)
     read = _parquet if kind == "Parquet" else _arrow
@@ -62,11 +69,16 @@ def read_table(source: TableSource, columns: Sequence[str] | None = None) -> pd.
     if table.empty:
         raise DataError(f"{source} has no rows.")
     table.columns = table.columns.map(str)
+    table = with_row_names(table, str(source), (*text_format.names, *(columns or ())))
     return expect_columns(table, columns, str(source))
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table without its index, whole or not at all; to standard output as CSV."""
+    """Write a table without its index, whole or not at all; to standard output as CSV.
+
+    Cells and names are written as they are, also those that begin with =, +, - or @, which a
+    spreadsheet may take for formulas: a mark put before them would be read back as part of them.
+    """
     if path == PIPE:
         table.to_csv(sys.stdout, index=False)
         sys.stdout.flush()
@@ -75,22 +87,23 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         _writer(path)(table, unfinished)
 
 
-def write_lines(text: str, path: Path) -> None:
-    """Write text in the same way."""
+def write_text(
+    table: pd.DataFrame, path: Path, separator: str, decimal: str, *, header: bool = True
+) -> None:
+    """Write a table beside one of text in the same way, with its separator and decimal mark.
+
+    Where the name ends in .tsv or .txt, tabs separate cells; in .csv, none do.
+    """
+    usual = _SEPARATORS.get(path.suffix.lower(), separator)
+    if "\t" in (usual, separator):
+        separator = usual
+    text = table.to_csv(index=False, sep=separator, decimal=decimal, header=header)
     if path == PIPE:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
     with replacing(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8", newline="")
-
-
-def expect_file(path: Path, kind: str) -> None:
-    """Raise a ``DataError`` if there is no such file."""
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; the name of a {kind} file is needed.")
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.")
 
 
 def expect_suffix(path: Path) -> None:

@@ -83,6 +83,27 @@ def test_demo_fits_the_penguins_and_leaves_two_files(tmp_path):
     np.testing.assert_allclose(*means, rtol=5e-3)
 
 
+@pytest.mark.filterwarnings("default:.*no observed cell")
+def test_demo_replaces_what_it_left_and_nothing_else(tmp_path, monkeypatch):
+    birds = bg.datasets.load("penguins")[list(PENGUIN_MEASUREMENTS)]
+    options = {"engine": bg.Laplace(draws=20), "random_seed": 1, "progress": False}
+    tree = bg.fit(birds, bg.MixtureSpec(3), **options)
+    monkeypatch.setattr(bg, "fit", lambda *arguments, **options: tree)
+    monkeypatch.setattr(
+        "bayesgmm.cli.demo.keep", lambda tree, out, *_, **options: bg.save(tree, out)
+    )
+    for _ in range(2):
+        assert run("demo", "--out-dir", tmp_path).exit_code == 0
+    refused = [run("demo", "--out-dir", tmp_path, "--seed", "2")]
+    (tmp_path / "penguins.nc").write_text("mine")
+    refused.append(run("demo", "--out-dir", tmp_path))
+    for result in refused:
+        assert result.exit_code == 2
+        assert "penguins.nc is there already. Add --force to replace it" in result.stderr
+    assert (tmp_path / "penguins.nc").read_text() == "mine"
+    assert run("demo", "--out-dir", tmp_path, "--force").exit_code == 0
+
+
 def test_demo_makes_no_folders(tmp_path):
     result = run("demo", "--out-dir", tmp_path / "no" / "such")
     assert result.exit_code == 2
@@ -150,7 +171,8 @@ def test_rows_with_missing_cells_count_unless_they_are_left_out(here):
     assert kept.exit_code == 0, kept.output
     assert "2 of 342 rows have missing cells, which count with what is known" in kept.stderr
     assert bg.load("gaps.nc")["observed_data"].sizes["obs_id"] == 342
-    dropped = run("fit", "gaps.csv", *QUICK, "--drop-missing")
+    assert "--drop-missing leaves them out. 2 of 684 cells are missing." in kept.stderr
+    dropped = run("fit", "gaps.csv", *QUICK, "--drop-missing", "--force")
     assert dropped.exit_code == 0, dropped.output
     assert "2 of 342 rows have missing cells and are left out." in dropped.stderr
     assert bg.load("gaps.nc")["observed_data"].sizes["obs_id"] == 340
@@ -250,6 +272,11 @@ def test_mistakes_of_impute_get_one_clean_message(gaps, arguments, message):
         (["bills.csv", "-k", "0"], "--components must be a whole number of at least 1, not 0"),
         (["bills.csv", "-k", "2.5"], "Invalid value for '--components'"),
         (["bills.csv", "-k", "2", "--magic"], "No such option: --magic See bayesgmm fit --help"),
+        (["bills.csv", "-k", "x"], "a whole number is needed. See bayesgmm fit --help."),
+        (["bills.csv", "-k", "2", "--seed", "-1"], "'--seed': at least 0 is needed."),
+        (["bills.csv", "-k", "2", "--engine", "x"], "'--engine': 'x' is not one of 'nuts', 'gibbs"),
+        (["bills.csv", "-k", "2", "--decimal", "x"], "--decimal takes the point or the comma"),
+        (["bills.csv", "-k", "2", "--separator", "||"], "--separator takes one mark"),
         (["bills.csv", "-k", "2", "--draws", "0"], "draws must be a whole number"),
         (["bills.csv", "-k", "2", "--engine", "advi", "--chains", "2"], "advi has no --chains"),
         (["bills.csv", "-k", "2", "--out", "no/x.nc"], "There is no folder no"),

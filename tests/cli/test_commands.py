@@ -21,6 +21,9 @@ from typer.testing import CliRunner
 import bayesgmm as bg
 from bayesgmm.cli import tables
 from bayesgmm.cli.app import app
+from bayesgmm.cli.fit import Known, read_rows
+from bayesgmm.cli.places import partial_of
+from bayesgmm.cli.text_format import AS_FOUND
 
 FEATURES = ["bill_length_mm", "body_mass_g"]
 COLUMNS = ["--columns", ",".join(FEATURES)]
@@ -332,7 +335,18 @@ def interrupted(arguments, when: str) -> subprocess.CompletedProcess:
 def test_ctrl_c_keeps_finished_draws_beside_the_old_fit(here):
     old = (here / "fit.nc").read_bytes()
     arguments = ["fit", "birds.csv", "-k", 2, "--columns", ",".join(FEATURES), "--seed", 1]
-    arguments += ["--draws", 2_000_000, "--tune", 200, "--chains", 2, "--out", "fit.nc", "--json"]
+    arguments += [
+        "--draws",
+        2_000_000,
+        "--tune",
+        200,
+        "--chains",
+        2,
+        "--out",
+        "fit.nc",
+        "--force",
+        "--json",
+    ]
     result = interrupted(arguments, "iterations of 2 chains: ")
     assert result.returncode == 130, result.stderr
     last = result.stderr.splitlines()[-1]
@@ -350,7 +364,7 @@ def test_ctrl_c_in_warm_up_changes_no_file(here):
     before = sorted(here.iterdir())
     old = (here / "fit.nc").read_bytes()
     arguments = ["fit", "birds.csv", "-k", 2, "--columns", ",".join(FEATURES), "--seed", 1]
-    arguments += ["--tune", 2_000_000, "--chains", 2, "--out", "fit.nc"]
+    arguments += ["--tune", 2_000_000, "--chains", 2, "--out", "fit.nc", "--force"]
     result = interrupted(arguments, "iterations of 2 chains: ")
     assert result.returncode == 130, result.stderr
     line, last = result.stderr.splitlines()  # where the chains were when they were stopped
@@ -366,10 +380,148 @@ def test_ctrl_c_before_anything_is_done_changes_no_file(here, monkeypatch):
 
     monkeypatch.setattr(bg, "fit", interrupt)
     before = sorted(here.iterdir())
-    result = run("fit", "birds.csv", *QUICK, "--columns", ",".join(FEATURES), "--out", "fit.nc")
+    result = run("fit", "birds.csv", *QUICK, *COLUMNS, "--out", "fit.nc", "--force")
     assert result.exit_code == 130
     assert result.stderr == "Interrupted. Every file is as it was, or whole and new.\n"
     assert sorted(here.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "birds.csv", *QUICK, *COLUMNS, "-o"],
+        ["fit", "birds.csv", *QUICK, *COLUMNS, "-o", "new.nc", "--figure"],
+        ["select", "birds.csv", *COLUMNS, "-k", 1, "--covariances", "tied", "-o"],
+        ["cluster", "fit.nc", "-o"],
+        ["generate", "fit.nc", "-n", 5, "-o"],
+        ["impute", "fit.nc", "-o"],
+        ["report", "fit.nc", "-o"],
+    ],
+    ids=lambda arguments: " ".join(map(str, arguments[::4])),
+)
+def test_a_file_that_is_there_is_replaced_only_by_force(here, arguments):
+    suffix = {"fit": ".png" if arguments[-1] == "--figure" else ".nc", "report": ".html"}
+    out = here / f"there{suffix.get(arguments[0], '.csv')}"
+    out.write_text("mine")
+    result = run(*arguments, out.name)
+    assert result.exit_code == 2
+    assert f"{out.name} is there already. Add --force to replace it, or name" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert out.read_text() == "mine"
+    assert not (here / "new.nc").exists()
+    if arguments[0] in ("select", "cluster", "generate", "impute"):
+        done(*arguments, out.name, "--force")
+        assert not out.read_bytes().startswith(b"mine")
+
+
+def test_an_imputation_that_is_there_stays(here):
+    (here / "full_02.csv").write_text("mine")
+    result = run("impute", "fit.nc", "-o", "full.csv", "--imputations", 2)
+    assert "full_02.csv is there already" in result.stderr
+    assert not (here / "full.csv").exists()
+
+
+def test_what_is_left_of_interrupted_runs_goes_beside_each_other(tmp_path):
+    for name in ("fit.partial.nc", "fit.partial-2.nc", "fit.partial-3.nc"):
+        assert partial_of(tmp_path / "fit.nc").name == name
+        (tmp_path / name).touch()
+
+
+_NOTHING = Known()
+
+ODD = "label;bill_length_mm;body_mass_g;no\n=1+2;39,1;3750;007\n@x;;3800;008\n-y;46,5;;9\n"
+"""With text that a spreadsheet would take for formulas, and a name that ``cluster`` uses."""
+
+
+def test_cluster_passes_the_columns_of_a_table_through_as_they_are(here, fitted):
+    (here / "odd.csv").write_text(ODD)
+    done("cluster", "fit.nc", "odd.csv", "--decimal", ",", "-o", "rows.csv")
+    table = pd.read_csv("rows.csv", sep=";", decimal=",")
+    text = pd.read_csv("rows.csv", sep=";", dtype=str, keep_default_na=False)
+    before = pd.read_csv("odd.csv", sep=";", dtype=str, keep_default_na=False)
+    pd.testing.assert_frame_equal(text[before.columns], before)
+    assert list(table.columns[:6]) == ["obs_id", *before.columns, "cluster_label"]
+    found = bg.cluster(fitted, table[FEATURES])
+    np.testing.assert_array_equal(table["cluster_label"], found["label"])
+    np.testing.assert_allclose(table["certainty"], found["certainty"], rtol=1e-12)
+    done("cluster", "fit.nc", "odd.csv", "--decimal", ",", "-o", "rows.parquet", "--id", "label")
+    rows = read("rows.parquet")
+    assert list(rows.columns[:5]) == [*before.columns, "cluster_label"]
+    assert rows["label"].tolist() == ["=1+2", "@x", "-y"]
+
+
+@pytest.mark.filterwarnings("default:.*is taken for names of rows")
+def test_names_of_rows_that_pandas_writes_are_those_of_the_fit_and_of_tables(here, birds, fitted):
+    frame = birds.set_index("bird").rename_axis(None)[["species", *FEATURES]]
+    frame.to_csv("index.csv")
+    result = done("fit", "index.csv", *QUICK, *COLUMNS)
+    assert result.stderr.startswith("Warning: The first column of index.csv has no name")
+    tree = bg.load("index.nc")
+    assert tree["posterior"]["feature"].values.tolist() == FEATURES
+    assert tree["observed_data"]["obs_id"].values.tolist() == frame.index.tolist()
+    done("cluster", "fit.nc", "index.csv", "-o", "rows.csv")
+    rows = pd.read_csv("rows.csv", index_col="obs_id").rename_axis(None)
+    pd.testing.assert_frame_equal(rows[frame.columns], frame, check_dtype=False)
+
+
+def test_a_column_that_numbers_the_rows_is_told(tmp_path, birds):
+    def features(frame, known=_NOTHING, columns=None):
+        frame.to_csv(tmp_path / "t.csv", index=False)
+        return list(read_rows(tmp_path / "t.csv", AS_FOUND, columns, known)[0])
+
+    own = birds[FEATURES].reset_index(drop=True)
+    for first in (0, 1):
+        numbered = own.assign(row=own.index + first)
+        with pytest.warns(bg.BayesGMMWarning, match=r"Column 'row' of .* numbers the rows"):
+            assert features(numbered) == [*FEATURES, "row"]
+        assert features(numbered, Known(names="row")) == FEATURES
+        assert features(numbered, columns=["row"]) == ["row"]
+    unnamed = own.assign(**{"Unnamed: 0": own.index})
+    with pytest.raises(bg.DataError, match=r"called 'Unnamed: 0'.*--columns"):
+        features(unnamed)
+    assert features(unnamed, columns=FEATURES) == FEATURES
+
+
+def test_a_table_without_names_goes_all_the_way(here, birds):
+    text = birds[FEATURES].to_csv(index=False, header=False, sep=";", decimal=",")
+    (here / "bare.csv").write_text(text)
+    written = ["--no-header", "--separator", "semicolon", "--decimal", "comma"]
+    done("fit", "bare.csv", *QUICK, *written)
+    tree = bg.load("bare.nc")
+    np.testing.assert_array_equal(tree["observed_data"]["x"], birds[FEATURES])
+    assert tree["posterior"]["feature"].values.tolist() == ["x0", "x1"]
+    (here / "gap.csv").write_text("40,5;\n41;4000\n")
+    done("impute", "bare.nc", "gap.csv", *written, "-o", "full.csv")
+    lines = (here / "full.csv").read_text().splitlines()
+    assert lines[0].startswith("40,5;")
+    assert "," in lines[0].removeprefix("40,5;")
+    assert lines[1] == "41;4000"
+    result = run("fit", "birds.parquet", *QUICK, *COLUMNS, "--no-header")
+    assert "birds.parquet is no text; leave out --separator" in result.stderr
+
+
+def test_columns_named_by_numbers_go_all_the_way(here, birds):
+    birds[FEATURES].set_axis(["0", "1"], axis=1).to_csv("numbers.csv", index=False)
+    assert "add --header" in run("select", "numbers.csv", "-k", 1).stderr
+    done("fit", "numbers.csv", *QUICK, "--columns", "0,1")
+    done("cluster", "numbers.nc", "numbers.csv")
+    done("impute", "numbers.nc", "numbers.csv")
+
+
+def test_text_is_written_and_read_as_it_is(tmp_path):
+    """Also what a spreadsheet would take for a formula: a mark before it would be read back."""
+    table = pd.DataFrame({"=a": ["=1+2", "+3", "-x", "@y"], "@b": ["'=1", "\t=1", "a,b", '"']})
+    for name in ("t.csv", "t.tsv", "t.parquet", "t.arrow"):
+        tables.write_table(table, tmp_path / name)
+        pd.testing.assert_frame_equal(read(tmp_path / name), table, check_dtype=False)
+
+
+def test_flags_are_shown_without_a_value():
+    for name in ("fit", "generate"):
+        text = done(name, "--help").stdout
+        assert "--force" in text
+        assert "--no-json" not in text
+        assert "bool" not in text
 
 
 def test_help_names_the_exit_codes():

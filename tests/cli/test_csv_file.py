@@ -6,8 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesgmm.cli.csv_file import expect_numbers, read_csv, read_text, rows_with_gaps
-from bayesgmm.errors import DataError
+from bayesgmm.cli.csv_file import (
+    expect_numbers,
+    missing_cells,
+    read_csv,
+    read_text,
+    rows_with_gaps,
+)
+from bayesgmm.cli.text_format import TextFormat
+from bayesgmm.errors import BayesGMMWarning, DataError
 
 READ = {
     "commas": "a,b\n1,2\n3,4\n",
@@ -87,3 +94,45 @@ def test_empty_cells_are_missing_whatever_else_is_in_the_file(file):
     text, separator = read_text(file)
     assert separator == ";"
     assert text.values.tolist() == [["1.50", "", "x"], ["NA", "2", ""], ["3", "4e0", "y"]]
+
+
+def test_a_decimal_comma_that_was_said_is_none_to_tell(file):
+    file.write_text("a;b\n1,5;1.5\n2;3\n")
+    table = read_csv(file, None, TextFormat(decimal=","))
+    with pytest.raises(DataError, match=r"not so in 'b' \(for example '1\.5'\)\. Choose"):
+        expect_numbers(table, ",")
+
+
+def test_other_separators_are_hinted_at(file):
+    file.write_text("a|b\n1|2\n3|4\n")
+    with pytest.raises(DataError, match="say what separates them with --separator"):
+        expect_numbers(read_csv(file, None))
+
+
+@pytest.mark.filterwarnings("default:.*is taken for names of rows")
+@pytest.mark.parametrize("names", [[0, 1, 2], [5, 7, 9], ["x", "y", "z"]])
+@pytest.mark.parametrize("first", ["", "Unnamed: 0"])
+def test_a_first_column_without_a_name_names_the_rows(file, names, first):
+    frame = pd.DataFrame({"a": [1.5, 2, 3], "b": [4, 5, 7]}, index=names)
+    frame.to_csv(file, index_label=first)
+    with pytest.warns(BayesGMMWarning, match="has no name: it is taken for names of rows"):
+        table = read_csv(file, None)
+    pd.testing.assert_frame_equal(table, frame, check_index_type=False, check_column_type=False)
+    assert list(read_text(file)[0].columns) == [first, "a", "b"]
+
+
+def test_a_first_column_that_names_no_rows_needs_a_name(file):
+    for cells in ([1, 1, 2], [0.5, 1, 2], ["x", "x", "y"], ["x", None, "y"]):
+        pd.DataFrame({"a": [1, 2, 3]}, index=cells).to_csv(file)
+        with pytest.raises(DataError, match=r"Column 1 of .* has no name"):
+            read_csv(file, ["a"])
+
+
+def test_a_column_of_that_name_that_is_asked_for_is_a_column(file):
+    file.write_text("Unnamed: 0,a\n0,1\n1,2\n")
+    assert read_csv(file, ["Unnamed: 0"]).iloc[:, 0].tolist() == [0, 1]
+
+
+def test_missing_cells_are_counted():
+    table = pd.DataFrame({"a": [1.0, np.nan, np.nan], "b": [1, 2, np.nan]})
+    assert missing_cells(table) == "3 of 6 cells are missing."

@@ -1,0 +1,255 @@
+"""From the bytes of a CSV file to cells that each stand under a name, or a message why not."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO, TextIOWrapper
+from itertools import chain, islice
+from pathlib import Path
+
+from bayesgmm.cli.file_kinds import expect_suffix_of_text, expect_text
+from bayesgmm.cli.text_format import TextFormat
+from bayesgmm.data.dataset import default_names
+from bayesgmm.digits import counted
+from bayesgmm.errors import DataError
+
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+"""Those that are found out; others are said with ``--separator``."""
+
+BETWEEN = "\x1f"
+"""What separates cells once they are checked: a mark that no text has."""
+
+
+@dataclass(frozen=True)
+class StandardInput:
+    """What came through a pipe; it can be read once only, and is looked at several times."""
+
+    content: bytes
+    name: str = "standard input"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The same cells, written in one way whatever the file is like: UTF-8, no line of names."""
+
+    names: Sequence[str]
+    content: BytesIO
+    separator: str
+
+
+def read_lines(path: Path | StandardInput, text_format: TextFormat) -> Lines:
+    """Read all lines, none of which may have other cells than the first one has."""
+    content = _content(path)
+    separator = text_format.separator or _separator(path, content, text_format.decimal)
+    records = _records(path, content, separator)
+    first = next(((line, cells) for line, cells in records if not _is_blank(cells)), None)
+    if first is None:
+        raise _unreadable(path, "it is empty")
+    cells = [cell.strip() for cell in first[1]]
+    if _has_header(path, cells, text_format):
+        names = _names(path, cells)
+    else:
+        names, records = default_names(len(cells)), chain([first], records)
+    return Lines(names, _written(_checked(path, records, names, len(cells))), separator)
+
+
+def expect_file(path: Path, kind: str) -> None:
+    """Raise a ``DataError`` if there is no such file."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; the name of a {kind} file is needed.")
+    if not path.exists():
+        raise DataError(f"There is no file {path}.")
+
+
+def _content(path: Path | StandardInput) -> bytes:
+    if isinstance(path, StandardInput):
+        content = path.content
+    else:
+        expect_file(path, "CSV")
+        expect_suffix_of_text(path)
+        content = path.read_bytes()
+    expect_text(str(path), content)
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _unreadable(path, f"line {line} is not text in UTF-8; save it as UTF-8") from error
+    return content
+
+
+def _opened(content: bytes) -> TextIOWrapper:
+    return TextIOWrapper(BytesIO(content), encoding="utf-8-sig", newline="")
+
+
+def _separator(path: Path | StandardInput, content: bytes, decimal: str) -> str:
+    """Return what separates cells of the first line, and as many of the second one.
+
+    Outside of quotes, that is, and no decimal mark; the comma, if there is but one column.
+    """
+    counts = {mark: _widths(content, mark) for mark in _SEPARATORS}
+    found = [mark for mark, (first, _) in counts.items() if first > 1]
+    if len(found) > 1:
+        fitting = [mark for mark in found if counts[mark][1] in (0, counts[mark][0])]
+        found = [mark for mark in fitting or found if mark != decimal]
+    if len(found) > 1:
+        raise DataError(
+            f"The first line of {path} has {' and '.join(_SEPARATORS[mark] for mark in found)}; "
+            "which of them separate the columns? Say it with --separator: comma, semicolon or tab."
+        )
+    return found[0] if found else ","
+
+
+def _widths(content: bytes, separator: str) -> tuple[int, int]:
+    """Count the cells of the first line and of the second, zero where there is none."""
+    reader = csv.reader(_opened(content), delimiter=separator, skipinitialspace=True)
+    try:
+        first, second, *_ = [*islice((len(cells) for cells in reader if cells), 2), 0, 0]
+    except csv.Error:
+        return 0, 0
+    return first, second
+
+
+def _records(
+    path: Path | StandardInput, content: bytes, separator: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of each line, and its cells; a cell in quotes may go over several lines."""
+    reader = csv.reader(
+        _opened(content), delimiter=separator, skipinitialspace=separator != " ", strict=True
+    )
+    line = 1
+    try:
+        for cells in reader:
+            yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        problem = (
+            f"quotes do not pair in line {line} ({error}). Put a whole cell in quotes, and write "
+            "a quote inside of it twice"
+        )
+        raise _unreadable(path, problem) from error
+
+
+def _is_blank(cells: Sequence[str]) -> bool:
+    return not cells or (len(cells) == 1 and not cells[0].strip())
+
+
+def _has_header(path: Path | StandardInput, cells: Sequence[str], text_format: TextFormat) -> bool:
+    """Say whether the first line names the columns; an error asks where that is open.
+
+    It is open where all its cells are numbers, or one of them has a point or a sign. Whole numbers
+    beside text are names, as in ``bird,2007``.
+    """
+    if text_format.header is not None:
+        return text_format.header
+    if text_format.names and set(text_format.names) <= set(cells):
+        return True
+    numbers = [cell for cell in cells if _is_number(cell)]
+    whole = [cell for cell in numbers if cell.isdecimal() or cell.isalpha()]
+    if whole == numbers and (not numbers or any(cell not in numbers for cell in cells if cell)):
+        return True
+    raise DataError(
+        f"The first line of {path} should name the columns; it holds numbers: "
+        f"{listed(numbers[:3])}{', ...' if len(numbers) > 3 else ''}. If these are names, add "
+        "--header; if the file has no line of names, add --no-header, which calls the columns x0, "
+        "x1, ..."
+    )
+
+
+def _names(path: Path | StandardInput, cells: Sequence[str]) -> list[str]:
+    """Return the names of the columns; none is left at the end where lines end in separators."""
+    names = list(cells)
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise DataError(f"The first line of {path} should name the columns; all names are empty.")
+    repeated = [name for name, count in Counter(names).items() if name and count > 1]
+    if repeated:
+        raise DataError(
+            f"Every column of {path} needs a name of its own; used more than once: "
+            f"{listed(repeated)}."
+        )
+    for place, name in enumerate(names[1:], start=2):
+        if not name:
+            raise _without_name(path, place)
+    return names
+
+
+def _checked(
+    path: Path | StandardInput,
+    records: Iterable[tuple[int, list[str]]],
+    names: Sequence[str],
+    width: int,
+) -> Iterator[list[str]]:
+    """Yield the cells of each line under its names; the first line that has others is refused."""
+    blank = None
+    for line, cells in records:
+        if not cells or (width > 1 and _is_blank(cells)):
+            blank = blank or line
+            continue
+        if blank and width == 1:
+            raise _unreadable(
+                path,
+                f"line {blank} is blank: a missing cell, or nothing? Write NA, or remove the line",
+            )
+        if len(cells) != width:
+            raise _unreadable(path, _ragged(line, cells, width))
+        if any(cells[len(names) :]):
+            raise _without_name(path, 1 + max(n for n, cell in enumerate(cells) if cell))
+        yield cells[: len(names)]
+
+
+def _ragged(line: int, cells: Sequence[str], width: int) -> str:
+    """Say which line has too few cells or too many, and how that is mended."""
+    if len(cells) == width + 1 and not cells[-1].strip():
+        remedy = "The last is empty: remove the separator at its end, or end the first line so, too"
+    elif len(cells) > width:
+        remedy = (
+            "Put a cell with a separator inside in quotes; if lines begin with names of rows, give "
+            "that column a name in the first line, too"
+        )
+    else:
+        remedy = "Write all cells of a line, empty ones too"
+    found = counted(len(cells), "field")
+    return f"line {line} has {found}, where {width} are expected, as in the first line. {remedy}"
+
+
+def _written(lines: Iterable[list[str]]) -> BytesIO:
+    content = BytesIO()
+    text = TextIOWrapper(content, encoding="utf-8", newline="")
+    csv.writer(text, delimiter=BETWEEN).writerows(lines)
+    text.detach()
+    content.seek(0)
+    return content
+
+
+def _unreadable(path: Path | StandardInput, problem: str) -> DataError:
+    return DataError(
+        f"{path} cannot be read as CSV: {problem}. A line of names and then lines of numbers are "
+        "expected, separated by commas, or as --separator says."
+    )
+
+
+def _without_name(path: Path | StandardInput, place: int) -> DataError:
+    return DataError(
+        f"Column {place} of {path} has no name. Give it one in the first line, or remove it."
+    )
+
+
+def _is_number(text: str) -> bool:
+    """Say whether a cell is a number, with a decimal point or comma; 2020_1 is a name."""
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return "_" not in text
+
+
+def listed(names: Iterable[str]) -> str:
+    """Write names in quotes, with commas between."""
+    return ", ".join(repr(str(name)) for name in names)
