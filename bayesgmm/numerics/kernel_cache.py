@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numba
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 from bayesgmm.errors import warn
@@ -104,7 +105,8 @@ def _warn_of_no_cache(why: str) -> None:
         _said.add(why)
         warn(
             f"Compiled code cannot be kept on disk ({why}), so that every process compiles for a "
-            "minute. Name a folder with some space in the environment variable NUMBA_CACHE_DIR."
+            "minute. Name a folder with some space in the environment variable NUMBA_CACHE_DIR.",
+            beyond=(str(Path(numba.__file__).parent),),
         )
 
 
