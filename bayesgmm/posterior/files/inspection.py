@@ -93,16 +93,15 @@ def expect_plain_hdf5(file: Any, content: bytes, path: Path) -> None:
 def _expect_plain_dataset(dataset: Any, sizes: _Sizes, content: bytes, path: Path) -> None:
     import h5py
 
-    made, dtype = dataset.id.get_create_plist(), dataset.dtype
-    layouts = (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
+    made, dtype, n_cells = dataset.id.get_create_plist(), dataset.dtype, dataset.size or 0
     if made.get_external_count() or made.get_layout() == h5py.h5d.VIRTUAL:
         raise refused(path, f"an array that lies in another file, {dataset.name!r}")
-    if made.get_layout() not in layouts or made.get_nfilters():
+    in_one_piece = made.get_layout() != h5py.h5d.CHUNKED or n_cells == 0  # as xarray has it
+    if not in_one_piece or made.get_nfilters():
         raise refused(path, f"a compressed or divided array, {dataset.name!r}")
     text = h5py.check_string_dtype(dtype)
     if text is None and dtype.kind not in "iufb":
         raise refused(path, f"an array of neither numbers nor texts, {dataset.name!r}")
-    n_cells = math.prod(dataset.shape or ())
     if text is None or text.length is not None:
         return sizes.claim(n_cells * dtype.itemsize)
     sizes.claim(n_cells * _VLEN_REFERENCE.itemsize)
@@ -135,7 +134,10 @@ def expect_plain_zarr(folder: Path) -> None:
         If it holds anything that ``save`` does not write.
     """
     if not (folder / "zarr.json").is_file():
-        raise refused(folder, "no zarr.json: it is not Zarr, or of another format than 3")
+        raise SchemaError(
+            f"{folder} is not a Zarr folder of format 3, which bayesgmm.save writes: it has no "
+            "zarr.json."
+        )
     entries = list(_entries(folder, folder))
     sizes = _Sizes(folder, sum(size for _, size in entries))
     for entry, size in entries:
