@@ -66,6 +66,7 @@ class _Users:
     def enter(self) -> None:
         with self._lock:
             if self._number == 0:
+                _let_any_thread_decide()
                 self._limit: Any = _controller().limit(limits=1, user_api="blas")
             self._number += 1
 
@@ -73,14 +74,19 @@ class _Users:
         with self._lock:
             self._number -= 1
             if self._number == 0:
-                self._limit.restore_original_limits()
-                self._limit = None
+                self._restore()
 
     def forget(self) -> None:
         """Begin anew in a forked process, to which the threads of the users did not come."""
+        self._lock, self._number = threading.Lock(), 0
         if self._limit is not None:
-            self._limit.restore_original_limits()
-        self.__init__()
+            self._restore()
+
+    def _restore(self) -> None:
+        _let_any_thread_decide()
+        self._limit.restore_original_limits()
+        _let_any_thread_decide()
+        self._limit = None
 
 
 _users = _Users()
@@ -94,3 +100,14 @@ def _controller() -> ThreadpoolController:
     import scipy.linalg  # noqa: F401  (it may have a BLAS of its own, which must be loaded by now)
 
     return ThreadpoolController()
+
+
+def _let_any_thread_decide() -> None:
+    """Have no thread be the only one that may set limits.
+
+    Since threadpoolctl 3.8 the first that sets one is, and what others set or restore is passed
+    over in silence; but the last of the users need not be the first.
+    """
+    for library in _controller().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
