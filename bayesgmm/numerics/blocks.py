@@ -116,7 +116,8 @@ def _share(turns: _Turns, cores: int | None) -> None:
     An interrupt ends it when the helpers have done what they had begun; one more ends it at once.
     """
     if turns.n_items == 1:
-        return turns.take()
+        turns.take()
+        return
     n_helpers = min(cores or available_cores(), turns.n_items) - 1
     begun: list[Future] = []
     try:

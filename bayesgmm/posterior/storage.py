@@ -19,7 +19,7 @@ from bayesgmm.posterior.files.formats import (
 )
 from bayesgmm.posterior.files.seal import expect_known, sealed, unsealed
 from bayesgmm.posterior.files.whole import present, replacing
-from bayesgmm.posterior.timing import for_file, from_file
+from bayesgmm.posterior.timing import for_file, from_file, read_timing
 from bayesgmm.schema import validate
 
 _TREE, _TABLE = "tree", "dataset"
@@ -136,8 +136,8 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
         If there is no such file, or it may not be read.
     SchemaError
         If the file is damaged, cut short, of a schema that came later, or something else; if it
-        holds what ``save`` does not write: links, arrays in other files, compressed netCDF, objects,
-        sizes out of proportion to its own, or Zarr of format 2.
+        holds what ``save`` does not write: links, arrays in other files, compressed netCDF,
+        objects, sizes out of proportion to its own, or Zarr of format 2.
     MissingDependencyError
         If it is Zarr, which is not installed.
 
@@ -166,7 +166,9 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
         if kind == _TABLE:
             return tree.to_dataset()
         validate(tree)
-        return from_file(tree)
+        tree = from_file(tree)
+        read_timing(tree)
+        return tree
     except (BayesGMMError, Warning):
         raise
     except Exception as error:  # attributes of other kinds than save writes, or nested too deeply
