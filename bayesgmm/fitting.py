@@ -15,6 +15,7 @@ from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.interrupts import interruptible
 from bayesgmm.numerics.likeness import alike, has_twins
+from bayesgmm.numerics.threads import on_one_thread
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 
@@ -143,6 +144,7 @@ def fit(
 
 
 @interruptible
+@on_one_thread
 def draw_posterior(
     X: Any,
     spec: MixtureSpec,
@@ -242,6 +244,8 @@ def refine(
     return tree
 
 
+@interruptible
+@on_one_thread
 def draw_again(
     tree: xr.DataTree,
     *,
@@ -272,6 +276,7 @@ def draw_again(
 
 
 @interruptible
+@on_one_thread
 def estimate(
     X: Any,
     spec: MixtureSpec,

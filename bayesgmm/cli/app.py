@@ -425,3 +425,17 @@ def report(
 
         page = Path(f"{fit.stem}.html") if out is None else out
         run_report(Request(fit, page, selection, title, force, json))
+
+
+@app.command()
+def cache(
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Remove it; what is used next is compiled again.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say where compiled code is kept between runs, and how much there is."""
+    with clean_errors():
+        from bayesgmm.cli.cache import run_cache
+
+        run_cache(clear=clear, json=json)

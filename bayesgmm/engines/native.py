@@ -13,13 +13,17 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from nutpie import _lib
-from nutpie.sample import CompiledModel
 
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.target import Target
 from bayesgmm.numerics.annotated_rows import described
 from bayesgmm.numerics.kernels.callbacks import density_callback, pack_block, position_callback
+
+try:
+    from nutpie import _lib
+    from nutpie.sample import CompiledModel
+except (ImportError, AttributeError):  # a nutpie that keeps them elsewhere
+    _lib, CompiledModel = None, object
 
 _EXPECTED = {
     "LogpFunc": "(ptr, user_data_ptr, keep_alive)",

@@ -29,7 +29,6 @@ from bayesgmm.estimation.starts import from_shares as from_shares_under_prior
 from bayesgmm.estimators.starts import PICKED, picked_rows, shares
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, total_weight, values_of
 from bayesgmm.numerics.filling import filled
-from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.spec import MixtureSpec
@@ -120,11 +119,10 @@ class PosteriorClimb:
         """Climb from a start; whatever came before it, and without notes on the way."""
         rows = self.problem.scaled_data.evidence
         scaled = self.problem.scaling.standardize_parameters(self._parameters(start))
-        with one_thread_for_small_algebra():
-            path = climb(
-                rows, scaled, self._objective, tolerance=_RELATIVE * tolerance,
-                max_iterations=max_iterations, accelerated=True,
-            )  # fmt: skip
+        path = climb(
+            rows, scaled, self._objective, tolerance=_RELATIVE * tolerance,
+            max_iterations=max_iterations, accelerated=True,
+        )  # fmt: skip
         if path.status is Status.COLLAPSED:
             raise SpecificationError(f"EM found no mode: {path.status.text}.")
         point = self.problem.restore(path.as_estimate(), uses_prior=True)

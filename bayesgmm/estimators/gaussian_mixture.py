@@ -39,6 +39,7 @@ from bayesgmm.numerics.statistics import (
     log_densities,
     responsibilities,
 )
+from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_at_least, expect_one_of, expect_whole
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.spec import MixtureSpec
@@ -244,7 +245,9 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
             means=self.means_init, precisions=self.precisions_init,
         )  # fmt: skip
         hill = self._hill(self._rows_to_fit(values, weights), given)
-        self._keep(self._best_ascent(hill, given))
+        # scikit-learn's k-means limits BLAS on its own, which concurrent fits would leave so.
+        with one_thread_for_small_algebra():
+            self._keep(self._best_ascent(hill, given))
         return self
 
     def fit_predict(

@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from functools import cache
 from itertools import pairwise
+from queue import SimpleQueue
 
 import numpy as np
+
+from bayesgmm.numerics.interrupts import held_back
 
 SHORT = 8192
 """Rows that are passed over at once: up to here, sharing them out takes longer than it saves."""
@@ -108,23 +111,57 @@ class _OrderedSum:
 
 
 def _share(turns: _Turns, cores: int | None) -> None:
-    """Let this thread and helpers take turns until all items are done."""
+    """Let this thread and helpers take turns until all items are done.
+
+    An interrupt ends it when the helpers have done what they had begun; one more ends it at once.
+    """
     if turns.n_items == 1:
-        return turns.take()
+        turns.take()
+        return
     n_helpers = min(cores or available_cores(), turns.n_items) - 1
-    helpers = [_helpers().submit(turns.take) for _ in range(n_helpers)]
+    begun: list[Future] = []
     try:
+        for _ in range(n_helpers):
+            begun.append(Future())
+            _helpers().put((begun[-1], turns.take))
         turns.take()
     finally:  # nothing is left to do, unless this thread was interrupted
         turns.stop()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
+        begun = [helper for helper in begun if not helper.cancel()]
+        wait(begun)
+    for helper in begun:
+        helper.result()
+
+
+_Task = tuple[Future, Callable[[], None]]
 
 
 @cache
-def _helpers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max(1, available_cores() - 1), "bayesgmm-rows")
+def _helpers() -> SimpleQueue[_Task]:
+    """Return the queue from which threads take tasks, which live as long as the process.
+
+    They are daemons: one that an interrupted call has left behind must not keep a process from
+    ending, as those of a ``ThreadPoolExecutor`` would.
+    """
+    tasks: SimpleQueue[_Task] = SimpleQueue()
+    with held_back():
+        for number in range(max(1, available_cores() - 1)):
+            name = f"bayesgmm-rows_{number}"
+            threading.Thread(target=_serve, args=(tasks,), name=name, daemon=True).start()
+    return tasks
+
+
+def _serve(tasks: SimpleQueue[_Task]) -> None:
+    while True:
+        future, work = tasks.get()
+        if future.set_running_or_notify_cancel():
+            try:
+                work()
+            except BaseException as error:  # handed to whoever waits
+                future.set_exception(error)
+            else:
+                future.set_result(None)
+        del future, work  # they hold the rows, and the next task may be long in coming
 
 
 if hasattr(os, "register_at_fork"):  # threads do not survive a fork; the child makes its own

@@ -28,7 +28,7 @@ def interrupts() -> Iterator[None]:
     try:
         yield
     except SystemError as error:
-        if _comes_of_interrupt(error):
+        if comes_of_interrupt(error):
             raise KeyboardInterrupt from error
         raise
 
@@ -78,8 +78,11 @@ def held_back() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
 
-def _comes_of_interrupt(error: BaseException) -> bool:
-    """Go back through the causes: compiled code may have been called by compiled code."""
+def comes_of_interrupt(error: BaseException) -> bool:
+    """Say whether an interrupt is behind an error.
+
+    It goes back through the causes, for compiled code may have been called by compiled code.
+    """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
         cause = cause.__cause__ or cause.__context__

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import xarray as xr
 
-from bayesgmm.errors import DataError
-from bayesgmm.posterior.files.formats import FORMATS, format_to_read, format_to_write, read
+from bayesgmm.errors import BayesGMMError, DataError, SchemaError
+from bayesgmm.posterior.files.formats import (
+    FORMATS,
+    NetCDF,
+    format_to_read,
+    format_to_write,
+    read,
+)
 from bayesgmm.posterior.files.seal import expect_known, sealed, unsealed
 from bayesgmm.posterior.files.whole import present, replacing
-from bayesgmm.posterior.timing import for_file, from_file
+from bayesgmm.posterior.timing import for_file, from_file, read_timing
 from bayesgmm.schema import validate
 
 _TREE, _TABLE = "tree", "dataset"
@@ -26,7 +32,8 @@ def save(tree: xr.DataTree | xr.Dataset, path: str | os.PathLike) -> Path:
     moment leaves the old file or the new one. A Zarr folder changes places with the old one in
     one step on Linux; elsewhere there is an instant in which it has stepped aside, and
     :func:`load` finds it there. What a killed process left unfinished, a hidden file beside, is
-    removed by the next ``save`` of the same path.
+    removed by the next ``save`` of the same path. Where ``path`` is a symbolic link, it stays one,
+    and what it points to is replaced.
 
     Parameters
     ----------
@@ -96,10 +103,22 @@ def write_whole(data: xr.Dataset, path: Path) -> None:
         file.write(whole)
 
 
+def read_table(path: Path) -> xr.Dataset:
+    """Read what :func:`write_whole` wrote; raises as :func:`load` does."""
+    if not path.is_file():
+        raise DataError(f"{path} is no ordinary file.")
+    return read(path, NetCDF(), lambda attributes: None).to_dataset()
+
+
 def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
     """Read what :func:`save` wrote, into memory, and verify that nothing has changed.
 
     Answers about a loaded fit need neither PyMC nor a sampler.
+
+    A file from somebody else can be loaded without harm: before anything else is read, it is
+    searched for what ``save`` does not write, and refused if there is any. So loading runs no code
+    of the file, reads no other file, and takes memory and time in proportion to its size. The
+    checksum shows damage, and not who wrote a file: whether its numbers are true, it cannot tell.
 
     Parameters
     ----------
@@ -116,7 +135,9 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
     DataError
         If there is no such file, or it may not be read.
     SchemaError
-        If the file is damaged, cut short, of a schema that came later, or something else.
+        If the file is damaged, cut short, of a schema that came later, or something else; if it
+        holds what ``save`` does not write: links, arrays in other files, compressed netCDF,
+        objects, sizes out of proportion to its own, or Zarr of format 2.
     MissingDependencyError
         If it is Zarr, which is not installed.
 
@@ -137,12 +158,24 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
     place = present(path)
     if not place.exists():
         raise DataError(f"There is no file {path}.")
+    if not (place.is_dir() or place.is_file()):
+        raise DataError(f"{path} is neither a file nor a folder.")
     stored = read(place, format_to_read(place), partial(expect_known, path=path))
-    tree, kind = unsealed(stored, path)
-    if kind == _TABLE:
-        return tree.to_dataset()
-    validate(tree)
-    return from_file(tree)
+    try:
+        tree, kind = unsealed(stored, path)
+        if kind == _TABLE:
+            return tree.to_dataset()
+        validate(tree)
+        tree = from_file(tree)
+        read_timing(tree)
+        return tree
+    except (BayesGMMError, Warning):
+        raise
+    except Exception as error:  # attributes of other kinds than save writes, or nested too deeply
+        raise SchemaError(
+            f"{path} is damaged: its attributes are not those of a fit. Take a copy of it, or fit "
+            "again."
+        ) from error
 
 
 def _path(path: str | os.PathLike) -> Path:

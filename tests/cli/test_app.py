@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from inspect import signature
+from pathlib import Path
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 import bayesgmm as bg
 from bayesgmm.cli.app import app
 from bayesgmm.examples import PENGUIN_MEASUREMENTS
+from bayesgmm.numerics.kernel_cache import cached_files
 
 HEAVY = (
     "numpy",
@@ -59,6 +62,21 @@ def test_help_imports_nothing_heavy():
 
 def test_version():
     assert run("--version").stdout == f"bayesgmm {bg.__version__}\n"
+
+
+def test_the_cache_of_compiled_code_is_shown_and_cleared(tmp_path, monkeypatch):
+    from bayesgmm.cli import cache
+
+    shown = json.loads(run("cache", "--json").stdout)
+    assert Path(shown["folder"]).is_dir()
+    files = [tmp_path / "f-1.py313.nbi", tmp_path / "f-1.py313.1.nbc", tmp_path / "f.pyc"]
+    for file in files:
+        file.write_bytes(bytes(10**6))
+    monkeypatch.setattr(cache, "cached_files", lambda folder: cached_files(tmp_path))
+    result = run("cache", "--clear")
+    assert result.exit_code == 0
+    assert "2 files of compiled code, 2.0 MB, removed" in result.stderr
+    assert [file.exists() for file in files] == [False, False, True]
 
 
 @pytest.mark.filterwarnings("default:.*no observed cell")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -98,3 +100,14 @@ def test_without_it_the_draws_are_the_same(monkeypatch):
 def test_another_nutpie_is_noticed(monkeypatch):
     monkeypatch.setitem(native._EXPECTED, "LogpFunc", "(another, signature)")
     assert not native.is_available()
+
+
+def test_a_nutpie_without_the_private_parts_is_noticed(monkeypatch):
+    import nutpie
+
+    monkeypatch.delattr(nutpie, "_lib")
+    monkeypatch.setitem(sys.modules, "nutpie._lib", None)
+    found = importlib.util.spec_from_file_location(native.__name__, native.__file__)
+    again = importlib.util.module_from_spec(found)
+    found.loader.exec_module(again)
+    assert not again.is_available()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from bayesgmm.numerics.blocks import SHORT, for_each_block, row_blocks, sum_over_blocks
+from bayesgmm.numerics.blocks import SHORT, for_each, for_each_block, row_blocks, sum_over_blocks
 
 LONG = 5 * SHORT + 17
 
@@ -70,6 +71,28 @@ def test_an_error_in_any_block_reaches_the_caller(bad):
     with pytest.raises(KeyboardInterrupt):
         for_each_block(LONG, fail, cores=2)
     for_each_block(LONG, lambda *_: None, cores=2)  # and the next one is none the worse
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads here")
+def test_a_second_interrupt_does_not_wait_for_helpers():
+    main, begun, ended = threading.main_thread(), threading.Event(), threading.Event()
+    again = threading.Timer(0.2, signal.pthread_kill, (main.ident, signal.SIGINT))
+
+    def work(number: int) -> None:
+        if threading.current_thread() is main:
+            assert begun.wait(30)
+            again.start()
+            raise KeyboardInterrupt
+        begun.set()
+        ended.wait(30)
+
+    with pytest.raises(KeyboardInterrupt):
+        for_each(2, work, cores=2)
+    assert not ended.is_set()
+    ended.set()
+    helpers = [one for one in threading.enumerate() if one.name.startswith("bayesgmm-rows")]
+    assert helpers
+    assert all(helper.daemon for helper in helpers)  # none keeps the process from ending
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -11,8 +11,8 @@ import xarray as xr
 
 from bayesgmm.analysis.calibration.replicate import Replication
 from bayesgmm.analysis.calibration.value import QUANTITY, REPLICATION
-from bayesgmm.errors import DataError, SpecificationError
-from bayesgmm.posterior.storage import write_whole
+from bayesgmm.errors import BayesGMMError, DataError, SpecificationError
+from bayesgmm.posterior.storage import read_table, write_whole
 
 _VARIABLES = ("ranks", "pit", "ess")
 
@@ -52,7 +52,7 @@ class Checkpoint:
                 raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
             return cls(settings, path)
         stored = _read(path)
-        known = json.loads(stored.attrs["settings"])
+        known = stored.attrs["settings"]
         for name, value in settings.items():
             if known.get(name) != value:
                 raise SpecificationError(
@@ -101,10 +101,10 @@ class Checkpoint:
 
 def _read(path: Path) -> xr.Dataset:
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as file:
-            stored = file.load()
-        stored.attrs["failures"] = json.loads(stored.attrs["failures"])
-    except (OSError, KeyError) as error:
+        stored = read_table(path)
+        for name in ("failures", "settings"):
+            stored.attrs[name] = dict(json.loads(stored.attrs[name]))
+    except (BayesGMMError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is not a file that bayesgmm.calibrate wrote.") from error
     return stored
 

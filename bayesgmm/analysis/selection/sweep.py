@@ -14,7 +14,6 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.progress import CountProgress
 from bayesgmm.estimation.em import EM
 from bayesgmm.numerics.blocks import for_each
-from bayesgmm.numerics.interrupts import interrupts
 from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.seeds import RandomSeed, spawn
@@ -49,7 +48,6 @@ class Sweep:
         total = seeds.size
         with CountProgress("fits", total, visible=progress) as bar:
             work = _Work(self, seeds.reshape(len(self.columns), len(self.numbers)), bar)
-            # The limit is the process's: threads that set it one by one would undo each other.
             with one_thread_for_small_algebra():
                 work.do()
         columns = range(len(self.structures))
@@ -99,19 +97,16 @@ class _Work:
             {number: column.n_parameters(number) for number in sweep.numbers}
             for column in sweep.columns
         ]
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._running: set[int] = set()
         self._stopped = False
 
     def do(self) -> None:
         """Fit all columns; an interrupt is raised only if nothing is done by then."""
         try:
-            with interrupts():
-                for_each(len(self._cells), lambda _: self._take_turns())
+            for_each(len(self._cells), lambda _: self._take_turns())
         except KeyboardInterrupt:
             self._stopped = True
-            with self._changed:  # in other threads, each ends its fit
-                self._changed.wait_for(lambda: not self._running)
             if not self.done:
                 raise
 
@@ -130,7 +125,7 @@ class _Work:
 
     def _begin(self) -> int | None:
         """Choose a column that nobody works on; ``None`` where there is none."""
-        with self._changed:
+        with self._lock:
             free = [
                 place
                 for place, left in enumerate(self._left)
@@ -143,6 +138,5 @@ class _Work:
             return place
 
     def _end(self, place: int) -> None:
-        with self._changed:
+        with self._lock:
             self._running.discard(place)
-            self._changed.notify_all()

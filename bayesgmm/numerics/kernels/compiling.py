@@ -1,19 +1,22 @@
-"""How kernels are compiled: cached on disk, free of the interpreter lock, vectorised.
+"""How kernels are compiled and called: cached, free of the interpreter lock, vectorised.
 
-numba compiles a function again when its own file has changed. Ours call each other across files
-and are compiled into one another, so that a change of any file of the kernels must count.
+An interrupt may come at any time. While numba loads or compiles a kernel, LLVM's lock and numba's
+are taken, and would stay so: other threads would wait for ever. So it is held back until that is
+done. Out of compiled code numba reports it as a ``SystemError``, which is turned back into one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.ccallback import CFunc
+from numba.core.registry import CPUDispatcher
 from numba.core.sigutils import normalize_signature
+
+from bayesgmm.numerics.interrupts import comes_of_interrupt, held_back
+from bayesgmm.numerics.kernel_cache import cache_of
 
 # Reordering and contraction let the inner loops use vector instructions. The flags that assume
 # away NaN and infinity are left out on purpose: log(0) = -inf is a legitimate value here.
@@ -24,10 +27,39 @@ _SAFE_FASTMATH = {"arcp", "contract", "afn", "reassoc", "nsz"}
 _NUMPY_ERRORS = {"error_model": "numpy"}
 
 
+_call = CPUDispatcher.__call__  # found once, and not in every call
+
+
+class Kernel(CPUDispatcher):
+    """A compiled function."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run it."""
+        try:
+            return _call(self, *arguments)
+        except SystemError as error:
+            if comes_of_interrupt(error):
+                raise KeyboardInterrupt from error
+            raise
+
+    def compile(self, signature: Any) -> Any:
+        """Compile it for one kind of arguments, or load what was compiled before."""
+        with held_back():
+            return super().compile(signature)
+
+    def enable_caching(self) -> None:
+        """Keep what is compiled on disk."""
+        self._cache = cache_of(self.py_func)
+
+
 def _compiler(**options: Any) -> Callable:
+    options = {"nopython": True, "nogil": True, **_NUMPY_ERRORS, **options}
+
     def compile_when_called(function: Callable) -> Callable:
-        kernel = numba.njit(cache=True, nogil=True, **_NUMPY_ERRORS, **options)(function)
-        _depend_on_all_sources(kernel)
+        if numba.config.DISABLE_JIT:
+            return function
+        kernel = Kernel(function, targetoptions=options)
+        kernel.enable_caching()
         return kernel
 
     return compile_when_called
@@ -58,24 +90,7 @@ def c_function(signature: Any, function: Callable) -> CFunc:
     compiled_function = CFunc(
         function, normalize_signature(signature), locals={}, options=dict(_NUMPY_ERRORS)
     )
-    compiled_function.enable_caching()
-    _depend_on_all_sources(compiled_function)
-    compiled_function.compile()
+    compiled_function._cache = cache_of(function)
+    with held_back():
+        compiled_function.compile()
     return compiled_function
-
-
-def _depend_on_all_sources(kernel: Any) -> None:
-    # numba has no public way to say this. Where a later one is made differently, its own rule
-    # remains, which is enough for whoever installs a package and does not edit it.
-    file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
-    if file is not None:
-        file._source_stamp = _state_of_sources()
-
-
-@cache
-def _state_of_sources() -> tuple[tuple[str, int, int], ...]:
-    """Names, times and sizes of all files that kernels are made of."""
-    folder = Path(__file__).parent
-    files = [*sorted(folder.glob("*.py")), folder.parent / "mixture_prior.py"]
-    states = ((file, file.stat()) for file in files)
-    return tuple((file.name, state.st_mtime_ns, state.st_size) for file, state in states)

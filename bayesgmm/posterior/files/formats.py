@@ -17,6 +17,7 @@ from typing import Any
 import xarray as xr
 
 from bayesgmm.errors import DataError, MissingDependencyError, SchemaError
+from bayesgmm.posterior.files.inspection import expect_plain_hdf5, expect_plain_zarr
 from bayesgmm.schema import COMPLETE
 
 _DAMAGED = (
@@ -61,7 +62,7 @@ class NetCDF:
         content = path.read_bytes()
         # Where this fails, h5netcdf would complain of its own half-made object on standard error.
         with h5py.File(io.BytesIO(content)) as file:
-            dict(file.attrs)
+            expect_plain_hdf5(file, content, path)
         return xr.open_datatree(io.BytesIO(content), engine="h5netcdf")
 
 
@@ -87,7 +88,8 @@ class Zarr:
     def open(self, path: Path) -> xr.DataTree:
         """Open without reading the arrays."""
         _zarr()
-        return xr.open_datatree(path, engine="zarr", consolidated=False)
+        expect_plain_zarr(path)
+        return xr.open_datatree(path, engine="zarr", zarr_format=3, consolidated=False)
 
 
 Format = NetCDF | Zarr

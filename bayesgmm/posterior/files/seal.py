@@ -22,6 +22,8 @@ from bayesgmm.schema import COMPLETE, FILE_SCHEMA, SEAL
 
 _REMEDY = "Take a copy of it, or fit again."
 
+_DATES = "mM"  # the kinds of numpy's types of dates and of time between them
+
 _JSON = "bayesgmm_json_"
 """Attributes of this prefix hold JSON; the rest of the name is that of the attribute."""
 
@@ -129,8 +131,12 @@ def _variables(tree: xr.DataTree) -> Iterator[tuple[str, xr.Variable]]:
 def _comparable(values: np.ndarray) -> np.ndarray:
     """Return values as contiguous little-endian numbers; texts as the bytes of their JSON."""
     if values.dtype.kind in "OUST":
-        return np.frombuffer(json.dumps(values.astype(str).tolist()).encode(), np.uint8)
-    if values.dtype.kind in "mM":
+        if values.dtype.kind in "OT":  # one by one: numpy makes all as wide as the longest
+            texts = np.array([str(text) for text in values.flat], object).reshape(values.shape)
+        else:
+            texts = values.astype(str)
+        return np.frombuffer(json.dumps(texts.tolist()).encode(), np.uint8)
+    if values.dtype.kind in _DATES:
         return _comparable(values.view(np.int64))
     if values.dtype.kind == "b":
         return _comparable(values.view(np.uint8))
@@ -138,7 +144,7 @@ def _comparable(values: np.ndarray) -> np.ndarray:
 
 
 def _is_date(variable: xr.Variable) -> bool:
-    return variable.dtype.kind in "mM"
+    return variable.dtype.kind in _DATES
 
 
 def _to_disk(dataset: xr.Dataset) -> xr.Dataset:
@@ -166,6 +172,8 @@ def _from_disk(stored: xr.DataTree, dates: Mapping[str, str]) -> xr.DataTree:
 
 
 def _with_type(values: xr.DataArray, kind: str) -> tuple[tuple[Any, ...], np.ndarray]:
+    if np.dtype(kind).kind not in _DATES:
+        raise ValueError(f"{kind} is no type of dates")
     return values.dims, values.values.astype(kind)
 
 
@@ -173,6 +181,8 @@ def _written(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     result = {}
     for name, value in attributes.items():
         held = isinstance(value, str | int | float | np.number) and not isinstance(value, bool)
+        if isinstance(value, float | np.floating):  # not every zarr can write what is not finite
+            held = bool(np.isfinite(value))
         result |= {name: value} if held else {f"{_JSON}{name}": json.dumps(value, default=_plain)}
     return result
 

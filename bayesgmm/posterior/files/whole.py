@@ -38,7 +38,8 @@ _NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 def replacing(path: Path) -> Iterator[Path]:
     """Give a hidden place beside ``path`` to write to; what is there in the end replaces ``path``.
 
-    Where the block fails, ``path`` stays as it was and nothing else is left.
+    Where the block fails, ``path`` stays as it was and nothing else is left. Where ``path`` is a
+    link, it stays one, and what it points to is replaced.
 
     Examples
     --------
@@ -51,6 +52,7 @@ def replacing(path: Path) -> Iterator[Path]:
     ...     [file.name for file in Path(folder).iterdir()]
     ['new.txt']
     """
+    named, path = path, _target(path)
     unfinished = _beside(path)
     try:
         _clear_leftovers(path)
@@ -59,7 +61,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _put(unfinished, path)
     except OSError as error:
         if str(error.filename).startswith(str(unfinished)):
-            error.filename, error.filename2 = str(path), None  # the name that people know
+            error.filename, error.filename2 = str(named), None  # the name that people know
         raise
     finally:
         with suppress(OSError):
@@ -81,13 +83,18 @@ def try_place(path: Path) -> None:
     ...
     FileNotFoundError: [Errno 2] No such file or directory: 'nowhere/fit.nc'
     """
-    trial = _beside(path)
+    trial = _beside(_target(path))
     try:
         trial.touch(exist_ok=False)
         trial.unlink()
     except OSError as error:
         error.filename = str(path)
         raise
+
+
+def _target(path: Path) -> Path:
+    """Return what a path leads to where it is a link, and the path otherwise."""
+    return path.resolve() if path.is_symlink() else path
 
 
 def _beside(path: Path) -> Path:
@@ -101,7 +108,8 @@ def present(path: Path) -> Path:
 
     The latter where a write was killed between two renames, see above.
     """
-    return _aside(path) if not path.exists() and _aside(path).exists() else path
+    aside = _aside(_target(path))
+    return aside if not path.exists() and aside.exists() else path
 
 
 def remove(path: Path) -> None:

@@ -33,6 +33,25 @@ def test_a_folder_takes_the_place_of_another(tmp_path, monkeypatch, exchanges):
         assert names(tmp_path) == ["a"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need permissions")
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path, monkeypatch, exchanges):
+    if not exchanges:
+        monkeypatch.setattr(whole, "_exchanged", lambda one, other: False)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("middle")
+    (tmp_path / "middle").symlink_to(Path("real") / "a")  # which is not there yet
+    for text in ("old", "new"):
+        write(tmp_path / "link", text)
+        assert (tmp_path / "real" / "a" / "text").read_text() == text
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "middle").is_symlink()
+    assert names(tmp_path) == ["link", "middle", "real"]
+    assert names(tmp_path / "real") == ["a"]
+    (tmp_path / "real" / "a").rename(whole._aside(tmp_path / "real" / "a"))
+    assert (present(tmp_path / "link") / "text").read_text() == "new"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="names have other limits")
 def test_what_cannot_be_written_is_told_by_the_name_that_was_given(tmp_path):
     path = tmp_path / ("a" * 240)  # the hidden name is longer than systems allow
