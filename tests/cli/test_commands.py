@@ -94,9 +94,10 @@ def test_columns_that_are_no_features_say_what_is_known_of_rows(here, birds):
     known = ["--weights", "count", "--labels", "species", "--id", "bird"]
     done("fit", "birds.parquet", "-k", 3, *QUICK[2:], *known, "--out", "all.zarr")
     tree = bg.load("all.zarr")
+    named = birds.set_index("bird")
     expected = bg.fit(
-        birds.set_index("bird")[FEATURES], bg.MixtureSpec(3), engine=bg.Laplace(draws=50),
-        random_seed=1, sample_weight=birds["count"], labels=birds["species"], progress=False,
+        named[FEATURES], bg.MixtureSpec(3), engine=bg.Laplace(draws=50), random_seed=1,
+        sample_weight=named["count"], labels=named["species"], progress=False,
     )  # fmt: skip
     assert tree.identical(expected)
     assert tree["posterior"]["component"].values.tolist() == sorted(set(birds["species"]))
