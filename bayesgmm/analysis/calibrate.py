@@ -114,8 +114,8 @@ def calibrate(
     ...     covariances=bg.Diagonal(scales=bg.InverseGamma(8.0, 6.0)),
     ... )
     >>> calibration = bg.calibrate(
-    ...     spec, bg.Gibbs(draws=1000, tune=100, chains=2), n_rows=30, n_features=1,
-    ...     replications=20, random_seed=1, progress=False,
+    ...     spec, bg.Gibbs(draws=500, tune=100, chains=2), n_rows=30, n_features=1,
+    ...     replications=10, random_seed=1, progress=False,
     ... )
     >>> calibration.passed
     True

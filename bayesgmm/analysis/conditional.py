@@ -7,12 +7,16 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.stats import chi2
 
 from bayesgmm.analysis.derived import Source, derived, source_features
 from bayesgmm.analysis.features import asked_features, others_than
-from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.analysis.mixtures import read_mixtures
+from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.numerics.conditionals import conditional_mixture, marginal_mixture
 from bayesgmm.parameters import MixtureParameters
+
+_FAR = 1e-9
 
 
 def condition(source: Source, given: Mapping[str, float]) -> Source:
@@ -58,6 +62,12 @@ def condition(source: Source, given: Mapping[str, float]) -> Source:
     SchemaError
         If ``source`` is another tree.
 
+    Warns
+    -----
+    BayesGMMWarning
+        If the given values lie where hardly any row of any component would: the answer then
+        extrapolates.
+
     References
     ----------
     Ghahramani, Z. and Jordan, M. I. (1994). Supervised learning from incomplete data via an EM
@@ -84,7 +94,9 @@ def condition(source: Source, given: Mapping[str, float]) -> Source:
 
     step = {"given": {str(name): float(value) for name, value in given.items()}}
     left = others_than(features.tolist(), len(known))
-    return derived(source, left, change, keeps_rows=False, step=step)
+    found = derived(source, left, change, keeps_rows=False, step=step)
+    _warn_if_far(source, features, values, given)
+    return found
 
 
 def marginal(source: Source, features: str | Sequence[str]) -> Source:
@@ -131,6 +143,23 @@ def marginal(source: Source, features: str | Sequence[str]) -> Source:
 
     step = {"features": [features] if isinstance(features, str) else list(features)}
     return derived(source, tuple(kept.tolist()), change, keeps_rows=True, step=step)
+
+
+def _warn_if_far(
+    source: Source, features: np.ndarray, values: np.ndarray, given: Mapping[str, float]
+) -> None:
+    """Warn if, in most draws, every component would have rows so far out once in a billion."""
+    if isinstance(source, MixtureParameters):  # with any batch axes
+        return
+    found = marginal_mixture(read_mixtures(source).parameters, features)
+    offsets = (values - found.means)[..., None]
+    solved = np.linalg.solve(found.covariances, offsets)
+    nearest = np.median((offsets * solved).sum(axis=(-2, -1)).min(axis=-1))
+    if nearest > chi2.isf(_FAR, len(features)):
+        warn(
+            f"given lies {np.sqrt(nearest):.0f} standard deviations from the nearest component: "
+            f"{dict(given)}. No row is like that, and the answer extrapolates."
+        )
 
 
 def _given(given: Any, known: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -210,6 +212,15 @@ def test_far_from_zero_no_digits_are_lost():
     found = bg.condition(far, {"x1": 0.5 + offset})
     np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-12)
     np.testing.assert_allclose(found.means - offset, expected.means, atol=2e-8)
+
+
+def test_a_value_that_no_row_has_is_told(tree):
+    """Flippers of two metres; the longest of the table is 231 mm."""
+    with pytest.warns(bg.BayesGMMWarning, match="standard deviations from the nearest component"):
+        bg.condition(tree, {FLIPPER: 2000.0})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bg.condition(tree, {FLIPPER: 231.0})
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ def test_the_cache_of_compiled_code_is_shown_and_cleared(tmp_path, monkeypatch):
     assert [file.exists() for file in files] == [False, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default:.*no observed cell")
 def test_demo_fits_the_penguins_and_leaves_two_files(tmp_path):
     (tmp_path / "new").mkdir()
@@ -101,6 +102,7 @@ def test_demo_fits_the_penguins_and_leaves_two_files(tmp_path):
     np.testing.assert_allclose(*means, rtol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default:.*no observed cell")
 def test_demo_replaces_what_it_left_and_nothing_else(tmp_path, monkeypatch):
     birds = bg.datasets.load("penguins")[list(PENGUIN_MEASUREMENTS)]

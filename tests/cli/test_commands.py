@@ -302,6 +302,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of another kind")
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(here):
     line = " ".join(command("generate", "fit.nc", "-n", 100_000, "--out", "-"))
@@ -332,6 +333,7 @@ def interrupted(arguments, when: str) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess(arguments, process.returncode, out, rest)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 def test_ctrl_c_keeps_finished_draws_beside_the_old_fit(here):
     old = (here / "fit.nc").read_bytes()
@@ -360,6 +362,7 @@ def test_ctrl_c_keeps_finished_draws_beside_the_old_fit(here):
     assert bg.load("fit.partial.nc")["posterior"].sizes["draw"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 def test_ctrl_c_in_warm_up_changes_no_file(here):
     before = sorted(here.iterdir())

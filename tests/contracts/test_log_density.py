@@ -71,8 +71,7 @@ def expect_equal_densities(spec, data, parameters):
     names = [model.rvs_to_values[variable].name for variable in model.free_RVs]
     theirs = np.concatenate([np.ravel(point[name]) for name in names])
     np.testing.assert_allclose(theirs, target.layout.pack(parameters), rtol=1e-9, atol=1e-9)
-    logp = model.compile_logp(mode=PYTHON_MODE)(point)
-    dlogp = model.compile_dlogp(mode=PYTHON_MODE)(point)
+    logp, dlogp = model.compile_fn([model.logp(), model.dlogp()], mode=PYTHON_MODE)(point)
     # PyMC's half-t density of one number is off by some 1e-9.
     np.testing.assert_allclose(value, logp, rtol=1e-11, atol=2e-8)
     np.testing.assert_allclose(gradient, dlogp, rtol=1e-8, atol=1e-8)

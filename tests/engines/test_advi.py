@@ -24,6 +24,7 @@ def trees():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["meanfield", "fullrank"])
 def test_means_agree_with_nuts(trees, name):
     """One component and 150 rows: nearly normal, so within a quarter of a posterior deviation."""
@@ -34,6 +35,7 @@ def test_means_agree_with_nuts(trees, name):
         assert float((abs(ours - exact.mean(("chain", "draw"))) / deviation).max()) < 0.25
 
 
+@pytest.mark.slow
 def test_fullrank_has_the_width_of_the_posterior(trees):
     exact = trees["nuts"]["posterior"]["means"].std(("chain", "draw")).values
     ours = trees["fullrank"]["posterior"]["means"].std(("chain", "draw")).values
