@@ -109,8 +109,8 @@ def select(
         ``converged``, ``starts`` and ``agreeing`` (starting points, and how many of them reached
         the best optimum), ``failure`` (why a cell has no fit, else empty) and ``best`` (true for
         the smallest BIC). The attribute ``best`` names that cell, and ``spec`` holds it as JSON
-        for :meth:`MixtureSpec.from_json`. An interrupted run returns what is finished; the
-        other cells say so.
+        for :meth:`MixtureSpec.from_json`; ``rows`` is a checksum of the table. An interrupted run
+        returns what is finished; the other cells say so.
 
     Raises
     ------
@@ -166,7 +166,8 @@ def select(
     structures = _expected_structures(covariances)
     numbers = _expected_numbers(n_components)
     solver = _expected_solver(solver)
-    sweep = Sweep(read_table(X, sample_weight), structures, numbers, solver)
+    data = read_table(X, sample_weight)
+    sweep = Sweep(data, structures, numbers, solver)
     cells = sweep.run(random_seed, progress=progress)
     if all(cell.failure for cell in cells.values()):
         (place, number), cell = next(iter(cells.items()))
@@ -174,7 +175,7 @@ def select(
             f"No cell of the grid has a fit. {name_of(structures[place])} with "
             f"{counted(number, 'component')}: {cell.failure.rstrip('.')}."
         )
-    return tabulated(structures, numbers, cells)
+    return tabulated(structures, numbers, cells).assign_attrs(rows=data.checksum)
 
 
 def _expected_structures(covariances: Any) -> tuple[CovarianceStructure, ...]:

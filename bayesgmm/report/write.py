@@ -55,7 +55,7 @@ def write_report(
         If ``tree`` is not a result of ``fit``.
     SpecificationError
         If the name does not end in ``.html`` or ``.htm``, ``selection`` is not a result of
-        ``select``, or ``title`` is not a text.
+        ``select`` for the same rows, or ``title`` is not a text.
     DataError
         If there is no such folder, the path is one, or nothing can be written there.
 
@@ -70,13 +70,13 @@ def write_report(
     """
     validate(tree)
     expect_fitted(tree)
-    expect_selection(selection)
     if title is not None and (not isinstance(title, str) or not title.strip()):
         raise SpecificationError(
             f"title must be a text, or None for a title made up, not {title!r}."
         )
     path = expect_page(path)
     material = Material(tree, selection)
+    expect_selection(selection, material.data)
     text = page(material, default_title(material) if title is None else title)
     _write_whole(text, path)
     return path

@@ -316,6 +316,9 @@ def test_other_things_are_refused_in_words(tmp_path, birds):
         bg.write_report(bg.marginal(tree, ["bill_length_mm"]), path)
     with pytest.raises(bg.SpecificationError, match=r"bayesgmm\.select"):
         bg.write_report(tree, path, selection=bg.summarize(tree))
+    of_others = bg.select(birds[:40], [1], [bg.Tied()], random_seed=1, progress=False)
+    with pytest.raises(bg.SpecificationError, match="another table than the one of this fit"):
+        bg.write_report(tree, path, selection=of_others)
     with pytest.raises(bg.SpecificationError, match="title must be a text"):
         bg.write_report(tree, path, title=" ")
     assert not path.exists()

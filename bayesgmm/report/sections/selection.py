@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.selection.table import DIMS, SAME, one_line_a_model, title_of
+from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
 from bayesgmm.plots.selection import plot_selection
@@ -29,8 +30,8 @@ _ASKS = {
 }
 
 
-def expect_selection(selection: object) -> None:
-    """Raise unless this is a table that ``select`` returned."""
+def expect_selection(selection: object, data: Dataset) -> None:
+    """Raise unless this is a table that ``select`` returned, for these rows if it says which."""
     if selection is None:
         return
     if (
@@ -41,6 +42,12 @@ def expect_selection(selection: object) -> None:
         raise SpecificationError(
             "selection must be the table that bayesgmm.select returned, with dims "
             f"{' and '.join(DIMS)} and the variables {', '.join(_NEEDED)}; or None."
+        )
+    if selection.attrs.get("rows", data.checksum) != data.checksum:
+        raise SpecificationError(
+            "selection compares fits of another table than the one of this fit. Run "
+            f"bayesgmm.select on the same {counted(data.n_rows, 'row')} and columns "
+            f"{', '.join(data.feature_names)}, or leave selection out."
         )
 
 
