@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from bayesgmm.analysis.selection.sweep import Sweep
 from bayesgmm.analysis.selection.table import name_of, tabulated
-from bayesgmm.data.dataset import read_table
+from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.digits import counted
-from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.estimation.em import EM
 from bayesgmm.options import expect_whole_number
 from bayesgmm.priors.covariances import (
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 STRUCTURES = (Full(), Tied(), Diagonal(), Spherical(), TiedDiagonal(), TiedSpherical())
 """All structures whose maximum likelihood differs."""
+
+_FEW_ROWS = 5  # for each component, on average
 
 SOLVER = EM("likelihood", n_starts=5, tolerance=3e-7)
 """For dozens of fits. They end within some 1e-4 of their optima, and a difference of one counts."""
@@ -112,6 +114,11 @@ def select(
         for :meth:`MixtureSpec.from_json`; ``rows`` is a checksum of the table. An interrupted run
         returns what is finished; the other cells say so.
 
+    Warns
+    -----
+    BayesGMMWarning
+        If the best fit has fewer than five rows for each component.
+
     Raises
     ------
     DataError
@@ -175,7 +182,21 @@ def select(
             f"No cell of the grid has a fit. {name_of(structures[place])} with "
             f"{counted(number, 'component')}: {cell.failure.rstrip('.')}."
         )
-    return tabulated(structures, numbers, cells).assign_attrs(rows=data.checksum)
+    table = tabulated(structures, numbers, cells).assign_attrs(rows=data.checksum)
+    _warn_of_few_rows(table, data)
+    return table
+
+
+def _warn_of_few_rows(table: xr.Dataset, data: Dataset) -> None:
+    """Warn if components of the best fit follow single rows, which no criterion is made for."""
+    number = table["n_components"].values[table["best"].values.any(axis=0)].item()
+    each = data.fitted.total_weight / number
+    if number > 1 and each < _FEW_ROWS:
+        warn(
+            f"The smallest BIC is that of {table.attrs['best']}, {each:.1f} rows for each: "
+            f"criteria rest on many rows, and below {_FEW_ROWS} a component follows single ones. "
+            "Ask for fewer components."
+        )
 
 
 def _expected_structures(covariances: Any) -> tuple[CovarianceStructure, ...]:

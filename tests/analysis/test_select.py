@@ -240,6 +240,13 @@ def test_the_table_and_the_solver_are_checked():
         chosen(example_rows(20, 2), [1], random_seed=-1)
 
 
+def test_components_of_single_rows_are_warned_of():
+    """Pairs of rows that are close: a shared width takes each for a component."""
+    rows = np.repeat(np.arange(6.0), 2) + 1e-3 * np.random.default_rng(0).normal(size=12)
+    with pytest.warns(bg.BayesGMMWarning, match=r"rows for each: criteria rest on many rows"):
+        bg.select(rows, [1, 6], [bg.TiedSpherical()], random_seed=1, progress=False)
+
+
 def test_structures_of_a_single_feature_are_two_models():
     """Whether correlated or not, all features alike or not: with one feature it is all one."""
     table = bg.select(bg.datasets.load("galaxies"), range(1, 7), random_seed=1, progress=False)
