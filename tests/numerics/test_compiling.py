@@ -48,7 +48,8 @@ for X in (tables[0], tables[3], frozen):
         bg.diagnose(tree)
 for module in pkgutil.iter_modules(kernels.__path__):
     for name, item in vars(importlib.import_module(f"{kernels.__name__}.{module.name}")).items():
-        if hasattr(item, "signatures") and item.py_func.__module__.endswith(module.name):
+        is_kernel = hasattr(item, "signatures") and not isinstance(item, type)
+        if is_kernel and item.py_func.__module__.endswith(module.name):
             print(module.name, name, len(item.signatures), sum(item.stats.cache_misses.values()))
 """
 
