@@ -57,7 +57,7 @@ def pareto_k(log_weights: Float[np.ndarray, " draw"]) -> float | None:
     Below 0.5 the approximation is near, above 0.7 it is too far away for importance weights to
     mend it (Yao et al., 2018; Vehtari et al., 2024). The tail is the largest fifth, or the
     3 sqrt(n) largest where those are fewer. Where its weights are all equal they are bounded, and
-    the shape is 0: no tail.
+    the shape is 0: no tail. Where one is all that numbers can tell from zero, it is infinite.
 
     References
     ----------
@@ -74,4 +74,6 @@ def pareto_k(log_weights: Float[np.ndarray, " draw"]) -> float | None:
         return 0.0
     from arviz_stats.base import array_stats
 
-    return float(array_stats.psislw(-log_weights)[1])  # it takes the negative logarithms
+    with np.errstate(all="ignore"):  # of the weights that it smooths, which nobody asks for
+        shape = float(array_stats.psislw(-log_weights)[1])  # it takes the negative logarithms
+    return math.inf if math.isnan(shape) else shape

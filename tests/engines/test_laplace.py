@@ -90,6 +90,13 @@ def test_pareto_k_of_pareto_weights():
     assert pareto_k(log_weights[:20]) is None
 
 
+def test_the_heaviest_tail_has_a_shape_too():
+    """A few weights that dwarf all others by hundreds of powers of ten."""
+    log_weights = 1000 * np.random.default_rng(0).exponential(size=300)
+    assert pareto_k(log_weights) == np.inf
+    assert pareto_k(-log_weights) > 10
+
+
 @pytest.mark.parametrize("n_others", [0, 80])
 def test_equal_weights_have_no_tail(n_others):
     others = -np.random.default_rng(0).exponential(size=n_others)
