@@ -285,12 +285,16 @@ def test_everything_works_with_the_defaults_of_pymc_where_rows_are_annotated():
 def _expect_everything_to_work(values, spec, **known):
     with model_of(spec, values, **known):
         prior = pm.sample_prior_predictive(3, random_seed=1)
-        tree = pm.sample(tune=50, draws=50, chains=2, cores=1, random_seed=1, progressbar=False)
+        # PyTensor computes in Python here: many or long paths would take minutes.
+        step = pm.NUTS(max_treedepth=2)
+        tree = pm.sample(
+            tune=10, draws=10, chains=2, cores=1, step=step, random_seed=1, progressbar=False
+        )
         pm.sample_posterior_predictive(
             tree, random_seed=1, progressbar=False, extend_inferencedata=True
         )
         pm.compute_log_likelihood(tree, progressbar=False)
     assert prior.prior_predictive["x"].shape == (1, 3, 40, 2)
-    assert tree.posterior["covariances"].shape == (2, 50, 2, 2, 2)
-    assert tree.posterior_predictive["x"].shape == (2, 50, 40, 2)
+    assert tree.posterior["covariances"].shape == (2, 10, 2, 2, 2)
+    assert tree.posterior_predictive["x"].shape == (2, 10, 40, 2)
     assert tree.log_likelihood["x"].dims == ("chain", "draw", "obs_id")
