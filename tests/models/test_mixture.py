@@ -286,7 +286,7 @@ def _expect_everything_to_work(values, spec, **known):
     with model_of(spec, values, **known):
         prior = pm.sample_prior_predictive(3, random_seed=1)
         # PyTensor computes in Python here: many or long paths would take minutes.
-        step = pm.NUTS(max_treedepth=2)
+        step = pm.NUTS(max_treedepth=2, step_scale=0.05)
         tree = pm.sample(
             tune=10, draws=10, chains=2, cores=1, step=step, random_seed=1, progressbar=False
         )
