@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.estimation.figures import figures_of
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.estimation.problem import Problem
-from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.likeness import has_twins
-from bayesgmm.numerics.statistics import each_mixture, log_densities
+from bayesgmm.numerics.statistics import log_densities_of_draws
 from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import Direction
@@ -97,20 +95,10 @@ def log_likelihoods(tree: xr.DataTree, scaling: Scaling) -> xr.Dataset:
     The parameters and rows of ``tree`` are on the standard scale.
     """
     data, posterior = read_data(tree), tree["posterior"]
-    values = row_log_densities(data.rows, posterior) - scaling.log_jacobians(data)
+    densities = log_densities_of_draws(data.rows, read_parameters(posterior))
+    values = densities - scaling.log_jacobians(data)
     if data.weights.size:
         values *= data.weights
     coords = {name: posterior[name] for name in (CHAIN, DRAW)}
     coords[ROW] = data.row_names
     return xr.Dataset({DATA: ((CHAIN, DRAW, ROW), values)}, coords=coords)
-
-
-def row_log_densities(
-    X: Rows, posterior: xr.DataTree | xr.Dataset
-) -> Float[np.ndarray, "chain draw n"]:
-    """Return log p(x_i | parameters) for every draw, allocations summed out."""
-    draws = read_parameters(posterior)
-    values = np.empty((*draws.batch_shape, X.shape[0]))
-    for index, mixture in each_mixture(draws):
-        values[index] = log_densities(X, mixture)
-    return values
