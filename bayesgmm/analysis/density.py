@@ -68,8 +68,7 @@ def log_density(
     if not per_draw:
         values = predictive_log_densities(plain, mixtures) - log_jacobian
         return xr.DataArray(values, coords=coords, dims=ROW, name="log_density")
-    posterior = tree["posterior"]
-    used = posterior if draws is None else thinned(posterior, draws)
+    used = thinned(tree["posterior"], draws)
     return xr.DataArray(
         log_densities_of_draws(plain, mixtures) - log_jacobian,
         coords={CHAIN: used[CHAIN].values, DRAW: used[DRAW].values, **coords},

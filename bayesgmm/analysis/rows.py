@@ -40,8 +40,7 @@ def on_standard_scale(
     between rows and means lose digits unless both are centred first. All draws, or about
     ``n_draws`` that are spread evenly over the chains.
     """
-    scaling, posterior = read_scaling(tree), tree["posterior"]
-    chosen = posterior if n_draws is None else thinned(posterior, n_draws)
+    scaling, chosen = read_scaling(tree), thinned(tree["posterior"], n_draws)
     draws = scaling.standardize_parameters(read_parameters(chosen))
     return scaling.standardize(data), draws, scaling.log_jacobians(data)
 

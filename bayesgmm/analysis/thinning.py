@@ -8,8 +8,10 @@ import xarray as xr
 from bayesgmm.schema import CHAIN, DRAW
 
 
-def thinned(posterior: xr.DataTree, n_draws: int) -> xr.Dataset:
-    """Return about ``n_draws`` draws, as many from each chain and spread evenly over it."""
+def thinned(posterior: xr.DataTree, n_draws: int | None) -> xr.Dataset:
+    """Return about ``n_draws`` draws, as many from each chain and spread evenly over it, or all."""
+    if n_draws is None:
+        return posterior.to_dataset()
     available = posterior.sizes[DRAW]
     per_chain = min(available, -(-n_draws // posterior.sizes[CHAIN]))
     chosen = np.linspace(0, available - 1, per_chain).round().astype(int)
