@@ -441,21 +441,22 @@ def _judged(
     from bayesgmm.engines.progress import announce, waiting
     from bayesgmm.posterior.finish import finish
 
-    finished = partial(
-        finish, raw, problem, point, scaling=scaling, order_by=order_by,
-        seed=str(seed.entropy), versions=_versions(),
-    )  # fmt: skip
+    def judged(*, quick: bool) -> xr.DataTree:
+        tree = finish(
+            raw, problem, point, scaling=scaling, order_by=order_by, quick=quick,
+            seed=str(seed.entropy), versions=_versions(),
+        )  # fmt: skip
+        return with_diagnosis(tree, diagnose(tree))
+
     try:
         with waiting("naming components and checking draws", visible=progress):
-            tree = finished()
-            return with_diagnosis(tree, diagnose(tree))
+            return judged(quick=False)
     except KeyboardInterrupt:
         announce(
             "Interrupted after the last draw; all draws are kept. Components are named by PRA(), "
             "which is quick; bayesgmm.relabel(tree) names them as usual"
         )
-        tree = finished(quick=True)
-        return with_diagnosis(tree, diagnose(tree))
+        return judged(quick=True)
 
 
 def _warn_of_problems(tree: xr.DataTree) -> None:
