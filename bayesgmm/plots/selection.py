@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 
 from bayesgmm.analysis.selection.table import DIMS, one_line_a_model
+from bayesgmm.digits import counted
 from bayesgmm.errors import SchemaError
 from bayesgmm.options import expect_one_of
 from bayesgmm.plots.axes import SHEET, tidy
@@ -254,9 +255,8 @@ def _entries(curves: _Curves) -> list[Line2D]:
     entries, doubtful = [], int((~curves.settled & ~curves.failed).sum())
     if curves.best is not None:
         place, column = curves.best
-        number = curves.numbers[column]
-        many = "s" if number > 1 else ""
-        label = f"best: {curves.structures[place]}, {number} component{many}"
+        number = counted(int(curves.numbers[column]), "component")
+        label = f"best: {curves.structures[place]}, {number}"
         entries.append(line_entry(label, markersize=10, markeredgewidth=1.4, **_RING))
     if doubtful:
         label = f"not converged ({doubtful})"
