@@ -5,14 +5,15 @@ covariances is judged. For every prior and design: how often 89 % intervals hold
 deviations, correlations, means and weights, and by how much the posterior medians of standard
 deviations are off on average. Draws are those of Gibbs sampling from the posterior mode.
 
-    python benchmarks/priors.py              # about ten minutes on one core
-    python benchmarks/priors.py --tables 200 # the long form
+    python benchmarks/priors.py                               # some twenty minutes on one core
+    python benchmarks/priors.py --tables 200 --prior default  # the long form
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
@@ -30,7 +31,9 @@ from bayesgmm.parameters import MixtureParameters
 class Design(NamedTuple):
     """How tables are made.
 
-    ``ratio`` is that of the largest to the smallest standard deviation among clusters.
+    ``ratio`` is that of the largest to the smallest standard deviation among clusters. Values are
+    recorded exactly; ``rounded`` to half a standard deviation; or with ``zeros``: as many rows
+    again as a cluster has hold nothing but zeros, and are one component more.
     """
 
     k: int
@@ -38,6 +41,7 @@ class Design(NamedTuple):
     d: int
     correlation: float
     ratio: float
+    recorded: str = "exactly"
 
 
 class Priors(NamedTuple):
@@ -55,8 +59,10 @@ PRIORS = (
 )
 
 DESIGNS = (
-    *(Design(k, rows, d, 0.0, 1.0) for k, rows, d in product((2, 20), (20, 50, 200), (1, 2, 5))),
+    *(Design(k, rows, d, 0.0, 1.0) for k, rows, d in product((2, 5, 20), (20, 50, 200), (1, 2, 5))),
+    *(Design(k, 50, d, 0.0, 1.0) for k, d in ((2, 10), (5, 10), (10, 2), (50, 1), (50, 2))),
     *(Design(5, 50, 2, 0.0, ratio) for ratio in (10.0, 100.0, 1000.0)),
+    *(Design(5, 50, d, 0.0, 1.0, how) for how, d in product(("rounded", "zeros"), (1, 2))),
     *(
         Design(1, rows, d, correlation, 1.0)
         for d, rows, correlation in product((2, 5, 10, 20), (50, 200), (0.0, 0.5, 0.8, 0.95))
@@ -66,7 +72,7 @@ DESIGNS = (
 
 def make(design: Design, rng: np.random.Generator) -> tuple[np.ndarray, MixtureParameters]:
     """Return the rows and the truth."""
-    k, n_rows, d, correlation, ratio = design
+    k, n_rows, d, correlation, ratio, recorded = design
     deviations = np.geomspace(1.0, 1.0 / ratio, k)
     centers = np.zeros((k, d))
     centers[:, 0] = 8.0 * (np.cumsum(deviations) + np.cumsum(np.append(0.0, deviations[:-1])))
@@ -77,7 +83,18 @@ def make(design: Design, rng: np.random.Generator) -> tuple[np.ndarray, MixtureP
         np.full(k, 1 / k), centers, np.repeat(deviations[:, None], d, axis=1),
         np.repeat(shape[None], k, axis=0),
     )  # fmt: skip
-    return (rows + centers[:, None]).reshape(-1, d), truth
+    rows = (rows + centers[:, None]).reshape(-1, d)
+    if recorded == "rounded":  # a rounding error has a variance of its own (Sheppard 1898)
+        step = 0.5
+        return step * np.round(rows / step), replace(
+            truth, scales=np.sqrt(truth.scales**2 + step**2 / 12),
+            correlations=np.repeat(np.eye(d)[None], k, axis=0),
+        )  # fmt: skip
+    if recorded == "zeros":
+        return np.concatenate([rows, np.zeros((n_rows, d))]), replace(
+            truth, weights=np.full(k, 1 / (k + 1))
+        )
+    return rows, truth
 
 
 def draws(X: np.ndarray, spec: bg.MixtureSpec, seed: int, n_draws: int) -> MixtureParameters:
@@ -117,29 +134,36 @@ def judged(truth: MixtureParameters, posterior: MixtureParameters) -> dict[str, 
     return result
 
 
-def table(designs: tuple[Design, ...], n_tables: int, n_draws: int) -> Iterator[str]:
+def table(
+    designs: tuple[Design, ...], priors: tuple[Priors, ...], n_tables: int, n_draws: int
+) -> Iterator[str]:
     """Yield one line for each design and prior."""
     columns = ("sds", "correlations", "means", "weights")
-    yield f"{'design':34s} {'prior':22s} {'bias':>6s}  " + "  ".join(f"{c:>12s}" for c in columns)
+    yield f"{'design':42s} {'prior':22s} {'bias':>6s}  " + "  ".join(f"{c:>12s}" for c in columns)
     for design in designs:
-        about = "k {} n_k {:3d} d {:2d} r {:.2f} ratio {:g}".format(*design)
-        for prior in PRIORS:
+        about = "k {} n_k {:3d} d {:2d} r {:.2f} ratio {:g}".format(*design[:5])
+        if design.recorded != "exactly":
+            about += f" {design.recorded}"
+        for prior in priors:
             results = []
             for seed in range(n_tables):
                 X, truth = make(design, np.random.default_rng(seed))
-                spec = bg.MixtureSpec(design.k, covariances=prior.covariances)
+                n_components = design.k + (design.recorded == "zeros")
+                spec = bg.MixtureSpec(n_components, covariances=prior.covariances)
                 results.append(judged(truth, draws(X, spec, seed, n_draws)))
             means = {name: np.mean([each[name] for each in results]) for name in results[0]}
             cells = "  ".join(
                 f"{means[name]:12.2f}" if name in means else " " * 12 for name in columns
             )
-            yield f"{about:34s} {prior.name:22s} {means['bias']:+6.1%}  {cells}"
+            yield f"{about:42s} {prior.name:22s} {means['bias']:+6.1%}  {cells}"
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", type=int, default=20, help="tables of each design")
     parser.add_argument("--draws", type=int, default=1000, help="Gibbs draws of each table")
+    parser.add_argument("--prior", help="only this one of those in the table")
     options = parser.parse_args()
-    for line in table(DESIGNS, options.tables, options.draws):
+    chosen = tuple(one for one in PRIORS if options.prior in (None, one.name))
+    for line in table(DESIGNS, chosen, options.tables, options.draws):
         print(line, flush=True)
