@@ -95,12 +95,12 @@ def test_correlations_are_those_of_the_free_factors(kind):
     assert_allclose(correlations, np.broadcast_to(factor @ factor.mT, (K, D, D)))
 
 
-@pytest.mark.parametrize(("d", "freedom"), [(2, 2.0), (3, 2.7)])
+@pytest.mark.parametrize(("d", "freedom"), [(3, 2.7)])
 def test_draws_of_the_joint_prior_have_half_t_scales_and_beta_correlations(d, freedom):
-    """Huang & Wand (2013), properties 2 and 3; 9 tests, error rate 9e-4."""
+    """Huang & Wand (2013), properties 2 and 3; 6 tests, error rate 6e-4."""
     scale = np.linspace(0.5, 4.0, d)
     model = declared(Full(HalfT(tuple(scale), freedom)), d=d)
-    matrices = pm.draw(model["covariances"], 1500, random_seed=1, mode=FAST)[:, 0]
+    matrices = pm.draw(model["covariances"], 400, random_seed=1, mode=FAST)[:, 0]
     scales = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
     correlations = matrices / (scales[:, :, None] * scales[:, None, :])
     for feature in range(d):
