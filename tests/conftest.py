@@ -19,8 +19,14 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from numpy.random import SeedSequence
+from threadpoolctl import threadpool_limits
 
 from tests import shape_checks
+
+# Several processes run tests: the threads of BLAS, which SciPy uses even for matrices of two rows,
+# would only wait for each other. Tests that are about threads set their number.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]), user_api="blas")  # NumPy is there
 
 PACKAGE = "bayesgmm"
 COMPILED = f"{PACKAGE}.numerics.kernels"

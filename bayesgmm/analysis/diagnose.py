@@ -30,6 +30,7 @@ from bayesgmm.analysis.diagnosis.settings import Settings
 from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding
 from bayesgmm.analysis.rows import component_names
 from bayesgmm.digits import counted
+from bayesgmm.numerics.threads import on_one_thread
 from bayesgmm.posterior.parameters import expect_fitted
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, validate
 
@@ -42,6 +43,7 @@ _NOT_OF_STARTS = {"prior conflict", "divergences", "few draws", "one chain", "in
 """Findings that a mode which EM missed would not explain."""
 
 
+@on_one_thread
 def diagnose(tree: xr.DataTree) -> Diagnosis:
     """Judge whether the draws of a fit have converged to one distribution.
 

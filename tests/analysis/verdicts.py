@@ -13,6 +13,10 @@ from bayesgmm.schema import with_record
 from tests.labels import shuffled
 
 
+SHORT = bg.Gibbs(draws=300, tune=200)
+"""Chains that are dealt out anew need not mix well."""
+
+
 def cloud(n_rows: int, *centre: float, seed: int = 0) -> np.ndarray:
     """Standard normal rows around a centre."""
     return np.random.default_rng(seed).normal(size=(n_rows, len(centre))) + centre
@@ -71,7 +75,7 @@ def labels_switched() -> xr.DataTree:
 def overlap() -> xr.DataTree:
     """One cloud, and two components of one width to share it."""
     spec = bg.MixtureSpec(2, covariances=bg.TiedSpherical())
-    return dealt(fitted(cloud(200, 0, 0), spec, bg.NUTS()))
+    return dealt(fitted(cloud(200, 0, 0), spec, bg.NUTS(draws=400, tune=400)))
 
 
 def different_modes() -> xr.DataTree:
@@ -86,7 +90,7 @@ def empty_component() -> xr.DataTree:
     """Two clouds, and a third component that hardly wants any weight."""
     rows = np.concatenate([cloud(60, 0, 0), cloud(60, 9, 0, seed=1)])
     spec = bg.MixtureSpec(3, weights=bg.Dirichlet((50.0, 50.0, 0.1)))
-    return dealt(fitted(rows, spec, bg.Gibbs()))
+    return dealt(fitted(rows, spec, SHORT))
 
 
 def few_rows() -> xr.DataTree:
@@ -94,13 +98,13 @@ def few_rows() -> xr.DataTree:
     rows = np.concatenate([cloud(100, 0, 0), cloud(100, 8, 0, seed=1), [[30.0, 30.0]]])
     # Half-t scales say nothing of the width of a single row; these do.
     spec = bg.MixtureSpec(3, covariances=bg.Full(bg.InverseGamma()))
-    return dealt(fitted(rows, spec, bg.Gibbs()))
+    return dealt(fitted(rows, spec, SHORT))
 
 
 def collapsed_component() -> xr.DataTree:
     """A cloud, and sixty rows that are all equal."""
     rows = np.concatenate([cloud(150, 0, 0), np.full((60, 2), 8.0)])
-    return dealt(fitted(rows, bg.MixtureSpec(2, covariances=bg.Diagonal()), bg.NUTS()))
+    return dealt(fitted(rows, bg.MixtureSpec(2, covariances=bg.Diagonal()), SHORT))
 
 
 def divergences() -> xr.DataTree:
@@ -133,7 +137,7 @@ def few_draws() -> xr.DataTree:
 
 
 def one_chain() -> xr.DataTree:
-    return fitted(cloud(100, 0), bg.MixtureSpec(1), bg.NUTS(draws=2000, chains=1))
+    return fitted(cloud(100, 0), bg.MixtureSpec(1), bg.NUTS(draws=1000, chains=1))
 
 
 def interrupted() -> xr.DataTree:

@@ -41,7 +41,10 @@ def engine(request):
 
 @pytest.fixture(scope="module")
 def tree(engine, rows):
-    return fitted(rows, engine)
+    before = rows.copy()
+    tree = fitted(rows, engine)
+    np.testing.assert_array_equal(rows, before, err_msg="the rows were modified")
+    return tree
 
 
 def test_obeys_the_schema(tree):
@@ -72,18 +75,6 @@ def test_the_tree_does_not_depend_on_the_threads_of_linear_algebra(engine):
     assert trees[0].identical(trees[1])
 
 
-def test_another_seed_another_tree(tree, engine, rows):
-    other = bg.fit(rows, bg.MixtureSpec(2), engine=engine, random_seed=12, progress=False)
-    assert not tree["posterior"].identical(other["posterior"])
-
-
-def test_input_is_not_modified(engine):
-    rows = np.random.default_rng(0).normal(size=(40, 2))
-    before = rows.copy()
-    fitted(rows, engine)
-    np.testing.assert_array_equal(rows, before)
-
-
 def test_starts_at_the_mode(tree):
     """Chains start within a few posterior standard deviations of the EM estimate."""
     mode, starts = tree["point_estimate"], tree["chain_starts"]
@@ -112,7 +103,11 @@ def test_settings_are_frozen(engine):
 
 
 # The others see a structure through the same compiled density only; one each will do.
-EVERY_STRUCTURE = [(e, name, d) for e in ("nuts", "gibbs") for name in STRUCTURES for d in (1, 2)]
+EVERY_STRUCTURE = [
+    (engine, name, 1 + (place + shift) % 2)
+    for shift, engine in enumerate(("nuts", "gibbs"))
+    for place, name in enumerate(STRUCTURES)
+]
 ONE_EACH = [
     ("laplace", "full", 2),
     ("laplace", "tied-diagonal", 1),
@@ -139,8 +134,12 @@ def test_every_structure_with_one_feature_and_two(name, rows, structure, n_featu
         )
 
 
-def test_works_without_standardising(engine):
-    rows = np.random.default_rng(5).normal(size=(50, 2)) * [1.0, 3.0]
-    tree = fitted(rows, engine, standardize=False)
-    validate(tree)
-    assert record(tree)["scaling"]["factor"] == [1.0, 1.0]
+def test_works_without_standardising_and_another_seed_gives_another_tree(tree, engine, rows):
+    units = np.array([1.0, 50.0])
+    other = bg.fit(
+        rows / units, bg.MixtureSpec(2), engine=engine, random_seed=12, progress=False,
+        standardize=False,
+    )  # fmt: skip
+    validate(other)
+    assert record(other)["scaling"]["factor"] == [1.0, 1.0]
+    assert not np.allclose(other["posterior"]["weights"], tree["posterior"]["weights"])

@@ -42,7 +42,6 @@ from scipy.special import expit, logsumexp
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
 from bayesgmm.engines.target import Target
 from bayesgmm.numerics.likeness import forbidding, has_twins
-from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_scaling, read_spec
@@ -164,9 +163,8 @@ def log_masses(
     if min(n_draws, *(half.weights.size // half.n_components for half in first)) < _FEWEST_DRAWS:
         return [UNKNOWN for _ in modes]
     try:
-        with one_thread_for_small_algebra():
-            there = _bridged(target, first, second, groups, rng)
-            back = _bridged(target, second, first, groups, rng)
+        there = _bridged(target, first, second, groups, rng)
+        back = _bridged(target, second, first, groups, rng)
     except np.linalg.LinAlgError:  # correlations at the edge, or fewer draws than coordinates
         return [UNKNOWN for _ in modes]
     return [_combined(*pair) for pair in zip(there, back, strict=True)]

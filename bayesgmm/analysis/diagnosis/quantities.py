@@ -17,7 +17,6 @@ from bayesgmm.analysis.diagnosis.convergence import Quantity
 from bayesgmm.analysis.rows import asked_rows, on_standard_scale
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture, responsibilities
-from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters, read_scaling
 from bayesgmm.schema import DATA
@@ -100,10 +99,9 @@ class Allocation:
         n_draws = self.responsibilities.shape[1]
         step = -(-n_draws // _DRAWS_AVERAGED)
         halves = (slice(0, max(1, n_draws // 2), step), slice(n_draws // 2, None, step))
-        with one_thread_for_small_algebra():
-            return np.array(
-                [[_together(chain[half]) for half in halves] for chain in self.responsibilities]
-            )
+        return np.array(
+            [[_together(chain[half]) for half in halves] for chain in self.responsibilities]
+        )
 
     def reference(self) -> Float[np.ndarray, "chain draw reference"]:
         """Log predictive density at a few of the rows."""
