@@ -12,7 +12,6 @@ import bayesgmm as bg
 from bayesgmm.schema import with_record
 from tests.labels import shuffled
 
-
 SHORT = bg.Gibbs(draws=300, tune=200)
 """Chains that are dealt out anew need not mix well."""
 

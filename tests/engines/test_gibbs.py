@@ -18,7 +18,7 @@ from bayesgmm.engines.target import Target
 from bayesgmm.priors.sampling import draw_parameters
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_spec
 
-N_SWEEPS, FEW_SWEEPS = 12_000, 2_000
+N_SWEEPS, FEW_SWEEPS = 6_000, 1_500
 N_ROWS = 12
 LIMIT = 4.5
 """Standard errors; each case compares at most 16 averages: error rate 16 * 6.8e-6 = 1e-4."""
@@ -148,7 +148,9 @@ def test_thinning_keeps_every_second_draw(rows):
 
 
 def test_acceptance_is_kept_and_high(rows):
-    tree = bg.fit(rows, bg.MixtureSpec(2), engine=bg.Gibbs(), random_seed=1, progress=False)
+    tree = bg.fit(
+        rows, bg.MixtureSpec(2), engine=bg.Gibbs(draws=600), random_seed=1, progress=False
+    )
     assert float(tree["sample_stats"]["acceptance_rate"].mean()) > 0.6
     assert bg.diagnose(tree).passed
 
@@ -160,7 +162,7 @@ def test_under_a_conjugate_prior_every_draw_is_accepted(rows, kind, n_features):
     for structure, n_components in ((kind(), 2), (kind(n_features - 0.5), 6)):
         tree = bg.fit(
             rows[::10, :n_features], bg.MixtureSpec(n_components, covariances=structure),
-            engine=bg.Gibbs(draws=500, tune=50, chains=1), random_seed=1, progress=False,
+            engine=bg.Gibbs(draws=150, tune=50, chains=1), random_seed=1, progress=False,
         )  # fmt: skip
         assert np.all(tree["sample_stats"]["acceptance_rate"] == 1.0)
 
@@ -168,7 +170,7 @@ def test_under_a_conjugate_prior_every_draw_is_accepted(rows, kind, n_features):
 def test_components_without_rows_follow_their_prior():
     """Four components on one cloud of eight rows: nothing breaks, and weights may be tiny."""
     rows = np.random.default_rng(0).normal(size=(8, 3))
-    engine = bg.Gibbs(draws=500, chains=2)
+    engine = bg.Gibbs(draws=150, tune=100, chains=2)
     tree = bg.fit(rows, bg.MixtureSpec(4), engine=engine, random_seed=1, progress=False)
     for name in tree["posterior"].data_vars:
         assert np.isfinite(tree["posterior"][name]).all()

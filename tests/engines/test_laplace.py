@@ -55,14 +55,14 @@ def three_clouds():
 
 
 def test_agrees_with_exact_draws_where_components_are_apart(three_clouds):
-    """Means within 0.15 of a deviation, widths within 6 %.
+    """Means within 0.15 of a deviation, widths within 8 %.
 
-    8000 draws on either side have an error of 0.016 in means and 1.1 % in widths. The mode of a
+    4000 draws on either side have an error of 0.022 in means and 1.6 % in widths. The mode of a
     log scale lies below its mean by up to 3 / (2 n), of n = 600 rows 0.09 of a deviation.
     """
     spec = bg.MixtureSpec(3)
-    exact = fitted(three_clouds, spec, bg.Gibbs(2000))["posterior"].to_dataset()
-    tree = fitted(three_clouds, spec, bg.Laplace(8000))
+    exact = fitted(three_clouds, spec, bg.Gibbs(1000))["posterior"].to_dataset()
+    tree = fitted(three_clouds, spec, bg.Laplace(4000))
     ours = tree["posterior"].to_dataset()
     for name in ("weights", "means", "scales", "correlations"):
         theirs = exact[name].std(("chain", "draw"))
@@ -70,7 +70,7 @@ def test_agrees_with_exact_draws_where_components_are_apart(three_clouds):
         certain = theirs < 1e-9  # the diagonal of a correlation matrix
         assert float((abs(shift) / theirs).where(~certain).max()) < 0.15
         ratio = (ours[name].std(("chain", "draw")) / theirs).where(~certain)
-        assert float(abs(ratio - 1).max()) < 0.06
+        assert float(abs(ratio - 1).max()) < 0.08
     assert record(tree)["pareto_k"] < 0.5
     assert record(tree)["mended"] == 0
 

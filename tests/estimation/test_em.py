@@ -238,8 +238,15 @@ def _degenerate_tables() -> dict[str, tuple[np.ndarray, int]]:
 RELATED = ("rows in a plane", "more components than distinct rows", "all rows but one equal")
 
 
-@pytest.mark.parametrize("table", _degenerate_tables())
-@pytest.mark.parametrize("structure", STRUCTURES)
+DEGENERATE = [
+    (structure, table)
+    for shift, structure in enumerate(STRUCTURES)
+    for place, table in enumerate(_degenerate_tables())
+    if structure in ("full", "diagonal") or (place + shift) % 4 == 0
+]
+
+
+@pytest.mark.parametrize(("structure", "table"), DEGENERATE)
 def test_under_the_default_priors_nothing_collapses(structure, table):
     X, n_components = _degenerate_tables()[table]
     spec = bg.MixtureSpec(n_components, covariances=STRUCTURES[structure]())

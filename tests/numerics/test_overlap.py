@@ -45,23 +45,23 @@ def test_equal_covariances_and_unequal_weights():
 
 def test_one_feature_by_integration():
     rng = np.random.default_rng(4)
-    for _ in range(20):
+    for _ in range(6):
         mixture = at_random(rng, 2, 1)
         densities = [
             weight * norm(mean[0], scale[0]).pdf(grid)
             for weight, mean, scale in zip(
                 mixture.weights, mixture.means, mixture.scales, strict=True
             )
-            for grid in [np.linspace(-60, 60, 2_000_001)]
+            for grid in [np.linspace(-60, 60, 500_001)]
         ]
-        expected = np.sum(densities[0] * (densities[1] > densities[0])) * 6e-5
+        expected = np.sum(densities[0] * (densities[1] > densities[0])) * 2.4e-4
         found = misclassification(mixture)[0, 1]
         assert abs(found - expected / mixture.weights[0]) < 1e-4
 
 
-@pytest.mark.parametrize(("k", "d"), [(3, 2), (3, 4), (2, 10)])
+@pytest.mark.parametrize(("k", "d"), [(3, 2), (2, 10)])
 def test_simulation(k, d):
-    """Within 4.5 standard errors of 200 000 rows: error rate below 1e-4 in 14 comparisons."""
+    """Within 4.5 standard errors of 200 000 rows: error rate below 1e-4 in 8 comparisons."""
     rng, n_rows = np.random.default_rng(10 * k + d), 200_000
     mixture = at_random(rng, k, d)
     found = misclassification(mixture)

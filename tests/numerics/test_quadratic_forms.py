@@ -53,7 +53,7 @@ def test_one_variable():
 
 
 def test_two_variables():
-    a, b, c = at_random(np.random.default_rng(2), 30, 2, powers=1)
+    a, b, c = at_random(np.random.default_rng(2), 8, 2, powers=1)
     expected = [in_the_plane(*each) for each in zip(a, b, c, strict=True)]
     np.testing.assert_allclose(probability_below(a, b, c), expected, rtol=0, atol=1e-9)
 

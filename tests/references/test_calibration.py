@@ -15,7 +15,7 @@ import bayesgmm as bg
 from bayesgmm.analysis.calibration.uniformity import uniformity_p_value
 from tests.cases import STRUCTURES
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("calibration")]  # they share runs
 
 REPLICATIONS, N_ROWS = 40, 50
 

@@ -22,11 +22,18 @@ ENGINES = {
 LIMIT = 4.5
 """Monte Carlo errors; fewer than 150 averages are compared: error rate 150 * 6.8e-6 = 0.1 %."""
 
-CASES = [(bg.InverseWishart, 1), (bg.InverseWishart, 2), (bg.TiedInverseWishart, 3)]
+CASES = [
+    (bg.InverseWishart, 1, "nuts"),
+    (bg.InverseWishart, 2, "gibbs"),
+    (bg.TiedInverseWishart, 3, "nuts"),
+    *(
+        pytest.param(*case, marks=pytest.mark.slow)
+        for case in ((bg.InverseWishart, 2, "nuts"), (bg.TiedInverseWishart, 3, "gibbs"))
+    ),
+]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize(("kind", "n_features"), CASES)
+@pytest.mark.parametrize(("kind", "n_features", "engine"), CASES)
 def test_the_covariance_given_its_mean_is_inverse_wishart(kind, n_features, engine):
     rows, root = example_rows(15, n_features), np.tri(n_features)
     scale, freedom = root @ root.T, n_features + 1.5
@@ -55,14 +62,16 @@ def expect_average(draws: np.ndarray, expected: np.ndarray) -> None:
         assert abs(draws[:, :, i, j].mean() - expected[i, j]) < LIMIT * error
 
 
-@pytest.mark.parametrize("kind", [bg.InverseWishart, bg.TiedInverseWishart])
+@pytest.mark.parametrize(
+    "kind", [bg.InverseWishart, pytest.param(bg.TiedInverseWishart, marks=pytest.mark.slow)]
+)
 def test_nuts_and_gibbs_agree_on_a_mixture(kind):
     rng = np.random.default_rng(5)
     rows = np.concatenate([rng.normal(0, 1, (60, 2)), rng.normal(0, 0.6, (40, 2)) + [2.5, 1.0]])
     spec = bg.MixtureSpec(2, covariances=kind(scale=[[0.5, 0.2], [0.2, 0.5]]))
     posteriors = [
         bg.fit(rows, spec, engine=engine, random_seed=1, progress=False)["posterior"].to_dataset()
-        for engine in (bg.NUTS(draws=1500), bg.Gibbs(draws=8000))
+        for engine in (bg.NUTS(draws=800), bg.Gibbs(draws=4000))
     ]
     for name in ("weights", "means", "scales", "covariances"):
         ours, theirs = (posterior[[name]] for posterior in posteriors)

@@ -58,7 +58,7 @@ def test_posterior_is_that_of_the_reference_draws(structure, engine):
 )
 def test_shuffled_and_relabelled_draws_are_those_of_the_reference(method):
     """The reference orders the means; components this far apart come out in the same order."""
-    tree = posterior(FULL, GIBBS)
+    tree = posterior(FULL, GIBBS).isel(draw=slice(None, None, 4))
     expect_reference(draws_by_name(bg.relabel(shuffled(tree, seed=2), method, order_by="x0")))
 
 

@@ -56,7 +56,7 @@ def mode(X: np.ndarray, structure: str, n_components: int) -> bg.PointEstimate:
     return bg.estimate(X, spec, solver=bg.EM(n_starts=2), random_seed=1)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(tables(), structures, st.integers(1, 4))
 def test_the_posterior_always_has_a_mode(X, structure, k):
     assume(len(X) >= k and suits(X, structure))
@@ -70,7 +70,7 @@ def test_the_posterior_always_has_a_mode(X, structure, k):
     assert np.all(np.diff(estimate.trace) >= -1e-9 * (1 + np.abs(estimate.trace).max()))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(tables(), structures, st.integers(1, 4))
 def test_maximum_likelihood_answers_or_says_why_not(X, structure, k):
     assume(len(X) >= k and suits(X, structure))
@@ -89,7 +89,7 @@ def test_maximum_likelihood_answers_or_says_why_not(X, structure, k):
         assert np.isfinite(estimate.log_likelihood)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data(), structures)
 def test_the_mode_follows_units(data, structure):
     """Two clouds far apart, so that a rounding of the rows cannot lead to another optimum."""
@@ -104,7 +104,7 @@ def test_the_mode_follows_units(data, structure):
     assert_allclose(there.covariances / np.outer(a, a), here.covariances, rtol=1e-3, atol=1e-3)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(tables(), structures, st.integers(1, 3), st.sampled_from(["gibbs", "laplace"]))
 def test_draws_are_numbers(X, structure, k, name):
     assume(len(X) >= k and suits(X, structure))

@@ -204,7 +204,7 @@ def test_columns_that_depend_on_each_other_are_named(table, structure):
 @pytest.mark.parametrize("structure", ["full", "tied", "diagonal"])
 @pytest.mark.parametrize("decades", [2, 5])
 def test_weights_of_any_size_and_missing_cells_go_together(decades, structure):
-    for seed in range(1 if structure == "full" else 3):
+    for seed in range(1 if structure != "diagonal" else 3):
         rng = np.random.default_rng(100 * decades + seed)
         X = two_clouds(30, 3, seed=seed)
         X[rng.random(X.shape) < 0.3] = np.nan
