@@ -16,7 +16,7 @@ def overlapping() -> xr.DataTree:
     rng = np.random.default_rng(4)
     X = np.concatenate([rng.normal(0, 1, (60, 2)), rng.normal(2.2, 1, (60, 2))])
     spec = bg.MixtureSpec(3, covariances=bg.Tied())
-    return bg.fit(X, spec, engine=bg.Gibbs(draws=250), random_seed=5, progress=False)
+    return bg.fit(X, spec, engine=bg.Gibbs(draws=150, chains=2), random_seed=5, progress=False)
 
 
 @pytest.mark.parametrize("loss", [None, bg.Binder()])

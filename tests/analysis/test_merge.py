@@ -11,7 +11,7 @@ from bayesgmm.posterior.relabel.order import reorder
 from tests.labels import shuffled
 
 METHODS = [bg.RidgelineMerging(1.0), bg.RidgelineMerging(), bg.EntropyMerging()]
-ENGINE = bg.Gibbs(draws=250, tune=400, chains=2)
+ENGINE = bg.Gibbs(draws=100, tune=200, chains=2)
 
 
 def fit(X: np.ndarray, k: int) -> xr.DataTree:
