@@ -30,6 +30,14 @@ def test_a_point_mass_lies_in_the_middle_of_its_bin():
     assert abs(edges[bin_of_zero] + edges[bin_of_zero + 1]) < 1e-9
 
 
+def test_a_narrow_cluster_has_bins_of_its_own_and_one_cloud_has_as_many_as_ever():
+    rng = np.random.default_rng(1)
+    cloud = rng.normal(0, 1, 1000)
+    assert np.diff(bin_edges(cloud))[0] > 0.15  # 2.7 / 10 by the rule; the closest may be closer
+    narrow = np.concatenate([cloud, rng.normal(4, 0.02, 300)])
+    assert np.diff(bin_edges(narrow))[0] < 0.06
+
+
 def test_half_of_the_values_may_be_one():
     values = np.concatenate([np.zeros(150), np.random.default_rng(1).normal(5, 1, 100)])
     assert np.histogram(values, bin_edges(values))[0].sum() == 250
