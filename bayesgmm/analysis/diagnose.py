@@ -31,7 +31,8 @@ from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding
 from bayesgmm.analysis.rows import component_names
 from bayesgmm.digits import counted
 from bayesgmm.posterior.parameters import expect_fitted
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, validate
+from bayesgmm.posterior.point import with_draws
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 
 _OF_THE_MODEL = {
     "collapsed component", "empty component", "few rows", "overlap", "prior conflict",
@@ -103,7 +104,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     >>> diagnosis.passed
     True
     """
-    validate(tree)
+    tree = with_draws(tree, "diagnose")
     expect_fitted(tree)
     allocation = Allocation.of(tree)
     label_free = label_free_quantities(tree, allocation)
