@@ -100,7 +100,8 @@ def fit(
         If the table, the weights or the labels cannot be used; the message names columns, rows
         and the remedy.
     SpecificationError
-        If the priors do not suit the number of features, or are too weak for a mode to exist.
+        If the priors do not suit the number of features or the names of the columns, or are too
+        weak for a mode to exist.
 
     Warns
     -----
@@ -324,7 +325,7 @@ def estimate(
     DataError
         If the table cannot be used.
     SpecificationError
-        If the priors do not suit the number of features.
+        If the priors do not suit the number of features or the names of the columns.
 
     References
     ----------
@@ -396,7 +397,7 @@ def build_model(
     DataError
         If the table, the weights or the labels cannot be used.
     SpecificationError
-        If the priors do not suit the number of features.
+        If the priors do not suit the number of features or the names of the columns.
 
     Warns
     -----
