@@ -221,7 +221,7 @@ def refine(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``, or holds no point estimate.
+        If ``tree`` is not a result of ``fit`` or ``estimate``, or holds no point estimate.
     SpecificationError
         If ``engine`` is no engine, or ``order_by`` names no feature.
 

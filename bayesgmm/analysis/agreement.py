@@ -93,7 +93,7 @@ def agreement(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If ``truth`` does not have one label for each row, or some are missing; if the features
         of ``X`` are not those of the fit.

@@ -71,7 +71,7 @@ def cluster(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If the features of ``X`` are not those of the fit.
     SpecificationError

@@ -76,7 +76,7 @@ def co_clustering(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If the features of ``X`` are not those of the fit.
     SpecificationError

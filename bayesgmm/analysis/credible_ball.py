@@ -70,7 +70,7 @@ def credible_ball(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
     DataError
         If there is not one label for every row.
     SpecificationError

@@ -86,7 +86,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     References
     ----------

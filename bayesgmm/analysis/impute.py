@@ -120,7 +120,7 @@ def impute(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If features of the fit are missing in ``X``, or cells are infinite or no numbers.
     SpecificationError

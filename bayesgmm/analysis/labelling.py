@@ -122,7 +122,7 @@ def labelling_report(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
     SpecificationError
         If one of ``methods`` is no way of relabelling, or the prior tells components apart.
 

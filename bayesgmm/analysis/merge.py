@@ -91,7 +91,7 @@ def merge_components(
     DataError
         If the features of ``X`` are not those of the fit.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     References
     ----------

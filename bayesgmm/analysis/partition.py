@@ -78,7 +78,7 @@ def partition(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     SpecificationError
         If ``loss`` is no loss, or a number is not a positive whole one.
     DataError

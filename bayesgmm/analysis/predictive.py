@@ -41,7 +41,7 @@ def posterior_predictive(
     SpecificationError
         If ``draws`` is not between 1 and the number of draws in a chain.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If it is a conditional mixture, which has no rows.
 

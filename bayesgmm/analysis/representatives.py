@@ -68,7 +68,7 @@ def representative_partitions(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
     SpecificationError
         If ``n`` or another number is not a positive whole one, or ``loss`` is no loss.
     DataError

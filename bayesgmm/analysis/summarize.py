@@ -33,7 +33,7 @@ def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.D
     SpecificationError
         If ``probability`` does not lie between 0 and 1.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------

@@ -172,6 +172,11 @@ def distance(
 class PointEstimate:
     """Parameters at the maximum that EM found, in the units of the data.
 
+    What :func:`estimate` returned knows its rows. Questions about a fit that are not about its
+    draws can be put to it: :func:`cluster`, :func:`log_density`, :func:`impute`,
+    :func:`summarize`, :func:`plot_clusters` and others. Their answers take the parameters as known
+    and say nothing of how sure they are. :func:`save` keeps it as a tree of one chain of one draw.
+
     Attributes
     ----------
     parameters : MixtureParameters
@@ -212,6 +217,8 @@ class PointEstimate:
             1   0.356  2.04 ± 0.2..., 54.5 ± 5.8
     >>> point.covariances.shape
     (2, 2, 2)
+    >>> bg.cluster(point, [[3.6, 79.0], [1.8, 54.0]])["label"].values
+    array([0, 1])
     """
 
     parameters: MixtureParameters

@@ -106,7 +106,7 @@ def plot_certainty(
     DataError
         If the tree is a conditional mixture, which has no rows.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------

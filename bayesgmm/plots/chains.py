@@ -59,7 +59,7 @@ def plot_traces(
     SpecificationError
         If more features are asked for.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def plot_ranks(
     SpecificationError
         If the fit has one chain, or there would be more than 60 panels.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     Examples
     --------

@@ -99,7 +99,7 @@ def plot_co_clustering(
     SpecificationError
         If ``most_rows`` or ``draws`` is not a positive whole number.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------

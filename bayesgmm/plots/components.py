@@ -65,7 +65,7 @@ def plot_components(
         If more than sixteen features are asked for, or ``probability`` does not lie between 0
         and 1.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     Examples
     --------

@@ -74,7 +74,7 @@ def plot_density(
     SpecificationError
         If more than twelve features are asked for, or an option is out of its range.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def plot_label_switching(
     SpecificationError
         If ``n_draws`` or ``most_chains`` is not a positive whole number.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     Examples
     --------

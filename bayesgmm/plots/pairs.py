@@ -80,7 +80,7 @@ def plot_clusters(
     SpecificationError
         If more than eight features are asked for, or an option is out of its range.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     MissingDependencyError
         If Plotly is asked for and not installed.
 

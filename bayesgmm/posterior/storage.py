@@ -52,7 +52,7 @@ def save(tree: Fitted | xr.Dataset, path: str | os.PathLike) -> Path:
     Raises
     ------
     SchemaError
-        If ``tree`` is neither a result of ``fit`` nor a table.
+        If ``tree`` is neither a result of ``fit`` or ``estimate`` nor a table.
     DataError
         If the suffix is another, there is no such folder, or something else is in the place.
     MissingDependencyError

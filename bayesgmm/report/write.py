@@ -52,7 +52,7 @@ def write_report(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
     SpecificationError
         If the name does not end in ``.html`` or ``.htm``, ``selection`` is not a result of
         ``select`` for the same rows, or ``title`` is not a text.

@@ -126,7 +126,7 @@ def in_raw_order(tree: Fitted) -> xr.DataTree:
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def relabel(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     SpecificationError
         If the method is none, or the prior itself tells the components apart: to move labels
         would then change the posterior.
