@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from bayesgmm import __version__
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.errors import ConvergenceWarning, SpecificationError, warn
 from bayesgmm.estimation.em import EM
@@ -25,6 +24,7 @@ if TYPE_CHECKING:  # heavy: imported when first used
     import xarray as xr
 
     from bayesgmm.engines.catalogue import Engine
+    from bayesgmm.posterior.point import Fitted
 
 
 def fit(
@@ -100,7 +100,8 @@ def fit(
         If the table, the weights or the labels cannot be used; the message names columns, rows
         and the remedy.
     SpecificationError
-        If the priors do not suit the number of features, or are too weak for a mode to exist.
+        If the priors do not suit the number of features or the names of the columns, or are too
+        weak for a mode to exist.
 
     Warns
     -----
@@ -186,7 +187,7 @@ def draw_posterior(
 
 
 def refine(
-    tree: xr.DataTree,
+    tree: Fitted,
     *,
     engine: Engine | str | None = None,
     random_seed: RandomSeed = None,
@@ -201,8 +202,8 @@ def refine(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned; never modified.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; never modified.
     engine : engine or str, optional
         ``NUTS()`` by default. Chains of ``NUTS(start="multi")`` start at the mode and at the best
         of the other optima, the one that the tree holds.
@@ -220,7 +221,7 @@ def refine(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``, or holds no point estimate.
+        If ``tree`` is not a result of ``fit`` or ``estimate``, or holds no point estimate.
     SpecificationError
         If ``engine`` is no engine, or ``order_by`` names no feature.
 
@@ -247,7 +248,7 @@ def refine(
 @interruptible
 @on_one_thread
 def draw_again(
-    tree: xr.DataTree,
+    tree: Fitted,
     *,
     engine: Engine | str | None,
     random_seed: RandomSeed,
@@ -256,16 +257,16 @@ def draw_again(
     order_by: str | Mapping[str, float] = "weights",
 ) -> xr.DataTree:
     """Draw as :func:`refine` does, and leave it to the caller to speak of the verdict."""
+    from bayesgmm.posterior.point import as_tree
     from bayesgmm.posterior.question import read_point_estimate, read_problem
     from bayesgmm.posterior.timing import Stopwatch, with_timing
-    from bayesgmm.schema import validate
 
     watch = Stopwatch()
     engine = _engine(engine)
     seed = seed_sequence(random_seed)
     _, engine_seed = spawn(seed, 2)
 
-    validate(tree)
+    tree = as_tree(tree)
     problem, point = read_problem(tree), read_point_estimate(tree)
     _expect_order(order_by, problem)
     start = problem.standardize(point) if standardize else point
@@ -307,7 +308,10 @@ def estimate(
     Returns
     -------
     PointEstimate
-        In the units of the data, components ordered by weight, largest first.
+        In the units of the data, components ordered by weight, largest first. It knows its rows:
+        :func:`cluster`, :func:`log_density`, :func:`impute`, :func:`plot_clusters`, :func:`save`
+        and all else that takes a fit and does not ask about draws takes it as well, and
+        :func:`refine` draws from the posterior, starting there.
 
     Warns
     -----
@@ -321,7 +325,7 @@ def estimate(
     DataError
         If the table cannot be used.
     SpecificationError
-        If the priors do not suit the number of features.
+        If the priors do not suit the number of features or the names of the columns.
 
     References
     ----------
@@ -335,14 +339,19 @@ def estimate(
     >>> point = bg.estimate(X, bg.MixtureSpec(n_components=3), random_seed=1)
     >>> point.weights.round(1)
     array([0.5, 0.4, 0.2])
+    >>> bg.cluster(point, [[39.0, 18.5]])["label"].values
+    array([0])
     """
     solver = _solver(solver)
+    seed = seed_sequence(random_seed)
     problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
-    point = solver.run(problem.scaled_spec, problem.scaled_data, seed=random_seed)
+    point = solver.run(problem.scaled_spec, problem.scaled_data, seed=seed)
     if point.status is Status.COLLAPSED:
         warn(f"EM found no estimate: {point.explanation}.", ConvergenceWarning)
     _warn_at_the_limit(point)
-    return problem.restore(point, uses_prior=solver.uses_prior)
+    record = {"engine": repr(solver), "seed": str(seed.entropy)}
+    point = problem.restore(point, uses_prior=solver.uses_prior)
+    return replace(point, problem=problem, record=record)
 
 
 def build_model(
@@ -388,7 +397,7 @@ def build_model(
     DataError
         If the table, the weights or the labels cannot be used.
     SpecificationError
-        If the priors do not suit the number of features.
+        If the priors do not suit the number of features or the names of the columns.
 
     Warns
     -----
@@ -444,7 +453,7 @@ def _judged(
     def judged(*, quick: bool) -> xr.DataTree:
         tree = finish(
             raw, problem, point, scaling=scaling, order_by=order_by, quick=quick,
-            seed=str(seed.entropy), versions=_versions(),
+            seed=str(seed.entropy),
         )  # fmt: skip
         return with_diagnosis(tree, diagnose(tree))
 
@@ -517,8 +526,3 @@ def _expect_usable(start: PointEstimate) -> None:
 def _warn_at_the_limit(point: PointEstimate) -> None:
     if point.status is Status.ITERATION_LIMIT:
         warn(f"EM {point.status.text}.", ConvergenceWarning)
-
-
-def _versions() -> dict[str, str]:
-    others = ("pymc", "nutpie", "numba", "numpy", "xarray")
-    return {"bayesgmm": __version__, **{name: version(name) for name in others}}

@@ -27,6 +27,7 @@ from bayesgmm.numerics.partitions import (
 from bayesgmm.numerics.statistics import mean_responsibilities
 from bayesgmm.options import expect_whole_number
 from bayesgmm.posterior.parameters import read_seed
+from bayesgmm.posterior.point import Fitted, as_tree, repeated_point
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 from bayesgmm.seeds import RandomSeed
 
@@ -40,7 +41,7 @@ _SHAPE = "truth must be one label for each row: strings or numbers, in one dimen
 
 
 def agreement(
-    tree: xr.DataTree,
+    tree: Fitted,
     truth: Any,
     X: Any | None = None,
     *,
@@ -65,8 +66,8 @@ def agreement(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     truth : sequence of n labels
         The group of every row: strings or numbers, none missing. A pandas Series is
         matched by name where its index has names, see :func:`bayesgmm.fit`; anything else by
@@ -92,7 +93,7 @@ def agreement(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If ``truth`` does not have one label for each row, or some are missing; if the features
         of ``X`` are not those of the fit.
@@ -118,6 +119,7 @@ def agreement(
     True
     """
     expect_whole_number("draws", draws)
+    tree = repeated_point(as_tree(tree), draws)
     data = asked_rows(tree, X)
     groups, names = _read_groups(truth, data.row_names)
     rows, mixtures, _ = on_standard_scale(tree, data, n_draws=draws)

@@ -16,6 +16,7 @@ from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_seed
+from bayesgmm.posterior.point import repeated_point
 from bayesgmm.seeds import RandomSeed, generator
 
 DEFAULT_DRAWS = 1000
@@ -57,6 +58,7 @@ def draw_allocations(
         By default the seed of the fit, so that one tree always gives the same allocations.
     """
     expect_whole_number("draws", draws)
+    tree = repeated_point(tree, draws)
     rows, mixtures, _ = on_standard_scale(tree, data := asked_rows(tree, X), n_draws=draws)
     labels = np.empty((int(np.prod(mixtures.batch_shape)), data.n_rows), np.int32)
     seed = read_seed(tree) if random_seed is None else random_seed

@@ -8,12 +8,13 @@ import numpy as np
 import xarray as xr
 from scipy.special import entr
 
-from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
 from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
 from bayesgmm.engines.progress import CountProgress
 from bayesgmm.numerics.memberships import memberships
 from bayesgmm.numerics.statistics import mean_responsibilities
 from bayesgmm.options import expect_fraction
+from bayesgmm.posterior.point import Fitted, as_tree, is_point
 from bayesgmm.schema import COMPONENT, ROW
 
 DEFAULT_CERTAINTY = 0.9
@@ -21,7 +22,7 @@ DEFAULT_CERTAINTY = 0.9
 
 
 def cluster(
-    tree: xr.DataTree,
+    tree: Fitted,
     X: Any | None = None,
     *,
     certainty: float = DEFAULT_CERTAINTY,
@@ -39,8 +40,8 @@ def cluster(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     certainty : float, default 0.9
@@ -63,12 +64,14 @@ def cluster(
         the certainty of a row and the lower end of its interval both reach ``certainty``, so
         that hardly a draw doubts it; and ``unsure`` (obs_id), whether its certainty does not.
         Rows that are neither are sure on average, and not under every draw. The attribute
-        ``interval`` names the kind of interval.
+        ``interval`` names the kind of interval. Under a point estimate responsibilities are those
+        at its parameters, as if these were known: ``lower`` and ``upper`` are NaN, and every row
+        that is not unsure counts as core.
 
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If the features of ``X`` are not those of the fit.
     SpecificationError
@@ -86,13 +89,14 @@ def cluster(
     """
     expect_fraction("certainty", certainty)
     tails = equal_tails(probability)
+    tree = as_tree(tree)
     rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
     with CountProgress("rows", data.n_rows, visible=progress) as bar:
         found = memberships(rows.rows, draws, tails, report=bar.advance)
     names, by_component = component_names(tree), (ROW, COMPONENT)
     labels, highest = found.mean.argmax(axis=1), found.mean.max(axis=1)
     least = np.take_along_axis(found.lower, labels[:, None], axis=1)[:, 0]
-    return xr.Dataset(
+    answer = xr.Dataset(
         {
             "responsibilities": (by_component, found.mean),
             "lower": (by_component, found.lower),
@@ -104,8 +108,10 @@ def cluster(
             "unsure": (ROW, highest < certainty),
         },
         coords={ROW: data.row_names, COMPONENT: names},
-        attrs={"interval": interval_name(probability)},
+        attrs={"interval": NO_INTERVAL if is_point(tree) else interval_name(probability)},
     )
+    unknown = answer[["lower", "upper"]] * np.nan
+    return answer.assign(unknown) if is_point(tree) else answer
 
 
 def expected_responsibilities(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:

@@ -18,6 +18,7 @@ from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.options import expect_one_of, expect_whole_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_seed
+from bayesgmm.posterior.point import Fitted, as_tree, repeated_point
 from bayesgmm.schema import ROW, ROW_BIS
 from bayesgmm.seeds import RandomSeed
 
@@ -31,7 +32,7 @@ _FEWEST_NUMBERS = 4_000_000  # in the tables of draws that are multiplied at onc
 
 
 def co_clustering(
-    tree: xr.DataTree,
+    tree: Fitted,
     X: Any | None = None,
     *,
     method: str = "responsibilities",
@@ -48,8 +49,8 @@ def co_clustering(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     method : {"responsibilities", "allocations"}, default "responsibilities"
@@ -75,7 +76,7 @@ def co_clustering(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If the features of ``X`` are not those of the fit.
     SpecificationError
@@ -99,6 +100,9 @@ def co_clustering(
     """
     expect_one_of("method", method, METHODS)
     expect_whole_number("draws", draws)
+    tree = as_tree(tree)
+    if method == "allocations":
+        tree = repeated_point(tree, draws)
     data = asked_rows(tree, X)
     chosen = _positions(rows, data.n_rows)
     _expect_room(data.n_rows if chosen is None else chosen.size, data.n_rows, most_memory)

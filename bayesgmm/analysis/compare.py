@@ -15,7 +15,8 @@ from jaxtyping import Bool
 from bayesgmm.errors import DataError, SchemaError, SpecificationError
 from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
 from bayesgmm.posterior.parameters import expect_fitted, read_data
-from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW, validate
+from bayesgmm.posterior.point import with_draws
+from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 
 if TYPE_CHECKING:
     from arviz_stats.utils import ELPDDataLOO
@@ -177,7 +178,7 @@ def _expect_trees(trees: Any) -> None:
 
 def _expect_tree(name: str, tree: Any) -> None:
     try:
-        validate(tree)
+        tree = with_draws(tree, "compare")
         expect_fitted(tree)
     except SchemaError as error:
         raise SchemaError(f"{name!r} is no fit. {error}") from None

@@ -34,18 +34,18 @@ def condition(source: Source, given: Mapping[str, float]) -> Source:
     Parameters
     ----------
     source : xarray.DataTree, PointEstimate or MixtureParameters
-        What :func:`bayesgmm.fit` returned; a tree with a group ``prior``, as
-        :func:`bayesgmm.prior_predictive` returns it; or parameters with any batch axes, whose
-        features are called x0, x1, and so on.
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; a tree with a group
+        ``prior``, as :func:`bayesgmm.prior_predictive` returns it; or parameters with any batch
+        axes, whose features are called x0, x1, and so on.
     given : mapping from feature to number
         In the units of the data.
 
     Returns
     -------
     xarray.DataTree or MixtureParameters
-        From a fit, a tree for the features that are left, on which :func:`bayesgmm.generate`,
-        :func:`bayesgmm.log_density` and :func:`bayesgmm.cluster` of new rows,
-        :func:`bayesgmm.summarize` and the like work; rows drawn from it are conditional ones.
+        From a fit or an estimate, a tree for the features that are left, on which
+        :func:`bayesgmm.generate`, :func:`bayesgmm.log_density`, :func:`bayesgmm.cluster` of new
+        rows, :func:`bayesgmm.summarize` and the like work; rows drawn from it are conditional ones.
         ``posterior`` and ``point_estimate`` hold conditional parameters, the component numbers
         being those of the fit. There are no rows of such a mixture: ``observed_data`` has none,
         questions about rows need ``X``, and what asks for the spec or the log-likelihoods of a

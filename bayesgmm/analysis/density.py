@@ -10,11 +10,12 @@ from bayesgmm.analysis.rows import asked_rows, on_standard_scale
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.numerics.statistics import log_densities_of_draws, predictive_log_densities
 from bayesgmm.options import expect_whole_number
+from bayesgmm.posterior.point import Fitted, as_tree
 from bayesgmm.schema import CHAIN, DRAW, ROW
 
 
 def log_density(
-    tree: xr.DataTree,
+    tree: Fitted,
     X: Any | None = None,
     *,
     per_draw: bool = False,
@@ -28,8 +29,8 @@ def log_density(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     X : table with the features of the fit, optional
         Rows to evaluate; those of the fit by default.
     per_draw : bool, default False
@@ -45,7 +46,7 @@ def log_density(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If the features of ``X`` are not those of the fit.
     SpecificationError
@@ -62,6 +63,7 @@ def log_density(
     """
     if draws is not None:
         expect_whole_number("draws", draws)
+    tree = as_tree(tree)
     data = asked_rows(tree, X)
     rows, mixtures, log_jacobian = on_standard_scale(tree, data, n_draws=draws)
     plain, coords = rows.without_labels().rows, {ROW: data.row_names}

@@ -11,10 +11,11 @@ import xarray as xr
 from bayesgmm.analysis.mixtures import read_mixtures
 from bayesgmm.data.dataset import default_names
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.engines.draws import parameters_dataset
+from bayesgmm.estimation.draws import parameters_dataset
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.point import as_tree
 from bayesgmm.schema import (
     ATTRIBUTE,
     CHAIN,
@@ -39,7 +40,7 @@ _OF_THE_FIT = ("spec", *EVIDENCE)
 def source_features(source: Any) -> tuple[str, ...]:
     """Return the names of the features of a source."""
     if isinstance(source, PointEstimate):
-        source = source.parameters
+        return source.feature_names
     if isinstance(source, MixtureParameters):  # with any batch axes
         return default_names(source.n_features)
     return read_mixtures(source).features
@@ -68,7 +69,7 @@ def derived(
         What was done, for the record of the tree.
     """
     if isinstance(source, PointEstimate):
-        source = source.parameters
+        source = as_tree(source)
     if isinstance(source, MixtureParameters):
         return change(source)
     chosen = list(features)

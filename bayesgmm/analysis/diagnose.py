@@ -32,7 +32,8 @@ from bayesgmm.analysis.rows import component_names
 from bayesgmm.digits import counted
 from bayesgmm.numerics.threads import on_one_thread
 from bayesgmm.posterior.parameters import expect_fitted
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, validate
+from bayesgmm.posterior.point import with_draws
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 
 _OF_THE_MODEL = {
     "collapsed component", "empty component", "few rows", "overlap", "prior conflict",
@@ -87,7 +88,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     References
     ----------
@@ -105,7 +106,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     >>> diagnosis.passed
     True
     """
-    validate(tree)
+    tree = with_draws(tree, "diagnose")
     expect_fitted(tree)
     allocation = Allocation.of(tree)
     label_free = label_free_quantities(tree, allocation)

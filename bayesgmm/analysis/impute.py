@@ -19,7 +19,8 @@ from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.numerics.imputation import imputed_cells, predicted_cells
 from bayesgmm.options import expect_whole_number
 from bayesgmm.posterior.parameters import read_data, read_parameters, read_scaling, read_seed
-from bayesgmm.schema import DATA, FEATURE, ROW, validate
+from bayesgmm.posterior.point import Fitted, as_tree, is_point
+from bayesgmm.schema import DATA, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, spawn
 
 CELL = "cell"
@@ -69,7 +70,7 @@ class Imputation:
 
 
 def impute(
-    tree: xr.DataTree,
+    tree: Fitted,
     X: Any | None = None,
     n_imputations: int = 20,
     *,
@@ -89,8 +90,9 @@ def impute(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned; the fit need not have seen rows with missing cells.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; it need not have seen rows
+        with missing cells.
     X : table, optional
         Rows to fill in; those of the fit by default, as an xarray ``DataArray``. Columns that are
         no features of the fit pass through. Where the features equal those that the fit saw, cell
@@ -118,7 +120,7 @@ def impute(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If features of the fit are missing in ``X``, or cells are infinite or no numbers.
     SpecificationError
@@ -126,6 +128,9 @@ def impute(
 
     Notes
     -----
+    Under a point estimate, parameters are taken as known: intervals are too narrow, and so are
+    those of analyses that are combined from its imputations, unless there are many rows.
+
     As for the fit, what is missing may depend on observed cells, but not on the missing values
     themselves (missing at random). Where it does, imputations are biased, and nothing in the data
     can show it.
@@ -148,6 +153,7 @@ def impute(
     expect_whole_number("n_imputations", n_imputations)
     expect_whole_number("draws", draws)
     tails = equal_tails(probability)
+    tree = as_tree(tree)
     table, data, columns = _asked(tree, X)
     gaps = np.nonzero(np.isnan(data.values))
     seed = read_seed(tree) if random_seed is None else random_seed
@@ -157,14 +163,14 @@ def impute(
 
     with CountProgress("missing cells", gaps[0].size, visible=progress) as bar:
         cells = _predictions(tree, data, gaps, tails, draws, bar)
-    cells.attrs["interval"] = interval_name(probability)
+    given = ", given the estimate" if is_point(tree) else ""
+    cells.attrs["interval"] = interval_name(probability) + given
     frames = tuple(with_cells(one) for one in _imputations(tree, data, gaps, n_imputations, seed))
     return Imputation(frames, with_cells(cells["mean"].values), cells)
 
 
 def _asked(tree: xr.DataTree, X: Any | None) -> tuple[Any, Dataset, Int[np.ndarray, " d"]]:
     """Return the table to fill in, what it says, and the columns of the features."""
-    validate(tree)
     known = read_data(tree)
     if X is None:
         return tree["observed_data"][DATA], known, np.arange(known.n_features)

@@ -6,6 +6,9 @@ from typing import Any
 
 from bayesgmm.options import expect_fraction
 
+NO_INTERVAL = "none: a point estimate does not say how sure it is"
+"""What stands in the place of the kind of interval, where sd and ends are NaN."""
+
 DEFAULT_PROBABILITY = 0.89
 """Of intervals, as in ArviZ; an odd number, lest it be taken for a test."""
 

@@ -13,12 +13,12 @@ from scipy.optimize import linear_sum_assignment
 from bayesgmm.analysis.diagnosis.convergence import convergence
 from bayesgmm.analysis.diagnosis.quantities import relabelled_quantities
 from bayesgmm.errors import SpecificationError
+from bayesgmm.posterior.point import with_draws
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.parameters import PRA
 from bayesgmm.posterior.relabel.permute import in_raw_order
 from bayesgmm.posterior.relabel.relabel import Relabelling, expect_relabelling
 from bayesgmm.posterior.relabel.stephens import Stephens
-from bayesgmm.schema import validate
 
 AMBIGUOUS = 0.1
 """Margin below which a labelling is ambiguous: the second best costs no more than 11 % more."""
@@ -122,7 +122,7 @@ def labelling_report(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
     SpecificationError
         If one of ``methods`` is no way of relabelling, or the prior tells components apart.
 
@@ -135,7 +135,7 @@ def labelling_report(
     >>> int(report.ambiguous.sum())
     0
     """
-    validate(tree)
+    tree = with_draws(tree, "labelling_report")
     if not methods:
         raise SpecificationError(
             "methods must name at least one way of relabelling, such as ECR()."

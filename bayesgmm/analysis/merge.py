@@ -15,6 +15,7 @@ from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scal
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.point import Fitted, as_tree
 from bayesgmm.schema import COMPONENT, COMPONENT_BIS, ROW
 
 CLUSTER, N_CLUSTERS = "cluster", "n_clusters"
@@ -32,7 +33,7 @@ class Merging(Protocol):
 
 
 def merge_components(
-    tree: xr.DataTree,
+    tree: Fitted,
     method: Merging | None = None,
     *,
     X: Any | None = None,
@@ -52,8 +53,8 @@ def merge_components(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     method : optional
         ``RidgelineMerging()`` by default, or ``EntropyMerging()``.
     X : table with the features of the fit, optional
@@ -90,7 +91,7 @@ def merge_components(
     DataError
         If the features of ``X`` are not those of the fit.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     References
     ----------
@@ -106,6 +107,7 @@ def merge_components(
     method = RidgelineMerging() if method is None else method
     _expect_merging(method)
     expect_whole_number("draws", draws)
+    tree = as_tree(tree)
     rows, mixtures, _ = on_standard_scale(tree, asked_rows(tree, None), n_draws=draws)
     flat = mixtures.draw(tuple(place.ravel() for place in np.indices(mixtures.batch_shape)))
     groups = method.groups(rows.rows, flat)

@@ -17,6 +17,7 @@ from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_one_of
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.point import as_tree
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
 
 Uncertainty = Literal["posterior", "point"]
@@ -63,7 +64,7 @@ def read_mixtures(source: Any, uncertainty: Uncertainty = "posterior") -> Mixtur
     """
     expect_one_of("uncertainty", uncertainty, get_args(Uncertainty))
     if isinstance(source, PointEstimate):
-        source = source.parameters
+        source = as_tree(source)
     if isinstance(source, MixtureParameters):
         return _given(source)
     if not isinstance(source, xr.DataTree):

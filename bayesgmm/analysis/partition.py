@@ -22,6 +22,7 @@ from bayesgmm.numerics.partition_search import (
 )
 from bayesgmm.options import expect_whole_number
 from bayesgmm.posterior.parameters import read_seed
+from bayesgmm.posterior.point import Fitted, as_tree
 from bayesgmm.schema import ROW
 from bayesgmm.seeds import RandomSeed, spawn
 
@@ -29,7 +30,7 @@ _SAME = 1e-9  # difference of losses that is rounding
 
 
 def partition(
-    tree: xr.DataTree,
+    tree: Fitted,
     loss: PartitionLoss | None = None,
     *,
     X: Any | None = None,
@@ -49,8 +50,8 @@ def partition(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     loss : loss, default VariationOfInformation()
         Or ``Binder()``, ``OneMinusAdjustedRand()``, ``NormalizedVariationOfInformation()``.
     X : table with the features of the fit, optional
@@ -77,7 +78,7 @@ def partition(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     SpecificationError
         If ``loss`` is no loss, or a number is not a positive whole one.
     DataError
@@ -103,6 +104,7 @@ def partition(
     expect_whole_number("runs", runs)
     if max_clusters is not None:
         expect_whole_number("max_clusters", max_clusters)
+    tree = as_tree(tree)
     allocations = draw_allocations(tree, X, draws=draws, random_seed=random_seed)
     partitions, function = PartitionDraws.of(allocations.labels), loss.function()
     start_seed, search_seed = spawn(read_seed(tree) if random_seed is None else random_seed, 2)

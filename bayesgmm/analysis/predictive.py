@@ -10,21 +10,23 @@ from bayesgmm.analysis.rows import asked_rows
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import SpecificationError
 from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.point import Fitted, as_tree, is_point, repeated_point
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, generator
 
 
 def posterior_predictive(
-    tree: xr.DataTree, *, draws: int = 100, random_seed: RandomSeed = None
+    tree: Fitted, *, draws: int = 100, random_seed: RandomSeed = None
 ) -> xr.DataTree:
     """Return the tree with a group of replicated tables, as ArviZ's predictive checks take them.
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     draws : int, default 100
-        Replications from each chain, spread evenly over its draws.
+        Replications from each chain, spread evenly over its draws; of a point estimate, as many
+        as are asked for.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tables.
 
@@ -39,7 +41,7 @@ def posterior_predictive(
     SpecificationError
         If ``draws`` is not between 1 and the number of draws in a chain.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     DataError
         If it is a conditional mixture, which has no rows.
 
@@ -50,8 +52,9 @@ def posterior_predictive(
     >>> tree["posterior_predictive"]["x"].dims
     ('chain', 'draw', 'obs_id', 'feature')
     """
-    data, posterior = asked_rows(tree, None), tree["posterior"]
-    available = posterior.sizes[DRAW]
+    tree = as_tree(tree)
+    data = asked_rows(tree, None)
+    available = np.inf if is_point(tree) else tree["posterior"].sizes[DRAW]
     if (
         not isinstance(draws, int | np.integer)
         or isinstance(draws, bool)
@@ -59,6 +62,8 @@ def posterior_predictive(
     ):
         raise SpecificationError(f"draws must lie between 1 and {available}, not {draws!r}.")
     rng = generator(random_seed)
+    tree = repeated_point(tree, draws)
+    posterior = tree["posterior"]
     chosen = thinned(posterior, draws * posterior.sizes[CHAIN])
     parameters = read_parameters(chosen)
     tables = np.empty((*parameters.batch_shape, *data.values.shape))

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.generate import draw_rows
-from bayesgmm.engines.draws import parameters_dataset, rows_dataset
+from bayesgmm.estimation.draws import parameters_dataset, rows_dataset
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.options import expect_whole_number
 from bayesgmm.priors.sampling import draw_parameters

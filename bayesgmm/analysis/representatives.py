@@ -17,6 +17,7 @@ from bayesgmm.numerics.partition_search import PartitionDraws, by_size
 from bayesgmm.numerics.representative_partitions import representatives
 from bayesgmm.options import expect_whole_number
 from bayesgmm.posterior.parameters import read_seed
+from bayesgmm.posterior.point import with_draws
 from bayesgmm.schema import ROW
 from bayesgmm.seeds import RandomSeed, seed_sequence
 
@@ -67,7 +68,7 @@ def representative_partitions(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
     SpecificationError
         If ``n`` or another number is not a positive whole one, or ``loss`` is no loss.
     DataError
@@ -89,6 +90,7 @@ def representative_partitions(
     expect_loss(loss)
     expect_whole_number("n", n)
     expect_whole_number("runs", runs)
+    tree = with_draws(tree, "representative_partitions")
     allocations = draw_allocations(tree, X, draws=draws, random_seed=random_seed)
     partitions = PartitionDraws.of(allocations.labels)
     found = representatives(

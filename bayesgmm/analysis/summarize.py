@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
-from bayesgmm.schema import CHAIN, DRAW, validate
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
+from bayesgmm.posterior.point import Fitted, as_tree, is_point
+from bayesgmm.schema import CHAIN, DRAW
 
 
-def summarize(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) -> xr.Dataset:
+def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.Dataset:
     """Return posterior means and equal-tailed intervals of weights, means and scales.
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     probability : float, default 0.89
         Posterior probability of the intervals, which leave equal tails on both sides.
 
@@ -24,14 +25,15 @@ def summarize(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) ->
     xarray.Dataset
         ``weights`` (statistic, component), ``means`` and ``scales`` (statistic, component,
         feature), in the units of the data. ``statistic`` is mean, sd, lower, upper; the
-        attribute ``interval`` names the kind of interval.
+        attribute ``interval`` names the kind of interval. A point estimate does not say how sure
+        it is: ``mean`` is the estimate, and the rest NaN.
 
     Raises
     ------
     SpecificationError
         If ``probability`` does not lie between 0 and 1.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -43,14 +45,17 @@ def summarize(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) ->
     '89% equal-tailed interval'
     """
     tails = equal_tails(probability)
-    validate(tree)
+    tree = as_tree(tree)
     parameters = tree["posterior"].to_dataset()[["weights", "means", "scales"]]
+    draws = parameters.sizes[CHAIN] * parameters.sizes[DRAW]
     statistics = [
         parameters.mean((CHAIN, DRAW)),
-        parameters.std((CHAIN, DRAW), ddof=1),
+        parameters.std((CHAIN, DRAW), ddof=min(1, draws - 1)),
         *(parameters.quantile(q, (CHAIN, DRAW)).drop_vars("quantile") for q in tails),
     ]
     names = np.array(["mean", "sd", "lower", "upper"])
     summary = xr.concat(statistics, dim=xr.DataArray(names, dims="statistic", name="statistic"))
-    summary.attrs["interval"] = interval_name(probability)
+    if is_point(tree):
+        summary = summary.where(summary["statistic"] == "mean")
+    summary.attrs["interval"] = NO_INTERVAL if is_point(tree) else interval_name(probability)
     return summary

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from bayesgmm.engines.draws import draws_tree
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.target import Target
+from bayesgmm.estimation.draws import draws_tree
 from bayesgmm.estimation.point_estimate import PointEstimate
 
 PARETO_LIMIT = 0.7

@@ -11,11 +11,11 @@ from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.chains import ChainDraws, Handle, Run, run_chains
-from bayesgmm.engines.draws import draws_tree
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.progress import ChainProgress, announce_interruption
 from bayesgmm.engines.starts import StartChoice, dispersed, starting
 from bayesgmm.engines.target import Target
+from bayesgmm.estimation.draws import draws_tree
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.optimize import linear_sum_assignment
 
+from bayesgmm.data.dataset import default_names
 from bayesgmm.digits import counted, decimals, number
 from bayesgmm.numerics.likeness import forbidding
 from bayesgmm.parameters import MixtureParameters
+
+if TYPE_CHECKING:
+    from bayesgmm.estimation.problem import Problem
 
 _MOST_NAMED = 5  # components, rows or features in one message
 _MOST_COMPONENTS, _MOST_FEATURES = 12, 6  # what a terminal shows of an estimate
@@ -167,6 +172,11 @@ def distance(
 class PointEstimate:
     """Parameters at the maximum that EM found, in the units of the data.
 
+    What :func:`estimate` returned knows its rows. Questions about a fit that are not about its
+    draws can be put to it: :func:`cluster`, :func:`log_density`, :func:`impute`,
+    :func:`summarize`, :func:`plot_clusters` and others. Their answers take the parameters as known
+    and say nothing of how sure they are. :func:`save` keeps it as a tree of one chain of one draw.
+
     Attributes
     ----------
     parameters : MixtureParameters
@@ -190,6 +200,10 @@ class PointEstimate:
         Where every start collapsed: which components, on which rows. The parameters then are
         those at which the ascent of the first start gave up, and no estimate; log-likelihood and
         objective are the last that it had, or -inf.
+    problem : Problem or None
+        The rows and the spec, every hyperparameter a number, where :func:`estimate` made it.
+    record : mapping
+        The solver and the seed, in words.
 
     Examples
     --------
@@ -198,11 +212,13 @@ class PointEstimate:
     >>> point = bg.estimate(X, bg.MixtureSpec(n_components=2), random_seed=1)
     >>> point
     EM converged after ...
-    component  weight  mean ± standard deviation of each feature
+    component  weight  mean ± standard deviation of eruptions, waiting
             0   0.644  4.29 ± 0.41, 80.0 ± 6.0
             1   0.356  2.04 ± 0.2..., 54.5 ± 5.8
     >>> point.covariances.shape
     (2, 2, 2)
+    >>> bg.cluster(point, [[3.6, 79.0], [1.8, 54.0]])["label"].values
+    array([0, 1])
     """
 
     parameters: MixtureParameters
@@ -214,6 +230,15 @@ class PointEstimate:
     rivals: tuple[MixtureParameters, ...] = ()
     n_passes: int = 0
     collapse: Collapse | None = None
+    problem: Problem | None = field(default=None, compare=False)
+    record: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features: those of the table, or x0, x1, and so on."""
+        if self.problem is None:
+            return default_names(self.parameters.n_features)
+        return self.problem.data.feature_names
 
     @property
     def weights(self) -> Float[np.ndarray, " k"]:
@@ -280,7 +305,8 @@ class PointEstimate:
         )
 
     def __repr__(self) -> str:
-        heading = "component  weight  mean ± standard deviation of each feature"
+        names = _listed(self.feature_names, _MOST_FEATURES)
+        heading = f"component  weight  mean ± standard deviation of {names}"
         lines = [str(self), heading, *self._components()]
         more = self.weights.size - _MOST_COMPONENTS
         return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)

@@ -84,7 +84,9 @@ class Problem:
         if isinstance(spec.covariances, CorrelatedStructure):
             judge_relations(data, tied=spec.covariances.tied, uses_prior=uses_prior)
         spec.expect_features(data.n_features)
-        columns = Columns(data.centre, data.deviation, data.spread, data.resolution)
+        columns = Columns(
+            data.centre, data.deviation, data.spread, data.resolution, data.feature_names
+        )
         return cls(data, spec.resolved(columns))
 
     @cached_property

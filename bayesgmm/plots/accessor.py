@@ -19,7 +19,7 @@ from bayesgmm.plots.predictive import plot_predictive
 from bayesgmm.plots.weights import plot_weights
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from bayesgmm.posterior.point import Fitted
 
 
 def _of_own_tree(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,8 +47,9 @@ class Plots:
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` returned, or :func:`bayesgmm.estimate` for the figures that
+        need no draws.
 
     Examples
     --------
@@ -57,7 +58,7 @@ class Plots:
     >>> figure = plots.clusters(["bill_length_mm", "bill_depth_mm"])
     """
 
-    tree: xr.DataTree
+    tree: Fitted
 
     clusters = _of_own_tree(plot_clusters)
     density = _of_own_tree(plot_density)

@@ -21,6 +21,7 @@ from bayesgmm.plots.legend import component_entry, line_entry, put_legend
 from bayesgmm.plots.palette import INK, MIDDLE, PALE, component_style
 from bayesgmm.plots.text import PLAIN, component_labels, short_names
 from bayesgmm.posterior.parameters import read_data
+from bayesgmm.posterior.point import Fitted, as_tree, is_point
 from bayesgmm.schema import COMPONENT, ROW
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class _Rows:
 
 
 def plot_certainty(
-    tree: xr.DataTree,
+    tree: Fitted,
     *,
     certainty: float = DEFAULT_CERTAINTY,
     probability: float = DEFAULT_PROBABILITY,
@@ -80,12 +81,14 @@ def plot_certainty(
     symbol may lie outside where a few draws are far from all others, since they move the mean of
     a skewed distribution and not its quantiles.
 
+    A point estimate has no intervals.
+
     Rows without any measured cell are left out: nothing is known of where they belong.
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     certainty : float, default 0.9
         Rows below this probability are marked as unsure.
     probability : float, default 0.89
@@ -103,7 +106,7 @@ def plot_certainty(
     DataError
         If the tree is a conditional mixture, which has no rows.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -114,6 +117,7 @@ def plot_certainty(
     """
     expect_fraction("certainty", certainty)
     equal_tails(probability)
+    tree = as_tree(tree)
     rows = _in_order(tree, certainty, probability)
     listed = 0 < rows.unsure <= MOST_NAMED
     height = max(4.6, 1.6 + 0.19 * rows.unsure) if listed else 4.6
@@ -122,7 +126,8 @@ def plot_certainty(
     _draw_all(panels[0], rows, certainty)
     if listed:
         _draw_list(panels[1], rows, certainty)
-    put_legend(figure, _entries(rows, certainty, interval_name(probability)))
+    interval = "" if is_point(tree) else interval_name(probability)
+    put_legend(figure, _entries(rows, certainty, interval))
     return figure
 
 
@@ -137,6 +142,8 @@ def _in_order(tree: xr.DataTree, certainty: float, probability: float) -> _Rows:
     # Quantiles over the draws take most of the time, so only those that are seen are asked for.
     some = cluster(with_rows(tree, kept[order[shown]]), probability=probability)
     at = (np.arange(shown.size), places[shown])
+    # A point estimate has no intervals, and in their place lines without length.
+    some = some.fillna(some["responsibilities"])
     return _Rows(
         names=responsibilities[ROW].values[order],
         components=responsibilities[COMPONENT].values,
@@ -239,7 +246,8 @@ def _entries(rows: _Rows, certainty: float, interval: str) -> list:
     ]  # fmt: skip
     drawn = rows.shown.size
     some = "" if drawn == rows.certainty.size else f", of {counted(drawn, 'row')}"
-    entries.append(line_entry(f"{interval}{some}", color=MIDDLE, linewidth=1.0))
+    if interval:
+        entries.append(line_entry(f"{interval}{some}", color=MIDDLE, linewidth=1.0))
     unsure = f"less than {certainty:.0%} ({counted(rows.unsure, 'row')})"
     entries.append(line_entry(unsure, **_LIMIT))
     return entries

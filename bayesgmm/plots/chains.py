@@ -13,7 +13,8 @@ from bayesgmm.plots.choice import Choice, choose
 from bayesgmm.plots.legend import component_entry, line_entry, note_entries, put_legend
 from bayesgmm.plots.palette import INK, MIDDLE, component_style
 from bayesgmm.plots.text import component_labels, wrapped
-from bayesgmm.schema import CHAIN, COMPONENT, FEATURE, validate
+from bayesgmm.posterior.point import with_draws
+from bayesgmm.schema import CHAIN, COMPONENT, FEATURE
 
 if TYPE_CHECKING:
     from arviz_base.labels import BaseLabeller
@@ -58,7 +59,7 @@ def plot_traces(
     SpecificationError
         If more features are asked for.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     Examples
     --------
@@ -69,7 +70,7 @@ def plot_traces(
     """
     from arviz_plots import plot_trace_dist
 
-    validate(tree)
+    tree = with_draws(tree, "plot_traces")
     several = tree["posterior"].sizes[COMPONENT] > 1
     choice = choose(tree, features, MOST_LINES - several)
     variables = _readable(tree, choice)
@@ -123,7 +124,7 @@ def plot_ranks(
     SpecificationError
         If the fit has one chain, or there would be more than 60 panels.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     Examples
     --------
@@ -134,7 +135,7 @@ def plot_ranks(
     """
     from arviz_plots import plot_rank
 
-    validate(tree)
+    tree = with_draws(tree, "plot_ranks")
     _expect_chains(tree)
     n_components, n_chains = (tree["posterior"].sizes[dim] for dim in (COMPONENT, CHAIN))
     weights_alone = features is None and n_components > 1

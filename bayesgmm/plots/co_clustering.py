@@ -25,6 +25,7 @@ from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style, group_hatch
 from bayesgmm.plots.text import short_names
+from bayesgmm.posterior.point import Fitted, as_tree
 from bayesgmm.seeds import RandomSeed, generator
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class _Matrix:
 
 
 def plot_co_clustering(
-    tree: xr.DataTree,
+    tree: Fitted,
     groups: Sequence[Any] | None = None,
     *,
     most_rows: int = 500,
@@ -75,8 +76,8 @@ def plot_co_clustering(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     groups : sequence of n names, optional
         A group of every row of the fit, such as its species, to compare with; at most 24.
     most_rows : int, default 500
@@ -98,7 +99,7 @@ def plot_co_clustering(
     SpecificationError
         If ``most_rows`` or ``draws`` is not a positive whole number.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -109,6 +110,7 @@ def plot_co_clustering(
     """
     expect_whole_number("most_rows", most_rows)
     expect_whole_number("draws", draws)
+    tree = as_tree(tree)
     n_rows = asked_rows(tree, None).n_rows
     known = None if groups is None else _known(groups, n_rows)
     matrix = _sorted(tree, n_rows, most_rows, draws, random_seed)

@@ -16,7 +16,8 @@ from bayesgmm.plots.intervals import draw_interval, interval_entries
 from bayesgmm.plots.legend import note_entries, put_legend
 from bayesgmm.plots.palette import PALE
 from bayesgmm.plots.text import PLAIN, wrapped
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
+from bayesgmm.posterior.point import with_draws
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,7 +65,7 @@ def plot_components(
         If more than sixteen features are asked for, or ``probability`` does not lie between 0
         and 1.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     Examples
     --------
@@ -74,7 +75,7 @@ def plot_components(
     ['mean', 'standard deviation']
     """
     tails = equal_tails(probability)
-    validate(tree)
+    tree = with_draws(tree, "plot_components")
     choice = choose(tree, features, MOST_FEATURES)
     chosen = choice.features
     stacked = tree["posterior"].to_dataset().stack(sample=(CHAIN, DRAW))

@@ -19,9 +19,9 @@ from bayesgmm.plots.legend import line_entry, note_entries, put_legend, tick_ent
 from bayesgmm.plots.observed import bin_edges
 from bayesgmm.plots.palette import BAND, INK, MIDDLE, PALE
 from bayesgmm.plots.surface import DensityView
+from bayesgmm.posterior.point import Fitted, is_point
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -34,7 +34,7 @@ _MANY_ROWS, _VECTOR_ROWS, _MOST_TICKS = 2_000, 5_000, 1_000
 
 
 def plot_density(
-    tree: xr.DataTree,
+    tree: Fitted,
     features: Sequence[str] | None = None,
     *,
     probability: float = DEFAULT_PROBABILITY,
@@ -49,8 +49,9 @@ def plot_density(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned, or a conditional or marginal mixture.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned, or a conditional or
+        marginal mixture.
     features : name or sequence of names, optional
         Which features to show, at most twelve; by default all or, of more, the twelve in which
         the components differ most.
@@ -73,7 +74,7 @@ def plot_density(
     SpecificationError
         If more than twelve features are asked for, or an option is out of its range.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -111,10 +112,13 @@ def _curves(view: DensityView, tails: tuple[float, float], probability: float) -
         else:
             without_scale(axes)
         name_across(axes, feature, width=60 if size == 1 else 28)
-    entries = [
-        line_entry("posterior predictive density", color=INK, linewidth=1.8),
-        Patch(facecolor=BAND, alpha=0.6, label=f"density, {interval_name(probability)}"),
-    ]
+    if is_point(view.tree):
+        entries = [line_entry("density", color=INK, linewidth=1.8)]
+    else:
+        entries = [
+            line_entry("posterior predictive density", color=INK, linewidth=1.8),
+            Patch(facecolor=BAND, alpha=0.6, label=f"density, {interval_name(probability)}"),
+        ]
     if view.n_rows:
         entries.append(Patch(facecolor=PALE, label="histogram of the rows"))
         entries.append(tick_entry("rows", colour=MIDDLE))

@@ -196,11 +196,12 @@ def _entries(graphs: Any, view: ClusterView, certainty: float) -> list[Any]:
     ]  # fmt: skip
     if len(view.features) != 2:
         line = {"color": INK, "width": 2}
-        name = "posterior predictive density"
+        name = "density" if view.is_point else "posterior predictive density"
         entries.append(graphs.Scatter(
             **nothing, mode="lines", line=line, name=name, legendgroup="density"
         ))  # fmt: skip
-    thin = f"thin: {counted(view.n_draws, 'posterior draw')}"
+    spread = "point estimate" if view.is_point else f"{counted(view.n_draws, 'posterior draw')}"
+    thin = f"thin: {spread}"
     name = f"ellipses hold {view.share:.0%}; {thin}" if len(view.features) > 1 else thin
     line = {"color": "#aaaaaa", "width": 1}
     entries.append(graphs.Scatter(**nothing, mode="lines", line=line, name=name))

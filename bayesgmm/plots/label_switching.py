@@ -15,8 +15,9 @@ from bayesgmm.plots.legend import component_entry, put_legend
 from bayesgmm.plots.observed import features_of
 from bayesgmm.plots.palette import component_style
 from bayesgmm.plots.text import PLAIN, component_labels, short_names, spread_out, wrapped
+from bayesgmm.posterior.point import with_draws
 from bayesgmm.posterior.relabel.permute import in_raw_order
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +62,7 @@ def plot_label_switching(
     SpecificationError
         If ``n_draws`` or ``most_chains`` is not a positive whole number.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def plot_label_switching(
     """
     expect_whole_number("n_draws", n_draws)
     expect_whole_number("most_chains", most_chains)
-    validate(tree)
+    tree = with_draws(tree, "plot_label_switching")
     known = features_of(tree)
     if feature is not None and feature not in known:
         raise DataError(f"feature must be one of {list(known)}, not {feature!r}.")

@@ -63,11 +63,12 @@ def cluster_entries(
 ) -> list[Line2D]:
     """Return an entry for every component and every kind of mark in a picture of clusters."""
     kinds = [line_entry(_mean_label(view, ellipses), linewidth=1.8, color=MIDDLE)]
-    kinds.append(
-        line_entry(counted(view.n_draws, "posterior draw"), linewidth=0.7, color="#aaaaaa")
-    )
+    if not view.is_point:
+        draws = counted(view.n_draws, "posterior draw")
+        kinds.append(line_entry(draws, linewidth=0.7, color="#aaaaaa"))
     if density:
-        kinds.append(line_entry("posterior predictive density", linewidth=1.6, color=INK))
+        name = "density" if view.is_point else "posterior predictive density"
+        kinds.append(line_entry(name, linewidth=1.6, color=INK))
     count = int(view.marked.sum())
     doubt = f"assigned with less than {certainty:.0%} certainty ({count})"
     mark = dot_entry if view.is_crowded else ring_entry
@@ -122,7 +123,8 @@ def note_entries(note: str) -> list[Line2D]:
 
 
 def _mean_label(view: ClusterView, ellipses: bool) -> str:
-    return f"posterior mean (ellipses hold {view.share:.0%})" if ellipses else "posterior mean"
+    name = "point estimate" if view.is_point else "posterior mean"
+    return f"{name} (ellipses hold {view.share:.0%})" if ellipses else name
 
 
 def _components(view: ClusterView) -> list[Line2D]:

@@ -16,9 +16,9 @@ from bayesgmm.plots.name_tags import tag_ellipses
 from bayesgmm.plots.palette import INK, component_style
 from bayesgmm.plots.panels import draw_pair, draw_single
 from bayesgmm.plots.view import ClusterView
+from bayesgmm.posterior.point import Fitted
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -33,7 +33,7 @@ _FULL_SIZE, _NAME_WIDTH = 5, 20
 
 
 def plot_clusters(
-    tree: xr.DataTree,
+    tree: Fitted,
     features: Sequence[str] | None = None,
     *,
     certainty: float = 0.9,
@@ -52,8 +52,8 @@ def plot_clusters(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     features : sequence of names, optional
         Which features to show, at most eight, in this order; by default all or, of more, the
         eight in which the components differ most, in the order of the table.
@@ -80,7 +80,7 @@ def plot_clusters(
     SpecificationError
         If more than eight features are asked for, or an option is out of its range.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     MissingDependencyError
         If Plotly is asked for and not installed.
 

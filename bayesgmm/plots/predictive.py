@@ -22,6 +22,7 @@ from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import line_entry, note_entries, put_legend
 from bayesgmm.plots.observed import bin_edges, row_weights
 from bayesgmm.plots.palette import INK, PALE_BAND
+from bayesgmm.posterior.point import Fitted, as_tree, repeated_point
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, spawn
 
@@ -62,7 +63,7 @@ class _Check:
 
 
 def plot_predictive(
-    tree: xr.DataTree,
+    tree: Fitted,
     features: Sequence[str] | None = None,
     *,
     kind: str = "histogram",
@@ -79,8 +80,8 @@ def plot_predictive(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     features : name or sequence of names, optional
         Which features to show, at most twelve; by default all or, of more, the twelve in which
         the components differ most.
@@ -105,7 +106,7 @@ def plot_predictive(
     SpecificationError
         If more than twelve features are asked for, or an option is out of its range.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -117,6 +118,7 @@ def plot_predictive(
     tails = equal_tails(probability)
     expect_one_of("kind", kind, KINDS)
     expect_whole_number("tables", tables)
+    tree = repeated_point(as_tree(tree), tables)
     asked_rows(tree, None)
     choice = choose(tree, features, MOST_FEATURES)
     chosen = choice.features

@@ -16,7 +16,8 @@ from bayesgmm.analysis.marginal import marginal_density
 from bayesgmm.analysis.thinning import thinned_tree
 from bayesgmm.plots.choice import choose
 from bayesgmm.plots.observed import observed_cells, row_weights
-from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, validate
+from bayesgmm.posterior.point import as_tree
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
 
 _CURVE_POINTS, _SURFACE_POINTS = 401, 111
 _SURFACE_DRAWS, _SIMULATED_ROWS = 200, 4_000
@@ -48,7 +49,7 @@ class DensityView:
         cls, tree: xr.DataTree, features: Sequence[str] | None, *, most: int, n_draws: int
     ) -> DensityView:
         """Ask the tree for these features, or for at most so many of all."""
-        validate(tree)
+        tree = as_tree(tree)
         chosen = choose(tree, features, most)
         return cls(thinned_tree(tree, n_draws), chosen.features, chosen.note)
 

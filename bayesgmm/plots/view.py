@@ -16,7 +16,8 @@ from bayesgmm.analysis.thinning import thinned
 from bayesgmm.plots.choice import choose
 from bayesgmm.plots.ellipses import ellipse_outlines
 from bayesgmm.plots.observed import row_weights
-from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, validate
+from bayesgmm.posterior.point import as_tree, is_point
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
 
 _DENSITY_POINTS = 241
 _MARGIN, _MOST_BEYOND = 0.04, 0.25  # of the range of the rows
@@ -72,7 +73,7 @@ class ClusterView:
         n_draws: int,
     ) -> ClusterView:
         """Ask the tree for these features, or for at most so many of all."""
-        validate(tree)
+        tree = as_tree(tree)
         chosen = choose(tree, features, most)
         shares = expected_responsibilities(tree)
         return cls(
@@ -91,6 +92,11 @@ class ClusterView:
     def n_draws(self) -> int:
         """How many draws show the spread."""
         return self.draws.sizes["sample"]
+
+    @property
+    def is_point(self) -> bool:
+        """Whether there is one set of parameters, and no draws around it."""
+        return is_point(self.tree)
 
     @property
     def is_crowded(self) -> bool:

@@ -13,7 +13,8 @@ from bayesgmm.plots.intervals import draw_interval, interval_entries
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style
 from bayesgmm.plots.text import PLAIN
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, validate
+from bayesgmm.posterior.point import with_draws
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,7 +48,7 @@ def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     SpecificationError
         If ``probability`` does not lie between 0 and 1.
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
     Examples
     --------
@@ -57,7 +58,7 @@ def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     ['0', '1', '2']
     """
     tails = equal_tails(probability)
-    validate(tree)
+    tree = with_draws(tree, "plot_weights")
     weights = tree["posterior"]["weights"].stack(sample=(CHAIN, DRAW)).transpose(COMPONENT, ...)
     names, draws = weights[COMPONENT].values, weights.values
     figure = Drawing(figsize=(7.0, 1.4 + 0.42 * len(names)), **SHEET)

@@ -19,13 +19,14 @@ from bayesgmm.posterior.files.formats import (
 )
 from bayesgmm.posterior.files.seal import expect_known, sealed, unsealed
 from bayesgmm.posterior.files.whole import present, replacing
+from bayesgmm.posterior.point import Fitted, as_tree
 from bayesgmm.posterior.timing import for_file, from_file, read_timing
 from bayesgmm.schema import validate
 
 _TREE, _TABLE = "tree", "dataset"
 
 
-def save(tree: xr.DataTree | xr.Dataset, path: str | os.PathLike) -> Path:
+def save(tree: Fitted | xr.Dataset, path: str | os.PathLike) -> Path:
     """Write a fit, or a table of results, to disk; what is there is replaced by a whole one only.
 
     The file is written beside its place and then renamed, so that a process that is killed at any
@@ -37,8 +38,9 @@ def save(tree: xr.DataTree | xr.Dataset, path: str | os.PathLike) -> Path:
 
     Parameters
     ----------
-    tree : xarray.DataTree or xarray.Dataset
-        What :func:`bayesgmm.fit` returned, or a table such as :func:`bayesgmm.select` returns.
+    tree : xarray.DataTree, PointEstimate or xarray.Dataset
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned, or a table such as
+        :func:`bayesgmm.select` returns.
     path : path
         Ending in ``.nc`` for netCDF, one file, or in ``.zarr`` for Zarr, a folder.
 
@@ -50,7 +52,7 @@ def save(tree: xr.DataTree | xr.Dataset, path: str | os.PathLike) -> Path:
     Raises
     ------
     SchemaError
-        If ``tree`` is neither a result of ``fit`` nor a table.
+        If ``tree`` is neither a result of ``fit`` or ``estimate`` nor a table.
     DataError
         If the suffix is another, there is no such folder, or something else is in the place.
     MissingDependencyError
@@ -68,7 +70,7 @@ def save(tree: xr.DataTree | xr.Dataset, path: str | os.PathLike) -> Path:
     """
     kind = _TABLE if isinstance(tree, xr.Dataset) else _TREE
     if kind == _TREE:
-        validate(tree)
+        tree = as_tree(tree)
     path = expect_place(path)
     whole = sealed(xr.DataTree(tree) if kind == _TABLE else for_file(tree), kind)
     with replacing(path) as unfinished:
@@ -128,7 +130,8 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
     Returns
     -------
     xarray.DataTree or xarray.Dataset
-        As it was saved.
+        As it was saved. A point estimate comes back as a tree of one chain of one draw, of which
+        everything can be asked that can be asked of the estimate.
 
     Raises
     ------

@@ -32,7 +32,7 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.lkj import lkj_log_normalizer
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.priors.correlations import LKJ
-from bayesgmm.priors.hyperparameters import expanded
+from bayesgmm.priors.hyperparameters import ByColumn, expect_size
 from bayesgmm.priors.scales import Columns, Exponential, HalfT, LogScaleTerms, ScalePrior
 
 
@@ -104,7 +104,7 @@ class SeparatedStructure(CovarianceStructure):
 
     def _expect_one_number_each(self) -> None:
         for name in self.scales.unit_parameters:
-            if isinstance(getattr(self.scales, name), tuple):
+            if isinstance(getattr(self.scales, name), tuple | ByColumn):
                 raise SpecificationError(
                     f"{type(self).__name__}: all features share one scale, so {name} of the "
                     "scale prior must be one number, not one per feature."
@@ -113,9 +113,8 @@ class SeparatedStructure(CovarianceStructure):
     def expect_features(self, n_features: int) -> None:
         """See :meth:`CovarianceStructure.expect_features`."""
         for name in self.scales.unit_parameters:
-            if getattr(self.scales, name) is not None:
-                owner = type(self.scales).__name__
-                expanded(owner, name, getattr(self.scales, name), self.n_scales(n_features))
+            owner = type(self.scales).__name__
+            expect_size(owner, name, getattr(self.scales, name), self.n_scales(n_features))
 
     def resolved(self, columns: Columns) -> SeparatedStructure:
         """See :meth:`CovarianceStructure.resolved`."""

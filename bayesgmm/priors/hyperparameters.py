@@ -1,28 +1,62 @@
-"""Checking and scaling of hyperparameters: a number, one per feature, a matrix, or None.
+"""Checking and scaling of hyperparameters: a number, one per feature, by name, a matrix, or None.
 
-``None`` stands for "scaled to the data" and is replaced by numbers once the data are seen.
+``None`` stands for "scaled to the data" and is replaced by numbers once the data are seen. So are
+numbers by the names of columns, which may leave some of them to the data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import shown
 
-Hyperparameter = float | tuple[float, ...] | None
+
+class ByColumn(Mapping[str, float]):
+    """Numbers for some columns, by their names; the others are scaled to the data."""
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self, numbers: Mapping[str, float]) -> None:
+        self._numbers = dict(numbers)
+
+    def __getitem__(self, name: str) -> float:
+        return self._numbers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._numbers.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._numbers)
+
+
+Hyperparameter = float | tuple[float, ...] | ByColumn | None
 Matrix = Hyperparameter | tuple[tuple[float, ...], ...]
-Given = float | Sequence[float] | np.ndarray | None
+Given = float | Sequence[float] | np.ndarray | Mapping[str, float] | None
 
 
 def checked(
-    owner: str, name: str, value: Given, *, positive: bool = True, each: str | None = "feature"
+    owner: str,
+    name: str,
+    value: Given,
+    *,
+    positive: bool = True,
+    each: str | None = "feature",
+    by_column: bool = False,
 ) -> Hyperparameter:
-    """Return a hyperparameter as a float, a tuple of floats or ``None``.
+    """Return a hyperparameter as a float, a tuple of floats, numbers by column, or ``None``.
 
     ``each`` is what there may be one number for; with ``None`` there must be a single number.
+    ``by_column`` says whether a mapping from names of columns may come.
 
     Raises
     ------
@@ -33,7 +67,19 @@ def checked(
         return None
     wanted = "a positive number" if positive else "a finite number"
     choice = f", or one per {each}" if each else ""
+    if by_column:
+        choice += ", or a mapping from names of columns"
     message = f"{owner}: {name} must be {wanted}{choice}, not {shown(value)}."
+    if by_column and isinstance(value, Mapping) and value:
+        numbers = {
+            str(column): checked(
+                owner, f"{name} of {str(column)!r}", number, positive=positive, each=None
+            )
+            for column, number in value.items()
+        }
+        if None in numbers.values() or len(numbers) < len(value):
+            raise SpecificationError(message)
+        return ByColumn(numbers)
     if isinstance(value, bool | str):
         raise SpecificationError(message)
     try:
@@ -44,6 +90,41 @@ def checked(
     if numbers.ndim > (1 if each else 0) or numbers.size == 0 or not valid.all():
         raise SpecificationError(message)
     return float(numbers) if numbers.ndim == 0 else tuple(numbers.tolist())
+
+
+def filled(
+    value: Matrix, default: np.ndarray, names: Sequence[str]
+) -> float | tuple[float, ...] | tuple[tuple[float, ...], ...]:
+    """Return a hyperparameter once the columns are known: the default where nothing was said.
+
+    Raises
+    ------
+    SpecificationError
+        If a number is for a column that the table lacks.
+    """
+    if value is None:
+        return collapsed(default)
+    if not isinstance(value, ByColumn):
+        return value
+    unknown = [name for name in value if name not in names]
+    if unknown:
+        near = get_close_matches(unknown[0], names, n=1, cutoff=0.0)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise SpecificationError(
+            f"A prior has numbers for the column {unknown[0]!r}, which the table lacks.{hint} Its "
+            f"columns are {list(names)}."
+        )
+    numbers = zip(names, np.broadcast_to(default, (len(names),)).tolist(), strict=True)
+    return collapsed(np.array([value.get(name, other) for name, other in numbers]))
+
+
+def expect_size(owner: str, name: str, value: Hyperparameter, size: int) -> None:
+    """Raise a ``SpecificationError`` if there are numbers for another number of features.
+
+    Those by the names of columns are looked up by :func:`filled`.
+    """
+    if value is not None and not isinstance(value, ByColumn):
+        expanded(owner, name, value, size)
 
 
 def checked_number(owner: str, name: str, value: float) -> float:
@@ -82,8 +163,8 @@ def checked_matrix(owner: str, name: str, value: Given | Sequence[Sequence[float
         matrix = np.asarray(value, dtype=float)
     except (TypeError, ValueError, OverflowError):  # ``checked`` says so
         matrix = np.empty(())
-    if value is None or matrix.ndim != 2:
-        return checked(owner, name, value)
+    if value is None or isinstance(value, Mapping) or matrix.ndim != 2:
+        return checked(owner, name, value, by_column=True)
     if not is_positive_definite(matrix):
         raise SpecificationError(
             f"{owner}: {name} must be a symmetric positive definite matrix, its diagonal, or one "
@@ -139,6 +220,9 @@ def words(value: Matrix, digits: int = 4) -> str:
     """Return a hyperparameter as a reader wants to see it."""
     if value is None:
         return "scaled to the data"
+    if isinstance(value, ByColumn):
+        named = [f"{name} {words(number, digits)}" for name, number in value.items()]
+        return "(" + ", ".join([*named, "others scaled to the data"]) + ")"
     if isinstance(value, tuple):
         return "(" + ", ".join(words(part, digits) for part in value) + ")"
     return f"{value:.{digits}g}"

@@ -14,12 +14,14 @@ from bayesgmm.numerics.inverse_wishart import inverse_wishart_log_normalizer
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.hyperparameters import (
+    ByColumn,
     Matrix,
     as_tuples,
     checked,
     checked_matrix,
     collapsed,
     expanded_matrix,
+    filled,
     words,
 )
 from bayesgmm.priors.scales import Columns, LogScaleTerms
@@ -44,7 +46,7 @@ class InverseWishartStructure(CovarianceStructure):
 
     def expect_features(self, n_features: int) -> None:
         """See :meth:`CovarianceStructure.expect_features`."""
-        if self.scale is not None:
+        if self.scale is not None and not isinstance(self.scale, ByColumn):
             expanded_matrix(type(self).__name__, "scale", self.scale, n_features)
         freedom = self.degrees_of_freedom
         if freedom is not None and freedom <= n_features - 1:
@@ -59,8 +61,7 @@ class InverseWishartStructure(CovarianceStructure):
         spread = columns.spread
         size, freedom, scale = spread.size, self.degrees_of_freedom, self.scale
         freedom = size + 2.0 if freedom is None else freedom
-        if scale is None:
-            scale = collapsed((freedom - size + 1) / 12 * spread**2)
+        scale = filled(scale, (freedom - size + 1) / 12 * spread**2, columns.names)
         return replace(self, degrees_of_freedom=freedom, scale=scale)
 
     def standardized(self, factor: np.ndarray) -> InverseWishartStructure:

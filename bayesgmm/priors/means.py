@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesgmm.priors.hyperparameters import Hyperparameter, checked, collapsed, expanded, words
+from bayesgmm.priors.hyperparameters import (
+    Hyperparameter,
+    checked,
+    collapsed,
+    expanded,
+    expect_size,
+    filled,
+    words,
+)
+from bayesgmm.priors.scales import Columns
 
 
 @dataclass(frozen=True)
@@ -17,13 +26,14 @@ class NormalMeans:
 
     Parameters
     ----------
-    loc : float, sequence of d floats, or None
+    loc : float, sequence of d floats, mapping, or None
         Centre of the prior, in the units of the features. ``None``, the default, takes the mean
-        of each column.
-    scale : float, sequence of d floats, or None
+        of each column. A mapping has numbers by the names of columns; those that it does not name
+        are left to the default.
+    scale : float, sequence of d floats, mapping, or None
         Standard deviation of the prior, in the units of the features. ``None``, the default,
         takes twice the standard deviation of each column: components may lie anywhere among
-        the rows, and somewhat beyond.
+        the rows, and somewhat beyond. A mapping is read as that of ``loc``.
 
     Raises
     ------
@@ -35,14 +45,18 @@ class NormalMeans:
     >>> import bayesgmm as bg
     >>> print(bg.NormalMeans(loc=(0.0, 5.0), scale=10.0))
     Normal(loc (0, 5), scale 10)
+    >>> print(bg.NormalMeans(loc={"age": 40.0}))
+    Normal(loc (age 40, others scaled to the data), scale scaled to the data)
     """
 
     loc: Hyperparameter = None
     scale: Hyperparameter = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loc", checked("NormalMeans", "loc", self.loc, positive=False))
-        object.__setattr__(self, "scale", checked("NormalMeans", "scale", self.scale))
+        for name, positive in (("loc", False), ("scale", True)):
+            given = getattr(self, name)
+            value = checked("NormalMeans", name, given, positive=positive, by_column=True)
+            object.__setattr__(self, name, value)
 
     def __str__(self) -> str:
         return f"Normal(loc {words(self.loc)}, scale {words(self.scale)})"
@@ -50,14 +64,14 @@ class NormalMeans:
     def expect_features(self, n_features: int) -> None:
         """Raise a ``SpecificationError`` if the hyperparameters are for another number."""
         for name in ("loc", "scale"):
-            if getattr(self, name) is not None:
-                expanded("NormalMeans", name, getattr(self, name), n_features)
+            expect_size("NormalMeans", name, getattr(self, name), n_features)
 
-    def resolved(self, centre: np.ndarray, deviation: np.ndarray) -> NormalMeans:
-        """Fill what is ``None`` from the means and standard deviations of the columns."""
-        loc = collapsed(centre) if self.loc is None else self.loc
-        scale = collapsed(2.0 * deviation) if self.scale is None else self.scale
-        return NormalMeans(loc, scale)
+    def resolved(self, columns: Columns) -> NormalMeans:
+        """Fill what was left open from the means and standard deviations of the columns."""
+        return NormalMeans(
+            filled(self.loc, columns.centre, columns.names),
+            filled(self.scale, 2.0 * columns.deviation, columns.names),
+        )
 
     def standardized(self, shift: np.ndarray, factor: np.ndarray) -> NormalMeans:
         """Return the prior of (mu - shift) / factor."""

@@ -27,6 +27,7 @@ from bayesgmm.priors.hyperparameters import (
     checked_number,
     collapsed,
     expanded,
+    filled,
     words,
 )
 
@@ -43,12 +44,15 @@ class Columns:
         Its typical spread, which a few outliers do not change.
     resolution : array, shape (d,)
         How finely it was recorded.
+    names : tuple of d strings
+        None where no hyperparameter goes by names.
     """
 
     centre: np.ndarray
     deviation: np.ndarray
     spread: np.ndarray
     resolution: np.ndarray
+    names: tuple[str, ...] = ()
 
     def pooled(self) -> Columns:
         """Return one root mean square for all columns, in arrays of one entry."""
@@ -92,7 +96,9 @@ class ScalePrior(ABC):
     """A prior on the standard deviations of the components.
 
     Hyperparameters are one number for all features, one number per feature, or ``None``, which
-    is filled from the data. A spherical structure takes one number only.
+    is filled from the data. Those with units may be a mapping from names of columns to numbers,
+    too; columns that it does not name are filled from the data. A spherical structure takes one
+    number only.
     """
 
     unit_parameters: ClassVar[tuple[str, ...]]
@@ -100,7 +106,7 @@ class ScalePrior(ABC):
 
     @abstractmethod
     def resolved(self, columns: Columns) -> ScalePrior:
-        """Fill what is ``None`` from summaries of the columns, or of all together, shape (s,)."""
+        """Fill what was left open from summaries of the columns, or of all together, shape (s,)."""
 
     @abstractmethod
     def standardized(self, factor: np.ndarray) -> ScalePrior:
@@ -135,7 +141,7 @@ class HalfT(ScalePrior):
 
     Parameters
     ----------
-    scale : float, sequence of d floats, or None
+    scale : float, sequence of d floats, mapping, or None
         In the units of the features; ``None`` takes the standard deviation of each column.
     degrees_of_freedom : float, default 2.0
         nu.
@@ -157,13 +163,13 @@ class HalfT(ScalePrior):
     degrees_of_freedom: float = 2.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", checked("HalfT", "scale", self.scale))
+        object.__setattr__(self, "scale", _of_columns("HalfT", "scale", self.scale))
         freedom = checked_number("HalfT", "degrees_of_freedom", self.degrees_of_freedom)
         object.__setattr__(self, "degrees_of_freedom", freedom)
 
     def resolved(self, columns: Columns) -> HalfT:
         """See :meth:`ScalePrior.resolved`."""
-        return self if self.scale is not None else replace(self, scale=collapsed(columns.deviation))
+        return replace(self, scale=filled(self.scale, columns.deviation, columns.names))
 
     def standardized(self, factor: np.ndarray) -> HalfT:
         """See :meth:`ScalePrior.standardized`."""
@@ -194,7 +200,7 @@ class HalfNormal(ScalePrior):
 
     Parameters
     ----------
-    scale : float, sequence of d floats, or None
+    scale : float, sequence of d floats, mapping, or None
         In the units of the features; ``None`` takes the standard deviation of each column.
 
     Examples
@@ -208,11 +214,11 @@ class HalfNormal(ScalePrior):
     scale: Hyperparameter = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", checked("HalfNormal", "scale", self.scale))
+        object.__setattr__(self, "scale", _of_columns("HalfNormal", "scale", self.scale))
 
     def resolved(self, columns: Columns) -> HalfNormal:
         """See :meth:`ScalePrior.resolved`."""
-        return HalfNormal(collapsed(columns.deviation)) if self.scale is None else self
+        return HalfNormal(filled(self.scale, columns.deviation, columns.names))
 
     def standardized(self, factor: np.ndarray) -> HalfNormal:
         """See :meth:`ScalePrior.standardized`."""
@@ -235,7 +241,7 @@ class LogNormal(ScalePrior):
 
     Parameters
     ----------
-    loc : float, sequence of d floats, or None
+    loc : float, sequence of d floats, mapping, or None
         Mean of log(sigma); ``None`` takes the logarithm of half the typical spread of each
         column.
     scale : float, default 1.0
@@ -253,16 +259,12 @@ class LogNormal(ScalePrior):
     scale: Hyperparameter = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loc", checked("LogNormal", "loc", self.loc, positive=False))
+        object.__setattr__(self, "loc", _of_columns("LogNormal", "loc", self.loc, positive=False))
         object.__setattr__(self, "scale", _required("LogNormal", "scale", self.scale))
 
     def resolved(self, columns: Columns) -> LogNormal:
         """See :meth:`ScalePrior.resolved`."""
-        return (
-            self
-            if self.loc is not None
-            else LogNormal(collapsed(np.log(0.5 * columns.spread)), self.scale)
-        )
+        return LogNormal(filled(self.loc, np.log(0.5 * columns.spread), columns.names), self.scale)
 
     def standardized(self, factor: np.ndarray) -> LogNormal:
         """See :meth:`ScalePrior.standardized`."""
@@ -289,7 +291,7 @@ class Exponential(ScalePrior):
 
     Parameters
     ----------
-    rate : float, sequence of d floats, or None
+    rate : float, sequence of d floats, mapping, or None
         In one over the units of the features; ``None`` takes one over the standard deviation.
 
     Examples
@@ -303,11 +305,11 @@ class Exponential(ScalePrior):
     rate: Hyperparameter = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", checked("Exponential", "rate", self.rate))
+        object.__setattr__(self, "rate", _of_columns("Exponential", "rate", self.rate))
 
     def resolved(self, columns: Columns) -> Exponential:
         """See :meth:`ScalePrior.resolved`."""
-        return Exponential(collapsed(1 / columns.deviation)) if self.rate is None else self
+        return Exponential(filled(self.rate, 1 / columns.deviation, columns.names))
 
     def standardized(self, factor: np.ndarray) -> Exponential:
         """See :meth:`ScalePrior.standardized`."""
@@ -334,7 +336,7 @@ class Gamma(ScalePrior):
     ----------
     shape : float, default 2.0
         Without units.
-    rate : float, sequence of d floats, or None
+    rate : float, sequence of d floats, mapping, or None
         In one over the units of the features; ``None`` puts the prior mean at half the typical
         spread of each column.
 
@@ -351,13 +353,12 @@ class Gamma(ScalePrior):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _required("Gamma", "shape", self.shape))
-        object.__setattr__(self, "rate", checked("Gamma", "rate", self.rate))
+        object.__setattr__(self, "rate", _of_columns("Gamma", "rate", self.rate))
 
     def resolved(self, columns: Columns) -> Gamma:
         """See :meth:`ScalePrior.resolved`."""
-        if self.rate is not None:
-            return self
-        return Gamma(self.shape, collapsed(np.asarray(self.shape) / (0.5 * columns.spread)))
+        rate = np.asarray(self.shape) / (0.5 * columns.spread)
+        return Gamma(self.shape, filled(self.rate, rate, columns.names))
 
     def standardized(self, factor: np.ndarray) -> Gamma:
         """See :meth:`ScalePrior.standardized`."""
@@ -388,7 +389,7 @@ class InverseGamma(ScalePrior):
     ----------
     shape : float, default 2.0
         Without units. With 2, the prior mean of sigma equals ``scale``.
-    scale : float, sequence of d floats, or None
+    scale : float, sequence of d floats, mapping, or None
         In the units of the features; ``None`` takes half the typical spread of each column:
         98 % of the prior then lies between 0.075 and 3.4 times that spread, the median at 0.30.
 
@@ -405,13 +406,11 @@ class InverseGamma(ScalePrior):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _required("InverseGamma", "shape", self.shape))
-        object.__setattr__(self, "scale", checked("InverseGamma", "scale", self.scale))
+        object.__setattr__(self, "scale", _of_columns("InverseGamma", "scale", self.scale))
 
     def resolved(self, columns: Columns) -> InverseGamma:
         """See :meth:`ScalePrior.resolved`."""
-        if self.scale is not None:
-            return self
-        return InverseGamma(self.shape, collapsed(0.5 * columns.spread))
+        return InverseGamma(self.shape, filled(self.scale, 0.5 * columns.spread, columns.names))
 
     def standardized(self, factor: np.ndarray) -> InverseGamma:
         """See :meth:`ScalePrior.standardized`."""
@@ -427,6 +426,11 @@ class InverseGamma(ScalePrior):
         """See :meth:`ScalePrior.draw`."""
         order, scale = self._expanded("shape", shape[-1]), self._expanded("scale", shape[-1])
         return scale / rng.standard_gamma(order, shape)
+
+
+def _of_columns(owner: str, name: str, value: Given, *, positive: bool = True) -> Hyperparameter:
+    """Check a hyperparameter with units, which can be filled from the columns."""
+    return checked(owner, name, value, positive=positive, by_column=True)
 
 
 def _required(owner: str, name: str, value: Given) -> Hyperparameter:

@@ -23,10 +23,13 @@ from bayesgmm.priors.covariances import (
     TiedSpherical,
 )
 from bayesgmm.priors.hyperparameters import (
+    ByColumn,
     Hyperparameter,
     checked,
     collapsed,
     expanded,
+    expect_size,
+    filled,
     words,
 )
 from bayesgmm.priors.inverse_wishart import InverseWishart, TiedInverseWishart
@@ -47,8 +50,10 @@ from bayesgmm.priors.weights import Dirichlet
 class MixtureSpec:
     """A Gaussian mixture and its priors, before any data are seen.
 
-    Hyperparameters left at ``None`` are scaled to the data when the model is fitted, so that the
-    defaults are weakly informative in any unit. They were chosen by three requirements: every
+    Hyperparameters with units are one number for all features, one per feature in the order of the
+    columns, or a mapping from names of columns to numbers. Those left at ``None``, and those of
+    columns that a mapping does not name, are scaled to the data when the model is fitted, so that
+    the defaults are weakly informative in any unit. They were chosen by three requirements: every
     place where rows lie is a plausible mean (twice the standard deviation of a column); standard
     deviations and correlations are left to the rows, however narrow or elongated a component is
     (see :class:`HalfT`); and the posterior is a probability distribution with a mode whatever the
@@ -66,7 +71,7 @@ class MixtureSpec:
     covariances : covariance structure, default Full()
         One of ``Full``, ``Tied``, ``Diagonal``, ``Spherical``, ``TiedDiagonal``,
         ``TiedSpherical``, ``InverseWishart`` and ``TiedInverseWishart``, with its priors.
-    resolution : float, sequence of d floats, or None
+    resolution : float, sequence of d floats, mapping, or None
         How finely the columns were recorded, in the units of the features. Partial standard
         deviations, of one feature given all others, well below resolution / sqrt(12), the standard
         deviation of a rounding error, have prior density zero: the prior of a covariance matrix
@@ -102,7 +107,7 @@ class MixtureSpec:
     resolution: Hyperparameter = None
 
     def __post_init__(self) -> None:
-        resolution = checked("MixtureSpec", "resolution", self.resolution)
+        resolution = checked("MixtureSpec", "resolution", self.resolution, by_column=True)
         object.__setattr__(self, "resolution", resolution)
         expect_whole_number("n_components", self.n_components)
         object.__setattr__(self, "n_components", int(self.n_components))
@@ -123,17 +128,16 @@ class MixtureSpec:
         """Raise a ``SpecificationError`` if a prior has another number of features."""
         self.means.expect_features(n_features)
         self.covariances.expect_features(n_features)
-        if self.resolution is not None:
-            expanded("MixtureSpec", "resolution", self.resolution, n_features)
+        expect_size("MixtureSpec", "resolution", self.resolution, n_features)
 
     def resolved(self, columns: Columns) -> MixtureSpec:
-        """Fill every hyperparameter that is ``None`` from summaries of the columns."""
+        """Fill every hyperparameter that was left open from summaries of the columns."""
         resolution = self.resolution
-        if resolution is None and not self.covariances.conjugate:
-            resolution = collapsed(columns.resolution)
+        if resolution is not None or not self.covariances.conjugate:
+            resolution = filled(resolution, columns.resolution, columns.names)
         return replace(
             self,
-            means=self.means.resolved(columns.centre, columns.deviation),
+            means=self.means.resolved(columns),
             covariances=self.covariances.resolved(columns),
             resolution=resolution,
         )
@@ -221,6 +225,8 @@ _WRITABLE = {
 
 
 def _as_plain(value: Any) -> Any:
+    if isinstance(value, ByColumn):
+        return dict(value)
     if not is_dataclass(value):
         return value
     parts = {item.name: _as_plain(getattr(value, item.name)) for item in fields(value)}
@@ -232,5 +238,7 @@ def _from_plain(value: Any) -> Any:
         return tuple(_from_plain(part) for part in value)
     if not isinstance(value, dict):
         return value
+    if not isinstance(value.get("class"), str):
+        return value  # numbers by the names of columns, one of which may be "class"
     parts = {name: _from_plain(part) for name, part in value.items() if name != "class"}
     return _WRITABLE[value["class"]](**parts)

@@ -21,8 +21,9 @@ def without_data(spec: MixtureSpec, n_features: int) -> tuple[MixtureSpec, list[
     They are found by filling the spec from two different summaries of columns: what differs
     comes from the data.
     """
+    names = tuple(f"x{place}" for place in range(n_features))  # as in tables without names
     first, second = (
-        spec.resolved(Columns(*(np.full(n_features, number) for number in numbers)))
+        spec.resolved(Columns(*(np.full(n_features, number) for number in numbers), names))
         for numbers in ((0.0, 1.0, 1.0, _NO_FLOOR), (1.0, 2.0, 2.0, _NO_FLOOR))
     )
     return first, list(_differences(first, second))

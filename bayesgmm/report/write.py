@@ -10,10 +10,10 @@ import xarray as xr
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.posterior.files.whole import replacing
 from bayesgmm.posterior.parameters import expect_fitted
+from bayesgmm.posterior.point import with_draws
 from bayesgmm.report.material import Material
 from bayesgmm.report.page import default_title, page
 from bayesgmm.report.sections.selection import expect_selection
-from bayesgmm.schema import validate
 
 SUFFIXES = (".html", ".htm")
 
@@ -52,7 +52,7 @@ def write_report(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
     SpecificationError
         If the name does not end in ``.html`` or ``.htm``, ``selection`` is not a result of
         ``select`` for the same rows, or ``title`` is not a text.
@@ -68,7 +68,7 @@ def write_report(
     ...     path.read_text(encoding="utf-8")[:15]
     '<!DOCTYPE html>'
     """
-    validate(tree)
+    tree = with_draws(tree, "write_report")
     expect_fitted(tree)
     if title is not None and (not isinstance(title, str) or not title.strip()):
         raise SpecificationError(

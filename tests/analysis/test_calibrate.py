@@ -14,8 +14,8 @@ import xarray as xr
 from scipy import stats
 
 import bayesgmm as bg
-from bayesgmm.engines.draws import draws_tree
 from bayesgmm.engines.progress import CountProgress
+from bayesgmm.estimation.draws import draws_tree
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import with_record
 

@@ -28,7 +28,7 @@ def test_one_component_is_linear_regression():
     x, y = X.to_numpy().T
     slope, intercept = np.polyfit(x, y, 1)
     sd = np.std(y - intercept - slope * x)
-    found = bg.regress(point, x, target="x1", probability=0.9)
+    found = bg.regress(point, x, target="waiting", probability=0.9)
     expected = intercept + slope * x
     np.testing.assert_allclose(found["mean"][:, 0], expected, rtol=1e-9)
     np.testing.assert_allclose(found["sd"], sd, rtol=1e-9)

@@ -68,7 +68,7 @@ def test_resolved_priors_follow_the_units_of_the_data(structure, prior):
     shift = np.array([7.0, 8.0])
     there = Columns(centre, deviation, 0.9 * deviation, 0.01 * deviation)
     here = Columns(
-        centre * factor + shift, *(width * factor for width in list(vars(there).values())[1:])
+        centre * factor + shift, *(width * factor for width in list(vars(there).values())[1:4])
     )
     here, there = spec.resolved(here), spec.resolved(there)
     back = here.standardized(shift, factor)

@@ -10,9 +10,10 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.numerics.likeness import forbidding
+from bayesgmm.posterior.point import Fitted, as_tree
 from bayesgmm.posterior.relabel.assignment import Assignments
 from bayesgmm.posterior.relabel.rows import RowsInDraws
-from bayesgmm.schema import CHAIN, COMPONENT, DIAGNOSIS, DRAW, validate
+from bayesgmm.schema import CHAIN, COMPONENT, DIAGNOSIS, DRAW
 
 
 @dataclass(frozen=True)
@@ -106,15 +107,16 @@ def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.Data
     return relabelled
 
 
-def in_raw_order(tree: xr.DataTree) -> xr.DataTree:
+def in_raw_order(tree: Fitted) -> xr.DataTree:
     """Return the tree with every draw's components in the order in which the engine drew them.
 
     To see what relabelling has done, or to try it by other means.
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.relabel` returned; it is not changed.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit`, :func:`bayesgmm.estimate` or :func:`bayesgmm.relabel` returned;
+        it is not changed.
 
     Returns
     -------
@@ -124,7 +126,7 @@ def in_raw_order(tree: xr.DataTree) -> xr.DataTree:
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -133,7 +135,7 @@ def in_raw_order(tree: xr.DataTree) -> xr.DataTree:
     >>> raw["relabelling"]["permutation"].values[0, 0]
     array([0, 1, 2])
     """
-    validate(tree)
+    tree = as_tree(tree)
     orders = tree["relabelling"]["permutation"].values
     back = Permutations(np.argsort(orders, axis=-1), np.ones(orders.shape[:-1]), "none")
     raw = apply_permutations(tree, back)

@@ -9,6 +9,7 @@ import xarray as xr
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.likeness import has_twins
 from bayesgmm.posterior.parameters import alike_components
+from bayesgmm.posterior.point import Fitted, as_tree, is_point
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import (
     BY_WEIGHT,
@@ -19,7 +20,7 @@ from bayesgmm.posterior.relabel.order import (
     reorder,
 )
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, in_raw_order
-from bayesgmm.schema import COMPONENT, DATA, FEATURE, validate
+from bayesgmm.schema import COMPONENT, DATA, FEATURE
 
 
 @runtime_checkable
@@ -31,7 +32,7 @@ class Relabelling(Protocol):
 
 
 def relabel(
-    tree: xr.DataTree, method: Relabelling | None = None, *, order_by: Direction = BY_WEIGHT
+    tree: Fitted, method: Relabelling | None = None, *, order_by: Direction = BY_WEIGHT
 ) -> xr.DataTree:
     """Name the components of all draws again, by another method, from their raw order.
 
@@ -43,8 +44,9 @@ def relabel(
 
     Parameters
     ----------
-    tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned; it is not changed.
+    tree : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; it is not changed. An
+        estimate has nothing to match, and its components are only put in order.
     method : optional
         ``ECR()`` by default; ``IterativeECR()``, ``Stephens()``, ``PRA()``, ``PointProcess()``
         or ``OrderBy()``.
@@ -60,7 +62,7 @@ def relabel(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit``.
+        If ``tree`` is not a result of ``fit`` or ``estimate``.
     SpecificationError
         If the method is none, or the prior itself tells the components apart: to move labels
         would then change the posterior.
@@ -72,10 +74,12 @@ def relabel(
     >>> tree["relabelling"].attrs["method"]
     'Stephens()'
     """
-    validate(tree)
+    tree = as_tree(tree)
     method = ECR() if method is None else method
     expect_relabelling(tree, method)
     expect_order(order_by, tuple(tree["observed_data"][DATA][FEATURE].values))
+    if is_point(tree):  # there is nothing to match, only an order to be chosen
+        return reorder(tree, order_of(tree, method.by if isinstance(method, OrderBy) else order_by))
     return relabelled(in_raw_order(tree), method, order_by)
 
 

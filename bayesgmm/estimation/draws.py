@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from bayesgmm import __version__
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.figures import figures_of
 from bayesgmm.estimation.objective import Objective
@@ -80,8 +83,16 @@ def draws_tree(
             gap=_gap(start, spec, data)
         )
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs[ATTRIBUTE] = json.dumps({"spec": json.loads(spec.to_json()), **record})
+    known = {"spec": json.loads(spec.to_json()), "versions": _versions()}
+    tree.attrs[ATTRIBUTE] = json.dumps({**known, **record})
     return tree
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the versions of what trees are made with."""
+    others = ("pymc", "nutpie", "numba", "numpy", "xarray")
+    return {"bayesgmm": __version__, **{name: version(name) for name in others}}
 
 
 def _gap(start: PointEstimate, spec: MixtureSpec, data: Dataset) -> float:
