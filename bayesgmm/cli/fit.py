@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +30,13 @@ from bayesgmm.cli.results import (
     show,
 )
 from bayesgmm.cli.rows import named
-from bayesgmm.cli.tables import read_table, source_of
+from bayesgmm.cli.tables import PIPE, read_table, source_of
 from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.digits import counted
 from bayesgmm.engines.catalogue import ENGINES, engine_named
 from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.posterior.relabel.order import BY_WEIGHT
+from bayesgmm.posterior.timing import read_timing, with_timing
 from bayesgmm.priors.catalogue import structure_named
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def run_fit(request: Request) -> None:
             rows, spec, engine=engine, random_seed=request.seed, sample_weight=weights,
             labels=labels, order_by=request.order_by,
         )  # fmt: skip
+    if request.data != PIPE:
+        tree = with_timing(tree, replace(read_timing(tree), table=request.data.name))
     keep(tree, request.out, request.figure, json=request.json)
 
 

@@ -1,4 +1,4 @@
-"""When a fit began and how long it took: kept beside the tree, not in it.
+"""When a fit began, how long it took, of which file: kept beside the tree, not in it.
 
 The same seed gives the same tree, and two runs never take the same time. So the time stands in the
 ``encoding`` of the root, which xarray keeps through selections and copies and leaves out when it
@@ -19,17 +19,21 @@ from bayesgmm.schema import TIMING
 
 @dataclass(frozen=True)
 class Timing:
-    """When a fit began, and how long it took.
+    """The circumstances of a fit.
 
     Attributes
     ----------
     began : str
         Date and time with time zone, as ISO 8601 writes them.
     seconds : float
+        How long it took.
+    table : str or None
+        The name of the file that the rows were read from, where the command line read it.
     """
 
     began: str
     seconds: float
+    table: str | None = None
 
     @property
     def date(self) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -149,8 +148,3 @@ class Material:
     def approximate(self) -> bool:
         """Whether the draws come from an approximation of the posterior."""
         return is_approximation(self.tree)
-
-    @property
-    def spec_text(self) -> str:
-        """The spec as JSON."""
-        return json.dumps(self.known["spec"])

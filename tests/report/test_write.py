@@ -60,7 +60,7 @@ def selection(birds) -> xr.Dataset:
 def tree() -> xr.DataTree:
     """One in four draws: enough to converge, and a page of them takes seconds less."""
     thinned = bg.example_fit().isel(draw=slice(None, None, 4))
-    return with_timing(thinned, Timing("2026-11-21T18:30:00+00:00", 2.54))
+    return with_timing(thinned, Timing("2026-11-21T18:30:00+00:00", 2.54, "birds.csv"))
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,9 @@ def test_the_head_says_the_verdict_and_how_many_rows_are_unsure(penguins, tree):
     (header,) = penguins.all("header")
     assert "Converged: 4 chains of 250 draws agree" in header.text
     assert "3 components describe 342 rows of 4 features." in header.text
+    assert penguins.text.count("The result can be trusted.") == 1
+    assert "birds.csv" in penguins.with_id("fitted").text
+    assert not penguins.all("pre")
     unsure = int(bg.cluster(tree)["unsure"].sum())
     assert f"{unsure} of 342 rows are placed with less than 90% certainty." in header.text
 
@@ -142,7 +145,7 @@ def test_provenance(penguins):
     text = penguins.with_id("provenance").text
     assert "21 November 2026, 18:30 UTC, in 2.5 seconds" in text
     assert f"bayesgmm {bg.__version__}" in text
-    assert "NUTS(draws=1000, tune=500, chains=4" in text
+    assert "NUTS, draws 1000, tune 500, chains 4" in text
     assert re.search(r"[0-9a-f]{64}", text)
     (moment,) = penguins.all("time")
     assert moment.attributes["datetime"] == "2026-11-21T18:30:00+00:00"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bayesgmm.digits import counted, whole
+from bayesgmm.posterior.timing import read_timing
 from bayesgmm.report.html import Content, facts, paragraph, table
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section, shortened
@@ -82,6 +83,9 @@ def _shape(material: Material) -> str:
 
 
 def _facts(material: Material) -> Iterator[tuple[str, Content]]:
+    timing = read_timing(material.tree)
+    if timing is not None and timing.table is not None:
+        yield "Table", timing.table
     yield "Rows", _rows(material)
     features = in_a_row(material.features, most=12)
     yield "Features", f"{counted(material.data.n_features, 'feature')}: {features}"

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.prior_ranges import END, prior_ranges
-from bayesgmm.report.html import Content, element, listed, paragraph, table
+from bayesgmm.report.html import Content, listed, paragraph, table
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
 from bayesgmm.report.sections.section import Section, shortened
@@ -40,7 +40,6 @@ def prior(material: Material) -> Section:
             f"Where these ranges are much wider than the intervals of {whose} below, the table "
             "spoke and the prior hardly mattered. Where they are as wide, little was learnt."
         ),
-        element("pre", str(material.spec)),
     )
     return Section("prior", "What was assumed before", body)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bayesgmm.analysis.diagnosis.settings import Settings
 from bayesgmm.posterior.timing import read_timing
 from bayesgmm.report.html import Content, element, facts, paragraph
 from bayesgmm.report.material import Material
@@ -17,10 +18,8 @@ def provenance(material: Material) -> Section:
         paragraph(
             "The same table, spec, engine and seed give the same fit with these versions. "
             "Intervals hold under the assumptions above: that the rows are independent, and that "
-            "the model is about right."
+            "the model is about right. The file of the fit holds the prior in full."
         ),
-        element("h3", "The whole specification"),
-        element("pre", element("code", material.spec_text)),
     )
     return Section("provenance", "Where this comes from", body)
 
@@ -33,11 +32,17 @@ def _facts(material: Material) -> Iterator[tuple[str, Content]]:
     else:
         moment = element("time", f"{timing.date:%d %B %Y, %H:%M %Z}", datetime=timing.began)
         yield "Fitted", [moment, f", in {_duration(timing.seconds)}"]
-    yield "Engine", element("code", known["engine"])
-    yield "Seed", element("code", str(known["seed"]))
+    yield "Engine", _engine(material)
+    yield "Seed", str(known["seed"])
     versions = known.get("versions", {})
     yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())
     yield "Rows (SHA-256)", element("code", material.data.checksum)
+
+
+def _engine(material: Material) -> str:
+    settings = Settings.of(material.tree)
+    told = (f"{name} {value}" for name, value in settings.options.items() if value is not None)
+    return ", ".join([settings.engine, *told])
 
 
 def _duration(seconds: float) -> str:

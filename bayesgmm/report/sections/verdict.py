@@ -17,11 +17,8 @@ def verdict(material: Material) -> Section:
     """Return the section on convergence."""
     diagnosis = material.diagnosis
     findings = [_item(finding) for finding in diagnosis.findings]
-    body = (
-        banner(material),
-        listed(findings) if findings else paragraph("Nothing else was found."),
-        *_figures(material),
-    )
+    nothing = "The verdict is at the top of the page. Nothing was found that speaks against it."
+    body = (listed(findings) if findings else paragraph(nothing), *_figures(material))
     return Section("verdict", "Can the result be trusted?", body)
 
 
