@@ -1,5 +1,7 @@
 """Run every notebook from its first cell to its last, and fail if one of them fails.
 
+As many run at a time as there are cores.
+
 python notebooks/execute.py           run copies; the notebooks stay as they are
 python notebooks/execute.py --save    keep the new outputs in the notebooks
 """
@@ -7,16 +9,20 @@ python notebooks/execute.py --save    keep the new outputs in the notebooks
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-SECONDS_PER_CELL = 600
+SECONDS_PER_CELL = 900
 
 _QUIET = ["--IPKernelApp.log_level=40"]  # errors only: kernels warn that this machine hears them
 
@@ -41,7 +47,7 @@ def execute(path: Path, *, save: bool) -> bool:
             return False
     if save:
         nbformat.write(notebook, path)
-    print(f"{path.name}: ran in {time.monotonic() - started:.0f} s")
+    print(f"{path.name}: ran in {time.monotonic() - started:.0f} s", flush=True)
     return True
 
 
@@ -50,8 +56,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run every notebook beside this file.")
     parser.add_argument("--save", action="store_true", help="keep the new outputs")
     save = parser.parse_args().save
-    paths = sorted(Path(__file__).parent.glob("*.ipynb"))
-    results = [execute(path, save=save) for path in paths]
+    paths = sorted(Path(__file__).parent.glob("*.ipynb"), reverse=True)  # the last takes longest
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        results = list(pool.map(partial(execute, save=save), paths))
     return 0 if all(results) else 1
 
 
