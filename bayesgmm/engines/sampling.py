@@ -66,6 +66,7 @@ FIRST_SWEEPS = 500  # of a chain, which are not kept
 _WORTH_IT, _LEAST_WORTH = 1.5, 100.0
 """How many times the effective draws, and how many at least, sweeps must give to be kept."""
 
+_MOST_JUDGED = 500  # draws of each chain
 _MOVING = 0.5  # share of the kept draws in which every covariance has moved
 
 
@@ -154,18 +155,21 @@ def _sweeps(settings: Settings, target: Target) -> int:
 def _effective(draws: MixtureParameters, run: Run) -> float:
     """Return the fewest effective draws of some quantities that no labels change.
 
-    None where a covariance hardly ever moved.
+    None where a covariance hardly ever moved. Chains are thinned first: what is worth little is
+    worth as much then, and of what is worth more, the exact figure does not matter.
     """
     from arviz_stats.base import array_stats
 
-    scales, weights = draws.scales, draws.weights
-    if scales.shape[1] < 4 or scales.shape[0] < 2:
+    n_chains, n_draws = draws.batch_shape
+    if n_draws < 4 or n_chains < 2:
         return 0.0
-    moved = np.any(scales[:, 1:] != scales[:, :-1], axis=-1).mean(axis=(0, 1))
+    moved = np.any(draws.scales[:, 1:] != draws.scales[:, :-1], axis=-1).mean(axis=(0, 1))
     if moved.min() < _MOVING:
         return 0.0
+    thin = slice(None, None, -(-n_draws // _MOST_JUDGED))
+    scales, weights = draws.scales[:, thin], draws.weights[:, thin]
     parts = [
-        run.sample_stats()["lp"][..., None],
+        run.sample_stats()["lp"][:, thin, None],
         np.sort(weights, axis=-1)[..., 1:],
         np.sort(scales, axis=-2).reshape(*scales.shape[:2], -1),
     ]

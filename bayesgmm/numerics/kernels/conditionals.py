@@ -34,9 +34,10 @@ import numpy as np
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 from bayesgmm.numerics.kernels.covariances import (
     correlation_factor,
-    expected_log_posterior,
-    log_determinant,
+    expected_log_density,
+    log_determinant_of,
     partial_precisions,
+    precision_factor_of,
     write_coordinates,
 )
 from bayesgmm.numerics.kernels.scale_priors import lone_scale_prior, scale_prior
@@ -44,6 +45,7 @@ from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
 _SLICE_WIDTH = 1.0  # in log scales and correlation coordinates; stepping out does the rest
 _MOST_STEPS = 50
+_NO_WALL = 0.01  # its eighth power, what a floor takes from a log density, is a millionth of 1 %
 
 
 @compiled_exactly
@@ -143,26 +145,37 @@ def _log_target_over_proposal(log_scales, pairs, prior, count, freedom):
     exponential, the power -(freedom + d + 1)/2 of |Sigma|, and the product of all sigma_i^d.
     """
     size = log_scales.shape[0]
-    factor = correlation_factor(pairs, size)
+    log_root = log_determinant_of(pairs, size)
     excess = freedom + size + 1.0 - count
-    value = (2.0 * (prior.eta - 1.0) + excess) * log_determinant(factor)
+    value = (2.0 * (prior.eta - 1.0) + excess) * log_root
     for i in range(size):
         value += scale_prior(prior.terms[i], log_scales[i])[0]
         value += (excess - size) * log_scales[i]
-    precisions = _precisions(log_scales, factor)
-    for i in range(size):
-        value -= (prior.floor[i] ** 2 * precisions[i]) ** 4
-    return value
+    return value - _wall(log_scales, pairs, prior, log_root)
 
 
 @compiled_exactly
-def _precisions(log_scales, factor):
-    """Diagonal of Sigma^-1, given log scales and the Cholesky factor of the correlations."""
-    precision_factor = inverse(factor)
+def _wall(log_scales, pairs, prior, log_root):
+    """What the floor takes from the log density; nothing where that is less than 1e-8.
+
+    (Sigma^-1)_jj is at most 1 / (sigma_j^2 |R|), by the inequality of Hadamard.
+    """
+    is_near = False
     for i in range(log_scales.shape[0]):
-        for j in range(i + 1):
-            precision_factor[i, j] *= math.exp(-log_scales[j])
-    return partial_precisions(precision_factor)
+        is_near |= prior.floor[i] ** 2 * math.exp(-2.0 * (log_scales[i] + log_root)) > _NO_WALL
+    if not is_near:
+        return 0.0
+    precisions, total = _precisions(log_scales, pairs), 0.0
+    for i in range(log_scales.shape[0]):
+        total += (prior.floor[i] ** 2 * precisions[i]) ** 4
+    return total
+
+
+@compiled_exactly
+def _precisions(log_scales, pairs):
+    """Diagonal of Sigma^-1."""
+    factor = correlation_factor(pairs, log_scales.shape[0])
+    return partial_precisions(precision_factor_of(log_scales, inverse(factor)))
 
 
 @compiled_exactly
@@ -170,7 +183,7 @@ def _with_mixing_scatter(scatter, log_scales, pairs, prior, rng):
     """Draw psi given Sigma, and return the scatter plus psi; see the top of this file."""
     together = scatter.copy()
     if prior.beta > 0.0:
-        precisions = _precisions(log_scales, correlation_factor(pairs, log_scales.shape[0]))
+        precisions = _precisions(log_scales, pairs)
         for j in range(log_scales.shape[0]):
             together[j, j] += _mixing_scatter(precisions[j], prior, j, rng)
     return together
@@ -213,8 +226,8 @@ def _log_conditional(position, count, scatter, prior):
     """Log density of u and y together, with the Jacobians of scales and correlations."""
     size = scatter.shape[0]
     u, y = position[:size], position[size:]
-    value = expected_log_posterior(position, count, scatter, prior)[0]
-    return value + u.sum() + (size + 1.0) * log_determinant(correlation_factor(y, size))
+    value = expected_log_density(position, count, scatter, prior)
+    return value + u.sum() + (size + 1.0) * log_determinant_of(y, size)
 
 
 @compiled_exactly

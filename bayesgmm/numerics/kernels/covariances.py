@@ -43,6 +43,19 @@ def correlation_factor(y, size):
 
 
 @compiled_exactly
+def log_determinant_of(y, size):
+    """Sum of log C_ii, from y."""
+    total, position = 0.0, 0
+    for i in range(1, size):
+        square = 1.0
+        for j in range(i):
+            square += y[position + j] ** 2
+        total -= 0.5 * math.log(square)
+        position += i
+    return total
+
+
+@compiled_exactly
 def write_coordinates(matrix, log_scales, pairs):
     """Write u and y of a covariance matrix; return False if it is as good as singular."""
     size = matrix.shape[0]
@@ -161,6 +174,45 @@ def log_determinant(factor):
 
 
 @compiled_exactly
+def precision_factor_of(u, factor_inverse):
+    """The lower-triangular P with Sigma^-1 = P' P, given C^-1."""
+    size = u.shape[0]
+    precision_factor = np.zeros((size, size))
+    for j in range(size):
+        unscale = math.exp(-u[j])
+        for i in range(j, size):
+            precision_factor[i, j] = factor_inverse[i, j] * unscale
+    return precision_factor
+
+
+@compiled_exactly
+def _expected_value(u, log_root, precision_factor, precisions, count, scatter, prior):
+    """The value of ``expected_log_posterior``; ``log_root`` is the sum of log C_ii."""
+    size = u.shape[0]
+    value = (2.0 * (prior.eta - 1.0) - count) * log_root + partial_prior(precisions, prior)
+    for i in range(size):
+        value += scale_prior(prior.terms[i], u[i])[0] - count * u[i]
+        for j in range(i + 1):
+            along = 0.0
+            for m in range(j):
+                along += scatter[j, m] * precision_factor[i, m]
+            along += 0.5 * scatter[j, j] * precision_factor[i, j]
+            value -= precision_factor[i, j] * along
+    return value
+
+
+@compiled_exactly
+def expected_log_density(position, count, scatter, prior):
+    """Return the value of ``expected_log_posterior``, alone."""
+    size = scatter.shape[0]
+    u, y = position[:size], position[size:]
+    precision_factor = precision_factor_of(u, inverse(correlation_factor(y, size)))
+    precisions = partial_precisions(precision_factor)
+    log_root = log_determinant_of(y, size)
+    return _expected_value(u, log_root, precision_factor, precisions, count, scatter, prior)
+
+
+@compiled_exactly
 def expected_log_posterior(position, count, scatter, prior):
     """What a covariance M-step maximises, and its gradient; the position is u, then y.
 
@@ -172,16 +224,10 @@ def expected_log_posterior(position, count, scatter, prior):
     u, y = position[:size], position[size:]
     factor = correlation_factor(y, size)
     factor_inverse = inverse(factor)
-    precision_factor = np.zeros((size, size))
-    for i in range(size):
-        for j in range(i + 1):
-            precision_factor[i, j] = factor_inverse[i, j] * math.exp(-u[j])
+    precision_factor = precision_factor_of(u, factor_inverse)
     precisions = partial_precisions(precision_factor)
-    value = (2.0 * (prior.eta - 1.0) - count) * log_determinant(factor)
-    value += partial_prior(precisions, prior)
-    whitened = congruence(precision_factor, scatter)
-    for i in range(size):
-        value -= 0.5 * whitened[i, i]
+    log_root = log_determinant_of(y, size)
+    value = _expected_value(u, log_root, precision_factor, precisions, count, scatter, prior)
     together = scatter.copy()
     add_partial_scatter(precisions, prior, together)
     whitened = congruence(precision_factor, together)
@@ -189,8 +235,6 @@ def expected_log_posterior(position, count, scatter, prior):
     u_gradient, y_gradient = gradient[:size], gradient[size:]
     factor_gradient = likelihood_gradient(count, whitened, factor, factor_inverse, u_gradient)
     for i in range(size):
-        of_scale, slope, _ = scale_prior(prior.terms[i], u[i])
-        value += of_scale - count * u[i]
-        u_gradient[i] += slope
+        u_gradient[i] += scale_prior(prior.terms[i], u[i])[1]
     correlation_gradient(factor, factor_gradient, 2.0 * (prior.eta - 1.0), y_gradient)
     return value, gradient

@@ -122,17 +122,25 @@ def full_state(position, n_features, prior):
 @compiled_exactly
 def full_value(state, log_likelihood, prior):
     """Log posterior density, given the log-likelihood of the rows in this state."""
-    log_weights, means, log_scales, correlation, _, _, factors = state
-    of_matrix, d = prior.covariances, means.shape[1]
+    log_weights, means, log_scales, _, _, _, factors = state
     value = log_likelihood + _log_prior(log_weights, means, log_scales, prior)
     for matrix in range(prior.n_matrices):
-        value += _exponent(of_matrix, d) * log_determinant(correlation[matrix])
-        value += partial_prior(partial_precisions(factors[matrix]), of_matrix)
-        if of_matrix.count > 0.0:
-            whitened = congruence(factors[matrix], of_matrix.scatter)
-            value += of_matrix.count * log_determinant(factors[matrix])
-            for i in range(d):
-                value -= 0.5 * whitened[i, i]
+        value += _value_of_matrix(state, matrix, partial_precisions(factors[matrix]), prior)
+    return value
+
+
+@compiled_exactly
+def _value_of_matrix(state, matrix, precisions, prior):
+    """What the prior says of a matrix, beyond its scales, with the Jacobian."""
+    correlation, factors, of_matrix = state[3], state[6], prior.covariances
+    size = correlation.shape[1]
+    value = _exponent(of_matrix, size) * log_determinant(correlation[matrix])
+    value += partial_prior(precisions, of_matrix)
+    if of_matrix.count > 0.0:
+        whitened = congruence(factors[matrix], of_matrix.scatter)
+        value += of_matrix.count * log_determinant(factors[matrix])
+        for i in range(size):
+            value -= 0.5 * whitened[i, i]
     return value
 
 
@@ -161,26 +169,26 @@ def full_log_posterior(state, statistics, prior, gradient):
     (k, d), n_matrices, of_matrix = means.shape, prior.n_matrices, prior.covariances
     of_ratios, of_means, of_scales, of_pairs = parts(gradient, k, d, n_matrices, d)
     _write_weights_gradient(log_weights, counts, prior.concentration, of_ratios)
-    total, whitened = np.zeros(n_matrices), np.zeros((n_matrices, d, d))
+    value = log_likelihood + _log_prior(log_weights, means, log_scales, prior)
     for component in range(k):
-        matrix = component % n_matrices
-        total[matrix] += counts[component]
-        add(congruence(factors[component], squares[component]), whitened[matrix])
         for feature in range(d):
             of_means[component, feature] = 0.0
         _add_precision_times_sum(factors[component], sums[component], of_means[component])
     for matrix in range(n_matrices):
-        total[matrix] += of_matrix.count
-        prior_scatter = of_matrix.scatter.copy()
-        add_partial_scatter(partial_precisions(factors[matrix]), of_matrix, prior_scatter)
-        add(congruence(factors[matrix], prior_scatter), whitened[matrix])
-        factor = correlation[matrix]
+        precisions = partial_precisions(factors[matrix])
+        value += _value_of_matrix(state, matrix, precisions, prior)
+        count, scatter = of_matrix.count, of_matrix.scatter.copy()
+        add_partial_scatter(precisions, of_matrix, scatter)
+        for component in range(matrix, k, n_matrices):  # which share the matrix
+            count += counts[component]
+            add(squares[component], scatter)
+        factor, whitened = correlation[matrix], congruence(factors[matrix], scatter)
         of_factor = likelihood_gradient(
-            total[matrix], whitened[matrix], factor, inverses[matrix], of_scales[matrix]
+            count, whitened, factor, inverses[matrix], of_scales[matrix]
         )
         correlation_gradient(factor, of_factor, _exponent(of_matrix, d), of_pairs[matrix])
     _add_prior_gradient(means, log_scales, prior, of_means, of_scales)
-    return full_value(state, log_likelihood, prior)
+    return value
 
 
 @compiled_exactly

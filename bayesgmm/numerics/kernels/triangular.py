@@ -56,7 +56,7 @@ def congruence(factor, matrix):
     half = np.zeros((size, size))
     for i in range(size):
         for m in range(i + 1):
-            for j in range(size):
+            for j in range(i + 1):  # the rest meets zeros only
                 half[i, j] += factor[i, m] * matrix[m, j]
     result = np.zeros((size, size))
     for i in range(size):
