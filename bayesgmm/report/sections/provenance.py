@@ -15,13 +15,20 @@ def provenance(material: Material) -> Section:
     body = (
         facts(_facts(material)),
         paragraph(
-            "The same table, spec, engine and seed give the same fit with these versions. "
-            "Intervals hold under the assumptions above: that the rows are independent, and that "
+            (
+                "The same table, spec, engine and seed give the same fit with these versions. "
+                if material.knows_prior
+                else "The draws were made elsewhere, and their prior is not known here. "
+            )
+            + "Intervals hold under the assumptions above: that the rows are independent, and that "
             "the model is about right."
         ),
-        element("h3", "The whole specification"),
-        element("pre", element("code", material.spec_text)),
     )
+    if material.knows_prior:
+        body += (
+            element("h3", "The whole specification"),
+            element("pre", element("code", material.spec_text)),
+        )
     return Section("provenance", "Where this comes from", body)
 
 
