@@ -456,7 +456,8 @@ def from_draws(
         log posterior of draws, conflicts of prior and rows, and masses of modes can be told, as
         after :func:`fit`. Leave it out if the model was extended: the prior then is not known.
     names : mapping, optional
-        What things are called in ``draws``, such as ``{"weights": "theta"}``. Arrays and datasets
+        What things are called in ``draws``, such as ``{"weights": "theta"}``; another variable
+        called ``weights`` is then kept as ``given_weights``. Arrays and datasets
         without groups may also hold ``lp``, ``diverging`` and ``log_likelihood`` (row).
     exchangeable : bool, default True
         Whether the prior treats all components alike. If not, they are never relabelled.
@@ -493,9 +494,9 @@ def from_draws(
     Notes
     -----
     All answers are about the mixture sum_k weights_k N(means_k, covariances_k). Where weights
-    differ from row to row, as with covariates, let ``weights`` be those of one value of the
-    covariates or their mean over rows. Answers then are about rows of that value, or rows whose
-    covariates are not known, :func:`cluster` included. The exact probabilities of the components
+    differ from row to row, as with covariates, let ``weights`` be their mean over the rows, or
+    those of one value of the covariates. Answers then are about rows whose covariates are not
+    known, or have that value, :func:`cluster` included. The exact probabilities of the components
     of each row are a variable of the model (rows ``obs_id``, ``component``), and come back
     relabelled. With such a variable, log-likelihoods of rows are in the tree only where they came
     with the draws, as those of the mixture are not those of the model.

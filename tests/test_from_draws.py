@@ -117,6 +117,16 @@ def test_what_needs_the_prior_is_left_unsaid(unknown):
         bg.refine(unknown)
 
 
+def test_rows_with_weights_of_their_own_have_no_log_likelihoods_here(fitted):
+    raw = bg.in_raw_order(fitted)["posterior"]
+    rows = xr.DataArray(np.linspace(0.5, 1.5, 50), coords={"bird": table().index})
+    tree = bg.from_draws(switched(fitted, own=raw["weights"] * rows), table())
+    assert "log_likelihood" not in tree.children
+    assert_array_equal(tree["posterior"]["own"], tree["posterior"]["weights"] * rows)
+    with pytest.raises(bg.SchemaError, match="must bring them along"):
+        bg.compare({"one": tree, "other": fitted})
+
+
 def test_masses_of_modes_are_unknown_without_a_prior(fitted):
     draws = bg.in_raw_order(fitted)["posterior"].to_dataset().copy(deep=True)
     draws["means"][0] = draws["means"][0] + [0.0, 800.0]

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, PARAMETER_DIMS, ROW
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, PARAMETER_DIMS
 
 CHOLESKY, CORRELATION_CHOLESKY = "cholesky", "correlation_cholesky"
 """Lower Cholesky factors of covariance and of correlation matrices."""
@@ -62,6 +62,8 @@ class GivenDraws:
         Axes chain, draw.
     log_likelihood : array, shape (chain, draw, n), optional
         As the other program has it.
+    n_rows : int
+        Number of rows of the table, n.
     origin : str
         What made the draws, in words.
     """
@@ -70,6 +72,7 @@ class GivenDraws:
     posterior: xr.Dataset
     sample_stats: dict[str, np.ndarray]
     log_likelihood: Float[np.ndarray, "chain draw n"] | None
+    n_rows: int
     origin: str
 
     @property
@@ -83,10 +86,11 @@ class GivenDraws:
     def has_own_likelihood(self) -> bool:
         """Whether rows may have another density than that of the mixture.
 
-        So it is where log-likelihoods came along, and where there is a variable with rows and
-        components, such as weights that differ between rows.
+        So it is where log-likelihoods came along, and where there is a variable over rows and
+        components, whatever its dims are called, such as weights that differ between rows.
         """
-        of_rows = any({ROW, COMPONENT} <= set(one.dims) for one in self.posterior.values())
+        table = {self.n_rows, self.parameters.n_components}
+        of_rows = any(table <= {*one.shape[2:]} for one in self.posterior.values())
         return of_rows or self.log_likelihood is not None
 
 
@@ -109,6 +113,7 @@ def read_draws(draws: Any, data: Dataset, names: Mapping[str, str] | None) -> Gi
         reader.posterior(written_out),
         reader.sample_stats(groups.get("sample_stats", xr.Dataset())),
         reader.log_likelihood(groups),
+        data.n_rows,
         _origin(groups["posterior"]),
     )
 
@@ -152,12 +157,9 @@ def _renamed(variables: Any, names: Mapping[str, str] | None) -> Any:
             raise SpecificationError(
                 f"names: there is no {theirs!r} to take for {ours!r}; draws hold {sorted(there)}."
             )
-        if ours in there and theirs != ours and ours not in names.values():
-            raise SpecificationError(
-                f"names: {theirs!r} is to be {ours!r}, and draws hold another variable of that "
-                "name. Rename or drop it."
-            )
     new = {theirs: ours for ours, theirs in names.items() if theirs != ours}
+    displaced = (there & set(new.values())) - set(new)
+    new |= {name: f"given_{name}" for name in displaced}
     if isinstance(variables, xr.Dataset):
         return variables.rename_vars(new)
     return {new.get(name, name): values for name, values in variables.items()}
@@ -216,12 +218,13 @@ class _Reader:
         for name in ("weights", "means"):
             if name not in variables:
                 raise _missing(name, variables)
+            lead = {DRAW, CHAIN} if CHAIN in variables["weights"].dims else {DRAW}
+            if not lead <= set(variables[name].dims):
+                raise SpecificationError(
+                    f"{name} has dims {variables[name].dims}; expected those of draws, 'chain' and "
+                    "'draw', and its own. Name the dims of draws so."
+                )
         weights = variables["weights"]
-        if DRAW not in weights.dims:
-            raise SpecificationError(
-                f"weights have dims {weights.dims}; expected chain, draw and one of components. "
-                "Name the dims of draws 'chain' and 'draw'."
-            )
         if CHAIN not in weights.dims:
             variables = variables.expand_dims(CHAIN)
         kept = [name for name, one in variables.data_vars.items() if {CHAIN, DRAW} <= set(one.dims)]
