@@ -10,7 +10,7 @@ Names are imported when they are first used, so that ``import bayesgmm`` costs n
 from importlib import import_module
 
 _HOMES = {
-    "fitting": ("fit", "refine", "estimate", "build_model"),
+    "fitting": ("fit", "refine", "estimate", "build_model", "from_draws"),
     "examples": ("example_fit",),
     "priors.spec": ("MixtureSpec",),
     "priors.weights": ("Dirichlet",),

@@ -7,6 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.errors import ConvergenceWarning, SpecificationError, warn
 from bayesgmm.estimation.em import EM
@@ -15,15 +18,17 @@ from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.interrupts import interruptible
 from bayesgmm.numerics.likeness import alike, has_twins
 from bayesgmm.numerics.threads import on_one_thread
+from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 
 if TYPE_CHECKING:  # heavy: imported when first used
-    import numpy as np
     import pymc as pm
     import xarray as xr
 
     from bayesgmm.engines.catalogue import Engine
+    from bayesgmm.posterior.given_draws import GivenDraws
     from bayesgmm.posterior.point import Fitted
 
 
@@ -169,7 +174,7 @@ def draw_posterior(
     start_seed, engine_seed = spawn(seed, 2)
 
     problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
-    _expect_order(order_by, problem)
+    _expect_order(order_by, problem.data, problem.spec.weights.expanded(spec.n_components))
     with CountProgress("starts of EM", solver.n_starts_for(spec), visible=progress) as bar:
         start = solver.run(
             problem.scaled_spec, problem.scaled_data, seed=start_seed,
@@ -182,7 +187,9 @@ def draw_posterior(
         announce_start(start)
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start if standardize else point, draw, standardize)
-    tree = _judged(raw, problem, point, scaling, order_by, seed, progress=progress)
+    tree = _judged(
+        raw, problem.data, problem.spec, point, scaling, order_by, seed, progress=progress
+    )
     return with_timing(tree, watch.read())
 
 
@@ -268,11 +275,13 @@ def draw_again(
 
     tree = as_tree(tree)
     problem, point = read_problem(tree), read_point_estimate(tree)
-    _expect_order(order_by, problem)
+    _expect_order(order_by, problem.data, problem.spec.weights.expanded(problem.spec.n_components))
     start = problem.standardize(point) if standardize else point
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start, draw, standardize)
-    tree = _judged(raw, problem, point, scaling, order_by, seed, progress=progress)
+    tree = _judged(
+        raw, problem.data, problem.spec, point, scaling, order_by, seed, progress=progress
+    )
     return with_timing(tree, watch.read())
 
 
@@ -386,8 +395,9 @@ def build_model(
     -------
     pymc.Model
         With the named variables ``weights``, ``means``, ``scales``, ``correlations`` and
-        ``covariances``, and the rows observed as ``x``, allocations summed out. Sampling by
-        hand, you relabel by hand: components may switch between chains. Predictive draws are
+        ``covariances``, and the rows observed as ``x``, allocations summed out. Components may
+        switch between draws of ``pm.sample``; :func:`from_draws` relabels and judges them, also
+        where the model was extended. Predictive draws are
         whole rows, of which no label is known. The ``resolution`` is a ``pm.Potential``: PyMC warns
         that predictive draws ignore it, which changes nothing of note, since it is one wherever
         standard deviations are above the resolution.
@@ -420,6 +430,161 @@ def build_model(
     return declare_model(problem.data, problem.spec, initial=start)
 
 
+def from_draws(
+    draws: Any,
+    X: Any,
+    spec: MixtureSpec | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
+    exchangeable: bool = True,
+    random_seed: RandomSeed = None,
+    sample_weight: Any | None = None,
+    labels: Any | None = None,
+    order_by: str | Mapping[str, float] = "weights",
+) -> xr.DataTree:
+    """Make the tree of a fit from draws that another program made, relabelled and judged.
+
+    It is the way back from :func:`build_model`, also where that model was extended, and takes the
+    draws of Stan, NumPyro or R: whatever has weights, means and covariance matrices of a mixture
+    in every draw. Draws and their values stay as they are; only the order of components changes.
+
+    Parameters
+    ----------
+    draws : DataTree, Dataset or mapping of arrays
+        What ``pm.sample`` or ArviZ returns, or arrays by name. Needed are ``weights`` (component),
+        ``means`` (component, feature), and one of ``covariances`` (component, feature, feature),
+        their lower factors ``cholesky``, or ``scales`` (component, feature) with
+        ``correlations`` or ``correlation_cholesky``; ``scales`` alone are standard deviations
+        without correlations. Dims ``chain`` and ``draw`` come in any place. Other dims are found
+        by the names above, or else by that order. Plain arrays have the axes chain and draw
+        first, or draw alone; one feature needs no axis. All in the units of ``X``.
+    X : table of n rows and d features
+        The rows that the model was fitted to, as for :func:`fit`.
+    spec : MixtureSpec, optional
+        If the draws are of the posterior of exactly this model. Then EM finds the mode, and the
+        log posterior of draws, conflicts of prior and rows, and masses of modes can be told, as
+        after :func:`fit`. Leave it out if the model was extended: the prior then is not known.
+    names : mapping, optional
+        What things are called in ``draws``, such as ``{"weights": "theta"}``; another variable
+        called ``weights`` is then kept as ``given_weights``. Arrays and datasets
+        without groups may also hold ``lp``, ``diverging`` and ``log_likelihood`` (row).
+    exchangeable : bool, default True
+        Whether the prior treats all components alike. If not, they are never relabelled.
+    random_seed : int, SeedSequence or Generator, optional
+        The same seed gives the same tree.
+    sample_weight, labels, order_by : optional
+        As for :func:`fit`; weights and labels as in the model.
+
+    Returns
+    -------
+    xarray.DataTree
+        As :func:`fit` returns it, without ``chain_starts``. All other variables of a draw are kept
+        in ``posterior`` and judged by :func:`diagnose`; those with a dim ``component`` (of the
+        same name as that of the weights, or ``(dims, array)`` in a mapping) are relabelled with
+        the parameters. Whole numbers that name components are not translated.
+
+        Without ``spec``, ``point_estimate`` is the draw of the highest log posterior (``lp`` in
+        ``sample_stats``), or where that is not given, log-likelihood. What needs the prior,
+        :func:`refine` and the section of a report on it, is left out or refused.
+
+    Raises
+    ------
+    SpecificationError
+        If a variable lacks, or has other dims or sizes; the message says what was expected.
+    DataError
+        If the numbers are no mixture (weights that do not sum to one, matrices that are not
+        positive definite, NaN), or lie far from the rows; or if the table cannot be used.
+
+    Warns
+    -----
+    ConvergenceWarning
+        As :func:`fit` does.
+
+    Notes
+    -----
+    All answers are about the mixture sum_k weights_k N(means_k, covariances_k). Where weights
+    differ from row to row, as with covariates, let ``weights`` be their mean over the rows, or
+    those of one value of the covariates. Answers then are about rows whose covariates are not
+    known, or have that value, :func:`cluster` included. The exact probabilities of the components
+    of each row are a variable of the model (rows ``obs_id``, ``component``), and come back
+    relabelled. With such a variable, log-likelihoods of rows are in the tree only where they came
+    with the draws, as those of the mixture are not those of the model.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> fitted = bg.in_raw_order(bg.example_fit())
+    >>> X, posterior = fitted["observed_data"]["x"], fitted["posterior"]
+    >>> draws = {name: posterior[name].values for name in ("weights", "means", "covariances")}
+    >>> draws["ratio"] = draws["weights"].max(axis=-1) / draws["weights"].min(axis=-1)
+    >>> tree = bg.from_draws(draws, X)
+    >>> bg.diagnose(tree).passed
+    True
+    >>> list(tree["posterior"].data_vars)
+    ['weights', 'means', 'scales', 'correlations', 'covariances', 'ratio']
+    """
+    tree = _from_draws(
+        draws, X, spec, names=names, exchangeable=exchangeable, random_seed=random_seed,
+        sample_weight=sample_weight, labels=labels, order_by=order_by,
+    )  # fmt: skip
+    _warn_of_problems(tree)
+    return tree
+
+
+@interruptible
+@on_one_thread
+def _from_draws(
+    draws: Any,
+    X: Any,
+    spec: MixtureSpec | None,
+    *,
+    names: Mapping[str, str] | None,
+    exchangeable: bool,
+    random_seed: RandomSeed,
+    sample_weight: Any | None,
+    labels: Any | None,
+    order_by: str | Mapping[str, float],
+) -> xr.DataTree:
+    from bayesgmm.engines.given import Given, highest_draw
+    from bayesgmm.posterior.given_draws import read_draws
+    from bayesgmm.posterior.parameters import draws_layout
+
+    seed = seed_sequence(random_seed)
+    start_seed, _ = spawn(seed, 2)  # the start is then that of a fit with this seed
+    data = read_table(X, sample_weight)
+    given = read_draws(draws, data, names)
+    parameters = given.parameters
+    data = data.labelled(labels, parameters.n_components)
+    layout = draws_layout(parameters)
+    if spec is None:
+        scaling = Scaling.of(data, isotropic=layout.n_scales < data.n_features)
+        concentration = np.ones(parameters.n_components)
+    else:
+        _expect_draws_of(spec, layout)
+        problem = Problem.of(data, spec)
+        spec, scaling = problem.spec, problem.scaling
+        concentration = spec.weights.expanded(spec.n_components)
+    if not exchangeable:
+        concentration = np.arange(1.0, parameters.n_components + 1)
+    _expect_order(order_by, data, concentration)
+
+    scaled, scaled_data = scaling.standardize_parameters(parameters), scaling.standardize(data)
+    engine = Given(scaled, given.sample_stats, given.origin, exchangeable)
+    if spec is None:
+        start = highest_draw(scaled, scaled_data, given.heights)
+        density = -scaling.log_jacobian(data.n_observed)
+        objective = density if given.heights is None else 0.0  # of given ones the units are ours
+        point = start.moved(scaling.restore, density=density, objective=objective)
+        raw = engine.tree(None, scaled_data, start=start)
+    else:
+        start = EM().run(problem.scaled_spec, scaled_data, seed=start_seed)
+        _expect_usable(start)
+        _warn_at_the_limit(start)
+        point = problem.restore(start, uses_prior=True)
+        raw = engine.tree(problem.scaled_spec, scaled_data, start=start)
+    return _judged(raw, data, spec, point, scaling, order_by, seed, progress=False, given=given)
+
+
 def _drawn(
     problem: Problem, start: PointEstimate, draw: Callable[..., xr.DataTree], standardize: bool
 ) -> tuple[xr.DataTree, Scaling]:
@@ -432,13 +597,15 @@ def _drawn(
 
 def _judged(
     raw: xr.DataTree,
-    problem: Problem,
+    data: Dataset,
+    spec: MixtureSpec | None,
     point: PointEstimate,
     scaling: Scaling,
     order_by: str | Mapping[str, float],
     seed: np.random.SeedSequence,
     *,
     progress: bool,
+    given: GivenDraws | None = None,
 ) -> xr.DataTree:
     """Return the tree that users get, with a verdict on its draws.
 
@@ -452,7 +619,7 @@ def _judged(
 
     def judged(*, quick: bool) -> xr.DataTree:
         tree = finish(
-            raw, problem, point, scaling=scaling, order_by=order_by, quick=quick,
+            raw, data, spec, point, scaling=scaling, order_by=order_by, quick=quick, given=given,
             seed=str(seed.entropy),
         )  # fmt: skip
         return with_diagnosis(tree, diagnose(tree))
@@ -482,16 +649,39 @@ def _engine(engine: Engine | str | None) -> Engine:
     return read_engine(engine)
 
 
-def _expect_order(order_by: str | Mapping[str, float], problem: Problem) -> None:
+def _expect_order(
+    order_by: str | Mapping[str, float], data: Dataset, concentration: np.ndarray
+) -> None:
+    """Raise unless the order can be asked for; components of one concentration are alike."""
     from bayesgmm.posterior.relabel.order import BY_WEIGHT, expect_order
 
-    expect_order(order_by, problem.data.feature_names)
-    k = problem.spec.n_components
-    groups = alike(problem.spec.weights.expanded(k), problem.data.plausibilities)
-    if order_by != BY_WEIGHT and k > 1 and not has_twins(groups):
+    expect_order(order_by, data.feature_names)
+    groups = alike(concentration, data.plausibilities)
+    if order_by != BY_WEIGHT and groups.size > 1 and not has_twins(groups):
         raise SpecificationError(
-            f"order_by {order_by!r} would change nothing: labels, or concentrations of the "
+            f"order_by {order_by!r} would change nothing: labels, or the prior of the "
             "weights, tell all components apart, and these keep their places. Leave order_by out."
+        )
+
+
+def _expect_draws_of(spec: MixtureSpec, found: Layout) -> None:
+    """Raise unless draws, which share what ``found`` says, may be those of a spec."""
+    if not isinstance(spec, MixtureSpec):
+        raise SpecificationError(
+            f"spec must be a MixtureSpec, or None where the model is not that of a spec, not "
+            f"{spec!r}."
+        )
+    if spec.n_components != found.n_components:
+        raise SpecificationError(
+            f"The draws have {found.n_components} components, and spec has {spec.n_components}."
+        )
+    wanted = layout_of(spec, found.n_features)
+    fits = found.n_matrices <= wanted.n_matrices and found.n_scales <= wanted.n_scales
+    if not fits or found.correlated != wanted.correlated:
+        raise SpecificationError(
+            f"The draws are not of this spec: under {type(spec.covariances).__name__}() components "
+            "or features share other parts of the covariance matrices. Give the spec of the "
+            "model, or none."
         )
 
 

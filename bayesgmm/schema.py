@@ -58,6 +58,9 @@ DIAGNOSIS = "diagnosis"
 EVIDENCE = ("elbo", "log_marginal_likelihood")
 """Entries of the record that estimate, or bound, the log probability density of all rows."""
 
+EXCHANGEABLE = "exchangeable"
+"""The entry of the record of given draws that says whether their prior treats components alike."""
+
 DERIVED = "derived"
 """The entry of the record that says how a conditional or marginal mixture was made from a fit."""
 

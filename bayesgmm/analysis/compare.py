@@ -14,7 +14,7 @@ from jaxtyping import Bool
 
 from bayesgmm.errors import DataError, SchemaError, SpecificationError
 from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
-from bayesgmm.posterior.parameters import expect_fitted, read_data
+from bayesgmm.posterior.parameters import expect_fitted, knows_prior, read_data
 from bayesgmm.posterior.point import with_draws
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 
@@ -182,6 +182,11 @@ def _expect_tree(name: str, tree: Any) -> None:
         expect_fitted(tree)
     except SchemaError as error:
         raise SchemaError(f"{name!r} is no fit. {error}") from None
+    if "log_likelihood" not in tree.children and not knows_prior(tree):
+        raise SchemaError(
+            f"{name!r} has no log-likelihoods: draws of a model in which rows have weights of "
+            "their own must bring them along, in a group log_likelihood, to from_draws."
+        )
     if "log_likelihood" not in tree.children:
         n_rows = tree["observed_data"].sizes[ROW]
         n_draws = tree["posterior"].sizes[CHAIN] * tree["posterior"].sizes[DRAW]

@@ -14,7 +14,7 @@ from bayesgmm import __version__
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.figures import figures_of
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
@@ -38,9 +38,9 @@ def draws_tree(
     draws: MixtureParameters,
     *,
     data: Dataset,
-    spec: MixtureSpec,
+    spec: MixtureSpec | None,
     start: PointEstimate,
-    chain_starts: MixtureParameters,
+    chain_starts: MixtureParameters | None = None,
     sample_stats: dict[str, np.ndarray],
     **record: Any,
 ) -> xr.DataTree:
@@ -51,9 +51,9 @@ def draws_tree(
     draws : MixtureParameters
         Batch axes chain and draw.
     data, spec, start
-        What the engine was given.
-    chain_starts : MixtureParameters
-        Batch axis chain: where each chain began.
+        What the engine was given; no spec where the prior is not known.
+    chain_starts : MixtureParameters, optional
+        Batch axis chain: where each chain began, if that is known.
     sample_stats : dict of arrays
         Axes chain and draw.
     **record
@@ -67,24 +67,26 @@ def draws_tree(
     estimate = parameters_dataset(start.parameters, (), coords)
     estimate = estimate.assign(figures_of(start))
     estimate.attrs["status"] = start.status.text
-    estimate.attrs["starts"] = str(start.starts)
+    if start.status is not Status.DRAW:
+        estimate.attrs["starts"] = str(start.starts)
     groups = {
         "posterior": parameters_dataset(draws, (CHAIN, DRAW), coords),
         "sample_stats": _with_chain_and_draw(
             xr.Dataset({name: ((CHAIN, DRAW), values) for name, values in sample_stats.items()})
         ),
         "point_estimate": estimate,
-        "chain_starts": parameters_dataset(chain_starts, (CHAIN,), coords),
         "observed_data": rows_dataset(data),
         "constant_data": _known_dataset(data, coords),
     }
-    if start.rival is not None:
+    if chain_starts is not None:
+        groups["chain_starts"] = parameters_dataset(chain_starts, (CHAIN,), coords)
+    if spec is not None and start.rival is not None:
         groups[RIVAL] = parameters_dataset(start.rival, (), coords).assign(
             gap=_gap(start, spec, data)
         )
     tree = xr.DataTree.from_dict(groups)
-    known = {"spec": json.loads(spec.to_json()), "versions": _versions()}
-    tree.attrs[ATTRIBUTE] = json.dumps({**known, **record})
+    plain = None if spec is None else json.loads(spec.to_json())
+    tree.attrs[ATTRIBUTE] = json.dumps({"spec": plain, "versions": _versions(), **record})
     return tree
 
 

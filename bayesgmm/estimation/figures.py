@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bayesgmm.errors import SchemaError
-from bayesgmm.estimation.point_estimate import PointEstimate, Starts
+from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
 from bayesgmm.schema import START, START_DISTANCES, START_OBJECTIVES
 
 if TYPE_CHECKING:
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 
 def figures_of(point: PointEstimate) -> dict[str, Any]:
-    """Write log-likelihood and objective, and what the starts of EM led to."""
+    """Write log-likelihood and objective, and what the starts of EM led to, if it ran."""
+    figures = {"log_likelihood": point.log_likelihood, "objective": point.objective}
+    if point.status is Status.DRAW:
+        return figures
     return {
-        "log_likelihood": point.log_likelihood,
-        "objective": point.objective,
+        **figures,
         START_OBJECTIVES: (START, point.starts.objectives),
         START_DISTANCES: (START, point.starts.distances),
     }

@@ -44,6 +44,10 @@ class Status(Enum):
         "use fewer components, a structure with fewer parameters, or objective='posterior' "
         "with the default priors, under which this cannot happen"
     )
+    DRAW = (
+        "is the draw of the highest density, as the prior of these draws is not known; "
+        "no optimum was sought"
+    )
 
     @property
     def text(self) -> str:

@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesgmm.data.dataset import Dataset
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.estimation.figures import figures_of
 from bayesgmm.estimation.point_estimate import PointEstimate
-from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.likeness import has_twins
 from bayesgmm.numerics.statistics import log_densities_of_draws
+from bayesgmm.posterior.given_draws import GivenDraws
 from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import Direction
 from bayesgmm.posterior.relabel.parameters import PRA
-from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
+from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, permuted
 from bayesgmm.posterior.relabel.relabel import relabelled
 from bayesgmm.posterior.rescale import rescale
+from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, EVIDENCE, ROW, validate, with_record
 from bayesgmm.schema import record as record_of
 
@@ -30,12 +32,14 @@ MOST_LOG_LIKELIHOODS = 20_000_000
 
 def finish(
     raw: xr.DataTree,
-    problem: Problem,
+    data: Dataset,
+    spec: MixtureSpec | None,
     point: PointEstimate,
     *,
     scaling: Scaling,
     order_by: Direction,
     quick: bool = False,
+    given: GivenDraws | None = None,
     **record: Any,
 ) -> xr.DataTree:
     """Relabel, add log-likelihoods, rescale, and write down how the tree was made.
@@ -44,8 +48,9 @@ def finish(
     ----------
     raw : xarray.DataTree
         What an engine returned, on the scale that ``scaling`` leads back from.
-    problem : Problem
-        What was asked.
+    data : Dataset
+    spec : MixtureSpec, optional
+        In the units of the data; none where the prior is not known.
     point : PointEstimate
         The posterior mode in the units of the data.
     scaling : Scaling
@@ -54,25 +59,31 @@ def finish(
     quick : bool
         Whether to do without what takes long where rows are many: components are named by their
         parameters alone, and the group ``log_likelihood`` is left out.
+    given : GivenDraws, optional
+        Where another program drew: its draws in the units of the data, with all that belongs to
+        a draw.
     **record
         Entries for the attribute in which the tree remembers its making.
     """
-    data, tree = problem.data, raw
+    tree = raw
     if raw["posterior"].sizes[COMPONENT] == 1 or has_twins(alike_components(raw)):
         tree = relabelled(raw, PRA() if quick else ECR(), order_by)
     else:  # something tells the components apart: to move a name would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
     n_draws = tree["posterior"]["weights"][..., 0].size
-    if not quick and n_draws * data.n_rows <= MOST_LOG_LIKELIHOODS:
+    own = spec is None and given is not None and given.has_own_likelihood
+    if not quick and not own and n_draws * data.n_rows <= MOST_LOG_LIKELIHOODS:
         tree["log_likelihood"] = log_likelihoods(tree, scaling)
     tree = rescale(tree, scaling)
+    if given is not None:
+        tree = _with_given(tree, given, own)
     jacobian = scaling.log_jacobian(data.n_observed)
     known = record_of(raw)
     evidence = {name: known[name] - jacobian for name in EVIDENCE if name in known}
     tree = with_record(
         tree,
         **evidence,
-        spec=json.loads(problem.spec.to_json()),
+        spec=None if spec is None else json.loads(spec.to_json()),
         scaling=scaling.to_plain(),
         **record,
     )
@@ -85,6 +96,20 @@ def finish(
     )
     validate(tree)
     return tree
+
+
+def _with_given(tree: xr.DataTree, given: GivenDraws, own: bool) -> xr.DataTree:
+    """Put the draws themselves, relabelled, in place of those that went to the standard scale."""
+    result, posterior = tree.copy(), tree["posterior"]
+    draws = permuted(given.posterior, tree["relabelling"]["permutation"].values)
+    draws = draws.assign_coords({name: posterior[name] for name in posterior.coords})
+    result["posterior"] = xr.DataTree(draws)
+    if own and given.log_likelihood is not None:
+        coords = {name: posterior[name] for name in (CHAIN, DRAW)}
+        coords[ROW] = tree["observed_data"][ROW]
+        values = {DATA: ((CHAIN, DRAW, ROW), given.log_likelihood)}
+        result["log_likelihood"] = xr.DataTree(xr.Dataset(values, coords=coords))
+    return result
 
 
 def log_likelihoods(tree: xr.DataTree, scaling: Scaling) -> xr.Dataset:

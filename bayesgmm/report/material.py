@@ -19,7 +19,8 @@ from bayesgmm.analysis.rows import component_names
 from bayesgmm.analysis.summarize import summarize
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
-from bayesgmm.posterior.parameters import read_data, read_spec
+from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.posterior.parameters import knows_prior, read_data, read_layout, read_spec
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.report.words import component_heading, component_title
 from bayesgmm.schema import COMPONENT, ROW, record
@@ -58,6 +59,16 @@ class Material:
     def spec(self) -> MixtureSpec:
         """What was fitted, every hyperparameter a number."""
         return read_spec(self.tree)
+
+    @property
+    def knows_prior(self) -> bool:
+        """Whether there is a spec; draws of another program may come without."""
+        return knows_prior(self.tree)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Which parameters the components and features share."""
+        return read_layout(self.tree)
 
     @cached_property
     def diagnosis(self) -> Diagnosis:

@@ -45,7 +45,8 @@ def default_title(material: Material) -> str:
 
 def _sections(material: Material) -> Iterator[Section]:
     yield fitted(material)
-    yield prior(material)
+    if material.knows_prior:
+        yield prior(material)
     yield verdict(material)
     yield components(material)
     yield rows(material)

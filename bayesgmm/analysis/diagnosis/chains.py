@@ -114,9 +114,10 @@ def _for_agreement(rhat: float, limit: float, settings: Settings) -> str:
     factor = _SPARE * (rhat**2 - 1) / (limit**2 - 1)
     if factor <= _MOST_FACTOR:
         return f"Sample longer, with {settings.more_draws(factor)}, and more tune."
+    look = "starts at different places" if not settings.engine else 'start="multi"'
     return (
         "Chains move between parts of the posterior too rarely for longer runs to help: see with "
-        'start="multi" whether there are several modes; if so, report each by itself, or use fewer '
+        f"{look} whether there are several modes; if so, report each by itself, or use fewer "
         "components or stronger priors."
     )
 
@@ -125,9 +126,10 @@ def _for_draws(effective: float, settings: Settings) -> str:
     factor = _SPARE * ESS_LIMIT / max(effective, 1.0)
     if factor <= _MOST_FACTOR:
         return f"Sample longer, with {settings.more_draws(factor)}."
-    other = "NUTS()" if settings.engine == "Gibbs" else "Gibbs(draws=10000)"
+    ours = {"Gibbs": "try NUTS(), or", "": "use"}  # by the engine that was used
+    other = ours.get(settings.engine, "try Gibbs(draws=10000), or")
     return (
-        f"Chains move very slowly; try {other}, or fewer components: those that overlap, or have "
+        f"Chains move very slowly; {other} fewer components: those that overlap, or have "
         "few rows, make them slow."
     )
 

@@ -21,8 +21,7 @@ from bayesgmm.numerics.statistics import (
 )
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_spec
-from bayesgmm.priors.layout import layout_of
+from bayesgmm.posterior.parameters import knows_prior, read_layout, read_spec
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import FEATURE
 
@@ -63,10 +62,14 @@ class Components:
     @classmethod
     def of(cls, tree: xr.DataTree) -> Components:
         """Look at the components of a fit, and at all of their rows."""
-        spec = read_spec(tree)
         data, draws, _ = on_standard_scale(tree, asked_rows(tree, None).fitted)
-        layout = layout_of(spec, draws.n_features)
-        expected, fewest = _expected_rows(draws, spec, data.total_weight), _fewest_rows(layout)
+        layout = read_layout(tree)
+        fewest = _fewest_rows(layout)
+        if knows_prior(tree):
+            expected = _expected_rows(draws, read_spec(tree), data.total_weight)
+        else:  # weights may have any prior, so rows are counted
+            shares = _mean_responsibilities(data, draws)
+            expected = data.weights @ shares if data.weights.size else shares.sum(axis=0)
         moments = Moments.of(data.rows, _some(draws, data.n_rows), layout)
         narrow = np.zeros(draws.means.shape[-2:], dtype=bool)
         if layout.n_matrices == layout.n_components:

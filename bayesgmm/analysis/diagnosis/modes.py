@@ -10,14 +10,14 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from bayesgmm.analysis.diagnosis.convergence import Quantity
-from bayesgmm.analysis.diagnosis.mass import Share, log_masses, shares, target_of
+from bayesgmm.analysis.diagnosis.mass import UNKNOWN, Share, log_masses, shares, target_of
 from bayesgmm.analysis.diagnosis.quantities import Allocation
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.engines.normal import climb
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import alike_components, read_seed
+from bayesgmm.posterior.parameters import alike_components, knows_prior, read_seed
 from bayesgmm.schema import CHAIN, DATA
 
 _TIMES_WITHIN = 3.0
@@ -69,18 +69,22 @@ def find_modes(
 
     Chains are held apart if they put rows together differently, or if some quantity that no
     permutation changes has no common values in them. Then each group climbs from its highest
-    draw, and groups that reach one peak are one.
+    draw, and groups that reach one peak are one. Where the prior is not known, nothing can be
+    climbed, and masses stay unknown.
     """
     apart = _differ_in_rows(distances) | _differ_in_values(quantities)
     groups = _connected(~apart)
-    if len(groups) > 1:
+    is_known = knows_prior(tree)
+    if len(groups) > 1 and is_known:
         target, draws = target_of(tree)
         groups = _joined(tree, target, draws, groups)
     if len(groups) == 1:
         return [Mode(tuple(groups[0].tolist()), Share(1.0, 1.0, 1.0))]
-    parts = [draws.draw((chains,)) for chains in groups]
-    rng = np.random.default_rng(read_seed(tree))
-    masses = shares(log_masses(target, parts, alike_components(tree), rng))
+    masses = shares([UNKNOWN] * len(groups))
+    if is_known:
+        parts = [draws.draw((chains,)) for chains in groups]
+        rng = np.random.default_rng(read_seed(tree))
+        masses = shares(log_masses(target, parts, alike_components(tree), rng))
     modes = [Mode(tuple(chains.tolist()), share)
              for chains, share in zip(groups, masses, strict=True)]  # fmt: skip
     return sorted(modes, key=lambda mode: (-np.nan_to_num(mode.share.value).round(3), mode.chains))
@@ -141,8 +145,10 @@ def findings_about_modes(tree: xr.DataTree, modes: list[Mode]) -> list[Finding]:
         masses = f"By bridge sampling they hold {listed} of their posterior mass"
     else:
         masses = "How much of the posterior mass each holds is not known"
+    # Without a posterior to climb on, that they are modes is not proved.
+    apart = f"in {len(modes)} different modes" if knows_prior(tree) else "apart"
     return [Finding(
-        f"Chains sit in {len(modes)} different modes: {where}. {masses}; the share of chains in "
+        f"Chains sit {apart}: {where}. {masses}; the share of chains in "
         "a mode says nothing about its mass.",
         _remedy(tree, modes),
         kind="different modes",

@@ -26,6 +26,7 @@ from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import (
     alike_components,
+    knows_prior,
     read_data,
     read_parameters,
     read_scaling,
@@ -64,8 +65,10 @@ def findings_about_optima(tree: xr.DataTree, *, in_trouble: bool = False) -> lis
     """Say so if the draws beat the mode, EM missed one, or one with mass was never visited.
 
     EM is given a second chance where few of its starts agreed and something else is wrong with
-    the fit, which is what a missed mode looks like.
+    the fit, which is what a missed mode looks like. Where the prior is not known, there was no EM.
     """
+    if not knows_prior(tree):
+        return []
     target, draws = target_of(tree)
     findings = _about_height(tree, target)
     if in_trouble and not findings:

@@ -22,7 +22,7 @@ from scipy.special import digamma
 from bayesgmm.analysis.diagnosis.components import Components, Moments
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.rows import component_names
-from bayesgmm.posterior.parameters import read_scaling, read_seed, read_spec
+from bayesgmm.posterior.parameters import knows_prior, read_scaling, read_seed, read_spec
 from bayesgmm.priors.covariances import SeparatedStructure
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.sampling import draw_covariances
@@ -41,8 +41,19 @@ _ALMOST_ONE = 1 - 1e-12
 _FEWEST_ROWS = 8  # and twice as many as there are features
 
 
+_UNKNOWN = Finding(
+    "The prior of these draws is not known, so whether it conflicts with the rows, and which modes "
+    "there are where no chain went, was not looked at.",
+    "Give the spec to from_draws if the draws are of its model; compare with other priors if not.",
+    kind="unknown prior",
+    serious=False,
+)
+
+
 def findings_about_priors(tree: xr.DataTree, components: Components) -> list[Finding]:
     """Say which scales and correlations the prior has moved, and what prior would not."""
+    if not knows_prior(tree):
+        return [_UNKNOWN]
     spec, moments = read_spec(tree), components.moments
     n_features = tree["posterior"].sizes[FEATURE]
     layout = layout_of(spec, n_features)

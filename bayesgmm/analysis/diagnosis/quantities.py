@@ -19,7 +19,7 @@ from bayesgmm.analysis.thinning import thinned
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture, responsibilities
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import read_parameters, read_scaling
-from bayesgmm.schema import DATA
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, PARAMETER_DIMS
 
 _MOST_ROWS = 120  # to tell how rows are put together; any rows would do
 _MOST_DRAWS = 4000
@@ -130,7 +130,12 @@ def label_free_quantities(tree: xr.DataTree, allocation: Allocation) -> list[Qua
 
 
 def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
-    """Return the parameters, each entry of which has one variable of its own."""
+    """Return the parameters, each entry of which has one variable of its own; then what came along.
+
+    What given draws hold beside the parameters of the mixture may have no ``component``: then
+    labels cannot change it. Entries that are constant or not finite say nothing, and whole numbers
+    may be names.
+    """
     draws = read_parameters(tree["posterior"])
     found = {"weights": draws.weights, "means": draws.means, "scales": draws.scales}
     if draws.n_components == 1:  # its weight is 1 in every draw
@@ -138,7 +143,17 @@ def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
     if draws.correlations is not None:
         rows, columns = np.tril_indices(draws.n_features, -1)
         found["correlations"] = draws.correlations[..., rows, columns]
-    return [Quantity(name, values, label_free=False) for name, values in found.items()]
+    quantities = [Quantity(name, values, label_free=False) for name, values in found.items()]
+    for name, variable in tree["posterior"].data_vars.items():
+        if name in PARAMETER_DIMS or variable.dtype.kind != "f":
+            continue
+        values = variable.transpose(CHAIN, DRAW, ...).values.astype(float)
+        entries = values.reshape(*values.shape[:2], -1)
+        entries = entries[..., np.isfinite(entries).all((0, 1)) & (np.ptp(entries, (0, 1)) > 0)]
+        if entries.size:
+            label_free = COMPONENT not in variable.dims
+            quantities.append(Quantity(str(name), entries, label_free=label_free))
+    return quantities
 
 
 def _scaled_draws(tree: xr.DataTree) -> MixtureParameters:

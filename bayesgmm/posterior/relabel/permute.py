@@ -97,7 +97,7 @@ def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.Data
         relabelling["margin"] = (by_draw, permutations.margin)
     relabelling.attrs.update(method=permutations.method, **permutations.figures)
     groups = {
-        name: _permuted(node.to_dataset(), permutations.orders)
+        name: permuted(node.to_dataset(), permutations.orders)
         for name, node in tree.children.items()
         if name != DIAGNOSIS  # it speaks of the labels that were
     }
@@ -143,7 +143,7 @@ def in_raw_order(tree: Fitted) -> xr.DataTree:
     return raw
 
 
-def _permuted(group: xr.Dataset, orders: Int[np.ndarray, "chain draw k"]) -> xr.Dataset:
+def permuted(group: xr.Dataset, orders: Int[np.ndarray, "chain draw k"]) -> xr.Dataset:
     """Reorder the component axis of what is there for every draw, draw by draw."""
     moved = {}
     for name, variable in group.data_vars.items():

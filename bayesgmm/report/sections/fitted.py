@@ -63,22 +63,20 @@ def _model(material: Material) -> str:
 
 def _shape(material: Material) -> str:
     """Say in words what the covariance structure allows."""
-    structure, single = material.spec.covariances, material.is_single
+    layout, single = material.layout, material.is_single
+    tied = layout.n_matrices == 1
+    owner = "All components share" if tied else "Each component has its own"
     if single:
         owner = "It has"
-    else:
-        owner = "All components share" if structure.tied else "Each component has its own"
     if material.data.n_features == 1:
-        return f"{owner} {'one' if single or structure.tied else ''} standard deviation.".replace(
-            "  ", " "
-        )
+        return f"{owner} {'one' if tied else ''} standard deviation.".replace("  ", " ")
     spread = (
         "one standard deviation, the same in all features"
-        if structure.isotropic
+        if layout.n_scales == 1
         else "standard deviations"
     )
-    also = "correlations between features" if structure.correlated else ""
-    none = "" if structure.correlated else "; within a component, features are not correlated"
+    also = "correlations between features" if layout.correlated else ""
+    none = "" if layout.correlated else "; within a component, features are not correlated"
     return f"{owner} {spread}{' and ' if also else ''}{also}{none}."
 
 

@@ -16,9 +16,14 @@ def provenance(material: Material) -> Section:
     body = (
         facts(_facts(material)),
         paragraph(
-            "The same table, spec, engine and seed give the same fit with these versions. "
-            "Intervals hold under the assumptions above: that the rows are independent, and that "
-            "the model is about right. The file of the fit holds the prior in full."
+            (
+                "The same table, spec, engine and seed give the same fit with these versions. "
+                if material.knows_prior
+                else "The draws were made elsewhere, and their prior is not known here. "
+            )
+            + "Intervals hold under the assumptions above: that the rows are independent, and that "
+            "the model is about right."
+            + (" The file of the fit holds the prior in full." if material.knows_prior else "")
         ),
     )
     return Section("provenance", "Where this comes from", body)

@@ -104,10 +104,21 @@ def _line(fit: xr.Dataset, best: float) -> list[Content]:
     ]
 
 
+def _structure(material: Material) -> str:
+    """Return the name that the covariance structure has in a selection."""
+    if material.knows_prior:
+        structure = type(material.spec.covariances).__name__
+        return {"InverseWishart": "Full", "TiedInverseWishart": "Tied"}.get(structure, structure)
+    layout = material.layout
+    tied = layout.n_matrices < layout.n_components
+    if layout.correlated:
+        return "Tied" if tied else "Full"
+    return ("Tied" if tied else "") + ("Spherical" if layout.n_scales == 1 else "Diagonal")
+
+
 def _this(material: Material, fits: xr.Dataset, best: float) -> str:
     """Say where the fit of the report stands."""
-    structure = type(material.spec.covariances).__name__
-    name = {"InverseWishart": "Full", "TiedInverseWishart": "Tied"}.get(structure, structure)
+    name = _structure(material)
     is_this = [name in line.split(SAME) for line in fits["covariances"].values]
     here = np.array(is_this) & (fits["n_components"].values == material.components.size)
     title = f"{name}, {counted(material.components.size, 'component')}"
