@@ -14,6 +14,7 @@ from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.likeness import has_twins
 from bayesgmm.numerics.statistics import log_densities_of_draws
+from bayesgmm.posterior.log_prior import log_priors
 from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import Direction
@@ -38,7 +39,7 @@ def finish(
     quick: bool = False,
     **record: Any,
 ) -> xr.DataTree:
-    """Relabel, add log-likelihoods, rescale, and write down how the tree was made.
+    """Relabel, add log-likelihoods and log priors, rescale, and write down how the tree was made.
 
     Parameters
     ----------
@@ -66,6 +67,7 @@ def finish(
     if not quick and n_draws * data.n_rows <= MOST_LOG_LIKELIHOODS:
         tree["log_likelihood"] = log_likelihoods(tree, scaling)
     tree = rescale(tree, scaling)
+    tree["log_prior"] = log_priors(tree, problem.spec)
     jacobian = scaling.log_jacobian(data.n_observed)
     known = record_of(raw)
     evidence = {name: known[name] - jacobian for name in EVIDENCE if name in known}
