@@ -1,7 +1,7 @@
 """What the priors say of every draw, prior by prior: the group ``log_prior`` of a tree.
 
-ArviZ scales a prior by a power and asks how far the posterior moves (``psense``). Densities are over
-the parameters that a spec has priors of, without the Jacobians of any sampler: weights, means,
+ArviZ scales a prior by a power and asks how far the posterior moves (``psense``). Densities are
+over the parameters that a spec has priors of, without the Jacobians of any sampler: weights, means,
 standard deviations and correlations. The formula of the last two is in
 ``numerics/mixture_prior.py``.
 """
@@ -24,8 +24,8 @@ from bayesgmm.schema import CHAIN, DRAW
 def log_priors(tree: xr.DataTree, spec: MixtureSpec) -> xr.Dataset:
     """Return the log prior density of every draw, each term up to a constant.
 
-    ``weights``, ``means`` and ``covariances`` (chain, draw); the last is that of standard deviations
-    and correlations, the resolution included. Tree and spec are in the same units.
+    ``weights``, ``means`` and ``covariances`` (chain, draw); the last is that of standard
+    deviations and correlations, the resolution included. Tree and spec are in the same units.
     """
     posterior = tree["posterior"]
     draws = read_parameters(posterior)
