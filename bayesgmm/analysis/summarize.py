@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
+from bayesgmm.analysis.table import Tabular
 from bayesgmm.schema import CHAIN, DRAW, validate
 
 
@@ -23,7 +24,8 @@ def summarize(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) ->
     -------
     xarray.Dataset
         ``weights`` (statistic, component), ``means`` and ``scales`` (statistic, component,
-        feature), in the units of the data. ``statistic`` is mean, sd, lower, upper; the
+        feature), in the units of the data; shown as a table, and with
+        :func:`bayesgmm.table` a data frame. ``statistic`` is mean, sd, lower, upper; the
         attribute ``interval`` names the kind of interval.
 
     Raises
@@ -53,4 +55,4 @@ def summarize(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) ->
     names = np.array(["mean", "sd", "lower", "upper"])
     summary = xr.concat(statistics, dim=xr.DataArray(names, dims="statistic", name="statistic"))
     summary.attrs["interval"] = interval_name(probability)
-    return summary
+    return Tabular.of(summary)
