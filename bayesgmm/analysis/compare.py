@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Bool
 
-from bayesgmm.analysis.table import Tabular
+from bayesgmm.data.answers import Tabular
 from bayesgmm.errors import DataError, SchemaError, SpecificationError
 from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
 from bayesgmm.posterior.parameters import expect_fitted, read_data

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesgmm.analysis.selection.sweep import Sweep
 from bayesgmm.analysis.selection.table import name_of, tabulated
-from bayesgmm.analysis.table import Tabular
+from bayesgmm.data.answers import Tabular
 from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SpecificationError, warn

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
-from bayesgmm.analysis.table import Tabular
+from bayesgmm.data.answers import Tabular
 from bayesgmm.schema import CHAIN, DRAW, validate
 
 

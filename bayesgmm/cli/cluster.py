@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 import bayesgmm as bg
-from bayesgmm.analysis.table import apart_from
 from bayesgmm.cli.csv_file import read_text
 from bayesgmm.cli.places import expect_apart, expect_table
 from bayesgmm.cli.results import load_fit, print_json, say, say_where
 from bayesgmm.cli.rows import features_of, rows_for
 from bayesgmm.cli.tables import is_text, source_of, write_table, write_text
 from bayesgmm.cli.text_format import TextFormat
+from bayesgmm.data.answers import apart_from
 from bayesgmm.digits import counted
 from bayesgmm.schema import ROW
 
