@@ -137,6 +137,9 @@ class Tabular(xr.Dataset):
         return [*notes, f"xarray.Dataset ({sizes}) of {', '.join(map(str, self.data_vars))}"]
 
 
+Tabular.__name__ = xr.Dataset.__name__  # what messages and xarray call it
+
+
 def _frame(answer: Any) -> pd.DataFrame:
     for part in ("completed", "figures"):  # of an imputation; of a report and a diagnosis
         if hasattr(answer, part) and not isinstance(answer, xr.Dataset | xr.DataArray):
