@@ -71,6 +71,7 @@ _HOMES = {
     "analysis.labelling": ("labelling_report", "LabellingReport"),
     "analysis.select": ("select",),
     "analysis.summarize": ("summarize",),
+    "data.answers": ("table",),
     "analysis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),
     "estimators.bayesian_mixture": ("BayesianGaussianMixture",),

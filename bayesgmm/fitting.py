@@ -95,6 +95,7 @@ def fit(
     xarray.DataTree
         Groups ``posterior`` (``weights``, ``means``, ``scales``, ``covariances`` and
         ``correlations``, in the units of the data), ``sample_stats``, ``log_likelihood``,
+        ``log_prior`` (of ``weights``, ``means`` and ``covariances``),
         ``observed_data``, ``constant_data``, ``point_estimate``, ``chain_starts``,
         ``relabelling`` and ``diagnosis``, what :func:`bayesgmm.diagnose` says of the draws. An
         interrupted run returns the draws that were finished.

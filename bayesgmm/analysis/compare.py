@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Bool
 
+from bayesgmm.data.answers import Tabular
 from bayesgmm.errors import DataError, SchemaError, SpecificationError
 from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
 from bayesgmm.posterior.parameters import expect_fitted, knows_prior, read_data
@@ -117,7 +118,7 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
         "high_pareto_k": high,
         "pareto_k_threshold": [each.good_k for each in ordered],
     }
-    return xr.Dataset(
+    return Tabular(
         {name: (MODEL, np.asarray(values)) for name, values in columns.items()},
         coords={MODEL: names},
         attrs={"note": _note(dict(zip(names, high, strict=True)))},

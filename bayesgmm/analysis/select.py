@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesgmm.analysis.selection.sweep import Sweep
 from bayesgmm.analysis.selection.table import name_of, tabulated
+from bayesgmm.data.answers import Tabular
 from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SpecificationError, warn
@@ -184,7 +185,7 @@ def select(
         )
     table = tabulated(structures, numbers, cells).assign_attrs(rows=data.checksum)
     _warn_of_few_rows(table, data)
-    return table
+    return Tabular.of(table)
 
 
 def _warn_of_few_rows(table: xr.Dataset, data: Dataset) -> None:

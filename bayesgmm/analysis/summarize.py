@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
+from bayesgmm.data.answers import Tabular
 from bayesgmm.posterior.point import Fitted, as_tree, is_point
 from bayesgmm.schema import CHAIN, DRAW
 
@@ -24,9 +25,10 @@ def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.D
     -------
     xarray.Dataset
         ``weights`` (statistic, component), ``means`` and ``scales`` (statistic, component,
-        feature), in the units of the data. ``statistic`` is mean, sd, lower, upper; the
-        attribute ``interval`` names the kind of interval. A point estimate does not say how sure
-        it is: ``mean`` is the estimate, and the rest NaN.
+        feature), in the units of the data; shown as a table, and with :func:`bayesgmm.table` a
+        data frame. ``statistic`` is mean, sd, lower, upper; the attribute ``interval`` names the
+        kind of interval. A point estimate does not say how sure it is: ``mean`` is the estimate,
+        and the rest NaN.
 
     Raises
     ------
@@ -58,4 +60,4 @@ def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.D
     if is_point(tree):
         summary = summary.where(summary["statistic"] == "mean")
     summary.attrs["interval"] = NO_INTERVAL if is_point(tree) else interval_name(probability)
-    return summary
+    return Tabular.of(summary)

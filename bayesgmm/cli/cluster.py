@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from bayesgmm.cli.results import load_fit, print_json, say, say_where
 from bayesgmm.cli.rows import features_of, rows_for
 from bayesgmm.cli.tables import is_text, source_of, write_table, write_text
 from bayesgmm.cli.text_format import TextFormat
+from bayesgmm.data.answers import apart_from
 from bayesgmm.digits import counted
 from bayesgmm.schema import ROW
 
@@ -86,11 +86,8 @@ def run_cluster(request: Request) -> None:
 
 def one_line_each(found: xr.Dataset) -> pd.DataFrame:
     """Return row name, label, certainty, core, unsure, and a responsibility for each component."""
-    table = found[["label", "certainty", "core", "unsure"]].to_dataframe().reset_index()
-    for name in found["component"].values:
-        own = found["responsibilities"].sel(component=name)
-        table[f"responsibility_{name}"] = own.values
-    return table
+    shown = found[["label", "certainty", "core", "unsure", "responsibilities"]]
+    return bg.table(shown).reset_index()
 
 
 def beside(cells: pd.DataFrame, found: xr.Dataset, names: str | None) -> pd.DataFrame:
@@ -104,12 +101,6 @@ def beside(cells: pd.DataFrame, found: xr.Dataset, names: str | None) -> pd.Data
         own = own.drop(columns=ROW)
     elif "" in cells:  # row names as they are written
         own[ROW] = cells.pop("")
-    own = own.rename(columns={name: _free(name, cells.columns) for name in own.columns})
+    own = apart_from(own, cells.columns)
     first = [] if names is not None else [own.columns[0]]
     return pd.concat([own[first], cells, own.drop(columns=first)], axis=1)
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    while name in taken:
-        name = f"cluster_{name}"
-    return name

@@ -19,7 +19,6 @@ from bayesgmm.engines.progress import waiting
 from bayesgmm.errors import SpecificationError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
 
@@ -63,7 +62,7 @@ def run_generate(request: Request) -> None:
             tree, request.n_rows, components=chosen, uncertainty=request.uncertainty,
             random_seed=request.seed,
         )  # fmt: skip
-    write_table(_as_table(new), request.out)
+    write_table(bg.table(new[["x", "component"]]), request.out)
     names, counts = np.unique(new["component"], return_counts=True)
     by_component = dict(zip(names.tolist(), counts.tolist(), strict=True))
     if request.json:
@@ -90,10 +89,3 @@ def _components(tree: xr.DataTree, request: Request) -> list | None:
             f"{', '.join(known)}."
         )
     return [known[name] for name in dict.fromkeys(names)]
-
-
-def _as_table(new: xr.Dataset) -> pd.DataFrame:
-    table = new["x"].to_pandas()
-    table.columns = [str(name) for name in table.columns]
-    name = "component" if "component" not in table.columns else "component_of_row"
-    return table.assign(**{name: new["component"].values})

@@ -126,7 +126,7 @@ def _write(table: xr.Dataset, place: Path) -> None:
     if place.suffix.lower() in FORMATS:
         bg.save(table, place)
     else:
-        write_table(table.to_dataframe().reset_index(), place)
+        write_table(bg.table(table).reset_index(), place)
 
 
 def _show(table: xr.Dataset) -> None:
@@ -158,5 +158,5 @@ def _in_json(table: xr.Dataset, place: Path, interrupted: bool) -> dict:
         "best": table.attrs["best"],
         "spec": json.loads(table.attrs["spec"]),
         "interrupted": interrupted,
-        "fits": table.to_dataframe().reset_index().to_dict("records"),
+        "fits": bg.table(table).reset_index().to_dict("records"),
     }

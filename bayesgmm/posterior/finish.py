@@ -15,6 +15,7 @@ from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.likeness import has_twins
 from bayesgmm.numerics.statistics import log_densities_of_draws
 from bayesgmm.posterior.given_draws import GivenDraws
+from bayesgmm.posterior.log_prior import log_priors
 from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import Direction
@@ -42,7 +43,7 @@ def finish(
     given: GivenDraws | None = None,
     **record: Any,
 ) -> xr.DataTree:
-    """Relabel, add log-likelihoods, rescale, and write down how the tree was made.
+    """Relabel, add log-likelihoods and log priors, rescale, and write down how the tree was made.
 
     Parameters
     ----------
@@ -77,6 +78,8 @@ def finish(
     tree = rescale(tree, scaling)
     if given is not None:
         tree = _with_given(tree, given, own)
+    if spec is not None:
+        tree["log_prior"] = log_priors(tree, spec)
     jacobian = scaling.log_jacobian(data.n_observed)
     known = record_of(raw)
     evidence = {name: known[name] - jacobian for name in EVIDENCE if name in known}

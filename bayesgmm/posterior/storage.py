@@ -9,6 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from bayesgmm.data.answers import Tabular
 from bayesgmm.errors import BayesGMMError, DataError, SchemaError
 from bayesgmm.posterior.files.formats import (
     FORMATS,
@@ -167,7 +168,7 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
     try:
         tree, kind = unsealed(stored, path)
         if kind == _TABLE:
-            return tree.to_dataset()
+            return Tabular.of(tree.to_dataset())
         validate(tree)
         tree = from_file(tree)
         read_timing(tree)
