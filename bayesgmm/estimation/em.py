@@ -13,6 +13,7 @@ from jaxtyping import Int
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.ascent import climb, climb_from_partition, em_steps
 from bayesgmm.estimation.collapse import collapse_of
+from bayesgmm.estimation.duration import warn_if_long
 from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
@@ -156,6 +157,7 @@ class EM:
         *seeds, sample_seed = spawn(seed, n_starts + 1)
         rows, groups = data.evidence, alike(objective.concentration, data.plausibilities)
         sample = rows_to_start_on(rows, objective, np.random.default_rng(sample_seed))
+        warn_if_long(sample, objective, n_starts)
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
         methods = [
             (self._method(number), np.random.default_rng(child))
