@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from bayesgmm.data.columns import over_rows
 from bayesgmm.data.readers import Column, Source
 from bayesgmm.errors import DataError, warn
 
@@ -88,6 +89,12 @@ def _shown(cell: Any, limit: int = 40) -> str:
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
+def are_plain(values: Float[np.ndarray, "n d"]) -> bool:
+    """Whether one pass shows that every cell is there and not too large: nothing is to be said."""
+    cells = values.ravel(order="K")
+    return bool(np.vdot(cells, cells) <= _LARGEST**2)
+
+
 def expect_usable(
     values: Float[np.ndarray, "n d"],
     feature_names: tuple[str, ...],
@@ -97,6 +104,8 @@ def expect_usable(
 
     NaN is a missing cell, and usable.
     """
+    if are_plain(values):
+        return
     unusable = np.abs(values) > _LARGEST  # false for NaN
     rows = np.flatnonzero(unusable.any(axis=1))
     if rows.size == 0:
@@ -117,6 +126,8 @@ def expect_usable(
 
 def expect_observed(values: Float[np.ndarray, "n d"], feature_names: tuple[str, ...]) -> None:
     """Raise a ``DataError`` naming columns in which every cell is missing."""
+    if are_plain(values):
+        return
     empty = np.isnan(values).all(axis=0)
     if empty.any():
         names = [name for name, is_empty in zip(feature_names, empty, strict=True) if is_empty]
@@ -131,6 +142,8 @@ def warn_of_empty_rows(
     values: Float[np.ndarray, "n d"], row_names: Shaped[np.ndarray, " n"]
 ) -> None:
     """Warn of rows in which every cell is missing, by name."""
+    if are_plain(values):
+        return
     empty = np.isnan(values).all(axis=1)
     if empty.any():
         count = int(empty.sum())
@@ -156,7 +169,7 @@ def expect_variation(
     feature_names: tuple[str, ...],
 ) -> None:
     """Raise a ``DataError`` naming a column that is constant, or too nearly so."""
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    low, high = over_rows(np.fmin, values), over_rows(np.fmax, values)  # what is missing passed by
     for index, name in enumerate(feature_names):
         if low[index] == high[index]:
             raise DataError(

@@ -16,14 +16,15 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from bayesgmm.data.alongside import in_order_of_rows
 from bayesgmm.data.cells import (
+    are_plain,
     as_numbers,
     expect_observed,
     expect_usable,
     expect_variation,
     warn_of_empty_rows,
 )
+from bayesgmm.data.columns import column_quantiles, over_rows
 from bayesgmm.data.labels import read_labels
-from bayesgmm.data.quantiles import column_quantiles
 from bayesgmm.data.readers import Source, expect_distinct, expect_storable, read_source
 from bayesgmm.data.weights import read_weights
 from bayesgmm.errors import DataError
@@ -108,11 +109,13 @@ class Dataset:
     @cached_property
     def has_gaps(self) -> bool:
         """Whether cells are missing."""
-        return bool(np.isnan(self.values).any())
+        return not are_plain(self.values) and bool(np.isnan(self.values).any())
 
     @cached_property
     def blank(self) -> Bool[np.ndarray, " n"]:
         """The rows of which nothing is known: no cell, and no component rather than another."""
+        if not self.has_gaps:
+            return np.zeros(self.n_rows, dtype=bool)
         blank = np.isnan(self.values).all(axis=1)
         if self.plausibilities.size:
             blank &= (self.plausibilities == self.plausibilities[:, :1]).all(axis=1)
@@ -184,6 +187,16 @@ class Dataset:
         """Return so many rows at most, at equal distances."""
         return self.subset(np.arange(0, self.n_rows, -(-self.n_rows // most)))
 
+    def on_scale(self, shift: Float[np.ndarray, " d"], factor: Float[np.ndarray, " d"]) -> Dataset:
+        """Return the table of (x - shift) / factor; what was found of its columns comes along."""
+        values = self.values - shift
+        values /= factor
+        moved, found = replace(self, values=values), vars(self)
+        vars(moved).update({name: found[name] for name in ("has_gaps", "blank") if name in found})
+        if "spread" in found:
+            vars(moved)["spread"] = found["spread"] / factor
+        return moved
+
     def without_labels(self) -> Dataset:
         """Return the table with nothing known of the components of its rows."""
         return replace(self, plausibilities=np.empty((0, 0)), component_names=())
@@ -191,6 +204,8 @@ class Dataset:
     @property
     def n_observed(self) -> Float[np.ndarray, " d"]:
         """How many cells are observed of each column, as often as their rows count."""
+        if not self.has_gaps:
+            return np.full(self.n_features, self.total_weight)
         observed = ~np.isnan(self.values)
         return self.weights @ observed if self.weights.size else observed.sum(axis=0).astype(float)
 
@@ -205,7 +220,7 @@ class Dataset:
     @cached_property
     def deviation(self) -> Float[np.ndarray, " d"]:
         """Standard deviation of each column, divisor n - 1."""
-        centred = np.nan_to_num(self.values - self.centre)
+        centred = self._filled(self.values - self.centre)
         weighted = self.weights[:, None] * centred if self.weights.size else centred
         squares = np.einsum("ij,ij->j", weighted, centred)
         return np.sqrt(squares / np.maximum(self.n_observed - 1, 1))
@@ -241,9 +256,13 @@ class Dataset:
 
     def _mean(self, values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
         """Return the mean of what is observed of each column."""
-        filled = np.nan_to_num(values)
-        total = self.weights @ filled if self.weights.size else filled.sum(axis=0)
+        filled = self._filled(values)
+        total = self.weights @ filled if self.weights.size else over_rows(np.add, filled)
         return total / self.n_observed
+
+    def _filled(self, values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """Return values with zero where a cell is missing."""
+        return np.nan_to_num(values) if self.has_gaps else values
 
 
 def read_table(X: Any, sample_weight: Any | None = None) -> Dataset:

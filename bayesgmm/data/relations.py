@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from bayesgmm.data.columns import over_rows
 from bayesgmm.data.dataset import Dataset
 
 _EXACT = 1e-9  # largest residual, in spreads; that of correlations of 1 - 1e-9 is 4e-5
@@ -111,9 +112,9 @@ class _Columns:
 
     @classmethod
     def of(cls, data: Dataset) -> _Columns:
-        largest = np.maximum(np.nanmax(data.values, axis=0), -np.nanmin(data.values, axis=0))
+        low, high = over_rows(np.fmin, data.values), over_rows(np.fmax, data.values)
         resolutions = _resolutions(data.evenly(_SOME_ROWS).values)
-        return cls(data, _ROUNDINGS * resolutions * largest / data.spread)
+        return cls(data, _ROUNDINGS * resolutions * np.maximum(high, -low) / data.spread)
 
     def relations(self) -> list[Relation]:
         has_gaps = self.data.has_gaps

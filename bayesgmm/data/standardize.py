@@ -67,7 +67,7 @@ class Scaling:
         """Return the table on the standard scale, with the same names."""
         # Centring comes first: values that lie far from zero lose no digits in a subtraction of
         # their own centre, as they would after a division.
-        return replace(dataset, values=(dataset.values - self.shift) / self.factor)
+        return dataset.on_scale(self.shift, self.factor)
 
     def restore_rows(
         self, rows: Float[np.ndarray, "*batch n d"]

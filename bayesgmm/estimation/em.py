@@ -13,6 +13,7 @@ from jaxtyping import Int
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.ascent import climb, climb_from_partition, em_steps
 from bayesgmm.estimation.collapse import collapse_of
+from bayesgmm.estimation.duration import warn_if_long
 from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
@@ -32,7 +33,8 @@ StartMethod = Literal["mixed", "k-means++", "random"]
 Acceleration = Literal["quasi-newton", "none"]
 
 _MOST_RIVALS = 7  # with the best, one each for eight chains
-_FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them
+_FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them,
+_HOPE = 3.0  # where they could still be the best if they gained so many times what another has
 _DIRECT = 10  # starts that climb the objective itself, too
 _MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end,
 _NEAR = 20.0  # if they are so near the best of them; the finalists may be further away
@@ -155,6 +157,7 @@ class EM:
         *seeds, sample_seed = spawn(seed, n_starts + 1)
         rows, groups = data.evidence, alike(objective.concentration, data.plausibilities)
         sample = rows_to_start_on(rows, objective, np.random.default_rng(sample_seed))
+        warn_if_long(sample, objective, n_starts)
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
         methods = [
             (self._method(number), np.random.default_rng(child))
@@ -248,20 +251,27 @@ class EM:
         """Climb on from the best optima that were found on a sample of the rows.
 
         Starts that met in one optimum of the sample share one ascent. Optima that are not among
-        the best get the objective that they have on all rows, and no ascent.
+        the best, or fall far below them on all rows, get the objective after one step there.
         """
         finite = [result for result in results if np.isfinite(result.starts.objectives[0])]
         followers = [result for result in results if not np.isfinite(result.starts.objectives[0])]
         leaders: list[PointEstimate] = []
         climbed: list[PointEstimate] = []
+        highest, gain = -np.inf, 0.0
         for result in sorted(finite, key=lambda result: -result.starts.objectives[0]):
             met = [distance(leader.parameters, result.parameters, groups) for leader in leaders]
             if met and min(met) < Starts.reach:
                 followers.append(climbed[int(np.argmin(met))])
                 continue
-            limit = self if len(leaders) < _FINALISTS else replace(self, max_iterations=1)
+            end = replace(self, max_iterations=1 if leaders else self.max_iterations).climb(
+                X, result.parameters, objective
+            )
+            if 0 < len(leaders) < _FINALISTS and end.trace[-1] + _HOPE * gain >= highest:
+                end = self.climb(X, result.parameters, objective)
             leaders.append(result)
-            climbed.append(limit.climb(X, result.parameters, objective))
+            climbed.append(end)
+            highest = max(highest, end.starts.objectives[0])
+            gain = max(gain, end.trace[-1] - end.trace[0])
         return climbed + followers
 
     def _method(self, number: int) -> str:

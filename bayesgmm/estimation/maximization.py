@@ -12,13 +12,17 @@ general framework. Biometrika 80, 267-278.
 
 from __future__ import annotations
 
+import math
 from functools import singledispatch
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import Bounds, minimize
 
 from bayesgmm.estimation.objective import Objective
+from bayesgmm.numerics.kernels.covariances import expected_log_posterior
 from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
+from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.numerics.statistics import SufficientStatistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import (
@@ -27,6 +31,9 @@ from bayesgmm.priors.covariances import (
     DiagonalStructure,
 )
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
+
+_MOST_FEATURES = 24  # of matrices for which all curvatures are kept; at more, steps are many
+_STEPS, _LEAST_GAIN = 40, 1e-10
 
 
 def maximize(
@@ -172,8 +179,9 @@ def _fit_covariances(
     lowest = np.log(objective.smallest_scales)
     log_scales = np.log(parameters.scales[: layout.n_matrices])
     pairs = layout.coordinates(parameters.correlations)
+    best = best_covariance if layout.n_features <= _MOST_FEATURES else _climbed_covariance
     for matrix in range(layout.n_matrices):
-        log_scales[matrix], pairs[matrix] = best_covariance(
+        log_scales[matrix], pairs[matrix] = best(
             log_scales[matrix],
             pairs[matrix],
             prior.count + counts[matrix],
@@ -183,6 +191,36 @@ def _fit_covariances(
         )
     size = layout.n_components
     return _repeated(np.exp(log_scales), size), layout.correlations(pairs)
+
+
+def _climbed_covariance(
+    log_scales: Float[np.ndarray, " d"],
+    pairs: Float[np.ndarray, " c"],
+    count: float,
+    scatter: Float[np.ndarray, "d d"],
+    prior: CovariancePrior,
+    lowest: Float[np.ndarray, " d"],
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " c"]]:
+    """Do as ``best_covariance``, which keeps the curvature between any two of its coordinates.
+
+    Those of d features are d (d + 1) / 2, so that its time and memory grow as d^4.
+    """
+    centre, size = np.concatenate((log_scales, pairs)), log_scales.size
+    units = np.full(centre.size, 1 / math.sqrt(count + 2.0))
+    units[:size] = 1 / math.sqrt(2.0 * count + 2.0)
+
+    def fall(steps: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = expected_log_posterior(centre + units * steps, count, scatter, prior)
+        return (-value, -units * gradient) if math.isfinite(value) else (math.inf, 0.0 * units)
+
+    least = np.full(centre.size, -np.inf)
+    least[:size] = np.minimum((lowest - log_scales) / units[:size], 0.0)
+    found = minimize(
+        fall, np.zeros(centre.size), jac=True, method="L-BFGS-B", bounds=Bounds(least, np.inf),
+        options={"maxiter": _STEPS, "ftol": _LEAST_GAIN},
+    ).x  # fmt: skip
+    position = centre + units * found
+    return position[:size], position[size:]
 
 
 def _pooled(statistics: SufficientStatistics, *, tied: bool) -> tuple[np.ndarray, np.ndarray]:

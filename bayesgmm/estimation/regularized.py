@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -80,15 +81,17 @@ def precision_form(
     """Return as the passes over rows take it a mixture whose factors are known."""
     k, d = means.shape
     if factors.ndim == 3:
-        log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-        factors = np.swapaxes(factors, 1, 2) if d > 1 else factors[:, :, 0]
+        log_determinants = np.log(factors.diagonal(0, 1, 2)).sum(axis=1)
+        factors = factors.swapaxes(1, 2) if d > 1 else factors[:, :, 0]
     else:
-        factors = np.broadcast_to(factors, (factors.shape[0], d))
+        if factors.shape[1] < d:
+            factors = np.broadcast_to(factors, (factors.shape[0], d))
         log_determinants = np.log(factors).sum(axis=1)
     with np.errstate(divide="ignore"):  # a weight of zero is a log weight of -inf
         constants = np.log(weights) - 0.5 * d * math.log(2 * math.pi) + log_determinants
-    every = np.broadcast_to(factors, (k, *factors.shape[1:]))
-    return PrecisionForm(*(as_compiled(part) for part in (constants, means, every)))
+    if factors.shape[0] < k:
+        factors = np.broadcast_to(factors, (k, *factors.shape[1:]))
+    return PrecisionForm(*(as_compiled(part) for part in (constants, means, factors)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +168,8 @@ def maximize_regularized(
     rows that were given to no component; scikit-learn counts them into a tied matrix.
     """
     counts = statistics.counts + _LEAST_COUNT
-    new_means = means + (statistics.sums - _LEAST_COUNT * means) / counts[:, None]
-    scatter = statistics.about(new_means - means).scatter
+    shift = (statistics.sums - _LEAST_COUNT * means) / counts[:, None]
+    new_means, scatter = means + shift, statistics.about(shift).scatter
     if scatter.ndim == 2 and structure.correlated:  # one feature
         scatter = scatter[:, :, None]
     correlated = scatter.ndim == 3
@@ -180,7 +183,7 @@ def maximize_regularized(
         covariances = np.where(covariances > _LEAST_COUNT * left, covariances, left)
     if structure.isotropic:
         covariances = covariances.mean(axis=1, keepdims=True)
-    covariances = covariances + ridge * (np.eye(means.shape[1]) if correlated else 1.0)
+    covariances = covariances + ridge * (_identity(means.shape[1]) if correlated else 1.0)
     weights = counts / (counts.sum() if total is None else total)
     return FactoredMixture.of(structure, weights, new_means, covariances)
 
@@ -242,12 +245,11 @@ def _expect_spread(
     covariances: Float[np.ndarray, "m ..."], means: Float[np.ndarray, "k d"]
 ) -> None:
     """Raise unless variances are more than what rounding makes of equal rows."""
-    is_matrix = covariances.ndim == 3
-    variances = np.diagonal(covariances, axis1=1, axis2=2) if is_matrix else covariances
+    variances = covariances.diagonal(0, 1, 2) if covariances.ndim == 3 else covariances
     rounding = (_LEAST_COUNT * np.abs(means).max(axis=0)) ** 2
     if variances.shape[1] < rounding.size:
         rounding = rounding.mean(keepdims=True)
-    if not np.all(variances > rounding):
+    if not (variances > rounding).all():
         raise _singular()
 
 
@@ -258,10 +260,21 @@ def _precision_factors(covariances: Float[np.ndarray, "m ..."]) -> np.ndarray:
         roots = np.linalg.cholesky(covariances)
     except np.linalg.LinAlgError:
         raise _singular() from None
-    if not np.all(np.isfinite(roots)):
+    if not np.isfinite(roots).all():
         raise _singular()
-    identity = np.broadcast_to(np.eye(covariances.shape[1]), covariances.shape)
-    return np.triu(np.swapaxes(np.linalg.solve(roots, identity), 1, 2))
+    identity, lower = _identity(covariances.shape[1]), _lower(covariances.shape[1])
+    return (np.linalg.solve(roots, identity) * lower).swapaxes(1, 2)
+
+
+@lru_cache(maxsize=8)
+def _identity(size: int) -> Float[np.ndarray, "d d"]:
+    return np.eye(size)
+
+
+@lru_cache(maxsize=8)
+def _lower(size: int) -> Float[np.ndarray, "d d"]:
+    """Return ones up to the diagonal."""
+    return np.tri(size)
 
 
 def _singular() -> DataError:

@@ -98,12 +98,14 @@ class Surrogate:
         within = min(
             (_within(white, labels, layout.n_components) for labels in partitions), key=np.trace
         )
-        covariance = total @ (within + _LEAST_WIDTH * np.eye(within.shape[0])) @ total.T
+        # A product of factors, not the factor of a product: with fewer rows than features that is
+        # singular to rounding.
+        root = total @ np.linalg.cholesky(within + _LEAST_WIDTH * np.eye(within.shape[0]))
         if not layout.correlated:
-            covariance = np.diag(np.diagonal(covariance))
-        if layout.n_scales < layout.n_features:
-            covariance = np.mean(np.diagonal(covariance)) * np.eye(layout.n_features)
-        root = np.linalg.cholesky(covariance)
+            variances = np.sum(root**2, axis=1)
+            if layout.n_scales < layout.n_features:
+                variances = np.full(layout.n_features, np.mean(variances))
+            root = np.diag(np.sqrt(variances))
         return cls(
             in_coordinates(complete, centre, root), _prior_of(objective, layout), layout,
             np.full(layout.n_scales, _SMALLEST_SCALE), centre, root,

@@ -474,7 +474,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
 
     def _keep(self, ascent: Ascent) -> None:
         mixture, structure = ascent.mixture, self._structure
-        factors = mixture.factors
+        factors = np.ascontiguousarray(mixture.factors)
         correlated = factors.ndim == 3
         precisions = factors @ np.swapaxes(factors, 1, 2) if correlated else factors**2
         self._structure_of_fit = structure

@@ -66,9 +66,9 @@ class SufficientStatistics:
         if self.scatter.ndim == 2:
             scatter = self.scatter - 2 * self.sums * shift + counts * shift**2
         else:
-            cross = self.sums[:, :, None] * shift[:, None, :]
-            square = shift[:, :, None] * shift[:, None, :]
-            scatter = self.scatter - cross - np.swapaxes(cross, 1, 2) + counts[:, None] * square
+            half = self.sums - 0.5 * counts * shift
+            cross = half[:, :, None] * shift[:, None, :]
+            scatter = self.scatter - (cross + cross.swapaxes(1, 2))
         sums = self.sums - counts * shift
         return SufficientStatistics(self.log_likelihood, self.counts, sums, scatter)
 

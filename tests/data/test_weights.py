@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesgmm.data.columns import column_quantiles
 from bayesgmm.data.dataset import read_table
-from bayesgmm.data.quantiles import column_quantiles
 from bayesgmm.data.suitability import expect_enough_rows
 from bayesgmm.errors import DataError
 

@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation import duration
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import distance
 from bayesgmm.estimation.problem import Problem
@@ -281,6 +282,20 @@ def test_a_sparse_dirichlet_prior_has_an_estimate_too():
 def test_options_are_checked(option, value):
     with pytest.raises(SpecificationError, match=f"EM: {option} must"):
         replace(bg.EM(), **{option: value})
+
+
+def test_how_long_a_wide_table_takes_is_told_before(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(30, 90))
+    solver = bg.EM(n_starts=1, max_iterations=5)
+    monkeypatch.setattr(duration, "_LONG", 0.0)
+    with pytest.warns() as caught:
+        found = bg.estimate(X, bg.MixtureSpec(2), solver=solver, random_seed=1)
+    assert "from 1 start will take some" in str(caught[0].message)
+    assert "Diagonal()" in str(caught[0].message)
+    assert np.isfinite(found.objective)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", bg.BayesGMMWarning)
+        bg.estimate(X, bg.MixtureSpec(2, covariances=bg.Diagonal()), random_seed=1)
 
 
 def test_many_rows_end_in_the_same_optimum_as_an_ascent_on_all_of_them():

@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
+from bayesgmm.estimation import maximization
 from bayesgmm.estimation.maximization import maximize, update_covariances, update_weights
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
@@ -214,3 +215,16 @@ def test_a_structure_without_an_m_step_is_refused():
     statistics = sufficient_statistics(dataset.values, parameters)
     with pytest.raises(NotImplementedError, match="object has no M-step"):
         update_covariances(object(), statistics, parameters, Objective(spec, 2, uses_prior=True))
+
+
+@pytest.mark.parametrize("prior", ["half-t", "inverse-gamma"])
+def test_wide_matrices_end_where_others_do(prior, monkeypatch):
+    dataset, spec = read_table(example_rows(60, 3)), spec_of("full", prior)
+    objective = Objective(spec, 3, True)
+    parameters = random_parameters(spec, 3, seed=3)
+    statistics = sufficient_statistics(dataset.rows, parameters)
+    dense = update_covariances(spec.covariances, statistics, parameters, objective)
+    monkeypatch.setattr(maximization, "_MOST_FEATURES", 0)
+    wide = update_covariances(spec.covariances, statistics, parameters, objective)
+    for one, other in zip(dense, wide, strict=True):
+        assert_allclose(one, other, rtol=0, atol=1e-3)

@@ -55,6 +55,14 @@ def test_a_table_of_counts_repeats_half_of_its_rows():
     assert not is_table_of_counts(np.concatenate([X, X[:5]]), 2)
 
 
+def test_a_long_table_of_counts_is_known_from_some_rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(10_000, 1))
+    assert is_table_of_counts(rng.permutation(np.tile(X, (2, 1))), 2)
+    assert not is_table_of_counts(np.concatenate([X, X[:9_999]]), 2)
+    assert not is_table_of_counts(rng.normal(size=(20_000, 1)), 2)
+
+
 def test_few_rows_are_written_out_for_what_they_count():
     rows = at_least(np.array([[1.0], [2.0]]), 3)
     assert values_of(rows).shape == (4, 1)
