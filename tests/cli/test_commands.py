@@ -29,6 +29,7 @@ from bayesgmm.cli.text_format import AS_FOUND
 FEATURES = ["bill_length_mm", "body_mass_g"]
 COLUMNS = ["--columns", ",".join(FEATURES)]
 QUICK = ["-k", 2, "--engine", "laplace", "--draws", 50, "--seed", 1]
+ONE = ["-k", 1, *QUICK[2:]]
 TABLES = ("birds.csv", "birds.tsv", "birds.parquet", "birds.arrow", "birds.feather")
 ROOT = Path(bg.__file__).parents[1]
 
@@ -141,7 +142,7 @@ def test_names_with_commas(here):
     advice = run("fit", "shop.csv", *QUICK[2:], "-k", 1).stderr.split("--columns ")[1]
     columns = shlex.split(advice)[0].removesuffix(".")
     assert columns == '"spend, EUR",visits'
-    done("fit", "shop.csv", "-k", 1, *QUICK[2:], "--columns", columns)
+    done("fit", "shop.csv", *ONE, "--columns", columns)
     assert bg.load("shop.nc")["posterior"]["feature"].values.tolist() == ["spend, EUR", "visits"]
 
 
@@ -472,7 +473,7 @@ def test_cluster_passes_the_columns_of_a_table_through_as_they_are(here, fitted)
 def test_names_of_rows_that_pandas_writes_are_those_of_the_fit_and_of_tables(here, birds, fitted):
     frame = birds.set_index("bird").rename_axis(None)[["species", *FEATURES]]
     frame.to_csv("index.csv")
-    result = done("fit", "index.csv", *QUICK, *COLUMNS)
+    result = done("fit", "index.csv", *ONE, *COLUMNS)
     assert result.stderr.startswith("Warning: The first column of index.csv has no name")
     tree = bg.load("index.nc")
     assert tree["posterior"]["feature"].values.tolist() == FEATURES
@@ -504,7 +505,7 @@ def test_a_table_without_names_goes_all_the_way(here, birds):
     text = birds[FEATURES].to_csv(index=False, header=False, sep=";", decimal=",")
     (here / "bare.csv").write_text(text)
     written = ["--no-header", "--separator", "semicolon", "--decimal", "comma"]
-    done("fit", "bare.csv", *QUICK, *written)
+    done("fit", "bare.csv", *ONE, *written)
     tree = bg.load("bare.nc")
     np.testing.assert_array_equal(tree["observed_data"]["x"], birds[FEATURES])
     assert tree["posterior"]["feature"].values.tolist() == ["x0", "x1"]
@@ -521,7 +522,7 @@ def test_a_table_without_names_goes_all_the_way(here, birds):
 def test_columns_named_by_numbers_go_all_the_way(here, birds):
     birds[FEATURES].set_axis(["0", "1"], axis=1).to_csv("numbers.csv", index=False)
     assert "add --header" in run("select", "numbers.csv", "-k", 1).stderr
-    done("fit", "numbers.csv", *QUICK, "--columns", "0,1")
+    done("fit", "numbers.csv", *ONE, "--columns", "0,1")
     done("cluster", "numbers.nc", "numbers.csv")
     done("impute", "numbers.nc", "numbers.csv")
 
