@@ -37,6 +37,13 @@ COMPILED = f"{PACKAGE}.numerics.kernels"
 # compiler: minutes on a machine that has compiled nothing. It looks here when it is imported.
 os.environ.setdefault("PYTENSOR_FLAGS", "linker=py,optimizer=fast_compile,traceback__limit=0,cxx=")
 
+# Workers share the cores, and on matrices as small as those of tests more threads of linear algebra
+# wait for each other most of the time: some tests took three times as long. NumPy is there by now;
+# libraries that come later, and processes that tests start, look into the environment.
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]), user_api="blas")
+
 CHECKER = "bayesgmm_shape_checks"
 # The hook imports the checker by name, and pytest may load the package ``tests`` afresh.
 sys.modules[CHECKER] = shape_checks

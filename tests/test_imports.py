@@ -12,36 +12,46 @@ import bayesgmm as bg
 HEAVY = ("pymc", "pytensor", "arviz", "arviz_base", "nutpie", "matplotlib", "sklearn", "xarray")
 
 
-def loaded_after(code: str) -> set[str]:
-    """Return the top-level modules that a fresh interpreter has loaded after some code."""
-    report = "import sys; print(*{name.partition('.')[0] for name in sys.modules})"
-    command = [sys.executable, "-c", f"{code}\n{report}"]
+STEPS = """
+import sys
+
+def report():
+    print(*{name.partition('.')[0] for name in sys.modules})
+
+import bayesgmm as bg
+report()
+
+import warnings, numpy as np
+warnings.simplefilter("ignore", bg.ConvergenceWarning)  # of a single chain
+rows = np.random.default_rng(0).normal(size=(30, 2))
+bg.estimate(rows, bg.MixtureSpec(2), random_seed=1)
+report()
+
+engine = bg.NUTS(draws=10, tune=20, chains=1)
+tree = bg.fit(rows[:, :1], bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
+report()
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> list[set[str]]:
+    """Return the top-level modules that a fresh interpreter has loaded after each step."""
+    command = [sys.executable, "-c", STEPS]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stderr == ""
-    return set(result.stdout.split())
+    return [set(line.split()) for line in result.stdout.splitlines()]
 
 
-def test_the_package_alone_loads_nothing():
-    assert not loaded_after("import bayesgmm") & {*HEAVY, "numpy", "scipy", "numba", "pandas"}
+def test_the_package_alone_loads_nothing(loaded):
+    assert not loaded[0] & {*HEAVY, "numpy", "scipy", "numba", "pandas"}
 
 
-def test_a_point_estimate_needs_no_sampler():
-    code = """
-import numpy as np, bayesgmm as bg
-bg.estimate(np.random.default_rng(0).normal(size=(30, 2)), bg.MixtureSpec(2), random_seed=1)
-"""
-    assert not loaded_after(code) & set(HEAVY)
+def test_a_point_estimate_needs_no_sampler(loaded):
+    assert not loaded[1] & set(HEAVY)
 
 
-def test_a_fit_needs_no_pymc():
-    code = """
-import warnings, numpy as np, bayesgmm as bg
-warnings.simplefilter("ignore", bg.ConvergenceWarning)  # of a single chain
-rows = np.random.default_rng(0).normal(size=(30, 1))
-engine = bg.NUTS(draws=10, tune=20, chains=1)
-tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
-"""
-    assert not loaded_after(code) & {"pymc", "pytensor", "sklearn"}
+def test_a_fit_needs_no_pymc(loaded):
+    assert not loaded[2] & {"pymc", "pytensor", "sklearn"}
 
 
 NOTHING_TO_RUN = {"MissingDependencyError", "NotFittedError"}

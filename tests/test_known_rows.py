@@ -11,7 +11,7 @@ import bayesgmm as bg
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.posterior.parameters import read_data, read_parameters
 
-GIBBS = bg.Gibbs(draws=300, tune=100, chains=2)
+GIBBS = bg.Gibbs(draws=100, tune=100, chains=2)
 NAMES = np.array(["low", "middle", "top"])
 CENTRES = np.array([[0.0, 0.0], [4.0, 1.0], [8.0, 0.0]])
 

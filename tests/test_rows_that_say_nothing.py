@@ -7,11 +7,15 @@ import pytest
 import xarray as xr
 
 import bayesgmm as bg
+from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
 from bayesgmm.analysis.mode import mode_criteria
 from bayesgmm.report.verdict import uncertainty_line
 
-N, MORE = 90, 1500
-ENGINE = bg.Gibbs(draws=60, tune=40, chains=2)
+N, MORE = 90, 300
+QUICK = {
+    "engine": bg.Gibbs(draws=60, tune=40, chains=2), "solver": bg.EM(n_starts=5), "random_seed": 1,
+    "progress": False,
+}  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no observed cell")
 
@@ -38,12 +42,7 @@ def padded(kind: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def fits(X: np.ndarray, options: dict[str, np.ndarray]) -> dict[str, xr.DataTree]:
-    return {
-        str(k): bg.fit(
-            X, bg.MixtureSpec(k), engine=ENGINE, random_seed=1, progress=False, **options
-        )
-        for k in (1, 2, 3)
-    }
+    return {str(k): bg.fit(X, bg.MixtureSpec(k), **QUICK, **options) for k in (1, 2, 3)}
 
 
 @pytest.fixture(scope="module", params=["no cell", "weight zero"])
@@ -56,10 +55,11 @@ def test_the_posterior_its_names_and_its_verdict_are_the_same(pairs):
     for k, tree in pairs[0].items():
         other = pairs[1][k]
         for group in ("posterior", "relabelling", "point_estimate"):
-            xr.testing.assert_allclose(
-                tree[group].to_dataset(), other[group].to_dataset(), rtol=1e-9
-            )
-        one, same = bg.diagnose(tree), bg.diagnose(other)
+            # Sums over other rows round otherwise, and EM ends where a step gains 1e-9.
+            rtol, atol = (1e-6, 1e-6) if group == "point_estimate" else (1e-9, 1e-8)
+            one, same = (each[group].to_dataset() for each in (tree, other))
+            xr.testing.assert_allclose(one, same, rtol=rtol, atol=atol)
+        one, same = stored_diagnosis(tree), stored_diagnosis(other)
         assert one.findings == same.findings
         np.testing.assert_allclose(
             one.figures["expected_rows"], same.figures["expected_rows"], rtol=1e-9
@@ -84,7 +84,7 @@ def test_criteria_at_the_mode_do_not_count_them(pairs):
     one, same = (mode_criteria(trees["2"]) for trees in pairs)
     assert same.n_rows == one.n_rows == N
     for name in ("bic", "aic", "icl", "entropy", "log_likelihood"):
-        assert getattr(same, name) == pytest.approx(getattr(one, name), rel=1e-9)
+        assert getattr(same, name) == pytest.approx(getattr(one, name), rel=1e-6)
 
 
 def test_numbers_of_clusters_do_not_count_them(pairs):

@@ -62,9 +62,10 @@ def write_report(
     Examples
     --------
     >>> import bayesgmm as bg, tempfile
-    >>> tree = bg.example_fit().isel(draw=slice(100))
+    >>> waiting = bg.datasets.load("faithful")["waiting"]
+    >>> tree = bg.fit(waiting, bg.MixtureSpec(2), engine="laplace", random_seed=1, progress=False)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = bg.write_report(tree, folder + "/penguins.html", title="Penguins")
+    ...     path = bg.write_report(tree, folder + "/geyser.html", title="Old Faithful")
     ...     path.read_text(encoding="utf-8")[:15]
     '<!DOCTYPE html>'
     """

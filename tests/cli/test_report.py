@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import bayesgmm as bg
@@ -15,9 +16,9 @@ def stored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stored")
     rows = bg.datasets.load("faithful")[["waiting"]]
     engine = bg.Laplace(draws=50)
-    tree = bg.fit(rows, bg.MixtureSpec(2), engine=engine, random_seed=1, progress=False)
+    tree = bg.fit(rows, bg.MixtureSpec(1), engine=engine, random_seed=1, progress=False)
     bg.save(tree, folder / "geyser.nc")
-    table = bg.select(rows, range(1, 4), [bg.Full()], random_seed=1, progress=False)
+    table = bg.select(rows, [1, 2], [bg.Tied()], random_seed=1, progress=False)
     bg.save(table, folder / "grid.nc")
     return folder
 
@@ -41,14 +42,17 @@ def test_the_page_is_that_of_python_and_has_the_name_of_the_fit(here):
         assert ours.read() == path.read_bytes()
 
 
-def test_selection_and_title(here, tmp_path):
+def test_selection_and_title(here, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bg, "write_report", lambda *arguments, **options: asked.append(options))
     result = run(
         here / "geyser.nc", "-o", "page.html", "--selection", here / "grid.nc", "--title", "Geyser"
     )
     assert result.exit_code == 0, result.output
-    text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "<h1>Geyser</h1>" in text
-    assert "How many components?" in text
+    assert "The report is in page.html" in result.stderr
+    (options,) = asked
+    assert options["title"] == "Geyser"
+    xr.testing.assert_identical(options["selection"], bg.load(here / "grid.nc"))
 
 
 @pytest.mark.parametrize(

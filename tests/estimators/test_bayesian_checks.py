@@ -20,8 +20,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Columns depend on each other exactly"),
 ]
 
-NORMAL = bg.Laplace(draws=60)
-FEW, ONE = bg.EM(n_starts=4), bg.EM(n_starts=1)
+NORMAL = bg.Laplace(draws=10)
+FEW, ONE = bg.EM(n_starts=2), bg.EM(n_starts=1)
 
 
 @parametrize_with_checks(

@@ -22,21 +22,28 @@ def texts_of(figure):
     return [(text, text.get_window_extent()) for text in seen]
 
 
-def overlaps(figure):
-    """Pairs of texts that lie on each other."""
-    return [
+def expect_room(figure):
+    """Draw once; no texts may lie on each other or reach beyond the edge of the figure."""
+    texts = texts_of(figure)
+    touching = [
         (one.get_text(), other.get_text())
-        for (one, box), (other, second) in combinations(texts_of(figure), 2)
+        for (one, box), (other, second) in combinations(texts, 2)
         if box.padded(-TOUCH).overlaps(second)
     ]
+    assert touching == []
+    assert _beyond_the_edge(figure, texts) == []
 
 
 def cut_off(figure):
     """Texts that reach beyond the edge of the figure."""
+    return _beyond_the_edge(figure, texts_of(figure))
+
+
+def _beyond_the_edge(figure, texts):
     edge = figure.bbox.padded(TOUCH)
     return [
         text.get_text()
-        for text, box in texts_of(figure)
+        for text, box in texts
         if box.x0 < edge.x0 or box.y0 < edge.y0 or box.x1 > edge.x1 or box.y1 > edge.y1
     ]
 

@@ -11,7 +11,7 @@ from matplotlib import pyplot
 import bayesgmm as bg
 from bayesgmm.errors import DataError, SpecificationError
 from tests.plots.conftest import quick_fit
-from tests.plots.layout import cut_off, overlaps
+from tests.plots.layout import expect_room
 
 
 @pytest.fixture(autouse=True)
@@ -20,15 +20,24 @@ def _close():
     pyplot.close("all")
 
 
-def test_traces_are_of_weights_and_means(tree):
-    collection = bg.plot_traces(tree, ["body_mass_g", "bill_depth_mm"])
+@pytest.fixture(scope="module")
+def traces(tree):
+    return bg.plot_traces(tree, ["body_mass_g", "bill_depth_mm"])
+
+
+@pytest.fixture(scope="module")
+def ranks(tree):
+    return bg.plot_ranks(tree, "bill_depth_mm")
+
+
+def test_traces_are_of_weights_and_means(traces):
     names = ["weight", "mean of body_mass_g", "mean of bill_depth_mm"]
-    assert list(collection.viz["trace"].data_vars) == names
-    assert dict(collection.viz["trace"]["weight"].sizes) == {"chain": 4, "component": 3}
+    assert list(traces.viz["trace"].data_vars) == names
+    assert dict(traces.viz["trace"]["weight"].sizes) == {"chain": 4, "component": 3}
 
 
-def test_components_and_chains_are_in_the_legend(tree):
-    figure = bg.plot_traces(tree, ["bill_depth_mm"]).viz["figure"].item()
+def test_components_and_chains_are_in_the_legend(traces):
+    figure = traces.viz["figure"].item()
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts == [f"component {k}" for k in range(3)] + [f"chain {k}" for k in range(4)]
 
@@ -45,10 +54,9 @@ def test_names_with_slashes_can_be_shown(single):
     assert list(bg.plot_traces(tree).viz["trace"].data_vars) == ["mean of speed m\u2215s"]
 
 
-def test_ranks_have_a_panel_for_each_component(tree):
-    collection = bg.plot_ranks(tree, "bill_depth_mm")
-    assert list(collection.viz["title"].data_vars) == ["weight", "mean of bill_depth_mm"]
-    assert len(collection.viz["figure"].item().axes) >= 6
+def test_ranks_have_a_panel_for_each_component(ranks):
+    assert list(ranks.viz["title"].data_vars) == ["weight", "mean of bill_depth_mm"]
+    assert len(ranks.viz["figure"].item().axes) >= 6
 
 
 def in_two_chains(tree):
@@ -82,17 +90,17 @@ def test_what_ranks_say_of_chains_that_differ_can_be_read(tree):
     assert words[-1].startswith("where a chain differs")
 
 
-def test_axes_are_named_in_small_letters(tree):
-    for collection in (bg.plot_ranks(tree), bg.plot_traces(tree, "bill_depth_mm")):
+def test_axes_are_named_in_small_letters(tree, traces):
+    means = {"mean of body_mass_g", "mean of bill_depth_mm"}
+    for collection in (bg.plot_ranks(tree), traces):
         names = {axes.get_xlabel() for axes in collection.viz["figure"].item().axes}
-        assert names <= {"fractional rank", "draw", "weight", "mean of bill_depth_mm"}
+        assert names <= {"fractional rank", "draw", "weight", *means}
 
 
 def test_numbers_with_many_digits_have_room():
     rows = np.random.default_rng(1).normal(-0.0101, 0.0005, size=(200, 2)) * [1.0, 1e8]
     figure = bg.plot_traces(quick_fit(rows, bg.MixtureSpec(1))).viz["figure"].item()
-    assert overlaps(figure) == []
-    assert cut_off(figure) == []
+    expect_room(figure)
 
 
 def test_options_reach_arviz(tree):

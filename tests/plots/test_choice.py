@@ -9,7 +9,7 @@ from matplotlib import pyplot
 import bayesgmm as bg
 from bayesgmm.errors import SpecificationError
 from tests.plots.conftest import quick_fit
-from tests.plots.layout import cut_off, overlaps
+from tests.plots.layout import expect_room
 
 APART = {1, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16}
 """Features in which the components lie apart, and by how much: the later, the more."""
@@ -30,6 +30,11 @@ def wide_single():
     return quick_fit(rows, bg.MixtureSpec(1, covariances=bg.Diagonal()))
 
 
+@pytest.fixture(scope="module")
+def first_eight(wide_single):
+    return bg.plot_clusters(wide_single, n_draws=2)
+
+
 def words(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
@@ -46,8 +51,7 @@ def test_one_panel_for_each_of_the_telling_features(wide, draw):
     figure = draw(wide)
     assert [axes.get_xlabel() for axes in figure.axes] == [f"x{place}" for place in sorted(APART)]
     assert words(figure)[-1] == "12 of 17 features, in which the components differ most"
-    assert overlaps(figure) == []
-    assert cut_off(figure) == []
+    expect_room(figure)
 
 
 def test_forests_and_traces_leave_out_the_least_telling(wide):
@@ -61,16 +65,14 @@ def test_forests_and_traces_leave_out_the_least_telling(wide):
     pyplot.close("all")
 
 
-def test_numbers_of_panels_side_by_side_do_not_touch(wide_single):
-    figure = bg.plot_clusters(wide_single, n_draws=2)
-    assert overlaps(figure) == []
-    assert cut_off(figure) == []
+def test_numbers_of_panels_side_by_side_do_not_touch(first_eight):
+    expect_room(first_eight)
 
 
-def test_features_of_a_single_component_are_the_first(wide_single):
-    figure = bg.plot_clusters(wide_single, n_draws=2)
-    assert [axes.get_xlabel() for axes in figure.axes[-8:]] == [f"x{place}" for place in range(8)]
-    assert words(figure)[-1] == "the first 8 of 10 features"
+def test_features_of_a_single_component_are_the_first(first_eight):
+    names = [axes.get_xlabel() for axes in first_eight.axes[-8:]]
+    assert names == [f"x{place}" for place in range(8)]
+    assert words(first_eight)[-1] == "the first 8 of 10 features"
 
 
 @pytest.mark.parametrize(

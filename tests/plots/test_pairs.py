@@ -12,6 +12,7 @@ from matplotlib.collections import LineCollection, PathCollection
 import bayesgmm as bg
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.plots.palette import component_style
+from tests.plots.conftest import quick_fit
 
 PAIR = ["bill_length_mm", "body_mass_g"]
 
@@ -112,9 +113,7 @@ def test_names_of_features_are_not_read_as_mathematics(tree, n_features):
     odd = [rf"$\foo{place}$" for place in range(n_features)]
     renamed = dict(zip(names, odd, strict=True))
     table = tree["observed_data"]["x"].sel(feature=names).to_pandas().rename(columns=renamed)
-    quick = bg.NUTS(draws=20, tune=50, chains=2)
-    named = bg.fit(table, bg.MixtureSpec(2), engine=quick, random_seed=1, progress=False)
-    figure = bg.plot_clusters(named)
+    figure = bg.plot_clusters(quick_fit(table, bg.MixtureSpec(1)), n_draws=2)
     figure.draw_without_rendering()
     assert figure.axes[-1].get_xlabel() == odd[n_features - 1 if n_features != 2 else 0]
 
@@ -165,8 +164,7 @@ def test_uncertain_rows_without_a_place_are_not_counted_as_marked(patchy):
 
 def test_three_features_of_many_components_have_their_legend_below(tree):
     made = bg.simulate(300, 8, 3, overlap=0.01, random_seed=1)
-    engine = bg.Laplace(draws=20)
-    fitted = bg.fit(made.rows, bg.MixtureSpec(8), engine=engine, random_seed=1, progress=False)
+    fitted = quick_fit(made.rows, bg.MixtureSpec(8), solver=bg.EM(n_starts=2))
     figure = bg.plot_clusters(fitted, n_draws=4)
     figure.draw_without_rendering()
     legend = figure.legends[0].get_window_extent()

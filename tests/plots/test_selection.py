@@ -7,7 +7,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.errors import SchemaError, SpecificationError
-from tests.plots.layout import cut_off, overlaps
+from tests.plots.layout import expect_room
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +99,7 @@ def test_failures_are_crosses_in_the_column_of_their_number(failed):
 def test_texts_have_room(table, failed, criterion):
     for each in (table, failed):
         figure = bg.plot_selection(each, criterion)
-        assert overlaps(figure) == []
-        assert cut_off(figure) == []
+        expect_room(figure)
 
 
 def test_one_number_of_one_structure_is_a_point(table):

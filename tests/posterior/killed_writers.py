@@ -1,9 +1,9 @@
 """Writers that are killed while they save, one after the other; run as a process of its own.
 
-    python killed_writers.py PATH KILLS SEED
+    python killed_writers.py KILLS SEED PATH...
 
-Each forked writer saves one tree or the other to PATH again and again until it is killed. Prints
-how often each of the two was there afterwards, and what else is left in the folder in the end.
+Each forked writer saves one tree or the other to PATH again and again until it is killed. Prints,
+in a line for each path, how often each of the two was there afterwards.
 """
 
 import os
@@ -57,11 +57,11 @@ def main(path: Path, kills: int, seed: int) -> None:
         number = int(stored["observed_data"]["x"].values[0, 0])
         assert stored.identical(trees[number])
         found[number] += 1
-    leftovers = len(list(path.parent.iterdir())) - 1
     bg.save(trees[1], path)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
-    print(*found, leftovers)
+    print(*found)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    for name in sys.argv[3:]:
+        main(Path(name), int(sys.argv[1]), int(sys.argv[2]))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import bayesgmm as bg
 from bayesgmm.posterior.timing import Timing, read_timing, with_timing
+from tests.posterior.killed_writers import tree_with
 
 THEN = Timing("2026-11-21T18:30:00+00:00", 2.5)
 
@@ -25,7 +26,7 @@ def test_trees_of_different_times_are_identical():
 
 
 def test_files_selections_and_copies_keep_it(tmp_path):
-    tree = with_timing(bg.example_fit(), THEN)
+    tree = with_timing(tree_with(1), THEN)
     again = bg.load(bg.save(tree, tmp_path / "fit.nc"))
     assert again.identical(tree)
     for one in (again, tree.isel(draw=slice(10)), tree.copy(deep=True)):
@@ -33,6 +34,6 @@ def test_files_selections_and_copies_keep_it(tmp_path):
 
 
 def test_trees_without_it_are_fine(tmp_path):
-    tree = bg.example_fit()
-    tree.encoding = {}
+    tree = tree_with(1)
+    assert tree.encoding == {}
     assert read_timing(bg.load(bg.save(tree, tmp_path / "fit.nc"))) is None

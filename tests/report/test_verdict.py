@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 import bayesgmm as bg
+from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
 from bayesgmm.report.verdict import convergence_lines, uncertainty_line
 
 
 def test_a_good_fit_has_one_line():
     tree = bg.example_fit()
-    assert convergence_lines(tree) == [bg.diagnose(tree).verdict]
+    assert convergence_lines(tree) == [stored_diagnosis(tree).verdict]
 
 
 def test_what_was_found_follows_the_verdict():

@@ -9,7 +9,7 @@ import bayesgmm as bg
 from bayesgmm.posterior.relabel.order import order_of, reorder
 from bayesgmm.posterior.relabel.permute import in_raw_order
 
-QUICK = bg.NUTS(draws=60, tune=100, chains=2)
+QUICK = bg.NUTS(draws=20, tune=60, chains=2)
 
 
 def test_largest_weight_first():
