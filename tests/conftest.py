@@ -23,11 +23,6 @@ from threadpoolctl import threadpool_limits
 
 from tests import shape_checks
 
-# Several processes run tests: the threads of BLAS, which SciPy uses even for matrices of two rows,
-# would only wait for each other. Tests that are about threads set their number.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]), user_api="blas")  # NumPy is there
-
 PACKAGE = "bayesgmm"
 COMPILED = f"{PACKAGE}.numerics.kernels"
 """The functions in here are compiled by numba, which cannot compile the check."""
@@ -39,7 +34,8 @@ os.environ.setdefault("PYTENSOR_FLAGS", "linker=py,optimizer=fast_compile,traceb
 
 # Workers share the cores, and on matrices as small as those of tests more threads of linear algebra
 # wait for each other most of the time: some tests took three times as long. NumPy is there by now;
-# libraries that come later, and processes that tests start, look into the environment.
+# libraries that come later, and processes that tests start, look into the environment. Tests that
+# are about threads set their number.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 threadpool_limits(int(os.environ["OPENBLAS_NUM_THREADS"]), user_api="blas")
