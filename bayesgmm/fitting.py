@@ -487,11 +487,12 @@ def _expect_order(order_by: str | Mapping[str, float], problem: Problem) -> None
 
     expect_order(order_by, problem.data.feature_names)
     k = problem.spec.n_components
-    groups = alike(problem.spec.weights.expanded(k), problem.data.plausibilities)
+    hyperparameters = problem.spec.of_each_component(problem.data.n_features)
+    groups = alike(hyperparameters, problem.data.plausibilities)
     if order_by != BY_WEIGHT and k > 1 and not has_twins(groups):
         raise SpecificationError(
-            f"order_by {order_by!r} would change nothing: labels, or concentrations of the "
-            "weights, tell all components apart, and these keep their places. Leave order_by out."
+            f"order_by {order_by!r} would change nothing: labels, or priors of weights or "
+            "means, tell all components apart, and these keep their places. Leave order_by out."
         )
 
 

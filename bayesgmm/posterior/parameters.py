@@ -16,7 +16,6 @@ from bayesgmm.numerics.likeness import alike
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import (
-    COMPONENT,
     DATA,
     DERIVED,
     FEATURE,
@@ -57,9 +56,8 @@ def read_spec(tree: xr.DataTree) -> MixtureSpec:
 
 def alike_components(tree: xr.DataTree) -> Int[np.ndarray, " k"]:
     """Number groups of components that nothing but their names tells apart."""
-    n_components = tree["posterior"].sizes[COMPONENT]
-    concentration = read_spec(tree).weights.expanded(n_components)
-    return alike(concentration, read_data(tree).plausibilities)
+    hyperparameters = read_spec(tree).of_each_component(tree["posterior"].sizes[FEATURE])
+    return alike(hyperparameters, read_data(tree).plausibilities)
 
 
 def expect_fitted(tree: xr.DataTree) -> None:
