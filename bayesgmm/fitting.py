@@ -175,7 +175,7 @@ def draw_posterior(
     start_seed, engine_seed = spawn(seed, 2)
 
     problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
-    _expect_order(order_by, problem.data, problem.spec.weights.expanded(spec.n_components))
+    _expect_order(order_by, problem.data, problem.spec.of_each_component(problem.data.n_features))
     with CountProgress("starts of EM", solver.n_starts_for(spec), visible=progress) as bar:
         start = solver.run(
             problem.scaled_spec, problem.scaled_data, seed=start_seed,
@@ -276,7 +276,7 @@ def draw_again(
 
     tree = as_tree(tree)
     problem, point = read_problem(tree), read_point_estimate(tree)
-    _expect_order(order_by, problem.data, problem.spec.weights.expanded(problem.spec.n_components))
+    _expect_order(order_by, problem.data, problem.spec.of_each_component(problem.data.n_features))
     start = problem.standardize(point) if standardize else point
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start, draw, standardize)
@@ -559,15 +559,15 @@ def _from_draws(
     layout = draws_layout(parameters)
     if spec is None:
         scaling = Scaling.of(data, isotropic=layout.n_scales < data.n_features)
-        concentration = np.ones(parameters.n_components)
+        hyperparameters = np.ones((parameters.n_components, 1))
     else:
         _expect_draws_of(spec, layout)
         problem = Problem.of(data, spec)
         spec, scaling = problem.spec, problem.scaling
-        concentration = spec.weights.expanded(spec.n_components)
+        hyperparameters = spec.of_each_component(data.n_features)
     if not exchangeable:
-        concentration = np.arange(1.0, parameters.n_components + 1)
-    _expect_order(order_by, data, concentration)
+        hyperparameters = np.arange(1.0, parameters.n_components + 1)[:, None]
+    _expect_order(order_by, data, hyperparameters)
 
     scaled, scaled_data = scaling.standardize_parameters(parameters), scaling.standardize(data)
     engine = Given(scaled, given.sample_stats, given.origin, exchangeable)
@@ -651,17 +651,17 @@ def _engine(engine: Engine | str | None) -> Engine:
 
 
 def _expect_order(
-    order_by: str | Mapping[str, float], data: Dataset, concentration: np.ndarray
+    order_by: str | Mapping[str, float], data: Dataset, hyperparameters: np.ndarray
 ) -> None:
-    """Raise unless the order can be asked for; components of one concentration are alike."""
+    """Raise unless the order can be asked for; components with equal ones are alike."""
     from bayesgmm.posterior.relabel.order import BY_WEIGHT, expect_order
 
     expect_order(order_by, data.feature_names)
-    groups = alike(concentration, data.plausibilities)
+    groups = alike(hyperparameters, data.plausibilities)
     if order_by != BY_WEIGHT and groups.size > 1 and not has_twins(groups):
         raise SpecificationError(
-            f"order_by {order_by!r} would change nothing: labels, or the prior of the "
-            "weights, tell all components apart, and these keep their places. Leave order_by out."
+            f"order_by {order_by!r} would change nothing: labels, or priors of weights or "
+            "means, tell all components apart, and these keep their places. Leave order_by out."
         )
 
 

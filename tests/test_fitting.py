@@ -247,7 +247,10 @@ def test_build_model_takes_what_is_known_of_rows(table):
         (lambda: bg.LKJ(eta=-1.0), r"LKJ: eta must be a positive number, not -1.0\."),
         (lambda: bg.LKJ(eta=(1.0, 2.0)), r"eta must be a positive number, not \(1.0, 2.0\)\."),
         (lambda: bg.Dirichlet(-1.0), "positive number, or one per component, not -1.0"),
-        (lambda: bg.HalfNormal(-1.0), "number, or one per feature, or a mapping from names of columns"),
+        (
+            lambda: bg.HalfNormal(-1.0),
+            "number, or one per feature, or a mapping from names of columns",
+        ),
         (lambda: bg.MixtureSpec(2, weights="even"), r"such as Dirichlet\(1.0\), not 'even'"),
         (lambda: bg.MixtureSpec(2, means="zero"), r"such as NormalMeans\(\), not 'zero'"),
         (

@@ -10,6 +10,7 @@ from scipy import stats
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.posterior.parameters import read_spec
+from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.sampling import draw_parameters
 from bayesgmm.priors.weights import Dirichlet
 from bayesgmm.schema import COMPONENT, FEATURE, validate
@@ -37,7 +38,8 @@ def prior_ranges(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     xarray.Dataset
         ``weights`` (end, component), ``means`` and ``scales`` (end, feature) and, where there are
         correlations, ``correlations`` (end), those of any two features; ``end`` is lower, median,
-        upper. Attribute ``interval``.
+        upper. ``means`` are (end, component, feature) where their priors differ. Attribute
+        ``interval``.
 
     Examples
     --------
@@ -50,15 +52,24 @@ def prior_ranges(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     validate(tree)
     spec, quantiles = read_spec(tree), np.array([lower, 0.5, upper])
     features, components = tree["posterior"][FEATURE].values, tree["posterior"][COMPONENT].values
-    loc, precision = spec.means.expanded(features.size)
+    loc, precision = spec.means.expanded(spec.n_components, features.size)
+    dims: tuple[str, ...] = (END, COMPONENT, FEATURE)
+    if np.all(loc == loc[0]) and np.all(precision == precision[0]):
+        dims, loc, precision = (END, FEATURE), loc[0], precision[0]
     concentration = spec.weights.expanded(spec.n_components)
     # What one component says holds for all, whether they share a covariance or not.
-    single = replace(spec, n_components=1, weights=Dirichlet(1.0))
+    anywhere = NormalMeans(0.0, 1.0)  # its means are not looked at
+    single = replace(spec, n_components=1, weights=Dirichlet(1.0), means=anywhere)
     size = min(_DRAWS, max(500, _NUMBERS // features.size**2))
     draws = draw_parameters(single, features.size, size, np.random.default_rng(_SEED))
     found = {
         "weights": ((END, COMPONENT), _weight_quantiles(concentration, quantiles)),
-        "means": ((END, FEATURE), stats.norm.ppf(quantiles[:, None], loc, precision**-0.5)),
+        "means": (
+            dims,
+            stats.norm.ppf(
+                np.expand_dims(quantiles, (1, 2)[: len(dims) - 1]), loc, precision**-0.5
+            ),
+        ),
         "scales": ((END, FEATURE), np.quantile(draws.scales[:, 0], quantiles, axis=0)),
     }
     if draws.correlations is not None and features.size > 1:

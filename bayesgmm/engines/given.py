@@ -103,7 +103,7 @@ def _nearest_optima(
     """Say of each chain whether it is at the best optimum of EM, 0, or at the next, 1."""
     if start.rival is None:
         return [0] * draws.batch_shape[0]
-    groups = alike(spec.weights.expanded(draws.n_components), data.plausibilities)
+    groups = alike(spec.of_each_component(draws.n_features), data.plausibilities)
     chosen = np.linspace(0, draws.batch_shape[1] - 1, _DRAWS_LOOKED_AT).round().astype(int)
     nearer = [
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -45,10 +46,10 @@ class Target:
     def log_posterior(self) -> LogPosterior:
         """The compiled function."""
         layout, spec = self.layout, self.spec
-        loc, precision = spec.means.expanded(layout.n_features)
+        loc, precision = spec.means.expanded(layout.n_components, layout.n_features)
         concentration = spec.weights.expanded(layout.n_components)
         constant = _log_dirichlet_constant(concentration)
-        constant += 0.5 * layout.n_components * float(np.sum(np.log(precision / (2 * np.pi))))
+        constant += 0.5 * math.fsum(np.log(precision / (2 * np.pi)).sum(axis=1))
         mixture_prior = MixturePrior(
             constant, concentration, loc, precision, layout.n_matrices,
             spec.covariance_prior(layout.n_features),
@@ -72,8 +73,9 @@ class Target:
 
     def rough_deviations(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:
         """Return rough posterior standard deviations of a position around some parameters."""
-        _, precision = self.spec.means.expanded(self.layout.n_features)
-        return self.layout.rough_deviations(parameters, self.data.fitted.total_weight, precision)
+        layout = self.layout
+        _, precision = self.spec.means.expanded(layout.n_components, layout.n_features)
+        return layout.rough_deviations(parameters, self.data.fitted.total_weight, precision)
 
 
 def _log_dirichlet_constant(concentration: np.ndarray) -> float:

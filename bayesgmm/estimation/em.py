@@ -17,7 +17,7 @@ from bayesgmm.estimation.duration import warn_if_long
 from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
-from bayesgmm.estimation.search import Lead, Search
+from bayesgmm.estimation.search import Lead, Search, exchanges, in_best_places
 from bayesgmm.estimation.starts import rows_to_start_on
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.filling import filled
@@ -39,6 +39,7 @@ _DIRECT = 10  # starts that climb the objective itself, too
 _MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end,
 _NEAR = 20.0  # if they are so near the best of them; the finalists may be further away
 _NEAR_EACH = 0.05  # by so much for every parameter, which has a prior that the surrogate leaves out
+_ROUNDING = 1e-6  # of an objective, between two orders of the components
 
 
 def _to_nobody() -> None:
@@ -54,6 +55,10 @@ class EM:
     split, as long as that leads up (Ueda et al., 2000). The objective itself is climbed from what
     remains; starts that met share one ascent, and those far below the best are given up. One
     component has one optimum, and one start.
+
+    Where priors tell components apart, starts have them in the order in which the prior density is
+    highest. The best result with two of them exchanged is one more start where that may be another
+    mode, up to three such.
 
     Where there are more than 20 000 rows (more for models with many parameters), the starts climb
     on a sample of so many, and the best optima on all rows.
@@ -155,7 +160,7 @@ class EM:
         """Find the best of the optima that the starts lead to, and those from ``warm`` points."""
         n_starts = self.n_starts_for(objective.spec)
         *seeds, sample_seed = spawn(seed, n_starts + 1)
-        rows, groups = data.evidence, alike(objective.concentration, data.plausibilities)
+        rows, groups = data.evidence, alike(objective.hyperparameters, data.plausibilities)
         sample = rows_to_start_on(rows, objective, np.random.default_rng(sample_seed))
         warn_if_long(sample, objective, n_starts)
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
@@ -164,12 +169,16 @@ class EM:
             for number, child in enumerate(seeds)
         ]
         with nullcontext() if compiled else one_thread_for_small_algebra():
-            search = Search.of(filled(sample), objective, methods, groups)
+            same = alike(objective.concentration[:, None], data.plausibilities)
+            search = Search.of(filled(sample), objective, methods, same)
             results = [self.climb(sample, parameters, objective) for parameters in warm]
             results += self._climbed(search, sample, objective, report)
             results = self._repaired(search, sample, results, objective)
+            if objective.tells_apart:
+                results = self._settled(sample, results, objective)
             if sample.shape[0] < rows.shape[0]:
                 results = self._on_all_rows(rows, results, objective, groups)
+            results += self._exchanged(rows, results, objective, groups)
         results.sort(key=lambda result: -result.starts.objectives[0])
         starts, rivals = _compared(results, groups), _rivals(results, groups)
         best = _in_canonical_order(replace(results[0], starts=starts, rivals=rivals), groups)
@@ -236,6 +245,45 @@ class EM:
         if not better.starts.objectives[0] > best.starts.objectives[0]:
             return results
         return [better if result is best else result for result in results]
+
+    def _settled(
+        self, rows: Rows, results: list[PointEstimate], objective: Objective
+    ) -> list[PointEstimate]:
+        """Climb on where the priors want components in another order than at the start.
+
+        Their order was the best one there; under way means and weights have moved.
+        """
+        least = max(result.starts.objectives[0] for result in results) - _NEAR
+        settled: dict[int, PointEstimate] = {}  # starts that met share one result
+        for result in results:
+            height = result.starts.objectives[0]
+            settled.setdefault(id(result), result)
+            if settled[id(result)] is not result or not height > least:
+                continue
+            ordered_anew = in_best_places(rows, result.parameters, objective)
+            if ordered_anew is not result.parameters:
+                again = self.climb(rows, ordered_anew, objective)
+                if again.starts.objectives[0] > height - _ROUNDING:
+                    settled[id(result)] = again
+        return [settled[id(result)] for result in results]
+
+    def _exchanged(
+        self,
+        X: Rows,
+        results: list[PointEstimate],
+        objective: Objective,
+        groups: Int[np.ndarray, " k"],
+    ) -> list[PointEstimate]:
+        """Climb from the best result with two components exchanged that differ a priori.
+
+        All starts have components in the order that suits the priors best. Where priors overlap,
+        another one may be a mode too, which chains do not reach by themselves.
+        """
+        best = max(results, key=lambda result: result.starts.objectives[0])
+        if not objective.uses_prior or best.status is Status.COLLAPSED:
+            return []
+        others = exchanges(X, best.parameters, objective, groups)
+        return [self.climb(X, parameters, objective) for parameters in others]
 
     def n_starts_for(self, spec: MixtureSpec) -> int:
         """Return the number of starts: one component has one optimum."""

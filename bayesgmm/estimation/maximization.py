@@ -74,7 +74,7 @@ def update_means(
         variances = parameters.scales**2
         return parameters.means + (sums + variances * pull) / (counts + variances * precision)
     covariances = parameters.covariances
-    system = counts[:, :, None] * np.eye(loc.size) + covariances * precision
+    system = counts[:, :, None] * np.eye(loc.shape[1]) + covariances * precision[:, None, :]
     target = sums + np.einsum("kij,kj->ki", covariances, pull)
     return parameters.means + np.linalg.solve(system, target[:, :, None])[:, :, 0]
 

@@ -64,7 +64,7 @@ class Objective:
 
     @cached_property
     def concentration(self) -> Float[np.ndarray, " k"]:
-        """Of the weights; without a prior, too, it says which components are alike."""
+        """Of the Dirichlet prior of the weights."""
         return self.spec.weights.expanded(self.spec.n_components)
 
     @cached_property
@@ -80,11 +80,32 @@ class Objective:
         return self.concentration - 1.0 if at_least_one else self.concentration
 
     @cached_property
-    def means_prior(self) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
-        """Location and precision of the normal prior of the means."""
-        if not self.uses_prior:
-            return np.zeros(self.n_features), np.zeros(self.n_features)
-        return self.spec.means.expanded(self.n_features)
+    def means_prior(self) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d"]]:
+        """Locations and precisions of the normal priors of the means."""
+        shape = self.spec.n_components, self.n_features
+        return self.spec.means.expanded(*shape) if self.uses_prior else (np.zeros(shape),) * 2
+
+    @cached_property
+    def hyperparameters(self) -> Float[np.ndarray, "k h"]:
+        """What priors say of each component; without a prior, too, it says which are alike."""
+        return self.spec.of_each_component(self.n_features)
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether the priors of any two components differ."""
+        return bool(np.any(self.hyperparameters != self.hyperparameters[0]))
+
+    def log_priors_in_places(
+        self, weights: Float[np.ndarray, " k"], means: Float[np.ndarray, "k d"]
+    ) -> Float[np.ndarray, "k k"]:
+        """Return the log prior density of each component (first axis) in every place (second).
+
+        Up to constants that no permutation changes; without a prior, that which the spec has.
+        """
+        loc, precision = self.spec.means.expanded(*means.shape)
+        distances = np.sum(precision * (means[:, None] - loc) ** 2, axis=-1)
+        log_weights = np.log(np.maximum(weights, np.finfo(float).tiny))
+        return log_weights[:, None] * self.concentration - 0.5 * distances
 
     @cached_property
     def covariance_prior(self) -> CovariancePrior:

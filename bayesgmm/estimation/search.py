@@ -5,6 +5,10 @@ are whole, on a surrogate (``surrogate.py``) that takes a fraction of the time. 
 there share what comes after: repairs (``repair.py``), and the ascent of the objective itself
 (``em.py``).
 
+Clusters come in any order. Where priors tell components apart, each is put in the place where the
+priors of weights and means, and labels, are highest: an assignment problem. Without labels no
+order changes the likelihood, so that this is the best one there is.
+
 References
 ----------
 Biernacki, C., Celeux, G. and Govaert, G. (2003). Choosing starting values for the EM algorithm for
@@ -19,20 +23,24 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
+from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.estimation.repair import repaired
 from bayesgmm.estimation.starts import from_shares, partition
 from bayesgmm.estimation.surrogate import Mode, Surrogate, in_coordinates, whitening
-from bayesgmm.numerics.annotated_rows import Rows, values_of
-from bayesgmm.numerics.statistics import responsibilities
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, values_of
+from bayesgmm.numerics.statistics import responsibilities, shared_statistics
 from bayesgmm.parameters import MixtureParameters
 
 _SAME = 0.05  # difference of heights below which modes are compared
 _STARTS_A_REPAIR = 3  # one of so many is repaired,
 _ENOUGH = 3  # until so many have ended at the highest place
+_FORBIDDEN = -1e4  # stands for the logarithm of zero in what labels say
+_LEAST_GAIN = 1e-9  # of an order, relative: less is rounding
+_MOST_EXCHANGES, _MOST_LOSS = 3, 20.0  # of two components, that may lead to other modes
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +71,7 @@ class Search:
     partitions : list of arrays, shape (n,)
         One for every start.
     groups : array, shape (k,)
-        Components that nothing tells apart.
+        Components that the surrogate does not tell apart.
     """
 
     surrogate: Surrogate
@@ -87,6 +95,8 @@ class Search:
             partition(complete if _is_plain(number) else white, n_components, method, rng)
             for number, (method, rng) in enumerate(methods)
         ]
+        if objective.tells_apart:
+            partitions = [_named(complete, labels, objective) for labels in partitions]
         return cls(Surrogate.of(complete, partitions, objective), complete, partitions, groups)
 
     @cached_property
@@ -150,10 +160,80 @@ class Search:
         inside the space.
         """
         parameters = self.surrogate.on_standard_scale(lead.mode)
-        if not objective.uses_prior:
-            return parameters
-        shares = responsibilities(self.surrogate.rows, lead.mode.parameters)
-        return from_shares(self.complete, shares, objective)
+        if objective.uses_prior:
+            shares = responsibilities(self.surrogate.rows, lead.mode.parameters)
+            parameters = from_shares(self.complete, shares, objective)
+        return in_best_places(self.complete, parameters, objective)
+
+
+def in_best_places(
+    X: Rows, parameters: MixtureParameters, objective: Objective
+) -> MixtureParameters:
+    """Return a mixture in the order that priors, and labels, want; itself if it is in that order.
+
+    No order has a higher prior density. What labels say is taken at the responsibilities that rows
+    have now, a lower bound.
+    """
+    if not objective.tells_apart:
+        return parameters
+    order = _best_order(_in_places(X, parameters, objective))
+    return parameters if order is None else parameters.reordered(order)
+
+
+def exchanges(
+    X: Rows, parameters: MixtureParameters, objective: Objective, groups: Int[np.ndarray, " k"]
+) -> list[MixtureParameters]:
+    """Return the mixtures in which two components that differ a priori have changed places.
+
+    Those that lose least, and not too much to be near another mode.
+    """
+    if not objective.tells_apart:
+        return []
+    scores = _in_places(X, parameters, objective)
+    own = np.diagonal(scores)
+    losses = own[:, None] + own - scores - scores.T
+    pairs = np.argwhere(np.triu(groups[:, None] != groups) & (losses < _MOST_LOSS))
+    found = []
+    for pair in sorted(pairs, key=lambda pair: losses[*pair])[:_MOST_EXCHANGES]:
+        order = np.arange(groups.size)
+        order[pair] = pair[::-1]
+        found.append(parameters.reordered(order))
+    return found
+
+
+def _named(
+    complete: Rows, labels: Int[np.ndarray, " n"], objective: Objective
+) -> Int[np.ndarray, " n"]:
+    """Number the clusters of a partition in the order that priors, and labels, want."""
+    shares = np.eye(objective.spec.n_components)[labels]
+    means, statistics = shared_statistics(complete, shares, correlated=False)
+    weights = (statistics.counts + 1) / (statistics.counts + 1).sum()
+    scores = objective.log_priors_in_places(weights, means) + _of_labels(complete, shares)
+    order = _best_order(scores)
+    return labels if order is None else np.argsort(order)[labels]
+
+
+def _in_places(
+    X: Rows, parameters: MixtureParameters, objective: Objective
+) -> Float[np.ndarray, "k k"]:
+    """Return what priors and labels say of each component (first axis) in every place (second)."""
+    scores = objective.log_priors_in_places(parameters.weights, parameters.means)
+    if isinstance(X, AnnotatedRows) and X.plausibilities.size:
+        scores = scores + _of_labels(X, responsibilities(X, parameters))
+    return scores
+
+
+def _of_labels(X: Rows, shares: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "k k"] | float:
+    if not isinstance(X, AnnotatedRows) or not X.plausibilities.size:
+        return 0.0
+    return (shares * X.counts[:, None]).T @ np.maximum(X.plausibilities, _FORBIDDEN)
+
+
+def _best_order(scores: Float[np.ndarray, "k k"]) -> Int[np.ndarray, " k"] | None:
+    """Return which component each place should get; ``None`` where all are in the best one."""
+    components, places = linear_sum_assignment(scores, maximize=True)
+    gain = scores[components, places].sum() - np.trace(scores)
+    return np.argsort(places) if gain > _LEAST_GAIN * (1 + np.abs(scores).max()) else None
 
 
 def _is_plain(number: int) -> bool:

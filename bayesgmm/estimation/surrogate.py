@@ -182,7 +182,7 @@ def _prior_of(objective: Objective, layout: Layout) -> MixturePrior:
     covariances = CovariancePrior.flat(layout.n_scales)._replace(
         count=count, scatter=count * np.eye(layout.n_scales)
     )
-    nothing = np.zeros(layout.n_features)
+    nothing = np.zeros((layout.n_components, layout.n_features))
     pseudo_counts = objective.weight_pseudo_counts + count * _PSEUDO_COUNT
     return MixturePrior(
         0.0, pseudo_counts, nothing, nothing, layout.n_matrices, covariances

@@ -10,15 +10,17 @@ from jaxtyping import Float, Int
 
 
 def alike(
-    concentration: Float[np.ndarray, " k"], plausibilities: Float[np.ndarray, "_ _"]
+    hyperparameters: Float[np.ndarray, "k h"], plausibilities: Float[np.ndarray, "_ _"]
 ) -> Int[np.ndarray, " k"]:
     """Number groups of components that prior and labels treat alike.
 
-    Two components are in one group where their concentrations are equal, and no label says
+    Two components are in one group where their hyperparameters are equal, and no label says
     anything of one that it does not say of the other.
     """
-    columns = np.vstack([concentration, plausibilities]) if plausibilities.size else concentration
-    _, groups = np.unique(np.atleast_2d(columns), axis=1, return_inverse=True)
+    columns = hyperparameters.T
+    if plausibilities.size:
+        columns = np.vstack([columns, plausibilities])
+    _, groups = np.unique(columns, axis=1, return_inverse=True)
     return groups.ravel()
 
 

@@ -89,8 +89,8 @@ class MixturePrior(NamedTuple):
         What is added to the log density.
     concentration : array, shape (k,)
         Of the Dirichlet prior of the weights.
-    loc, precision : array, shape (d,)
-        Of the normal prior of the means.
+    loc, precision : array, shape (k, d)
+        Of the normal priors of the means.
     n_matrices : int
         Number of free covariance matrices: k, or 1 where they are tied.
     covariances : CovariancePrior

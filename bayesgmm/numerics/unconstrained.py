@@ -94,7 +94,7 @@ class Layout:
         self,
         parameters: MixtureParameters,
         n_rows: int,
-        means_precision: Float[np.ndarray, " d"] | float = 0.0,
+        means_precision: Float[np.ndarray, "k d"] | float = 0.0,
     ) -> Float[np.ndarray, " p"]:
         """Posterior standard deviations of a vector if every row knew its component.
 

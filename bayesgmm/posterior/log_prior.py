@@ -30,7 +30,7 @@ def log_priors(tree: xr.DataTree, spec: MixtureSpec) -> xr.Dataset:
     posterior = tree["posterior"]
     draws = read_parameters(posterior)
     layout = layout_of(spec, draws.n_features)
-    loc, precision = spec.means.expanded(draws.n_features)
+    loc, precision = spec.means.expanded(draws.n_components, draws.n_features)
     concentration = spec.weights.expanded(draws.n_components)
     log_weights = np.log(np.maximum(draws.weights, np.finfo(float).tiny))
     terms = {

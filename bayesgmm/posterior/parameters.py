@@ -104,10 +104,10 @@ def alike_components(tree: xr.DataTree) -> Int[np.ndarray, " k"]:
     if not record(tree).get(EXCHANGEABLE, True):
         return np.arange(n_components)
     expect_fitted(tree)
-    concentration = np.ones(n_components)
+    hyperparameters = np.ones((n_components, 1))
     if knows_prior(tree):
-        concentration = read_spec(tree).weights.expanded(n_components)
-    return alike(concentration, read_data(tree).plausibilities)
+        hyperparameters = read_spec(tree).of_each_component(tree["posterior"].sizes[FEATURE])
+    return alike(hyperparameters, read_data(tree).plausibilities)
 
 
 def expect_fitted(tree: xr.DataTree) -> None:

@@ -1,5 +1,7 @@
 """Checking and scaling of hyperparameters: a number, one per feature, by name, a matrix, or None.
 
+Rows are one of these for each component, see :func:`checked_rows`.
+
 ``None`` stands for "scaled to the data" and is replaced by numbers once the data are seen. So are
 numbers by the names of columns, which may leave some of them to the data.
 """
@@ -41,6 +43,7 @@ class ByColumn(Mapping[str, float]):
 
 Hyperparameter = float | tuple[float, ...] | ByColumn | None
 Matrix = Hyperparameter | tuple[tuple[float, ...], ...]
+Rows = tuple[tuple[float, ...] | ByColumn | None, ...]
 Given = float | Sequence[float] | np.ndarray | Mapping[str, float] | None
 
 
@@ -90,6 +93,97 @@ def checked(
     if numbers.ndim > (1 if each else 0) or numbers.size == 0 or not valid.all():
         raise SpecificationError(message)
     return float(numbers) if numbers.ndim == 0 else tuple(numbers.tolist())
+
+
+def checked_rows(
+    owner: str, name: str, value: Given | Sequence[Given], *, positive: bool = True
+) -> Hyperparameter | Rows:
+    """Return a hyperparameter as :func:`checked` does; it may also be one row per component.
+
+    A row is one number per feature, a mapping from names of columns, or ``None``.
+
+    Raises
+    ------
+    SpecificationError
+        If it is none of these, or a number is not finite, or not positive where it must be.
+    """
+    entries = value
+    if not isinstance(value, list | tuple):
+        is_table = getattr(value, "ndim", 0) > 1
+        entries = np.asarray(value).tolist() if is_table else ()
+    if not any(map(_is_row, entries)):
+        return checked(owner, name, value, positive=positive, by_column=True)
+    for entry in entries:
+        if not _is_row(entry):
+            raise SpecificationError(
+                f"{owner}: {name} is given per component, so that every entry must be one number "
+                f"per feature, a mapping from names of columns, or None, not {shown(entry)}."
+            )
+    return tuple(
+        checked(owner, f"{name} of component {component}", row, positive=positive, by_column=True)
+        for component, row in enumerate(entries)
+    )
+
+
+def _is_row(entry: object) -> bool:
+    is_sized = hasattr(entry, "__len__") and not isinstance(entry, str)
+    return entry is None or (is_sized and getattr(entry, "ndim", 1) > 0)
+
+
+def has_rows(value: Hyperparameter | Rows) -> bool:
+    """Whether there is one row per component."""
+    return isinstance(value, tuple) and any(map(_is_row, value))
+
+
+def filled_rows(
+    value: Hyperparameter | Rows, default: np.ndarray, names: Sequence[str]
+) -> float | tuple[float, ...] | tuple[tuple[float, ...], ...]:
+    """Return a hyperparameter as :func:`filled` does, row by row if there is one per component."""
+    if not has_rows(value):
+        return filled(value, default, names)
+    rows = [np.broadcast_to(filled(row, default, names), (len(names),)) for row in value]
+    return as_tuples(np.array(rows))
+
+
+def expanded_rows(
+    owner: str, name: str, value: Hyperparameter | Rows, n_components: int, n_features: int
+) -> np.ndarray:
+    """Return the hyperparameter as an array of shape (k, d).
+
+    Raises
+    ------
+    SpecificationError
+        If it is for another number of components or features.
+    """
+    shape = (n_components, n_features)
+    if not has_rows(value):
+        return np.broadcast_to(expanded(owner, name, value, n_features), shape).copy()
+    expect_rows(owner, name, value, n_components=n_components, n_features=n_features)
+    return np.array(value)
+
+
+def expect_rows(
+    owner: str,
+    name: str,
+    value: Hyperparameter | Rows,
+    *,
+    n_components: int | None = None,
+    n_features: int | None = None,
+) -> None:
+    """Raise a ``SpecificationError`` if rows are too many or too few, or too long or too short."""
+    if not has_rows(value):
+        return
+    if n_components is not None and len(value) != n_components:
+        raise SpecificationError(
+            f"{owner}: {name} has rows for {len(value)} components, but there are {n_components}; "
+            "give one row per component, or one that holds for all."
+        )
+    for component, row in enumerate(value):
+        if n_features is not None and isinstance(row, tuple) and len(row) != n_features:
+            raise SpecificationError(
+                f"{owner}: {name} has {len(row)} entries for component {component}, but "
+                f"{n_features} are needed; give one per feature in the order of the columns."
+            )
 
 
 def filled(
@@ -210,13 +304,17 @@ def as_tuples(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, matrix.tolist()))
 
 
-def collapsed(values: np.ndarray) -> float | tuple[float, ...]:
-    """Return an array as a hyperparameter: one number where all its entries are equal."""
+def collapsed(
+    values: np.ndarray,
+) -> float | tuple[float, ...] | tuple[tuple[float, ...], ...]:
+    """Return an array as a hyperparameter: rows, or one number where all entries are equal."""
     values = np.atleast_1d(values)
+    if values.ndim == 2:
+        return as_tuples(values)
     return float(values[0]) if np.all(values == values[0]) else tuple(values.tolist())
 
 
-def words(value: Matrix, digits: int = 4) -> str:
+def words(value: Matrix | Rows, digits: int = 4) -> str:
     """Return a hyperparameter as a reader wants to see it."""
     if value is None:
         return "scaled to the data"

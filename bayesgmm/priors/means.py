@@ -8,11 +8,14 @@ import numpy as np
 
 from bayesgmm.priors.hyperparameters import (
     Hyperparameter,
-    checked,
+    Rows,
+    checked_rows,
     collapsed,
-    expanded,
+    expanded_rows,
+    expect_rows,
     expect_size,
-    filled,
+    filled_rows,
+    has_rows,
     words,
 )
 from bayesgmm.priors.scales import Columns
@@ -22,23 +25,34 @@ from bayesgmm.priors.scales import Columns
 class NormalMeans:
     """Independent normal priors on the component means.
 
-    mu_kj ~ Normal(loc_j, scale_j^2), for every component k and feature j.
+    mu_kj ~ Normal(loc_kj, scale_kj^2), for every component k and feature j; by default loc and
+    scale are the same for all components.
 
     Parameters
     ----------
-    loc : float, sequence of d floats, mapping, or None
+    loc : float, sequence of d floats, mapping, None, or one row per component
         Centre of the prior, in the units of the features. ``None``, the default, takes the mean
         of each column. A mapping has numbers by the names of columns; those that it does not name
-        are left to the default.
-    scale : float, sequence of d floats, mapping, or None
+        are left to the default. An array of shape (k, d), or a sequence of k entries, gives every
+        component a prior of its own; each entry is d numbers, a mapping, or ``None``. Components
+        whose priors differ are not exchangeable: EM puts each where its prior wants it, and they
+        keep their places.
+    scale : float, sequence of d floats, mapping, None, or one row per component
         Standard deviation of the prior, in the units of the features. ``None``, the default,
         takes twice the standard deviation of each column: components may lie anywhere among
-        the rows, and somewhat beyond. A mapping is read as that of ``loc``.
+        the rows, and somewhat beyond. All else is read as that of ``loc``.
 
     Raises
     ------
     SpecificationError
         If ``loc`` is not finite or ``scale`` is not positive.
+
+    Notes
+    -----
+    Priors that differ, but overlap, do not rule out that two components change places: the
+    posterior then has a mode for either order. EM also looks at the likeliest exchanges, so that
+    they are among the optima that chains may start at (``NUTS(start="multi")``), and
+    :func:`diagnose` says if they hold mass that no chain has visited.
 
     Examples
     --------
@@ -47,30 +61,50 @@ class NormalMeans:
     Normal(loc (0, 5), scale 10)
     >>> print(bg.NormalMeans(loc={"age": 40.0}))
     Normal(loc (age 40, others scaled to the data), scale scaled to the data)
+
+    Two components of faithful, the first of which is that of short eruptions:
+
+    >>> X = bg.datasets.load("faithful")
+    >>> means = bg.NormalMeans(
+    ...     loc=[{"eruptions": 2.0}, {"eruptions": 4.5}],
+    ...     scale=[{"eruptions": 0.5}, {"eruptions": 0.5}],
+    ... )
+    >>> point = bg.estimate(X, bg.MixtureSpec(2, means=means), random_seed=1)
+    >>> point.means.round()
+    array([[ 2., 55.],
+           [ 4., 80.]])
     """
 
-    loc: Hyperparameter = None
-    scale: Hyperparameter = None
+    loc: Hyperparameter | Rows = None
+    scale: Hyperparameter | Rows = None
 
     def __post_init__(self) -> None:
         for name, positive in (("loc", False), ("scale", True)):
-            given = getattr(self, name)
-            value = checked("NormalMeans", name, given, positive=positive, by_column=True)
+            value = checked_rows("NormalMeans", name, getattr(self, name), positive=positive)
             object.__setattr__(self, name, value)
 
     def __str__(self) -> str:
         return f"Normal(loc {words(self.loc)}, scale {words(self.scale)})"
 
+    def expect_components(self, n_components: int) -> None:
+        """Raise a ``SpecificationError`` if there are rows for another number of components."""
+        for name in ("loc", "scale"):
+            expect_rows("NormalMeans", name, getattr(self, name), n_components=n_components)
+
     def expect_features(self, n_features: int) -> None:
         """Raise a ``SpecificationError`` if the hyperparameters are for another number."""
         for name in ("loc", "scale"):
-            expect_size("NormalMeans", name, getattr(self, name), n_features)
+            value = getattr(self, name)
+            if has_rows(value):
+                expect_rows("NormalMeans", name, value, n_features=n_features)
+            else:
+                expect_size("NormalMeans", name, value, n_features)
 
     def resolved(self, columns: Columns) -> NormalMeans:
         """Fill what was left open from the means and standard deviations of the columns."""
         return NormalMeans(
-            filled(self.loc, columns.centre, columns.names),
-            filled(self.scale, 2.0 * columns.deviation, columns.names),
+            filled_rows(self.loc, columns.centre, columns.names),
+            filled_rows(self.scale, 2.0 * columns.deviation, columns.names),
         )
 
     def standardized(self, shift: np.ndarray, factor: np.ndarray) -> NormalMeans:
@@ -78,8 +112,9 @@ class NormalMeans:
         loc = (np.asarray(self.loc) - shift) / factor
         return NormalMeans(collapsed(loc), collapsed(np.asarray(self.scale) / factor))
 
-    def expanded(self, n_features: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return location and precision (one over the variance) as arrays of shape (d,)."""
-        loc = expanded("NormalMeans", "loc", self.loc, n_features)
-        scale = expanded("NormalMeans", "scale", self.scale, n_features)
+    def expanded(self, n_components: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return location and precision (one over the variance) as arrays of shape (k, d)."""
+        shape = n_components, n_features
+        loc = expanded_rows("NormalMeans", "loc", self.loc, *shape)
+        scale = expanded_rows("NormalMeans", "scale", self.scale, *shape)
         return loc, scale**-2

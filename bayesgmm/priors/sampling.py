@@ -24,7 +24,7 @@ def draw_parameters(
     """Draw mixtures from the prior of a resolved spec; the batch axis is the draws."""
     layout = layout_of(spec, n_features)
     shape = (n_draws, spec.n_components, n_features)
-    loc, precision = spec.means.expanded(n_features)
+    loc, precision = spec.means.expanded(spec.n_components, n_features)
     free, correlations = draw_covariances(spec.covariances, layout, n_draws, rng)
     return MixtureParameters(
         weights=rng.dirichlet(spec.weights.expanded(spec.n_components), n_draws),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.mixture_prior import CovariancePrior
@@ -51,7 +52,8 @@ class MixtureSpec:
     """A Gaussian mixture and its priors, before any data are seen.
 
     Hyperparameters with units are one number for all features, one per feature in the order of the
-    columns, or a mapping from names of columns to numbers. Those left at ``None``, and those of
+    columns, or a mapping from names of columns to numbers; those of means may also be one of these
+    for each component. Those left at ``None``, and those of
     columns that a mapping does not name, are scaled to the data when the model is fitted, so that
     the defaults are weakly informative in any unit. They were chosen by three requirements: every
     place where rows lie is a plausible mean (twice the standard deviation of a column); standard
@@ -123,6 +125,7 @@ class MixtureSpec:
                 )
         if isinstance(self.weights.concentration, tuple):
             self.weights.expanded(self.n_components)
+        self.means.expect_components(self.n_components)
 
     def expect_features(self, n_features: int) -> None:
         """Raise a ``SpecificationError`` if a prior has another number of features."""
@@ -153,6 +156,15 @@ class MixtureSpec:
         else:
             prior = structure.prior(n_features)
         return prior._replace(floor=self.floor(n_features))
+
+    def of_each_component(self, n_features: int) -> Float[np.ndarray, "k h"]:
+        """Return the hyperparameters of weights and means, a row for each component.
+
+        Components are exchangeable a priori where their rows are equal.
+        """
+        n_components = self.n_components
+        means = self.means.expanded(n_components, n_features)
+        return np.column_stack([self.weights.expanded(n_components), *means])
 
     def floor(self, n_features: int) -> np.ndarray:
         """Return what partial standard deviations stay above, one for every free scale."""
@@ -227,6 +239,8 @@ _WRITABLE = {
 def _as_plain(value: Any) -> Any:
     if isinstance(value, ByColumn):
         return dict(value)
+    if isinstance(value, tuple):
+        return [_as_plain(part) for part in value]
     if not is_dataclass(value):
         return value
     parts = {item.name: _as_plain(getattr(value, item.name)) for item in fields(value)}

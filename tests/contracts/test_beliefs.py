@@ -24,6 +24,7 @@ BELIEFS = [
     bg.Dirichlet((1.0, 2.0, 3.0)),
     bg.NormalMeans(),
     bg.NormalMeans((0.0, 1.0), 2.0),
+    bg.NormalMeans([[0.0, 1.0], [2.0, 3.0]], [{"x0": 2.0}, None]),
     bg.LKJ(3.0),
     *SCALE_PRIORS.values(),
     *UNSCALED_PRIORS.values(),
@@ -74,5 +75,5 @@ def test_resolved_priors_follow_the_units_of_the_data(structure, prior):
     back = here.standardized(shift, factor)
     for got, wanted in zip(back.covariance_prior(2), there.covariance_prior(2), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-12)
-    for got, wanted in zip(back.means.expanded(2), there.means.expanded(2), strict=True):
+    for got, wanted in zip(back.means.expanded(2, 2), there.means.expanded(2, 2), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-12)

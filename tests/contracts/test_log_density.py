@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pytensor.compile.mode import Mode
 
+import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names, read_table
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.engines.target import Target
 from bayesgmm.models.mixture import declare_model
+from bayesgmm.priors.spec import MixtureSpec
 from tests.cases import (
     KNOWN,
     PAIRS,
@@ -54,6 +58,18 @@ def test_compiled_equals_pymc_for_one_component(structure):
     )
 
 
+def with_a_prior_for_each_mean(spec: MixtureSpec, n_features: int) -> MixtureSpec:
+    rng, shape = np.random.default_rng(2), (spec.n_components, n_features)
+    return replace(spec, means=bg.NormalMeans(rng.normal(size=shape), rng.uniform(0.5, 3, shape)))
+
+
+@pytest.mark.parametrize("structure", ["full", "tied-diagonal"])
+def test_compiled_equals_pymc_with_a_prior_for_each_mean(structure):
+    spec = with_a_prior_for_each_mean(example_spec(structure, "gamma"), 2)
+    parameters = random_parameters(spec, 2, seed=7)
+    expect_equal_densities(spec, dataset_of(example_rows(20, 2)), parameters, gradients=True)
+
+
 # The PyMC model knows two kinds of rows, correlated and not, with one feature and with more.
 ANNOTATED = [(name, 2, KNOWN) for name in STRUCTURES]
 ANNOTATED += [("full", 3, ("gaps",)), ("full", 3, ("weights",)), ("diagonal", 3, ("labels",))]
@@ -90,6 +106,8 @@ def test_standardising_changes_the_log_density_by_a_constant(structure, prior, n
     spec = example_spec(structure, prior)
     units = np.array([0.01, 30.0, 5.0])[:n_features]
     rows = 1000.0 + units * example_rows(40, n_features)
+    if prior == "gamma":
+        spec = with_a_prior_for_each_mean(spec, n_features)
     data = read_table(rows)
     scaling = Scaling.of(data, isotropic=spec.covariances.isotropic)
     here = Target(spec, data)

@@ -6,6 +6,8 @@ the American Statistical Association 99, 799-804.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import arviz_stats
 import numpy as np
 import pytest
@@ -32,7 +34,9 @@ CASES += [(name, "half-t", 2, "labels") for name in ("full", "spherical")]
 CASES += [("full", "half-t", 5, "rows"), ("full", "half-t", 3, "gaps and labels")]
 CASES += [("full", prior, 2, "rows, sliced") for prior in ("half-t", "inverse-gamma")]
 CASES += [("diagonal", "half-t", 2, "rows, sliced")]
+CASES += [("full", "inverse-gamma", 2, "rows, named"), ("diagonal", "half-t", 2, "gaps, named")]
 QUICK = [("full", "half-t", 2, "rows"), ("full", "half-t", 3, "gaps and labels")]
+QUICK += [("full", "half-t", 2, "rows, named")]
 
 
 @pytest.mark.parametrize(
@@ -44,9 +48,13 @@ def test_joint_distribution(structure, prior, n_features, known, n_sweeps):
     """Data drawn given parameters, parameters given data, in turn: the prior must come back."""
     # So fine that next to no draw from the prior is below the floor, which draws ignore.
     spec = example_spec(structure, prior, n_components=2, resolution=1e-6)
+    if "named" in known:
+        loc, scale = np.array([[-2.0, 1.0], [3.0, 0.0]]), np.array([[1.0, 0.5], [2.0, 1.5]])
+        spec = replace(spec, means=bg.NormalMeans(loc, scale))
     rng = np.random.default_rng(7)
-    successive = label_free(successive_draws(spec, n_features, known, n_sweeps, rng))
-    independent = label_free(draw_parameters(spec, n_features, 40_000, rng))
+    functions = with_names if "named" in known else label_free
+    successive = functions(successive_draws(spec, n_features, known, n_sweeps, rng))
+    independent = functions(draw_parameters(spec, n_features, 40_000, rng))
     for name, values in successive.items():
         error = float(arviz_stats.mcse(values[None], method="mean"))
         other = independent[name].std() / np.sqrt(independent[name].size)
@@ -114,6 +122,14 @@ def label_free(parameters):
         values["correlation"] = first.mean(axis=-1)
         values["squared correlation"] = (first**2).mean(axis=-1)
     return values
+
+
+def with_names(parameters):
+    """Those, and functions of the first component, which has a prior of its own."""
+    first = parameters.means[..., 0, :]
+    own = {f"first mean {feature}": first[..., feature] for feature in range(first.shape[-1])}
+    own |= {f"square of {name}": values**2 for name, values in own.items()}
+    return label_free(parameters) | own
 
 
 @pytest.fixture(scope="module")

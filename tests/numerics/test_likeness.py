@@ -10,9 +10,11 @@ NOTHING = np.empty((0, 0))
 
 
 def test_components_are_alike_where_prior_and_labels_are():
-    assert alike(np.ones(3), NOTHING).tolist() == [0, 0, 0]
-    assert len(set(alike(np.array([1.0, 2.0, 3.0]), NOTHING))) == 3
-    groups = alike(np.ones(4), np.log([[1.0, 0.5, 0.5, 0.5], [1.0, 1.0, 0.2, 0.2]]))
+    assert alike(np.ones((3, 1)), NOTHING).tolist() == [0, 0, 0]
+    assert len(set(alike(np.array([[1.0], [2.0], [3.0]]), NOTHING))) == 3
+    first, second, third = alike(np.array([[1.0, 0.5], [1.0, 0.4], [1.0, 0.5]]), NOTHING)
+    assert first == third != second
+    groups = alike(np.ones((4, 1)), np.log([[1.0, 0.5, 0.5, 0.5], [1.0, 1.0, 0.2, 0.2]]))
     assert groups[2] == groups[3]
     assert len(set(groups)) == 3
     assert has_twins(groups)

@@ -33,7 +33,7 @@ def test_a_fit_has_them_in_the_units_of_the_data():
     rows = 1000.0 + 50.0 * example_rows(40, 2)
     tree = bg.fit(rows, bg.MixtureSpec(2), engine=bg.Laplace(draws=20), random_seed=1)
     assert set(tree["log_prior"].data_vars) == {"weights", "means", "covariances"}
-    loc, precision = read_spec(tree).means.expanded(2)
+    loc, precision = read_spec(tree).means.expanded(2, 2)
     squares = precision * (tree["posterior"]["means"].values - loc) ** 2
     np.testing.assert_allclose(tree["log_prior"]["means"], -0.5 * squares.sum(axis=(-2, -1)))
 

@@ -67,6 +67,18 @@ def test_log_posterior_is_that_of_scipy_and_its_gradient_that_of_differences(str
     assert_allclose(gradient, difference, rtol=1e-6, atol=1e-6 * np.abs(difference).max())
 
 
+@pytest.mark.parametrize("structure", ["full", "spherical"])
+def test_with_a_prior_for_each_mean_too(structure):
+    rng, spec = np.random.default_rng(3), spec_of(structure, "half-t", 5)
+    means = bg.NormalMeans(rng.normal(size=(3, 5)), rng.uniform(0.5, 3, (3, 5)))
+    target = Target(replace(spec, means=means), read_table(example_rows(30, 5)))
+    position = rng.normal(0, 0.5, target.layout.size)
+    value, gradient = target(position)
+    assert_allclose(value, log_posterior(target.spec, target.data.values, position), rtol=1e-10)
+    difference = _central_differences(target, position)
+    assert_allclose(gradient, difference, rtol=1e-6, atol=1e-6 * np.abs(difference).max())
+
+
 def _central_differences(target: Target, position: np.ndarray, width: float = 1e-3) -> np.ndarray:
     """Differentiate with an error of order width^4."""
     offsets, weights = np.array([-2, -1, 1, 2]), np.array([1, -8, 8, -1]) / 12

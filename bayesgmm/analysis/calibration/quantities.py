@@ -52,8 +52,10 @@ def _of_rows(mixtures: MixtureParameters, X: Rows) -> dict[str, np.ndarray]:
 
 
 def _densities(mixtures: MixtureParameters, target: Target) -> Float[np.ndarray, "m r"]:
-    """Return log densities at the centre of the prior of the means, and one deviation aside."""
-    loc, precision = target.spec.means.expanded(target.layout.n_features)
+    """Return log densities at the centre of the prior of a mean, and one deviation aside."""
+    layout = target.layout
+    prior = target.spec.means.expanded(layout.n_components, layout.n_features)
+    loc, precision = (of_each[0] for of_each in prior)
     points = np.stack([loc, loc + precision**-0.5])
     return logsumexp(_component_tables(mixtures, points), axis=-1)
 

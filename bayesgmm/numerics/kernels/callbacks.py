@@ -129,7 +129,7 @@ def _prior(block):
         _number(block, 13), _matrix(block, 14), _number(block, 15), _vector(block, 16),
     )  # fmt: skip
     return MixturePrior(
-        _number(block, 4), _vector(block, 5), _vector(block, 6), _vector(block, 7),
+        _number(block, 4), _vector(block, 5), _matrix(block, 6), _matrix(block, 7),
         int(_number(block, 8)), covariances,
     )  # fmt: skip
 

@@ -38,8 +38,8 @@ def _log_prior(log_weights, means, log_scales, prior):
     for component in range(means.shape[0]):
         value += prior.concentration[component] * log_weights[component]
         for feature in range(means.shape[1]):
-            distance = means[component, feature] - prior.loc[feature]
-            value -= 0.5 * prior.precision[feature] * distance * distance
+            distance = means[component, feature] - prior.loc[component, feature]
+            value -= 0.5 * prior.precision[component, feature] * distance * distance
     for matrix in range(log_scales.shape[0]):
         for i in range(log_scales.shape[1]):
             value += scale_prior(prior.covariances.terms[i], log_scales[matrix, i])[0]
@@ -64,8 +64,8 @@ def _add_prior_gradient(means, log_scales, prior, of_means, of_scales):
     """Add the gradient of the log prior of means and scales, with the Jacobian of the latter."""
     for component in range(means.shape[0]):
         for feature in range(means.shape[1]):
-            distance = means[component, feature] - prior.loc[feature]
-            of_means[component, feature] -= prior.precision[feature] * distance
+            distance = means[component, feature] - prior.loc[component, feature]
+            of_means[component, feature] -= prior.precision[component, feature] * distance
     for matrix in range(log_scales.shape[0]):
         for i in range(log_scales.shape[1]):
             _, slope, _ = scale_prior(prior.covariances.terms[i], log_scales[matrix, i])

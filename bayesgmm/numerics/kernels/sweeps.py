@@ -81,7 +81,7 @@ def full_conditionals(position, factors, statistics, prior, steps, rng):
     for component in range(k):
         shift = full_mean_shift(
             counts[component], sums[component], means[component], factors[component],
-            prior.loc, prior.precision, rng,
+            prior.loc[component], prior.precision[component], rng,
         )  # fmt: skip
         for feature in range(d):
             means[component, feature] += shift[feature]
@@ -119,7 +119,7 @@ def diagonal_conditionals(position, factors, statistics, prior, steps, rng):
     for component in range(k):
         shift = diagonal_mean_shift(
             counts[component], sums[component], means[component], factors[component],
-            prior.loc, prior.precision, rng,
+            prior.loc[component], prior.precision[component], rng,
         )  # fmt: skip
         for feature in range(d):
             means[component, feature] += shift[feature]

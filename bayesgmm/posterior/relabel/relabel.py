@@ -98,6 +98,6 @@ def expect_relabelling(tree: xr.DataTree, method: Relabelling) -> None:
         )
     if tree["posterior"].sizes[COMPONENT] > 1 and not has_twins(alike_components(tree)):
         raise SpecificationError(
-            "The prior of the weights, or the labels of rows, tell the components apart, so their "
-            "names mean something already; relabelling would change the posterior."
+            "The priors of weights or means, or the labels of rows, tell the components apart, so "
+            "their names mean something already; relabelling would change the posterior."
         )

@@ -13,7 +13,7 @@ from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
 from bayesgmm.report.sections.section import Section, shortened
 from bayesgmm.report.words import in_a_row, rounded, share
-from bayesgmm.schema import FEATURE
+from bayesgmm.schema import COMPONENT, FEATURE
 
 
 def prior(material: Material) -> Section:
@@ -22,7 +22,7 @@ def prior(material: Material) -> Section:
     shown, note = shortened(
         material.features, MOST_FEATURES, what="features", rest="the record of the fit"
     )
-    lines = [_line(ranges, feature) for feature in shown]
+    lines = [_line(ranges, feature, material) for feature in shown]
     whose = "the distribution" if material.is_single else "the components"
     headings = ["feature", "mean of a component", "standard deviation of a component"]
     if material.is_single:
@@ -48,7 +48,8 @@ def _sentences(material: Material, ranges: xr.Dataset) -> Iterator[str]:
     if not material.is_single:
         yield _weights(material, ranges)
     whose = "the mean" if material.is_single else "the mean of each component"
-    yield f"Means: in each feature, {whose} follows a normal distribution."
+    own = " of its own" if COMPONENT in ranges["means"].dims else ""
+    yield f"Means: in each feature, {whose} follows a normal distribution{own}."
     yield f"Spread: {_spread(material)}."
     yield from _correlations(material, ranges)
 
@@ -109,14 +110,21 @@ def _correlations(material: Material, ranges: xr.Dataset) -> Iterator[str]:
         yield f"Correlations: {within}there are none."
 
 
-def _line(ranges: xr.Dataset, feature: str) -> list[Content]:
-    own = ranges[["means", "scales"]].sel({FEATURE: feature})
-    cells = []
-    for name in ("means", "scales"):
-        low, high = (float(own[name].sel({END: end})) for end in ("lower", "upper"))
-        digits = _digits(low, high)
-        cells.append(f"{rounded(low, digits=digits[0])} to {rounded(high, digits=digits[1])}")
-    return [feature, *cells]
+def _line(ranges: xr.Dataset, feature: str, material: Material) -> list[Content]:
+    means, scales = (ranges[name].sel({FEATURE: feature}) for name in ("means", "scales"))
+    if COMPONENT not in means.dims:
+        return [feature, _range(means), _range(scales)]
+    each = [
+        f"{title} {_range(means.isel({COMPONENT: place}))}"
+        for place, title in enumerate(material.titles)
+    ]
+    return [feature, in_a_row(each, most=12), _range(scales)]
+
+
+def _range(ends: xr.DataArray) -> str:
+    low, high = (float(ends.sel({END: end})) for end in ("lower", "upper"))
+    digits = _digits(low, high)
+    return f"{rounded(low, digits=digits[0])} to {rounded(high, digits=digits[1])}"
 
 
 def _digits(low: float, high: float) -> tuple[int, int]:
