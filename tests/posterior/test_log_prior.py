@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bayesgmm.engines.draws import parameters_dataset
 
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.target import Target
+from bayesgmm.estimation.draws import parameters_dataset
 from bayesgmm.posterior.log_prior import log_priors
 from bayesgmm.posterior.parameters import read_spec
 from bayesgmm.priors.layout import layout_of
