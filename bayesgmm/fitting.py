@@ -241,7 +241,8 @@ def refine(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> quick = bg.refine(bg.example_fit(), engine=bg.Laplace(draws=500), random_seed=1)
+    >>> engine = bg.Laplace(draws=500)
+    >>> quick = bg.refine(bg.example_fit(), engine=engine, random_seed=1, progress=False)
     >>> dict(quick["posterior"]["weights"].sizes)
     {'chain': 1, 'draw': 500, 'component': 3}
     """
