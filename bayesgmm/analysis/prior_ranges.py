@@ -66,9 +66,7 @@ def prior_ranges(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
         "weights": ((END, COMPONENT), _weight_quantiles(concentration, quantiles)),
         "means": (
             dims,
-            stats.norm.ppf(
-                np.expand_dims(quantiles, (1, 2)[: len(dims) - 1]), loc, precision**-0.5
-            ),
+            stats.norm.ppf(quantiles.reshape(-1, *[1] * loc.ndim), loc, precision**-0.5),
         ),
         "scales": ((END, FEATURE), np.quantile(draws.scales[:, 0], quantiles, axis=0)),
     }
