@@ -145,6 +145,6 @@ def test_what_unpack_returns_may_be_written_to():
 def test_means_are_no_wider_than_their_prior():
     layout = Layout(2, 3, 2, 1, correlated=False)
     parameters = layout.unpack(np.zeros(layout.size))
-    precision = np.array([0.0, 1.0, 1e48])
+    precision = np.tile([0.0, 1.0, 1e48], (2, 1))
     widths = layout.rough_deviations(parameters, 100, precision)[1:7].reshape(2, 3)
     assert_allclose(widths, np.tile([51**-0.5, 51**-0.5, 1e-24], (2, 1)))
