@@ -168,8 +168,8 @@ def maximize_regularized(
     rows that were given to no component; scikit-learn counts them into a tied matrix.
     """
     counts = statistics.counts + _LEAST_COUNT
-    shift = (statistics.sums - _LEAST_COUNT * means) / counts[:, None]
-    new_means, scatter = means + shift, statistics.about(shift).scatter
+    new_means = means + (statistics.sums - _LEAST_COUNT * means) / counts[:, None]
+    scatter = statistics.about(new_means - means).scatter
     if scatter.ndim == 2 and structure.correlated:  # one feature
         scatter = scatter[:, :, None]
     correlated = scatter.ndim == 3
