@@ -33,10 +33,12 @@ def log_priors(tree: xr.DataTree, spec: MixtureSpec) -> xr.Dataset:
     loc, precision = spec.means.expanded(draws.n_components, draws.n_features)
     concentration = spec.weights.expanded(draws.n_components)
     log_weights = np.log(np.maximum(draws.weights, np.finfo(float).tiny))
+    with np.errstate(over="ignore"):  # far below the resolution a log density is -inf
+        covariances = _of_matrices(draws, layout, spec.covariance_prior(draws.n_features))
     terms = {
         "weights": np.sum((concentration - 1) * log_weights, axis=-1),
         "means": -0.5 * np.sum(precision * (draws.means - loc) ** 2, axis=(-2, -1)),
-        "covariances": _of_matrices(draws, layout, spec.covariance_prior(draws.n_features)),
+        "covariances": covariances,
     }
     return xr.Dataset(
         {name: ((CHAIN, DRAW), values) for name, values in terms.items()},
