@@ -27,7 +27,6 @@ from bayesgmm.numerics.kernels.sweeps import (
     full_sweeps,
 )
 from bayesgmm.numerics.log_posterior import LogPosterior
-from bayesgmm.numerics.mixture_prior import MixturePrior
 
 _LEAST_ACCEPTANCE = 0.1  # of the proposals of a covariance; below, slice sampling moves it better
 _LEAST_TRIED = 20  # proposals before that is judged
@@ -125,11 +124,6 @@ class Sweeper:
     def _steps(self) -> tuple[np.ndarray, np.ndarray]:
         return self.steps.proposes, self.steps.accepted
 
-    @cached_property
-    def _prior(self) -> MixturePrior:
-        """A copy: threads that count references to the same arrays wait for each other."""
-        return self._log_posterior.prior.as_compiled()
-
     @property
     def _log_posterior(self) -> LogPosterior:
         return self.target.log_posterior
@@ -155,7 +149,7 @@ class Sweeper:
         if self._is_short:
             self._kernels.sweeps(
                 position, *self._block(0, self._log_posterior.X.shape[0]),
-                self._prior, self._steps, rng, seeds,
+                self._log_posterior.prior, self._steps, rng, seeds,
                 swept.positions, swept.log_densities, swept.acceptances,
             )  # fmt: skip
             return swept
@@ -186,6 +180,6 @@ class Sweeper:
         )
         value = log_posterior.value(state, statistics[0])
         acceptance = kernels.conditionals(
-            position, mixture[-1], statistics, self._prior, self._steps, rng
+            position, mixture[-1], statistics, log_posterior.prior, self._steps, rng
         )
         return value, acceptance

@@ -45,7 +45,7 @@ from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
 _SLICE_WIDTH = 1.0  # in log scales and correlation coordinates; stepping out does the rest
 _MOST_STEPS = 50
-_NO_WALL = 0.01  # its eighth power, what a floor takes from a log density, is a millionth of 1 %
+_NO_WALL = 0.01  # its fourth power, what a floor takes from a log density, is 1e-8
 
 
 @compiled_exactly
