@@ -547,7 +547,7 @@ def _from_draws(
     labels: Any | None,
     order_by: str | Mapping[str, float],
 ) -> xr.DataTree:
-    from bayesgmm.engines.given import Given, highest_draw
+    from bayesgmm.engines.given import given_tree, highest_draw
     from bayesgmm.posterior.given_draws import read_draws
     from bayesgmm.posterior.parameters import draws_layout
 
@@ -571,19 +571,22 @@ def _from_draws(
     _expect_order(order_by, data, hyperparameters)
 
     scaled, scaled_data = scaling.standardize_parameters(parameters), scaling.standardize(data)
-    engine = Given(scaled, given.sample_stats, given.origin, exchangeable)
     if spec is None:
+        scaled_spec = None
         start = highest_draw(scaled, scaled_data, given.heights)
         density = -scaling.log_jacobian(data.n_observed)
         objective = density if given.heights is None else 0.0  # of given ones the units are ours
         point = start.moved(scaling.restore, density=density, objective=objective)
-        raw = engine.tree(None, scaled_data, start=start)
     else:
-        start = EM().run(problem.scaled_spec, scaled_data, seed=start_seed)
+        scaled_spec = problem.scaled_spec
+        start = EM().run(scaled_spec, scaled_data, seed=start_seed)
         _expect_usable(start)
         _warn_at_the_limit(start)
         point = problem.restore(start, uses_prior=True)
-        raw = engine.tree(problem.scaled_spec, scaled_data, start=start)
+    raw = given_tree(
+        scaled, spec=scaled_spec, data=scaled_data, start=start, sample_stats=given.sample_stats,
+        origin=given.origin, exchangeable=exchangeable,
+    )  # fmt: skip
     return _judged(raw, data, spec, point, scaling, order_by, seed, progress=False, given=given)
 
 

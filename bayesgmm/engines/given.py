@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.draws import draws_tree
-from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
+from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, share_nearer
 from bayesgmm.numerics.likeness import alike
 from bayesgmm.numerics.statistics import log_densities_of_draws, sufficient_statistics
 from bayesgmm.numerics.unconstrained import made_regular
@@ -22,14 +22,26 @@ from bayesgmm.schema import EXCHANGEABLE
 _DRAWS_LOOKED_AT = 100  # of each chain, for the optimum that it is at
 
 
-@dataclass(frozen=True, eq=False)
-class Given:
-    """Draws on the scale of the rows, and what their sampler says of them.
+def given_tree(
+    draws: MixtureParameters,
+    *,
+    spec: MixtureSpec | None,
+    data: Dataset,
+    start: PointEstimate,
+    sample_stats: dict[str, np.ndarray],
+    origin: str,
+    exchangeable: bool,
+) -> xr.DataTree:
+    """Return the tree of draws on the scale of the rows, with the log posterior if there is a spec.
 
-    Attributes
+    Parameters
     ----------
     draws : MixtureParameters
         Batch axes chain, draw.
+    spec : MixtureSpec or None
+    data : Dataset
+    start : PointEstimate
+        The posterior mode, or without a spec the draw that stands for it.
     sample_stats : dict of arrays
         Axes chain, draw.
     origin : str
@@ -37,32 +49,21 @@ class Given:
     exchangeable : bool
         Whether the prior treats components alike.
     """
-
-    draws: MixtureParameters
-    sample_stats: dict[str, np.ndarray]
-    origin: str
-    exchangeable: bool
-
-    def tree(self, spec: MixtureSpec | None, data: Dataset, *, start: PointEstimate) -> xr.DataTree:
-        """Return the tree, with the log posterior where the spec tells it.
-
-        ``start`` is the posterior mode, or without a spec the draw that stands for it.
-        """
-        statistics, known = self.sample_stats, {}
-        if spec is not None:
-            statistics = {**statistics, "lp": log_posteriors(Target(spec, data), self.draws)}
-            known["chain_optima"] = _nearest_optima(spec, data, start, self.draws)
-        return draws_tree(
-            self.draws,
-            data=data,
-            spec=spec,
-            start=start,
-            sample_stats=statistics,
-            engine=self.origin,
-            partial=False,
-            **{EXCHANGEABLE: self.exchangeable},
-            **known,
-        )
+    known = {}
+    if spec is not None:
+        sample_stats = {**sample_stats, "lp": log_posteriors(Target(spec, data), draws)}
+        known["chain_optima"] = _nearest_optima(spec, data, start, draws)
+    return draws_tree(
+        draws,
+        data=data,
+        spec=spec,
+        start=start,
+        sample_stats=sample_stats,
+        engine=origin,
+        partial=False,
+        **{EXCHANGEABLE: exchangeable},
+        **known,
+    )
 
 
 def log_posteriors(target: Target, draws: MixtureParameters) -> Float[np.ndarray, "chain draw"]:
@@ -104,12 +105,9 @@ def _nearest_optima(
     if start.rival is None:
         return [0] * draws.batch_shape[0]
     groups = alike(spec.of_each_component(draws.n_features), data.plausibilities)
-    chosen = np.linspace(0, draws.batch_shape[1] - 1, _DRAWS_LOOKED_AT).round().astype(int)
-    nearer = [
-        [
-            distance(start.rival, draw, groups) < distance(start.parameters, draw, groups)
-            for draw in (draws.draw((chain, place)) for place in np.unique(chosen))
-        ]
-        for chain in range(draws.batch_shape[0])
+    n_chains, n_draws = draws.batch_shape
+    chosen = np.unique(np.linspace(0, n_draws - 1, _DRAWS_LOOKED_AT).round().astype(int))
+    return [
+        int(share_nearer(start.rival, start.parameters, draws.draw((chain, chosen)), groups) > 0.5)
+        for chain in range(n_chains)
     ]
-    return [int(np.mean(chain) > 0.5) for chain in nearer]

@@ -172,6 +172,20 @@ def distance(
     return float(max(apart[places, order].max(), ratios.max()))
 
 
+def share_nearer(
+    there: MixtureParameters,
+    here: MixtureParameters,
+    draws: MixtureParameters,
+    groups: Int[np.ndarray, " k"],
+) -> float:
+    """Return the share of draws that are nearer to one mode than to the other."""
+    nearer = [
+        distance(there, draw, groups) < distance(here, draw, groups)
+        for draw in map(draws.draw, np.ndindex(*draws.batch_shape))
+    ]
+    return float(np.mean(nearer))
+
+
 @dataclass(frozen=True)
 class PointEstimate:
     """Parameters at the maximum that EM found, in the units of the data.

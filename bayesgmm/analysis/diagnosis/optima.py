@@ -21,7 +21,7 @@ from bayesgmm.engines.nuts import NUTS, explore
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.estimation.point_estimate import distance
+from bayesgmm.estimation.point_estimate import share_nearer
 from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.parameters import (
@@ -141,7 +141,7 @@ def _about_unvisited_modes(
     here, there = (best, rival) if 0 in optima else (rival, best)
     lower = gap if 0 in optima else -gap
     groups = alike_components(tree)
-    if _share_near(there, here, _some(draws), groups) > _VISITED:
+    if share_nearer(there, here, _some(draws), groups) > _VISITED:
         return []
     share = _weighed(tree, target, draws, here, there, groups)
     if share is None:
@@ -182,24 +182,10 @@ def _weighed(
         return None
     look_seed, bridge_seed = read_seed(tree).spawn(2)
     found = explore(target, there, _LOOK, look_seed)
-    if _share_near(there, here, _some(found), groups) < 0.5:
+    if share_nearer(there, here, _some(found), groups) < 0.5:
         return None  # chains leave it by themselves: those of the fit would have gone there
     rng = np.random.default_rng(bridge_seed)
     return shares(log_masses(target, [draws, found], groups, rng))[1]
-
-
-def _share_near(
-    there: MixtureParameters,
-    here: MixtureParameters,
-    draws: MixtureParameters,
-    groups: np.ndarray,
-) -> float:
-    """Return the share of draws that are nearer to one mode than to the other."""
-    nearer = [
-        distance(there, draw, groups) < distance(here, draw, groups)
-        for draw in map(draws.draw, np.ndindex(*draws.batch_shape))
-    ]
-    return float(np.mean(nearer))
 
 
 def _some(draws: MixtureParameters) -> MixtureParameters:
