@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -185,6 +184,7 @@ def _launch(settings: NUTS, model: Any, seed: np.random.SeedSequence, report: Ca
         progress_bar=False,
         progress_callback=report,
         blocking=False,
+        return_raw_trace=True,  # ArviZ would take longer to arrange a chain than it took to run
     )
     return _Chain(sampler)
 
@@ -202,14 +202,11 @@ class _Chain:
         except TimeoutError:  # what nutpie 0.16 raises where it should return False
             return False
 
-    def wait(self) -> xr.DataTree:
+    def wait(self) -> Any:
         return self.sampler.wait()
 
-    def abort(self) -> xr.DataTree:
-        with warnings.catch_warnings():
-            # ArviZ takes a chain without draws after warm-up for arrays with their axes swapped.
-            warnings.filterwarnings("ignore", "Found chain dimension", UserWarning)
-            return self.sampler.abort()
+    def abort(self) -> Any:
+        return self.sampler.abort()
 
     def cancel(self) -> None:
         self.sampler.cancel()
@@ -283,7 +280,7 @@ class _FusedSampler:
         value, gradient = self.target(normal.positions(noise))
         return value, normal.pulled_back(gradient)
 
-    def read(self, trace: xr.DataTree) -> ChainDraws:
+    def read(self, trace: Any) -> ChainDraws:
         return _read_trace(trace, ("position",))
 
     def parameters(self, posterior: Callable[[str], np.ndarray]) -> MixtureParameters:
@@ -318,22 +315,30 @@ class _PyMCSampler:
         model = replace(self.compiled, initial_point_func=lambda _: self.positions[chain])
         return _launch(self.settings, model, seed, report)
 
-    def read(self, trace: xr.DataTree) -> ChainDraws:
+    def read(self, trace: Any) -> ChainDraws:
         return _read_trace(trace, self.names)
 
     def parameters(self, posterior: Callable[[str], np.ndarray]) -> MixtureParameters:
         return MixtureParameters(**{name: posterior(name) for name in self.names})
 
 
-def _read_trace(trace: xr.DataTree, names: tuple[str, ...]) -> ChainDraws:
-    """Take the finished draws of nutpie's only chain; an aborted one is padded with NaN."""
-    if "posterior" not in trace.children:
-        return ChainDraws({}, {})
-    posterior = {name: trace["posterior"][name].values[0] for name in names}
-    first = posterior[names[0]]
-    finished = np.isfinite(first).all(axis=tuple(range(1, first.ndim)))
-    n_draws = int(finished.sum())
-    statistics = {
-        ours: trace["sample_stats"][theirs].values[0] for theirs, ours in _STATISTICS.items()
-    }
-    return ChainDraws(posterior, statistics).first(n_draws)
+def _read_trace(trace: Any, names: tuple[str, ...]) -> ChainDraws:
+    """Take the draws after warm-up of nutpie's only chain, as far as it came."""
+    draws, statistics = (batches[0] for batches in trace.get_arrow_trace())
+    after = ~_values(statistics, "tuning")
+    return ChainDraws(
+        {name: _values(draws, name)[after] for name in names},
+        {ours: _values(statistics, theirs)[after] for theirs, ours in _STATISTICS.items()},
+    )
+
+
+def _values(batch: Any, name: str) -> np.ndarray:
+    """Return a column of an Arrow table; the shape of its entries is in its metadata."""
+    import pyarrow
+
+    column = batch.column(name)
+    shape = column.field.metadata.get(b"shape", b"").decode()
+    values = pyarrow.array(column)
+    if not shape:
+        return values.to_numpy(zero_copy_only=False)
+    return values.flatten().to_numpy().reshape(len(column), *map(int, shape.split(",")))

@@ -66,7 +66,7 @@ FIRST_SWEEPS = 500  # of a chain, which are not kept
 _WORTH_IT, _LEAST_WORTH = 1.5, 100.0
 """How many times the effective draws, and how many at least, sweeps must give to be kept."""
 
-_MOST_JUDGED = 500  # draws of each chain
+_MOST_JUDGED = 2000  # draws of all chains
 _MOVING = 0.5  # share of the kept draws in which every covariance has moved
 
 
@@ -101,20 +101,22 @@ def sample(
     sampler = prepare(settings, target, normals, positions)
     run = _run(settings, sampler, spawn(chain_seed, settings.chains), progress)
     sweeps: dict[str, float] = {}
-    effective = _effective(sampler.parameters(run.posterior), run)
+    parameters = sampler.parameters(run.posterior)
+    effective = _effective(parameters, run)
     n_sweeps = _sweeps(settings, target) if effective < _WANTED and not run.partial else 0
     if n_sweeps:
-        ends = target.layout.pack(sampler.parameters(run.posterior).draw((slice(None), -1)))
+        ends = target.layout.pack(parameters.draw((slice(None), -1)))
         swept, sweeper = go_on(n_sweeps, target, ends)
         onward = _run(swept, sweeper, spawn(mass_seed, settings.chains), progress)
-        # Interrupted, it leaves what was asked for.
-        worth = 0.0 if onward.partial else _effective(sweeper.parameters(onward.posterior), onward)
-        if worth > max(_WORTH_IT * effective, _LEAST_WORTH):
-            run, sampler, sweeps = onward, sweeper, {"sweeps": n_sweeps, "slow_ess": effective}
+        if not onward.partial:  # interrupted, it leaves what was asked for
+            better = sweeper.parameters(onward.posterior)
+            if _effective(better, onward) > max(_WORTH_IT * effective, _LEAST_WORTH):
+                run, parameters = onward, better
+                sweeps = {"sweeps": n_sweeps, "slow_ess": effective}
     if run.partial and progress:
         announce_interruption()
     return draws_tree(
-        sampler.parameters(run.posterior),
+        parameters,
         data=data,
         spec=spec,
         start=chosen.estimate,
@@ -166,7 +168,7 @@ def _effective(draws: MixtureParameters, run: Run) -> float:
     moved = np.any(draws.scales[:, 1:] != draws.scales[:, :-1], axis=-1).mean(axis=(0, 1))
     if moved.min() < _MOVING:
         return 0.0
-    thin = slice(None, None, -(-n_draws // _MOST_JUDGED))
+    thin = slice(None, None, -(-n_chains * n_draws // _MOST_JUDGED))
     scales, weights = draws.scales[:, thin], draws.weights[:, thin]
     parts = [
         run.sample_stats()["lp"][:, thin, None],

@@ -123,7 +123,7 @@ class Layout:
         rows, columns = np.tril_indices(size, -1)
         factors[..., rows, columns] = coordinates
         factors[..., np.arange(size), np.arange(size)] = 1.0
-        factors /= np.linalg.norm(factors, axis=-1, keepdims=True)
+        factors /= np.sqrt(np.einsum("...ij,...ij->...i", factors, factors))[..., None]
         correlations = factors @ np.swapaxes(factors, -1, -2)
         correlations[..., np.arange(size), np.arange(size)] = 1.0
         return np.broadcast_to(correlations, (*batch, self.n_components, size, size)).copy()

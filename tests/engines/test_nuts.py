@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import arviz_stats
 import numpy as np
+import pyarrow
 import pytensor
 import pytest
-import xarray as xr
+from arro3.core import RecordBatch
 
 import bayesgmm as bg
 from bayesgmm.engines.catalogue import ENGINES, engine_named
@@ -87,20 +90,27 @@ def test_sampling_statistics_have_their_names_and_types():
     assert abs(float(statistics["acceptance_rate"].mean()) - 0.8) < 0.1
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (2, 2)])
-def test_only_finished_draws_are_read(shape):
-    """Of an aborted chain nutpie gives none, or some and then NaN."""
-    for n_draws, n_finished in ((0, 0), (3, 0), (3, 2)):
-        values = np.full((1, n_draws, *shape), np.nan)
-        values[:, :n_finished] = 1.0
-        position = (["chain", "draw", *"ab"[: len(shape)]], values)
-        statistics = {name: (["chain", "draw"], np.zeros((1, n_draws))) for name in _STATISTICS}
-        groups = {"posterior": {"position": position}, "sample_stats": statistics}
-        trace = xr.DataTree.from_dict({name: xr.Dataset(group) for name, group in groups.items()})
-        read = _read_trace(trace, ("position",))
-        assert read.n_draws == n_finished
-        assert read.sample_stats["lp"].shape == (n_finished,)
-    assert _read_trace(xr.DataTree(), ("position",)).n_draws == 0
+@pytest.mark.parametrize("shape", [(3,), (2, 2)])
+@pytest.mark.parametrize(("n_drawn", "n_kept"), [(0, 0), (2, 0), (5, 3)])
+def test_draws_after_warm_up_are_read_with_their_shape(shape, n_drawn, n_kept):
+    """Of an aborted chain nutpie gives what it has: nothing, warm-up alone, or some draws."""
+    values = np.random.default_rng(0).normal(size=(n_drawn, *shape))
+    lists = pyarrow.array(values.reshape(n_drawn, -1).tolist(), pyarrow.list_(pyarrow.float64()))
+    metadata = {"shape": ",".join(map(str, shape))}
+    field = pyarrow.field("position", lists.type, metadata=metadata)
+    statistics = {name: np.arange(n_drawn, dtype=float) for name in _STATISTICS}
+    statistics["tuning"] = np.arange(n_drawn) < n_drawn - n_kept
+    batches = (
+        pyarrow.record_batch([lists], schema=pyarrow.schema([field])),
+        pyarrow.record_batch(statistics),
+    )
+    trace = SimpleNamespace(
+        get_arrow_trace=lambda: [[RecordBatch.from_arrow(batch)] for batch in batches]
+    )
+    read = _read_trace(trace, ("position",))
+    assert read.n_draws == n_kept
+    np.testing.assert_array_equal(read.posterior["position"], values[n_drawn - n_kept :])
+    assert read.sample_stats["lp"].tolist() == list(range(n_drawn - n_kept, n_drawn))
 
 
 def test_the_catalogue_knows_every_engine():
