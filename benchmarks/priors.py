@@ -31,7 +31,8 @@ from bayesgmm.parameters import MixtureParameters
 class Design(NamedTuple):
     """How tables are made.
 
-    ``ratio`` is that of the largest to the smallest standard deviation among clusters. Values are
+    Every row comes from each cluster with the same probability, and ``rows`` are expected of each;
+    one cluster alone has just so many. ``ratio`` is that of the largest to the smallest standard deviation among clusters. Values are
     recorded exactly; ``rounded`` to half a standard deviation; or with ``zeros``: as many rows
     again as a cluster has hold nothing but zeros, and are one component more.
     """
@@ -78,12 +79,13 @@ def make(design: Design, rng: np.random.Generator) -> tuple[np.ndarray, MixtureP
     centers[:, 0] = 8.0 * (np.cumsum(deviations) + np.cumsum(np.append(0.0, deviations[:-1])))
     centers += rng.normal(0.0, deviations[:, None] * 0.5, (k, d))
     shape = np.full((d, d), correlation) + (1 - correlation) * np.eye(d)
-    rows = rng.multivariate_normal(np.zeros(d), shape, (k, n_rows)) * deviations[:, None, None]
+    clusters = rng.integers(k, size=k * n_rows)
+    rows = rng.multivariate_normal(np.zeros(d), shape, k * n_rows) * deviations[clusters, None]
+    rows += centers[clusters]
     truth = MixtureParameters(
         np.full(k, 1 / k), centers, np.repeat(deviations[:, None], d, axis=1),
         np.repeat(shape[None], k, axis=0),
     )  # fmt: skip
-    rows = (rows + centers[:, None]).reshape(-1, d)
     if recorded == "rounded":  # a rounding error has a variance of its own (Sheppard 1898)
         step = 0.5
         return step * np.round(rows / step), replace(
@@ -91,9 +93,8 @@ def make(design: Design, rng: np.random.Generator) -> tuple[np.ndarray, MixtureP
             correlations=np.repeat(np.eye(d)[None], k, axis=0),
         )  # fmt: skip
     if recorded == "zeros":
-        return np.concatenate([rows, np.zeros((n_rows, d))]), replace(
-            truth, weights=np.full(k, 1 / (k + 1))
-        )
+        zeros = np.zeros((rng.binomial((k + 1) * n_rows, 1 / (k + 1)), d))
+        return np.concatenate([rows, zeros]), replace(truth, weights=np.full(k, 1 / (k + 1)))
     return rows, truth
 
 
