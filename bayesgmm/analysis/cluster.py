@@ -27,7 +27,7 @@ def cluster(
     *,
     certainty: float = DEFAULT_CERTAINTY,
     probability: float = DEFAULT_PROBABILITY,
-    progress: bool = False,
+    progress: bool = True,
 ) -> xr.Dataset:
     """Assign rows to components, with probabilities that include parameter uncertainty.
 
@@ -49,7 +49,7 @@ def cluster(
         ``unsure``.
     probability : float, default 0.89
         Posterior probability of the intervals, which leave equal tails on both sides.
-    progress : bool, default False
+    progress : bool, default True
         Whether to show progress where it takes more than two seconds.
 
     Returns

@@ -77,7 +77,7 @@ def impute(
     probability: float = DEFAULT_PROBABILITY,
     draws: int = DEFAULT_DRAWS,
     random_seed: RandomSeed = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> Imputation:
     """Fill in missing cells: predictions with intervals, and multiple imputations (Rubin, 1987).
 
@@ -107,7 +107,7 @@ def impute(
         all chains. Given the draws they are exact.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, so that one tree always gives the same imputations.
-    progress : bool, default False
+    progress : bool, default True
         Whether to show progress where it takes more than two seconds.
 
     Returns

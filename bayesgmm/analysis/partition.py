@@ -14,6 +14,7 @@ from bayesgmm.analysis.partitions.losses import (
     VariationOfInformation,
     expect_loss,
 )
+from bayesgmm.engines.progress import waiting
 from bayesgmm.numerics.partition_search import (
     LossFunction,
     PartitionDraws,
@@ -38,6 +39,7 @@ def partition(
     runs: int = 16,
     max_clusters: int | None = None,
     random_seed: RandomSeed = None,
+    progress: bool = True,
 ) -> xr.Dataset:
     """Partition the rows so that the posterior expected loss is smallest.
 
@@ -65,6 +67,8 @@ def partition(
         of rows) ``Binder`` gives doubtful rows clusters of their own, often hundreds.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit.
+    progress : bool, default True
+        Whether to show the time that has passed where it takes more than two seconds.
 
     Returns
     -------
@@ -111,7 +115,8 @@ def partition(
     limit = min(max_clusters or partitions.n_groups, partitions.n_rows)
     starts = random_starts(runs, partitions, limit, np.random.default_rng(start_seed))
     starts += best_draw(partitions, function, limit)
-    found = best_partitions(partitions, function, starts, most_clusters=limit, seed=search_seed)
+    with waiting("searching for a partition", visible=progress):
+        found = best_partitions(partitions, function, starts, most_clusters=limit, seed=search_seed)
     best = min(found, key=lambda one: one.loss)
     agreed = sum(abs(one.loss - best.loss) <= _SAME for one in found)
     return xr.Dataset(

@@ -60,9 +60,7 @@ def run_cluster(request: Request) -> None:
     tree = load_fit(request.fit)
     source = None if request.data is None else source_of(request.data)
     rows, table = rows_for(tree, source, request.names, request.text_format)
-    found = bg.cluster(
-        tree, rows, certainty=request.certainty, probability=request.probability, progress=True
-    )
+    found = bg.cluster(tree, rows, certainty=request.certainty, probability=request.probability)
     if source is None:
         write_table(one_line_each(found), request.out)
     elif is_text(source) and is_text(request.out):

@@ -76,7 +76,7 @@ def run_impute(request: Request) -> None:
     source = None if request.data is None else source_of(request.data)
     text_format = request.text_format.with_names(features_of(tree))
     table = _read(source, text_format)
-    done = bg.impute(tree, table, request.imputations or 1, random_seed=request.seed, progress=True)
+    done = bg.impute(tree, table, request.imputations or 1, random_seed=request.seed)
     for file, frame in zip(files, [done.completed, *done.frames], strict=False):
         _write(frame, file, source, text_format, done.cells)
     n_rows = tree["observed_data"].sizes["obs_id"] if table is None else len(table)

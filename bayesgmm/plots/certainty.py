@@ -140,7 +140,7 @@ def _in_order(tree: xr.DataTree, certainty: float, probability: float) -> _Rows:
     ranked = np.argsort(-shares[order], axis=1, kind="stable")
     places, shown = ranked[:, 0], _with_interval(len(order))
     # Quantiles over the draws take most of the time, so only those that are seen are asked for.
-    some = cluster(with_rows(tree, kept[order[shown]]), probability=probability)
+    some = cluster(with_rows(tree, kept[order[shown]]), probability=probability, progress=False)
     at = (np.arange(shown.size), places[shown])
     # A point estimate has no intervals, and in their place lines without length.
     some = some.fillna(some["responsibilities"])

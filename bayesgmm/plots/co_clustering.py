@@ -137,7 +137,7 @@ def _sorted(
         rows = np.sort(generator(random_seed).choice(n_rows, most_rows, replace=False))
         tree = with_rows(tree, rows)
     shares = co_clustering(tree, draws=draws).values
-    labels = partition(tree, draws=draws, runs=8)["label"].values.astype(np.int64)
+    labels = partition(tree, draws=draws, runs=8, progress=False)["label"].values.astype(np.int64)
     order = np.concatenate([_alike_side_by_side(shares, cluster) for cluster in _members(labels)])
     return _Matrix(shares[np.ix_(order, order)], labels[order], rows[order], n_rows)
 

@@ -78,7 +78,7 @@ class Material:
     @cached_property
     def clusters(self) -> xr.Dataset:
         """The component of every row, and how sure that is."""
-        return cluster(self.tree, certainty=CERTAINTY)
+        return cluster(self.tree, certainty=CERTAINTY, progress=False)
 
     @property
     def n_blank(self) -> int:

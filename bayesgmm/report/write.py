@@ -7,6 +7,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from bayesgmm.engines.progress import waiting
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.posterior.files.whole import replacing
 from bayesgmm.posterior.parameters import expect_fitted
@@ -24,6 +25,7 @@ def write_report(
     *,
     selection: xr.Dataset | None = None,
     title: str | None = None,
+    progress: bool = True,
 ) -> Path:
     """Write what a fit says as one page, for people who know no statistics.
 
@@ -43,6 +45,8 @@ def write_report(
         What :func:`bayesgmm.select` returned for the same rows.
     title : str, optional
         Heading of the page; by default it counts components, rows and features.
+    progress : bool, default True
+        Whether to show the time that has passed where it takes more than two seconds.
 
     Returns
     -------
@@ -78,7 +82,8 @@ def write_report(
     path = expect_page(path)
     material = Material(tree, selection)
     expect_selection(selection, material.data)
-    text = page(material, default_title(material) if title is None else title)
+    with waiting("making the report", visible=progress):
+        text = page(material, default_title(material) if title is None else title)
     _write_whole(text, path)
     return path
 

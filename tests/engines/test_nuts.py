@@ -95,7 +95,9 @@ def test_sampling_statistics_have_their_names_and_types():
 def test_draws_after_warm_up_are_read_with_their_shape(shape, n_drawn, n_kept):
     """Of an aborted chain nutpie gives what it has: nothing, warm-up alone, or some draws."""
     values = np.random.default_rng(0).normal(size=(n_drawn, *shape))
-    lists = pyarrow.array(list(values.reshape(n_drawn, int(np.prod(shape)))), pyarrow.list_(pyarrow.float64()))
+    lists = pyarrow.array(
+        list(values.reshape(n_drawn, int(np.prod(shape)))), pyarrow.list_(pyarrow.float64())
+    )
     metadata = {"shape": ",".join(map(str, shape))}
     field = pyarrow.field("position", lists.type, metadata=metadata)
     statistics = {name: np.arange(n_drawn, dtype=float) for name in _STATISTICS}

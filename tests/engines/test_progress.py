@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import rich
 from rich.console import Console
 
+import bayesgmm as bg
 from bayesgmm.engines import progress
-from bayesgmm.engines.progress import ChainProgress, CountProgress, Pace, waiting
+from bayesgmm.engines.progress import ChainProgress, CountProgress, Pace, TaskProgress, waiting
 
 
 @pytest.fixture
@@ -97,3 +99,21 @@ def test_the_time_left_is_told_of_even_work_alone():
     assert slow == [None] * 59  # not a tenth is done
     assert fast == [None] * 8
     assert [silent.left(second, 0.0, None) for second in range(9)] == [None] * 9
+
+
+@pytest.mark.parametrize(
+    ("ask", "what"),
+    [
+        (bg.cluster, "rows"),
+        (partial(bg.impute, n_imputations=1), "missing cells"),
+        (partial(bg.partition, draws=50, runs=1), "searching for a partition"),
+    ],
+)
+def test_answers_that_may_take_long_show_progress_unless_told_not_to(ask, what, monkeypatch):
+    shown = []
+    monkeypatch.setattr(TaskProgress, "_paint", lambda bar: shown.append(bar._what))
+    tree = bg.example_fit()
+    ask(tree, progress=False)
+    assert shown == []
+    ask(tree)
+    assert shown == [what]

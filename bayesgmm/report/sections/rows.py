@@ -203,7 +203,7 @@ def _partition(material: Material) -> Iterator[Markup]:
             f"{whole(MOST_PARTITIONED)} rows that is left to bayesgmm.partition(tree)."
         )
         return
-    found = partition(material.tree, draws=_DRAWS, runs=_RUNS)
+    found = partition(material.tree, draws=_DRAWS, runs=_RUNS, progress=False)
     sizes = [whole(int(size)) for size in found["size"].values]
     clusters = counted(len(sizes), "cluster")
     told = (
