@@ -176,6 +176,7 @@ def draw_posterior(
 
     problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
     _expect_order(order_by, problem.data, problem.spec.of_each_component(problem.data.n_features))
+    _expect_room(engine, problem)
     with CountProgress("starts of EM", solver.n_starts_for(spec), visible=progress) as bar:
         start = solver.run(
             problem.scaled_spec, problem.scaled_data, seed=start_seed,
@@ -278,6 +279,7 @@ def draw_again(
     tree = as_tree(tree)
     problem, point = read_problem(tree), read_point_estimate(tree)
     _expect_order(order_by, problem.data, problem.spec.of_each_component(problem.data.n_features))
+    _expect_room(engine, problem)
     start = problem.standardize(point) if standardize else point
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start, draw, standardize)
@@ -652,6 +654,12 @@ def _engine(engine: Engine | str | None) -> Engine:
     from bayesgmm.engines.catalogue import read_engine
 
     return read_engine(engine)
+
+
+def _expect_room(engine: Engine, problem: Problem) -> None:
+    from bayesgmm.engines.catalogue import expect_room
+
+    expect_room(engine, problem.spec, problem.data)
 
 
 def _expect_order(

@@ -32,9 +32,10 @@ class Design(NamedTuple):
     """How tables are made.
 
     Every row comes from each cluster with the same probability, and ``rows`` are expected of each;
-    one cluster alone has just so many. ``ratio`` is that of the largest to the smallest standard deviation among clusters. Values are
-    recorded exactly; ``rounded`` to half a standard deviation; or with ``zeros``: as many rows
-    again as a cluster has hold nothing but zeros, and are one component more.
+    one cluster alone has just so many. ``ratio`` is that of the largest to the smallest standard
+    deviation among clusters. Values are recorded exactly; ``rounded`` to half a standard deviation;
+    or with ``zeros``: about as many rows again as a cluster has hold nothing but zeros, and are one
+    component more.
     """
 
     k: int

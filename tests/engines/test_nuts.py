@@ -120,3 +120,11 @@ def test_the_catalogue_knows_every_engine():
     assert set(ENGINES) == {"nuts", "gibbs", "laplace", "advi"}
     with pytest.raises(bg.SpecificationError, match=r"\['advi', 'gibbs', 'laplace', 'nuts'\]"):
         engine_named("hmc")
+
+
+@pytest.mark.parametrize("engine", ["nuts", "gibbs", "laplace"])
+def test_draws_that_have_no_room_are_refused_before_the_search(engine, monkeypatch):
+    X = np.random.default_rng(0).normal(size=(40, 600))
+    monkeypatch.setattr("bayesgmm.estimation.em.EM.run", None)
+    with pytest.raises(bg.SpecificationError, match=r"600 features in 3 components.*GB of memory"):
+        bg.fit(X, bg.MixtureSpec(3), engine=engine, random_seed=1, progress=False)
