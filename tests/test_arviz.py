@@ -140,6 +140,7 @@ def test_the_page_names_every_function():
     assert set(re.findall(r"`([a-z_0-9]+)`", page)) >= _public()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter")  # a hundred draws
 @pytest.mark.parametrize("name", sorted(CALLED))
 def test_what_the_page_says_works(trees, name, capsys):

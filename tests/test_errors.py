@@ -5,9 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 CALLS = """
 import warnings
 import numpy as np
+import pytest
+
 import bayesgmm as bg
 
 rows = np.vstack([np.random.default_rng(0).normal(size=(30, 2)), [[np.nan, np.nan]]])
@@ -26,6 +30,7 @@ for call in calls:
 """
 
 
+@pytest.mark.slow
 def test_warnings_name_the_line_of_the_caller():
     """In a process of its own: checks of shapes, as tests have them, are frames, too."""
     command = [sys.executable, "-c", CALLS]

@@ -95,6 +95,7 @@ def test_what_came_along_can_spoil_the_verdict(fitted):
     assert not bg.diagnose(tree).passed
 
 
+@pytest.mark.slow
 def test_every_answer_works_without_a_spec(unknown, tmp_path):
     assert bg.load(bg.save(unknown, tmp_path / "draws.nc")).identical(unknown)
     page = bg.write_report(unknown, tmp_path / "draws.html").read_text(encoding="utf-8")

@@ -42,6 +42,7 @@ def loaded() -> list[set[str]]:
     return [set(line.split()) for line in result.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_package_alone_loads_nothing(loaded):
     assert not loaded[0] & {*HEAVY, "numpy", "scipy", "numba", "pandas"}
 

@@ -69,7 +69,7 @@ def write_report(
     >>> waiting = bg.datasets.load("faithful")["waiting"]
     >>> tree = bg.fit(waiting, bg.MixtureSpec(2), engine="laplace", random_seed=1, progress=False)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = bg.write_report(tree, folder + "/geyser.html", title="Old Faithful")
+    ...     path = bg.write_report(tree, folder + "/geyser.html", progress=False)
     ...     path.read_text(encoding="utf-8")[:15]
     '<!DOCTYPE html>'
     """

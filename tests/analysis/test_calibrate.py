@@ -151,6 +151,7 @@ def test_independent_draws_are_effective(right):
     np.testing.assert_allclose(right.figures["effective"], 1.0, atol=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("engine", "sign"), [(Grid(shift=0.4), -1), (Grid(shift=-0.4), 1)], ids=["high", "low"]
 )
@@ -162,6 +163,7 @@ def test_shifted_draws_are_caught(engine, sign):
     assert any("total_mean" in finding.problem for finding in calibration.findings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stretch", "covered"), [(2.5, 0.93), (0.4, 0.6)])
 def test_draws_of_a_wrong_width_are_caught(stretch, covered):
     calibration = calibrated(Grid(stretch=stretch), replications=40)
@@ -170,6 +172,7 @@ def test_draws_of_a_wrong_width_are_caught(stretch, covered):
     assert (coverage > covered) == (stretch > 1)
 
 
+@pytest.mark.slow
 def test_an_engine_that_ignores_the_rows_is_caught_by_quantities_that_know_them():
     """Its parameters are calibrated: truths come from the prior, too (Modrak et al., 2023)."""
     p_values = calibrated(Grid(from_prior=True)).figures["p_value"]

@@ -82,6 +82,7 @@ def test_labels_and_order_of_features_do_not_matter(trees, rows):
     xr.testing.assert_allclose(with_names, before, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_an_outlier_is_counted_and_nothing_is_warned_of(rows):
     """Leaving out a row that holds a component alone changes everything: its k is high."""
     lonely = np.concatenate([rows, [[400.0, -300.0]]])

@@ -87,6 +87,7 @@ def test_every_format_holds_the_same_table(here, birds, name):
     pd.testing.assert_frame_equal(read(name), expected, check_dtype=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["birds.tsv", "birds.feather", "-"])
 def test_fit_takes_every_format_and_a_pipe(here, fitted, source):
     text = (here / "birds.csv").read_bytes() if source == "-" else None

@@ -33,6 +33,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["report", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_page_is_that_of_python_and_has_the_name_of_the_fit(here):
     result = run(here / "geyser.nc")
     assert result.exit_code == 0, result.output

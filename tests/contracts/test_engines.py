@@ -60,6 +60,7 @@ def test_same_seed_same_tree(tree, engine, rows):
     assert tree.identical(fitted(rows, engine))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [ENGINES["nuts"], ENGINES["gibbs"], ENGINES["laplace"]])
 def test_the_tree_does_not_depend_on_the_threads_of_linear_algebra(engine):
     """Three components in four features: 44 parameters."""

@@ -70,6 +70,7 @@ SAMPLED += [("spherical", "half-t", "equal rows"), ("tied", "half-t", "rows in a
 SAMPLED += [("tied", "half-normal", "rows in a plane")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("structure", "prior", "table"), SAMPLED)
 def test_gibbs_returns_and_stays_above_the_floor(structure, prior, table):
     """Were the posterior improper, a scale would run to zero, or a sweep never end."""

@@ -63,6 +63,7 @@ def with_a_prior_for_each_mean(spec: MixtureSpec, n_features: int) -> MixtureSpe
     return replace(spec, means=bg.NormalMeans(rng.normal(size=shape), rng.uniform(0.5, 3, shape)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", ["full", "tied-diagonal"])
 def test_compiled_equals_pymc_with_a_prior_for_each_mean(structure):
     spec = with_a_prior_for_each_mean(example_spec(structure, "gamma"), 2)
@@ -76,6 +77,7 @@ ANNOTATED += [("full", 3, ("gaps",)), ("full", 3, ("weights",)), ("diagonal", 3,
 ANNOTATED += [("tied", 1, KNOWN), ("spherical", 1, ("gaps",))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("structure", "n_features", "known"), ANNOTATED, ids=str)
 def test_compiled_equals_pymc_where_more_or_less_is_known(structure, n_features, known):
     spec = example_spec(structure, "gamma")

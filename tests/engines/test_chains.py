@@ -165,6 +165,7 @@ print(len(reports) - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 @pytest.mark.parametrize("engine", ["NUTS", "Gibbs"])
 def test_ctrl_c_in_warm_up_is_an_interruption_after_which_nothing_runs(engine):

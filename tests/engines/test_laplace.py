@@ -54,6 +54,7 @@ def three_clouds():
     return rng.normal(size=(3000, 2)) + centres[rng.choice(3, 3000, p=[0.5, 0.3, 0.2])]
 
 
+@pytest.mark.slow
 def test_agrees_with_exact_draws_where_components_are_apart(three_clouds):
     """Means within 0.15 of a deviation, widths within 8 %.
 
@@ -122,6 +123,7 @@ def test_units_that_no_ball_suits_leave_the_small_features_to_the_prior(structur
     np.testing.assert_allclose(means[..., :2].std(axis=0) / (2 * deviations[:2]), 1, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_needs_no_pymc():
     import subprocess
     import sys

@@ -41,6 +41,7 @@ def test_blocks_of_rows_make_the_sweeps_of_one_loop(structure, monkeypatch):
     assert_allclose(here, together.positions[-1], rtol=0, atol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
 def test_the_number_of_cores_changes_nothing_in_long_tables(structure, gaps):

@@ -247,6 +247,7 @@ DEGENERATE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("structure", "table"), DEGENERATE)
 def test_under_the_default_priors_nothing_collapses(structure, table):
     X, n_components = _degenerate_tables()[table]

@@ -24,6 +24,7 @@ NORMAL = bg.Laplace(draws=10)
 FEW, ONE = bg.EM(n_starts=2), bg.EM(n_starts=1)
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [bg.BayesianGaussianMixture(2, covariance_type="diag", engine=NORMAL, solver=FEW)]
 )

@@ -384,6 +384,7 @@ def test_arrays_given_as_parameters_stay_as_they_are():
     assert mixture.means_init is means
 
 
+@pytest.mark.slow
 def test_neither_classic_nor_bayesian_fits_need_a_sampler():
     """The one does without xarray, too, and so does the class of the other."""
     code = """

@@ -23,6 +23,7 @@ def test_it_integrates_to_one_over_matrices_of_size_two(eta):
     assert lkj_log_normalizer(eta, 2) == pytest.approx(-math.log(total), abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eta", [1.0, 2.0, 3.7])
 def test_it_integrates_to_one_over_matrices_of_size_three(eta):
     def density(c: float, b: float, a: float) -> float:

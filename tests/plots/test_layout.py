@@ -19,6 +19,7 @@ OF_ROWS = ("clusters", "density", "co_clustering", "certainty", "predictive")
 CASES = [(case, name) for case in ("twelve", "named", "single") for name in FIGURES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "name"), [*CASES, *(("patchy", name) for name in OF_ROWS)])
 def test_texts_have_room(request, case, name):
     figure = getattr(bg.Plots(request.getfixturevalue(case)), name)()

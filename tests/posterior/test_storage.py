@@ -79,6 +79,7 @@ def _round_trip_of(structure: str, prior: str, path: Path) -> None:
     expect_identical(bg.load(bg.save(fitted, path)), fitted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("structure", "prior"), PAIRS[::13])
 def test_some_specs_survive(structure, prior, tmp_path):
     _round_trip_of(structure, prior, tmp_path / "fit.nc")
@@ -190,6 +191,7 @@ def another_process(small, tmp_path_factory) -> tuple[Path, list[str]]:
     return folder, done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_a_loaded_tree_answers_without_a_sampler(another_process):
     heavy = {"pymc", "pytensor", "nutpie", "arviz", "arviz_base", "arviz_stats", "matplotlib"}
     assert not set(another_process[1][0].split()) & heavy
@@ -238,6 +240,7 @@ def _kill_writers(folder: Path, kills: int, seed: int) -> list[list[int]]:
     return [[int(number) for number in line.split()] for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_a_whole_file(tmp_path):
     assert [sum(found) for found in _kill_writers(tmp_path, 4, 1)] == [4, 4]
 

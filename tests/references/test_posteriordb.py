@@ -53,6 +53,7 @@ def test_posterior_is_that_of_the_reference_draws(structure, engine):
     expect_reference(draws_by_name(bg.relabel(posterior(structure, engine), bg.OrderBy("x0"))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", [bg.ECR(), bg.IterativeECR(2), bg.Stephens(), bg.PRA(), bg.PointProcess()], ids=repr
 )

@@ -47,6 +47,7 @@ def test_posterior_moments_are_those_of_stan(run, data, n_components, engine):
     expect_moments_of_stan(fit_of(run, data, n_components, engine), run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method",
     [bg.IterativeECR(1), bg.IterativeECR(2), bg.Stephens(), bg.PRA(), bg.PointProcess()],

@@ -141,6 +141,7 @@ def test_the_order_of_rows_and_features_does_not_matter_to_estimates(structure, 
     assert there.objective == pytest.approx(here.objective, abs=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_the_evidence_follows_units_and_not_the_order(structure):
     """Laplace's estimate at the mode; draws would differ, as noise keeps its own order."""

@@ -200,6 +200,7 @@ def test_columns_that_depend_on_each_other_are_named(table, structure):
     assert f"or {prefix}InverseWishart()" in str(refused.value)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:EM stopped at the iteration limit")
 @pytest.mark.parametrize("structure", ["full", "tied", "diagonal"])
 @pytest.mark.parametrize("decades", [2, 5])
@@ -285,6 +286,7 @@ def covering() -> list[tuple[str, str, str]]:
     return chosen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "structure", "engine"), covering())
 def test_engines_answer_with_numbers(table, structure, engine):
     expect_good_fit(ANSWERED[table], structure, engine)

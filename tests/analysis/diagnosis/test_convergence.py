@@ -47,6 +47,7 @@ def test_chance_exceeds_its_limit_as_rarely_as_it_should(monkeypatch):
         assert 0.02 < np.mean(beyond) < 0.155
 
 
+@pytest.mark.slow
 def test_many_entries_of_a_perfect_sampler_do_not_disagree():
     """Seven hundred, each worth 250 draws a chain: the largest R-hat is often above 1.01.
 

@@ -24,6 +24,7 @@ def test_fit_stores_what_diagnose_says(tree):
     assert tree["diagnosis"].attrs["verdict"] == computed.verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("partial", [False, True])
 def test_it_survives_the_disk(tree, tmp_path, partial):
     tree = with_record(tree, partial=partial)

@@ -32,6 +32,7 @@ def test_structures_and_sizes(structure, k, d):
         assert np.sqrt(1 - values[:, 0] / values[:, -1]).max() < 0.9 + 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [1e-6, 0.001, 0.05, 0.4])
 @pytest.mark.parametrize("alpha", [0.5, 20.0])
 def test_overlaps_and_weights(asked, alpha):
