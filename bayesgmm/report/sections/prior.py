@@ -18,9 +18,9 @@ from bayesgmm.schema import COMPONENT, FEATURE
 
 def prior(material: Material) -> Section:
     """Return the section on the prior."""
-    ranges = prior_ranges(material.tree)
+    ranges = prior_ranges(material.fit)
     shown, note = shortened(
-        material.features, MOST_FEATURES, what="features", rest="the record of the fit"
+        material.fit.feature_names, MOST_FEATURES, what="features", rest="the record of the fit"
     )
     lines = [_line(ranges, feature, material) for feature in shown]
     whose = "the distribution" if material.is_single else "the components"
@@ -55,7 +55,7 @@ def _sentences(material: Material, ranges: xr.Dataset) -> Iterator[str]:
 
 
 def _weights(material: Material, ranges: xr.Dataset) -> str:
-    concentration = material.spec.weights.expanded(material.components.size)
+    concentration = material.fit.spec.weights.expanded(material.fit.names.size)
     low, high = (ranges["weights"].sel({END: end}).values for end in ("lower", "upper"))
     if np.ptp(concentration) > 0:
         each = [
@@ -79,7 +79,7 @@ def _shares(low: float, high: float) -> tuple[str, str]:
 
 
 def _spread(material: Material) -> str:
-    structure = material.spec.covariances
+    structure = material.fit.spec.covariances
     scales = getattr(structure, "scales", None)
     name = type(structure if scales is None else scales).__name__
     law = {
@@ -106,7 +106,7 @@ def _correlations(material: Material, ranges: xr.Dataset) -> Iterator[str]:
         yield (
             f"Correlations: {within}that of any two features lies between {low:.2f} and {high:.2f}."
         )
-    elif material.data.n_features > 1:
+    elif material.fit.data.n_features > 1:
         yield f"Correlations: {within}there are none."
 
 

@@ -106,10 +106,10 @@ def _line(fit: xr.Dataset, best: float) -> list[Content]:
 
 def _structure(material: Material) -> str:
     """Return the name that the covariance structure has in a selection."""
-    if material.knows_prior:
-        structure = type(material.spec.covariances).__name__
+    if material.fit.knows_prior:
+        structure = type(material.fit.spec.covariances).__name__
         return {"InverseWishart": "Full", "TiedInverseWishart": "Tied"}.get(structure, structure)
-    layout = material.layout
+    layout = material.fit.layout
     tied = layout.n_matrices < layout.n_components
     if layout.correlated:
         return "Tied" if tied else "Full"
@@ -120,8 +120,8 @@ def _this(material: Material, fits: xr.Dataset, best: float) -> str:
     """Say where the fit of the report stands."""
     name = _structure(material)
     is_this = [name in line.split(SAME) for line in fits["covariances"].values]
-    here = np.array(is_this) & (fits["n_components"].values == material.components.size)
-    title = f"{name}, {counted(material.components.size, 'component')}"
+    here = np.array(is_this) & (fits["n_components"].values == material.fit.names.size)
+    title = f"{name}, {counted(material.fit.names.size, 'component')}"
     if not here.any():
         return f"The model of this report ({title}) is not among them."
     above = float(fits["BIC"].values[here][0]) - best
