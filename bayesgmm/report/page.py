@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from bayesgmm.digits import counted, whole
-from bayesgmm.report.html import Content, Markup, element, joined, listed
+from bayesgmm.html import Content, Markup, element, joined, listed
 from bayesgmm.report.material import CERTAINTY, Material
 from bayesgmm.report.sections.checks import checks
 from bayesgmm.report.sections.components import components

@@ -13,10 +13,10 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.examples import PENGUIN_MEASUREMENTS
+from bayesgmm.html import element, listed
 from bayesgmm.plots.embedding import EmbeddedImage
 from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.timing import Timing, with_timing
-from bayesgmm.report.html import element, listed
 from bayesgmm.report.material import Material
 from bayesgmm.report.page import in_short
 from bayesgmm.report.sections.fitted import fitted

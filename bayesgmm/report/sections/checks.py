@@ -7,8 +7,8 @@ import xarray as xr
 from bayesgmm.analysis.predictive_checks import CHECK, CHECKS, predictive_checks
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.digits import counted
+from bayesgmm.html import Content, Markup, element, paragraph, table
 from bayesgmm.plots.predictive import plot_predictive
-from bayesgmm.report.html import Content, Markup, element, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES

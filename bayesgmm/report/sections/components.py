@@ -9,9 +9,9 @@ import numpy as np
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.digits import decimals, interval, number
+from bayesgmm.html import Content, Markup, element, grouped_table, paragraph
 from bayesgmm.plots.components import plot_components
 from bayesgmm.plots.weights import plot_weights
-from bayesgmm.report.html import Content, Markup, element, grouped_table, paragraph
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section, shortened

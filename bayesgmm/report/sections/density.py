@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bayesgmm.analysis.telling import telling_features
+from bayesgmm.html import Markup, paragraph
 from bayesgmm.plots.density import plot_density
-from bayesgmm.report.html import Markup, paragraph
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from bayesgmm.digits import counted, whole
+from bayesgmm.html import Content, facts, paragraph, table
 from bayesgmm.posterior.timing import read_timing
-from bayesgmm.report.html import Content, facts, paragraph, table
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section, shortened
 from bayesgmm.report.words import in_a_row, measured, share

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.prior_ranges import END, prior_ranges
-from bayesgmm.report.html import Content, listed, paragraph, table
+from bayesgmm.html import Content, listed, paragraph, table
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
 from bayesgmm.report.sections.section import Section, shortened

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bayesgmm.analysis.diagnosis.settings import Settings
+from bayesgmm.html import Content, element, facts, paragraph
 from bayesgmm.posterior.timing import read_timing
-from bayesgmm.report.html import Content, element, facts, paragraph
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section
 

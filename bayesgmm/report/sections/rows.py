@@ -10,10 +10,10 @@ import numpy as np
 from bayesgmm.analysis.partition import partition
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.digits import counted, whole
+from bayesgmm.html import Content, Markup, paragraph, table
 from bayesgmm.plots.certainty import plot_certainty
 from bayesgmm.plots.pairs import plot_clusters
 from bayesgmm.plots.view import MOST_RINGS, in_some_panel
-from bayesgmm.report.html import Content, Markup, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import CERTAINTY, INTERVAL, Material
 from bayesgmm.report.sections.section import Section

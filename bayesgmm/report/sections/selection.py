@@ -9,8 +9,8 @@ from bayesgmm.analysis.selection.table import DIMS, SAME, one_line_a_model, titl
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
+from bayesgmm.html import Content, listed, paragraph, table
 from bayesgmm.plots.selection import plot_selection
-from bayesgmm.report.html import Content, listed, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section
