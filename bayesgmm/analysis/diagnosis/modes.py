@@ -164,7 +164,7 @@ def _remedy(fit: Fit, modes: list[Mode]) -> str:
     best, kept = modes[0], _names(fit, modes[0])
     if best.share.is_known and best.share.lower > _NEARLY_ALL:
         return (
-            f"Keep the chains of the first mode, fit.isel(chain={list(best.chains)}), and "
+            f"Keep the chains of the first mode, tree.isel(chain={list(best.chains)}), and "
             "sample more of them if they are few."
         )
     first = f"(the first is that of chain{'s' if len(best.chains) > 1 else ''} {kept})"
