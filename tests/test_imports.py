@@ -1,9 +1,14 @@
-"""What an import costs: nothing until a name is used, and no sampler for a point estimate."""
+"""What an import costs: nothing until a name is used, and no sampler for a point estimate.
+
+Editors and type checkers do not run the package, so ``bayesgmm/__init__.pyi`` tells them where each
+name is at home. ``python -m tests.test_imports`` writes that file anew.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +76,30 @@ def test_public_names_are_listed():
 def test_unknown_names_are_refused():
     with pytest.raises(AttributeError, match="no_such_name"):
         bg.no_such_name  # noqa: B018
+
+
+STUB = Path(bg.__file__).with_suffix(".pyi")
+
+
+def stub() -> str:
+    """Write out for a type checker what the package imports when it is first used."""
+    lines = [_import_from(f"bayesgmm.{home}", names) for home, names in bg._HOMES.items()]
+    for name, module in bg._MODULES.items():
+        lines.append(_import_from(module.removesuffix(f".{name}"), [name]))
+    return "\n".join([*lines, "", "__version__: str", ""])
+
+
+def _import_from(home: str, names: tuple[str, ...]) -> str:
+    line = f"from {home} import " + ", ".join(f"{name} as {name}" for name in names)
+    if len(names) == 1 and len(line) <= 100:
+        return line
+    inner = "".join(f"    {name} as {name},\n" for name in names)
+    return f"from {home} import (\n{inner})"
+
+
+def test_type_checkers_are_told_where_every_name_is_at_home():
+    assert STUB.read_text() == stub(), "remake it: python -m tests.test_imports"
+
+
+if __name__ == "__main__":
+    STUB.write_text(stub())
