@@ -9,6 +9,7 @@ from bayesgmm.analysis.generate import draw_rows, repeated
 from bayesgmm.analysis.rows import asked_rows
 from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import SpecificationError
+from bayesgmm.options import is_whole
 from bayesgmm.posterior.parameters import read_parameters
 from bayesgmm.posterior.point import Fitted, as_tree, is_point, repeated_point
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
@@ -55,11 +56,7 @@ def posterior_predictive(
     tree = as_tree(tree)
     data = asked_rows(tree, None)
     available = np.inf if is_point(tree) else tree["posterior"].sizes[DRAW]
-    if (
-        not isinstance(draws, int | np.integer)
-        or isinstance(draws, bool)
-        or not 1 <= draws <= available
-    ):
+    if not is_whole(draws) or not 1 <= draws <= available:
         raise SpecificationError(f"draws must lie between 1 and {available}, not {draws!r}.")
     rng = generator(random_seed)
     tree = repeated_point(tree, draws)
