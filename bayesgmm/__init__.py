@@ -9,20 +9,13 @@ Names are imported when they are first used, so that ``import bayesgmm`` costs n
 
 from importlib import import_module
 
+from bayesgmm.priors.catalogue import PRIOR_HOMES, STRUCTURE_HOMES
+
 _HOMES = {
     "fitting": ("fit", "refine", "estimate", "build_model", "from_draws"),
     "examples": ("example_fit",),
-    "priors.spec": ("MixtureSpec",),
-    "priors.weights": ("Dirichlet",),
-    "priors.means": ("NormalMeans",),
-    "priors.scales": (
-        "HalfT", "HalfNormal", "LogNormal", "Exponential", "Gamma", "InverseGamma",
-    ),
-    "priors.correlations": ("LKJ",),
-    "priors.covariances": (
-        "Full", "Tied", "Diagonal", "Spherical", "TiedDiagonal", "TiedSpherical",
-    ),
-    "priors.inverse_wishart": ("InverseWishart", "TiedInverseWishart"),
+    **PRIOR_HOMES,
+    **STRUCTURE_HOMES,
     "estimation.em": ("EM",),
     "estimation.point_estimate": ("PointEstimate", "Status"),
     "parameters": ("MixtureParameters",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 _LONGEST = 14  # characters; what is longer is written with a power of ten
 
@@ -58,7 +59,35 @@ def counted(count: float, one: str, many: str | None = None) -> str:
     >>> counted(1, "row"), counted(342, "row"), counted(2, "entry", "entries")
     ('1 row', '342 rows', '2 entries')
     """
-    return f"{whole(count)} {one if count == 1 else many or one + 's'}"
+    return f"{whole(count)} {plural(count, one, many)}"
+
+
+def plural(count: float, one: str, many: str | None = None) -> str:
+    """Return the word that goes with a count.
+
+    Examples
+    --------
+    >>> from bayesgmm.digits import plural
+    >>> plural(1, "row"), plural(2, "row"), plural(2, "is", "are")
+    ('row', 'rows', 'are')
+    """
+    return one if count == 1 else many or f"{one}s"
+
+
+def listed(items: Iterable[object], most: int | None = None, *, between: str = ", ") -> str:
+    """Write items in a row, no more than so many.
+
+    Examples
+    --------
+    >>> from bayesgmm.digits import listed
+    >>> listed("abc"), listed("abcde", 3), listed("abcde", 3, between="; ")
+    ('a, b, c', 'a, b, c and 2 more', 'a; b; c; and 2 more')
+    """
+    texts = [str(item) for item in items]
+    shown = between.join(texts[:most])
+    if most is None or len(texts) <= most:
+        return shown
+    return f"{shown}{between.replace(',', '')}and {len(texts) - most} more"
 
 
 def whole(count: float) -> str:

@@ -12,6 +12,16 @@ from bayesgmm.errors import SpecificationError
 _LARGEST_COUNT = 10**9  # of components, draws, steps: more have no room, and take no end
 
 
+def is_whole(value: Any) -> bool:
+    """Whether this is a whole number, Python's or NumPy's; a truth value is none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is a real number, Python's or NumPy's; a truth value is none."""
+    return is_whole(value) or isinstance(value, float | np.floating)
+
+
 def expect_whole(owner: Any, name: str) -> None:
     """Raise unless an option of an object is a whole number of at least 1."""
     expect_whole_number(f"{type(owner).__name__}: {name}", getattr(owner, name))
@@ -19,7 +29,7 @@ def expect_whole(owner: Any, name: str) -> None:
 
 def expect_whole_number(name: str, value: Any) -> None:
     """Raise unless an argument is a whole number of at least 1, and not beyond all counting."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+    if not is_whole(value) or value < 1:
         raise SpecificationError(
             f"{name} must be a whole number of at least 1, not {shown(value)}."
         )
@@ -35,8 +45,7 @@ def expect_fraction(name: str, value: Any) -> None:
 def expect_between(owner: Any, name: str, low: float, high: float) -> None:
     """Raise unless an option is a number strictly between two others."""
     value = getattr(owner, name)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not low < value < high:
+    if not is_number(value) or not low < value < high:
         raise SpecificationError(
             f"{type(owner).__name__}: {name} must lie strictly between {low} and {high}, "
             f"not {value!r}."
@@ -56,8 +65,8 @@ def expect_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
 
 def expect_at_least(name: str, value: Any, least: float, *, whole: bool = False) -> None:
     """Raise unless an argument is a number, or a whole one, that is no less than another."""
-    kinds = int | np.integer if whole else int | float | np.integer | np.floating
-    if not isinstance(value, kinds) or isinstance(value, bool) or not value >= least:
+    is_right = is_whole(value) if whole else is_number(value)
+    if not is_right or not value >= least:
         kind = "whole number" if whole else "number"
         raise SpecificationError(
             f"{name} must be a {kind} of at least {least:g}, not {shown(value)}."

@@ -14,7 +14,7 @@ from bayesgmm.analysis.allocations import DEFAULT_DRAWS, each_allocation
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
-from bayesgmm.options import expect_one_of, expect_whole_number
+from bayesgmm.options import expect_one_of, expect_whole_number, is_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import ROW, ROW_BIS
@@ -169,8 +169,7 @@ def _positions(rows: Any, n_rows: int) -> Int64[np.ndarray, " m"] | None:
 
 
 def _expect_room(n_lines: int, n_rows: int, most_memory: Any) -> None:
-    is_number = isinstance(most_memory, int | float | np.integer)
-    if not is_number or isinstance(most_memory, bool) or not most_memory > 0:
+    if not is_number(most_memory) or not most_memory > 0:
         raise SpecificationError(
             f"most_memory must be a positive number of bytes, not {most_memory!r}."
         )

@@ -13,6 +13,7 @@ import xarray as xr
 from jaxtyping import Bool
 
 from bayesgmm.data.answers import Tabular
+from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SchemaError, SpecificationError
 from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
 from bayesgmm.posterior.fit import Fit
@@ -152,9 +153,7 @@ def _ranked(results: dict[str, ELPDDataLOO]) -> pd.DataFrame:
 
 
 def _note(high: dict[str, int]) -> str:
-    doubtful = [
-        f"{name} ({count} row{'' if count == 1 else 's'})" for name, count in high.items() if count
-    ]
+    doubtful = [f"{name} ({counted(count, 'row')})" for name, count in high.items() if count]
     if not doubtful:
         return "No row has a high Pareto k: elpd estimates can be relied on."
     return f"Not to be relied on, as rows have a high Pareto k: {', '.join(doubtful)}."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from bayesgmm.analysis.features import asked_features, others_than
 from bayesgmm.analysis.mixtures import read_mixtures
 from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.numerics.conditionals import conditional_mixture, marginal_mixture
+from bayesgmm.options import is_number
 from bayesgmm.parameters import MixtureParameters
 
 _FAR = 1e-9
@@ -171,8 +171,7 @@ def _given(given: Any, known: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
         )
     features = asked_features("given", list(given), known)
     for name, value in given.items():
-        is_number = isinstance(value, Real) and not isinstance(value, bool)
-        if not is_number or not np.isfinite(value):
+        if not is_number(value) or not np.isfinite(value):
             raise DataError(f"given: {name!r} must be a finite number, not {value!r}.")
     if len(features) == len(known):
         raise DataError(

@@ -13,6 +13,7 @@ from bayesgmm.analysis.allocations import DEFAULT_DRAWS
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.data.dataset import Dataset, read_among
 from bayesgmm.data.filling import filled
+from bayesgmm.digits import counted
 from bayesgmm.engines.progress import CountProgress
 from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.numerics.imputation import imputed_cells, predicted_cells
@@ -62,8 +63,8 @@ class Imputation:
     def __repr__(self) -> str:
         n_cells, n_rows = self.cells.sizes[CELL], np.unique(self.cells["row"]).size
         return (
-            f"Imputation of {n_cells} missing cell{'' if n_cells == 1 else 's'} in {n_rows} "
-            f"row{'' if n_rows == 1 else 's'}: {len(self.frames)} frames, completed, cells"
+            f"Imputation of {counted(n_cells, 'missing cell')} in {counted(n_rows, 'row')}: "
+            f"{len(self.frames)} frames, completed, cells"
         )
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails
 from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.options import is_number
 
 PARAMETER = "parameter"
 
@@ -142,8 +143,7 @@ def _checked(estimates: Any, variances: Any) -> tuple[_Numbers, _Numbers]:
 def _expect_degrees(complete: float | None) -> None:
     if complete is None:
         return
-    is_number = isinstance(complete, int | float | np.number) and not isinstance(complete, bool)
-    if not is_number or not complete > 0:
+    if not is_number(complete) or not complete > 0:
         raise SpecificationError(
             f"complete_degrees must be a number above 0, not {complete!r}: the rows of a complete "
             "table less the parameters of the analysis, usually."

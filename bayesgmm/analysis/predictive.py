@@ -7,6 +7,7 @@ import xarray as xr
 
 from bayesgmm.analysis.generate import draw_rows, repeated
 from bayesgmm.errors import SpecificationError
+from bayesgmm.options import is_whole
 from bayesgmm.posterior.fit import Fit, Fitted, read_parameters
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, generator
@@ -52,11 +53,7 @@ def posterior_predictive(
     fit = Fit.of(tree)
     data = fit.rows(None)
     available = np.inf if fit.is_point else fit.posterior.sizes[DRAW]
-    if (
-        not isinstance(draws, int | np.integer)
-        or isinstance(draws, bool)
-        or not 1 <= draws <= available
-    ):
+    if not is_whole(draws) or not 1 <= draws <= available:
         raise SpecificationError(f"draws must lie between 1 and {available}, not {draws!r}.")
     rng = generator(random_seed)
     fit = fit.repeated(draws)

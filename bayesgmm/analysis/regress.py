@@ -16,6 +16,7 @@ from bayesgmm.data.cells import first_labels
 from bayesgmm.data.dataset import Dataset, default_names, read_like
 from bayesgmm.data.readers import read_source
 from bayesgmm.data.standardize import Scaling
+from bayesgmm.digits import counted, plural
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.numerics.conditionals import marginal_mixture
 from bayesgmm.numerics.regression import Regression, predictive_rows, regression
@@ -187,7 +188,6 @@ def _expect_near(mean: np.ndarray, data: Dataset) -> None:
     lost = data.row_names[np.isnan(mean).any(axis=1)]
     if lost.size:
         raise DataError(
-            f"{lost.size} row{'s' if lost.size > 1 else ''} of X "
-            f"{'lie' if lost.size > 1 else 'lies'} too far from every component: "
-            f"{first_labels(lost)}. Are the values in the units of the fit?"
+            f"{counted(lost.size, 'row')} of X {plural(lost.size, 'lies', 'lie')} too far from "
+            f"every component: {first_labels(lost)}. Are the values in the units of the fit?"
         )

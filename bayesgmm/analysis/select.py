@@ -13,21 +13,14 @@ from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.estimation.em import EM
 from bayesgmm.options import expect_whole_number
-from bayesgmm.priors.covariances import (
-    CovarianceStructure,
-    Diagonal,
-    Full,
-    Spherical,
-    Tied,
-    TiedDiagonal,
-    TiedSpherical,
-)
+from bayesgmm.priors.catalogue import structures_by_likelihood
+from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.seeds import RandomSeed
 
 if TYPE_CHECKING:
     import xarray as xr
 
-STRUCTURES = (Full(), Tied(), Diagonal(), Spherical(), TiedDiagonal(), TiedSpherical())
+STRUCTURES = tuple(structures_by_likelihood().values())
 """All structures whose maximum likelihood differs."""
 
 _FEW_ROWS = 5  # for each component, on average

@@ -17,7 +17,7 @@ from bayesgmm.analysis.simulation.value import NO_COMPONENT, Simulation, overlap
 from bayesgmm.data.dataset import default_names
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.overlap import pairwise_overlap
-from bayesgmm.options import expect_one_of, expect_whole_number
+from bayesgmm.options import expect_one_of, expect_whole_number, is_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure, Full
 from bayesgmm.priors.weights import Dirichlet
@@ -165,7 +165,7 @@ def _asked(
             "Say how much components overlap: overlap=0.05 on average, for example, or max_overlap."
         )
     for name, value in (("overlap", average), ("max_overlap", most)):
-        if value is not None and not (_is_number(value) and 0 < value < 1):
+        if value is not None and not (is_number(value) and 0 < value < 1):
             raise SpecificationError(f"{name} must lie strictly between 0 and 1, not {value!r}.")
     if average is not None and most is not None:
         _expect_both(average, most, n_components, covariances)
@@ -189,22 +189,18 @@ def _expect_both(
 
 
 def _expect_share(name: str, value: Any, limit: float, reason: str) -> None:
-    is_possible = _is_number(value) and (value == 0 or 0 < value < limit)
+    is_possible = is_number(value) and (value == 0 or 0 < value < limit)
     if not is_possible:
         raise SpecificationError(
             f"{name} must be a share of at least 0 and below {limit:g}, not {value!r}. {reason}"
         )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
 def _weights(
     weights: Any, smallest: Any, k: int, rng: np.random.Generator
 ) -> Float[np.ndarray, " k"]:
     """Return equal weights, those given, or some that are drawn."""
-    if not (_is_number(smallest) and 0 <= smallest <= 1 / k):
+    if not (is_number(smallest) and 0 <= smallest <= 1 / k):
         raise SpecificationError(
             f"smallest_weight must lie between 0 and 1 / {k}, not at {smallest!r}."
         )

@@ -5,7 +5,6 @@ Nothing heavy is imported before a command runs, so that ``--help`` answers at o
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +28,7 @@ from bayesgmm.cli.options import (
     names_or_none,
 )
 from bayesgmm.cli.text_format import text_format
+from bayesgmm.priors.catalogue import structure_names
 
 app = typer.Typer(
     name="bayesgmm",
@@ -40,42 +40,6 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class EngineName(StrEnum):
-    """The engines that can be asked for."""
-
-    NUTS = "nuts"
-    GIBBS = "gibbs"
-    LAPLACE = "laplace"
-    ADVI = "advi"
-
-
-class CovarianceName(StrEnum):
-    """The covariance structures that can be asked for; see the classes of these names."""
-
-    FULL = "full"
-    TIED = "tied"
-    DIAGONAL = "diagonal"
-    SPHERICAL = "spherical"
-    TIED_DIAGONAL = "tied-diagonal"
-    TIED_SPHERICAL = "tied-spherical"
-    INVERSE_WISHART = "inverse-wishart"
-    TIED_INVERSE_WISHART = "tied-inverse-wishart"
-
-
-class StartName(StrEnum):
-    """Where chains can start."""
-
-    MODE = "mode"
-    MULTI = "multi"
-
-
-class UncertaintyName(StrEnum):
-    """What new rows can come from."""
-
-    POSTERIOR = "posterior"
-    POINT = "point"
 
 
 def main() -> None:
@@ -129,18 +93,18 @@ def fit(
     components: Annotated[int, typer.Option("--components", "-k", help="Number of components.")],
     columns: Columns = None,
     covariance: Annotated[
-        CovarianceName,
+        str,
         typer.Option(
             metavar="NAME",
-            help=f"Structure of the covariance matrices: {', '.join(CovarianceName)}.",
+            help=f"Structure of the covariance matrices: {', '.join(structure_names())}.",
         ),
-    ] = CovarianceName.FULL,
+    ] = "full",
     engine: Annotated[
-        EngineName,
+        str,
         typer.Option(
             metavar="NAME", help="nuts, gibbs: the posterior; laplace, advi: rough approximations."
         ),
-    ] = EngineName.NUTS,
+    ] = "nuts",
     draws: Annotated[
         int | None,
         typer.Option(help="Draws kept, from each chain; by default 1000 (nuts), 2000 (others)."),
@@ -152,8 +116,11 @@ def fit(
         int | None, typer.Option(help="Number of chains (nuts, gibbs); by default 4.")
     ] = None,
     start: Annotated[
-        StartName | None,
-        typer.Option(help="Chains at the best mode, the default, or at several (nuts, gibbs)."),
+        str | None,
+        typer.Option(
+            metavar="mode|multi",
+            help="Chains at the best mode, the default, or at several (nuts, gibbs).",
+        ),
     ] = None,
     order_by: Annotated[
         str,
@@ -205,7 +172,7 @@ def fit(
         from bayesgmm.cli.fit import Known, Request, run_fit
         from bayesgmm.cli.places import name_of_source
 
-        options = {"draws": draws, "tune": tune, "chains": chains, "start": start and start.value}
+        options = {"draws": draws, "tune": tune, "chains": chains, "start": start}
         run_fit(
             Request(
                 data=data,
@@ -213,8 +180,8 @@ def fit(
                 columns=names_or_none(columns, "--columns"),
                 known=Known(weights, labels, names),
                 n_components=components,
-                covariance=covariance.value,
-                engine=engine.value,
+                covariance=covariance,
+                engine=engine,
                 options=options,
                 order_by=order_by,
                 seed=seed,
@@ -345,8 +312,9 @@ def generate(
         str | None, typer.Option(help="Rows of these components only, such as 0,2.")
     ] = None,
     uncertainty: Annotated[
-        UncertaintyName, typer.Option(help="From all draws, or from the point estimate.")
-    ] = UncertaintyName.POSTERIOR,
+        str,
+        typer.Option(metavar="posterior|point", help="From all draws, or from the point estimate."),
+    ] = "posterior",
     seed: Seed = None,
     out: Annotated[
         Path | None,
@@ -366,7 +334,7 @@ def generate(
 
         chosen = names_or_none(components, "--components")
         out = Path(f"{fit.stem}_new.csv") if out is None else out
-        run_generate(Request(fit, rows, chosen, uncertainty.value, seed, out, force, json))
+        run_generate(Request(fit, rows, chosen, uncertainty, seed, out, force, json))
 
 
 @app.command()

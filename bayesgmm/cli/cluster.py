@@ -17,7 +17,7 @@ from bayesgmm.cli.rows import features_of, rows_for
 from bayesgmm.cli.tables import is_text, source_of, write_table, write_text
 from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.data.answers import apart_from
-from bayesgmm.digits import counted
+from bayesgmm.digits import counted, plural
 from bayesgmm.schema import ROW
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def run_cluster(request: Request) -> None:
     unsure = int(found["unsure"].sum())
     by_label = dict(zip(names.tolist(), counts.tolist(), strict=True))
     parts = ", ".join(f"{count} in {name}" for name, count in by_label.items())
-    verb, certainty = "is" if unsure == 1 else "are", f"{request.certainty:.0%}"
+    verb, certainty = plural(unsure, "is", "are"), f"{request.certainty:.0%}"
     say(f"{counted(found.sizes[ROW], 'row')}: {parts}; {unsure} {verb} less than {certainty} sure.")
     if request.json:
         own = {"table": str(request.out), "n_rows": found.sizes[ROW], "unsure": unsure}

@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from bayesgmm.cli.csv_lines import BETWEEN, Lines, StandardInput, listed, read_lines
+from bayesgmm.cli.csv_lines import BETWEEN, Lines, StandardInput, read_lines
 from bayesgmm.cli.text_format import AS_FOUND, TextFormat
+from bayesgmm.digits import listed, plural
 from bayesgmm.errors import DataError, warn
 
 _CALLED_BY_PANDAS = re.compile(r"Unnamed: \d+")
@@ -103,7 +104,8 @@ def expect_columns(table: pd.DataFrame, columns: Sequence[str] | None, source: s
     unknown = [name for name in columns if name not in table.columns]
     if unknown:
         raise DataError(
-            f"{source} has no column {listed(unknown)}. It has {listed(table.columns)}."
+            f"{source} has no column {listed(map(repr, unknown))}. It has "
+            f"{listed(map(repr, table.columns))}."
         )
     return table[list(columns)]
 
@@ -124,8 +126,8 @@ def expect_numbers(table: pd.DataFrame, decimal: str = ".", *, may_choose: bool 
     commas = [name for name in others if decimal == "." and _has_decimal_commas(table[name])]
     if commas:
         remedy = (
-            f" Decimals are written with a point, not a comma: {listed(commas)}. Where they have "
-            f"commas, add --decimal comma.{remedy}"
+            f" Decimals are written with a point, not a comma: "
+            f"{listed(map(repr, commas))}. Where they have commas, add --decimal comma.{remedy}"
         )
     elif table.shape[1] == 1 and len(re.findall(r"[^\s|;:]+", odd[others[0]])) > 1:
         remedy += " If that is more than one cell, say what separates them with --separator."
@@ -161,13 +163,13 @@ def rows_with_gaps(table: pd.DataFrame) -> str:
     count = int(table.isna().any(axis=1).sum())
     if count == 0:
         return ""
-    return f"{count} of {len(table)} rows {'has' if count == 1 else 'have'} missing cells"
+    return f"{count} of {len(table)} rows {plural(count, 'has', 'have')} missing cells"
 
 
 def missing_cells(table: pd.DataFrame) -> str:
     """Say how many cells are missing, as a sentence."""
     count = int(table.isna().to_numpy().sum())
-    return f"{count} of {table.size} cells {'is' if count == 1 else 'are'} missing."
+    return f"{count} of {table.size} cells {plural(count, 'is', 'are')} missing."
 
 
 def _odd_cell(column: pd.Series, decimal: str = ".") -> str:

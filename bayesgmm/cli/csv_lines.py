@@ -13,8 +13,9 @@ from pathlib import Path
 from bayesgmm.cli.file_kinds import expect_suffix_of_text, expect_text
 from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.data.dataset import default_names
-from bayesgmm.digits import counted
+from bayesgmm.digits import counted, listed
 from bayesgmm.errors import DataError
+from bayesgmm.paths import expect_no_folder, expect_present
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 """Those that are found out; others are said with ``--separator``."""
@@ -59,19 +60,17 @@ def read_lines(path: Path | StandardInput, text_format: TextFormat) -> Lines:
     return Lines(names, _written(_checked(path, records, names, len(cells))), separator)
 
 
-def expect_file(path: Path, kind: str) -> None:
+def expect_file(path: Path, example: str) -> None:
     """Raise a ``DataError`` if there is no such file."""
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; the name of a {kind} file is needed.")
-    if not path.exists():
-        raise DataError(f"There is no file {path}.")
+    expect_no_folder(path, example)
+    expect_present(path)
 
 
 def _content(path: Path | StandardInput) -> bytes:
     if isinstance(path, StandardInput):
         content = path.content
     else:
-        expect_file(path, "CSV")
+        expect_file(path, "table.csv")
         expect_suffix_of_text(path)
         content = path.read_bytes()
     expect_text(str(path), content)
@@ -155,9 +154,9 @@ def _has_header(path: Path | StandardInput, cells: Sequence[str], text_format: T
         return True
     raise DataError(
         f"The first line of {path} should name the columns; it holds numbers: "
-        f"{listed(numbers[:3])}{', ...' if len(numbers) > 3 else ''}. If these are names, add "
-        "--header; if the file has no line of names, add --no-header, which calls the columns x0, "
-        "x1, ..."
+        f"{listed(map(repr, numbers[:3]))}{', ...' if len(numbers) > 3 else ''}. If these are "
+        "names, add --header; if the file has no line of names, add --no-header, which calls the "
+        "columns x0, x1, ..."
     )
 
 
@@ -172,7 +171,7 @@ def _names(path: Path | StandardInput, cells: Sequence[str]) -> list[str]:
     if repeated:
         raise DataError(
             f"Every column of {path} needs a name of its own; used more than once: "
-            f"{listed(repeated)}."
+            f"{listed(map(repr, repeated))}."
         )
     for place, name in enumerate(names[1:], start=2):
         if not name:
@@ -248,8 +247,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return "_" not in text
-
-
-def listed(names: Iterable[str]) -> str:
-    """Write names in quotes, with commas between."""
-    return ", ".join(repr(str(name)) for name in names)

@@ -32,8 +32,8 @@ from bayesgmm.cli.results import (
 from bayesgmm.cli.rows import named
 from bayesgmm.cli.tables import PIPE, read_table, source_of
 from bayesgmm.cli.text_format import TextFormat
-from bayesgmm.digits import counted
-from bayesgmm.engines.catalogue import ENGINES, engine_named
+from bayesgmm.digits import counted, plural
+from bayesgmm.engines.catalogue import engine_named
 from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.posterior.relabel.order import BY_WEIGHT
 from bayesgmm.posterior.timing import read_timing, with_timing
@@ -200,11 +200,12 @@ def _expect_order(order_by: str, columns: Sequence[str]) -> None:
 
 def _engine(name: str, options: Mapping[str, Any]) -> Any:
     given = {option: value for option, value in options.items() if value is not None}
-    known = {item.name for item in fields(ENGINES[name])}
+    known = {item.name for item in fields(engine_named(name))}
     for option in given:
         if option not in known:
             raise SpecificationError(f"The engine {name} has no --{option}; leave it out.")
-    return engine_named(name, **given)
+    with in_words_of_options(**{option: f"--{option}" for option in given}):
+        return engine_named(name, **given)
 
 
 def _with_missing(table: pd.DataFrame) -> pd.DataFrame:
@@ -226,6 +227,5 @@ def _without_missing(table: pd.DataFrame) -> pd.DataFrame:
         )
     if gaps:
         left_out = len(table) - len(complete)
-        verb = "is" if left_out == 1 else "are"
-        say(f"{gaps} and {verb} left out. {missing_cells(table)}")
+        say(f"{gaps} and {plural(left_out, 'is', 'are')} left out. {missing_cells(table)}")
     return complete

@@ -23,6 +23,7 @@ from bayesgmm.cli.tables import (
     write_text,
 )
 from bayesgmm.cli.text_format import TextFormat
+from bayesgmm.digits import counted, plural
 from bayesgmm.errors import SpecificationError
 from bayesgmm.report.imputations import imputation_table
 
@@ -117,8 +118,8 @@ def _read(source: TableSource | None, text_format: TextFormat) -> pd.DataFrame |
 
 def _show(cells: xr.Dataset, n_rows: int) -> None:
     count, touched = cells.sizes["cell"], np.unique(cells["row"]).size
-    verb = "is" if count == 1 else "are"
-    say(f"{count} cell{'' if count == 1 else 's'} in {touched} of {n_rows} rows {verb} missing.")
+    verb = plural(count, "is", "are")
+    say(f"{counted(count, 'cell')} in {touched} of {n_rows} rows {verb} missing.")
     if count:
         console().print(imputation_table(cells))
 

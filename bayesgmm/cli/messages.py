@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, ConvergenceWarning
 from bayesgmm.numerics.interrupts import interrupts
+from bayesgmm.priors.catalogue import typed
 
 VERDICT, FAILURE, INTERRUPTED = 1, 2, 130
 
@@ -129,9 +130,8 @@ def in_words_of_options(**words: str) -> Iterator[None]:
 _OPTIONS = (
     (r'(?:NUTS\()?start="multi"\)?', "--start multi"),
     (r"\b(NUTS|Gibbs)\(draws=(\d+)\)", lambda found: _with_draws(found[1], found[2])),
-    (r"\b(NUTS|Gibbs)\(\)", lambda found: f"--engine {found[1].lower()}"),
-    (r"covariances=InverseWishart\(\)", "--covariance inverse-wishart"),
-    (r"covariances=TiedInverseWishart\(\)", "--covariance tied-inverse-wishart"),
+    (r"\b(NUTS|Gibbs)\(\)", lambda found: f"--engine {typed(found[1])}"),
+    (r"covariances=(\w+)\(\)", lambda found: f"--covariance {typed(found[1])}"),
     (r"\bchains=(\d+)", r"--chains \1"),
 )
 """What Python writes, and which option says the same on the command line."""
@@ -160,7 +160,7 @@ def in_options(words: str) -> str:
 
 
 def _with_draws(engine: str, draws: str) -> str:
-    return f"--engine {engine.lower()} --draws {draws}"
+    return f"--engine {typed(engine)} --draws {draws}"
 
 
 @contextmanager

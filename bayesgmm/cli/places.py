@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bayesgmm.cli.tables import PIPE, expect_suffix
 from bayesgmm.errors import SpecificationError
+from bayesgmm.paths import expect_file_or_nothing, expect_folder_of
 from bayesgmm.posterior.files.formats import FORMATS
 from bayesgmm.posterior.files.whole import try_place
 from bayesgmm.posterior.storage import expect_place
@@ -29,7 +30,7 @@ def expect_table(path: Path, *, json: bool = False) -> None:
             "--json and --out - both write to standard output; name a file with --out."
         )
     if path != PIPE:
-        _expect_file_place(path)
+        _expect_file_place(path, "table.csv")
 
 
 def expect_table_or_result(path: Path, *, json: bool = False) -> None:
@@ -42,7 +43,7 @@ def expect_table_or_result(path: Path, *, json: bool = False) -> None:
 
 def expect_picture(path: Path) -> None:
     """Raise if a picture could not be written there."""
-    _expect_file_place(path)
+    _expect_file_place(path, "fit.png")
     if path.suffix.lower() not in PICTURES:
         raise SpecificationError(
             f"The name of a picture must end in {', '.join(PICTURES)}, not {path.name!r}."
@@ -96,13 +97,9 @@ def name_of_source(path: Path) -> str:
     return "stdin" if path == PIPE else path.stem or "data"
 
 
-def _expect_file_place(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise SpecificationError(f"There is no folder {path.parent} to write {path.name} to.")
-    if path.is_dir():
-        raise SpecificationError(f"{path} is a folder; the name of a file is needed.")
-    if path.exists() and not path.is_file():
-        raise SpecificationError(f"{path} is no ordinary file; name another.")
+def _expect_file_place(path: Path, example: str) -> None:
+    expect_folder_of(path)
+    expect_file_or_nothing(path, example)
     expect_writable(path)
 
 

@@ -58,7 +58,7 @@ def read_table(
     if is_text(source):
         return read_csv(source, columns, text_format)
     text_format.expect_default(str(source))
-    expect_file(source, "table")
+    expect_file(source, "table.parquet")
     kind = _kind(source)
     read = _parquet if kind == "Parquet" else _arrow
     arrow = _pyarrow(kind)

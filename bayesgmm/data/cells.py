@@ -14,6 +14,7 @@ from jaxtyping import Float, Shaped
 
 from bayesgmm.data.columns import over_rows
 from bayesgmm.data.readers import Column, Source
+from bayesgmm.digits import listed, plural
 from bayesgmm.errors import DataError, warn
 
 _LARGEST, _SMALLEST = 1e100, 1e-100
@@ -66,7 +67,7 @@ def _complaint(name: str, column: Column) -> str | None:
         return None
     return (
         f"Column {name!r} has type {column.kind}: {len(others)} of {len(column.cells)} cells "
-        f"{'is' if len(others) == 1 else 'are'} not {'a number' if len(others) == 1 else 'numbers'}"
+        f"{plural(len(others), 'is not a number', 'are not numbers')}"
         f", for example {_shown(others[0])}."
     )
 
@@ -118,7 +119,7 @@ def expect_usable(
         trouble = "infinite cells"
         remedy = "Write NaN for what was not measured, or drop these rows."
     raise DataError(
-        f"{rows.size} of {len(values)} rows {'has' if rows.size == 1 else 'have'} {trouble}, "
+        f"{rows.size} of {len(values)} rows {plural(rows.size, 'has', 'have')} {trouble}, "
         f"by column: {columns}; "
         f"{first_labels(row_names[rows])}. Every cell must be a finite number, or missing. {remedy}"
     )
@@ -132,7 +133,7 @@ def expect_observed(values: Float[np.ndarray, "n d"], feature_names: tuple[str, 
     if empty.any():
         names = [name for name, is_empty in zip(feature_names, empty, strict=True) if is_empty]
         raise DataError(
-            f"Every cell is missing in {'column' if len(names) == 1 else 'columns'} "
+            f"Every cell is missing in {plural(len(names), 'column')} "
             f"{', '.join(map(repr, names))} ({len(values)} rows). Nothing can be learnt about "
             "what was never measured; leave it out."
         )
@@ -158,9 +159,7 @@ def warn_of_empty_rows(
 
 def first_labels(labels: np.ndarray, limit: int = 5) -> str:
     """Name some rows in a message."""
-    shown = ", ".join(str(label) for label in labels[:limit])
-    more = f" and {len(labels) - limit} more" if len(labels) > limit else ""
-    return f"row{'s' if len(labels) > 1 else ''} {shown}{more}"
+    return f"{plural(len(labels), 'row')} {listed(labels, limit)}"
 
 
 def expect_variation(

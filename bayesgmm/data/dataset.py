@@ -27,6 +27,7 @@ from bayesgmm.data.columns import column_quantiles, over_rows
 from bayesgmm.data.labels import read_labels
 from bayesgmm.data.readers import Source, expect_distinct, expect_storable, read_source
 from bayesgmm.data.weights import read_weights
+from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows
 
@@ -430,8 +431,8 @@ def _expect_width(source: Source, wanted: tuple[str, ...]) -> None:
         else f"Pass the columns {list(wanted)}, in this order."
     )
     raise DataError(
-        f"The model has {n_features} features {list(wanted)}; the table has {n_columns} "
-        f"column{'s' if n_columns != 1 else ''}. {remedy}"
+        f"The model has {n_features} features {list(wanted)}; the table has "
+        f"{counted(n_columns, 'column')}. {remedy}"
     )
 
 

@@ -14,8 +14,9 @@ from jaxtyping import Float, Shaped
 
 from bayesgmm.data.cells import first_labels
 from bayesgmm.data.readers import expect_storable, unmasked
-from bayesgmm.digits import counted
+from bayesgmm.digits import counted, plural
 from bayesgmm.errors import DataError
+from bayesgmm.options import is_number, is_whole
 
 UNLABELLED = -1
 """A label that says nothing, as scikit-learn writes it; None, NaN and an empty text do, too."""
@@ -73,7 +74,7 @@ def read_labels(
     entries = labels.to_pylist() if hasattr(labels, "to_pylist") else list(labels)  # pyarrow's
     if len(entries) != row_names.size:
         raise DataError(
-            f"There {'is' if len(entries) == 1 else 'are'} {counted(len(entries), 'label')} for "
+            f"There {plural(len(entries), 'is', 'are')} {counted(len(entries), 'label')} for "
             f"{counted(row_names.size, 'row')}. Give one for each row; "
             "None where nothing is known."
         )
@@ -140,7 +141,7 @@ def _names_in(entries: list[Any]) -> tuple[str, ...]:
 def _says_nothing(entry: Any) -> bool:
     if entry is None or (isinstance(entry, str) and not entry):
         return True
-    if isinstance(entry, int | np.integer) and not isinstance(entry, bool):
+    if is_whole(entry):
         return entry == UNLABELLED
     if isinstance(entry, float | np.floating):
         return bool(np.isnan(entry)) or entry == UNLABELLED
@@ -171,8 +172,7 @@ class _Reader:
     def _number(self, component: Any, row: Any) -> int:
         if isinstance(component, str) and component in self.names:
             return self.names.index(component)
-        is_number = isinstance(component, int | float | np.integer | np.floating)
-        if is_number and not isinstance(component, bool) and component in range(self.n_components):
+        if is_number(component) and component in range(self.n_components):
             return int(component)
         named = f", {', '.join(self.names)}" if self.names else ""
         raise DataError(

@@ -7,6 +7,7 @@ import numpy as np
 from bayesgmm.data.cells import first_labels
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.data.relations import linear_relations
+from bayesgmm.digits import plural
 from bayesgmm.errors import DataError, warn
 
 _SMALLEST_RATIO = 1e-100
@@ -24,7 +25,7 @@ def expect_complete(dataset: Dataset, question: str) -> None:
     if rows.size:
         raise DataError(
             f"{question} needs whole rows; {rows.size} of {dataset.n_rows} "
-            f"{'has' if rows.size == 1 else 'have'} missing cells: "
+            f"{plural(rows.size, 'has', 'have')} missing cells: "
             f"{first_labels(dataset.row_names[rows])}. Leave them out, or impute them first."
         )
 
@@ -35,7 +36,7 @@ def expect_enough_rows(dataset: Dataset, n_components: int) -> None:
     if fitted.n_rows < n_components:
         given = f"the table has {dataset.n_rows}"
         if fitted.n_rows < dataset.n_rows:
-            verb = "has" if fitted.n_rows == 1 else "have"
+            verb = plural(fitted.n_rows, "has", "have")
             given += f", of which {fitted.n_rows} {verb} an observed cell and a weight above zero"
         elif dataset.weights.size:
             given += ", however often each counts"
@@ -72,7 +73,7 @@ def judge_relations(dataset: Dataset, *, tied: bool, uses_prior: bool) -> None:
     if len(relations) > _NAMED:
         told.append(f"{len(relations) - _NAMED} more such relations")
     surplus = ", ".join(repr(names[relation.columns[-1]]) for relation in relations)
-    prefix, say = "Tied" * tied, "says" if len(relations) == 1 else "say"
+    prefix, say = "Tied" * tied, plural(len(relations), "says", "say")
     problem = f"Columns depend on each other exactly, in all rows: {'; '.join(told)}."
     remedy = (
         f"Leave out {surplus}, which {say} nothing new; or use {prefix}Diagonal(), which has no "

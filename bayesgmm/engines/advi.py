@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -77,6 +77,10 @@ class ADVI:
     >>> bg.ADVI("fullrank").draws
     2000
     """
+
+    in_words: ClassVar[str] = (
+        "variational inference (ADVI): the nearest distribution of a simple family, quick and rough"
+    )
 
     approximation: Approximation = "meanfield"
     iterations: int = 20_000

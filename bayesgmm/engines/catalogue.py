@@ -16,6 +16,7 @@ from bayesgmm.engines.nuts import NUTS
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.priors.catalogue import typed
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed
@@ -37,12 +38,7 @@ class Engine(Protocol):
         """Return draws from the posterior of ``spec`` given ``data``."""
 
 
-ENGINES: dict[str, type[Engine]] = {
-    "nuts": NUTS,
-    "gibbs": Gibbs,
-    "laplace": Laplace,
-    "advi": ADVI,
-}
+ENGINES = {typed(engine.__name__): engine for engine in (NUTS, Gibbs, Laplace, ADVI)}
 
 
 def read_engine(engine: Engine | str | None) -> Engine:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from types import SimpleNamespace
-from typing import get_args
+from typing import ClassVar, get_args
 
 import numpy as np
 import xarray as xr
@@ -87,6 +87,11 @@ class Gibbs:
     >>> bg.Gibbs(draws=5000, thin=2).chains
     4
     """
+
+    in_words: ClassVar[str] = (
+        "Gibbs sampling, a Markov chain Monte Carlo method: chains of draws that wander through "
+        "all plausible values"
+    )
 
     draws: int = 2000
     tune: int = 500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import xarray as xr
 
@@ -61,6 +62,11 @@ class Laplace:
     >>> tree["posterior"].sizes["draw"]
     2000
     """
+
+    in_words: ClassVar[str] = (
+        "Laplace's approximation: a normal distribution around the most plausible values, quick "
+        "and rough"
+    )
 
     draws: int = 2000
 

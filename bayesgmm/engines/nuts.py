@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -99,6 +99,11 @@ class NUTS:
     >>> bg.NUTS(draws=2000).chains
     4
     """
+
+    in_words: ClassVar[str] = (
+        "NUTS, a Markov chain Monte Carlo method: chains of draws that wander through all "
+        "plausible values"
+    )
 
     draws: int = 1000
     tune: int = 500

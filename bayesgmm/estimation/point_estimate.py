@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import islice
@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.data.dataset import default_names
-from bayesgmm.digits import counted, decimals, number
+from bayesgmm.digits import counted, decimals, listed, number, plural
 from bayesgmm.numerics.likeness import forbidding
 from bayesgmm.parameters import MixtureParameters
 
@@ -87,15 +87,11 @@ def _told(component: int, features: tuple[str, ...], rows: np.ndarray) -> str:
     if rows.size == 0:
         return f"component {component} was left without rows"
     names = [repr(name) for name in features]
-    trouble = f"no spread in {_listed(names)}" if names else "a singular covariance matrix"
-    place = "row" if rows.size == 1 else "rows"
-    return f"component {component} has {trouble} on {place} {_listed(rows)}"
-
-
-def _listed(items: Sequence[object] | np.ndarray, most: int = _MOST_NAMED) -> str:
-    """Name the first few."""
-    more = len(items) - most
-    return ", ".join(map(str, items[:most])) + (f" and {more} more" if more > 0 else "")
+    trouble = (
+        f"no spread in {listed(names, _MOST_NAMED)}" if names else "a singular covariance matrix"
+    )
+    place = f"{plural(rows.size, 'row')} {listed(rows, _MOST_NAMED)}"
+    return f"component {component} has {trouble} on {place}"
 
 
 @dataclass(frozen=True)
@@ -323,7 +319,7 @@ class PointEstimate:
         )
 
     def __repr__(self) -> str:
-        names = _listed(self.feature_names, _MOST_FEATURES)
+        names = listed(self.feature_names, _MOST_FEATURES)
         heading = f"component  weight  mean ± standard deviation of {names}"
         lines = [str(self), heading, *self._components()]
         more = self.weights.size - _MOST_COMPONENTS
@@ -336,4 +332,4 @@ class PointEstimate:
                 " ± ".join(number(value, decimals(scale)) for value in (mean, scale))
                 for mean, scale in zip(means, scales, strict=True)
             ]
-            yield f"{place:>9}{weight:>8.3f}  {_listed(pairs, _MOST_FEATURES)}"
+            yield f"{place:>9}{weight:>8.3f}  {listed(pairs, _MOST_FEATURES)}"

@@ -10,24 +10,13 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from bayesgmm.priors.catalogue import structure_named
+from bayesgmm.priors.catalogue import SPELLINGS, structures_by_likelihood
 from bayesgmm.priors.covariances import CovarianceStructure
 
-STRUCTURES: dict[str, type[CovarianceStructure]] = {
-    name: type(structure_named(name))
-    for name in (
-        "full", "tied", "diag", "spherical", "diagonal", "tied-diagonal", "tied-spherical",
-    )
-}  # fmt: skip
-"""The structures that maximum likelihood tells apart; scikit-learn's four names come first."""
+STRUCTURES = structures_by_likelihood()
+"""The structures that maximum likelihood tells apart."""
 
-
-def is_like(one: CovarianceStructure, other: CovarianceStructure) -> bool:
-    """Whether two structures share and forbid the same parameters, whatever their priors."""
-    return all(
-        getattr(one, answer) == getattr(other, answer)
-        for answer in ("tied", "isotropic", "correlated")
-    )
+STRUCTURES |= {spelling: STRUCTURES[name] for spelling, name in SPELLINGS.items()}
 
 
 def shown(structure: CovarianceStructure, matrices: Float[np.ndarray, "m ..."]) -> np.ndarray:

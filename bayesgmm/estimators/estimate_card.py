@@ -68,7 +68,7 @@ def _method(mixture: GaussianMixture) -> str:
 
 def _scales(mixture: GaussianMixture) -> np.ndarray:
     """Return standard deviations of every feature in every component, (k, d)."""
-    structure = STRUCTURES[mixture.covariance_type]()
+    structure = STRUCTURES[mixture.covariance_type]
     matrices = hidden(structure, np.asarray(mixture.covariances_))
     variances = np.diagonal(matrices, axis1=1, axis2=2) if structure.correlated else matrices
     return np.broadcast_to(np.sqrt(variances), mixture.means_.shape)

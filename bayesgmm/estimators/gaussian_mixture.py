@@ -19,7 +19,7 @@ from bayesgmm.estimation.regularized import Ascent, FactoredMixture, precision_f
 from bayesgmm.estimators.card import Card, ShownWithCard
 from bayesgmm.estimators.climbs import LikelihoodClimb, PosteriorClimb
 from bayesgmm.estimators.convergence import SKLEARN, EstimatorConvergenceWarning
-from bayesgmm.estimators.covariance_types import STRUCTURES, hidden, is_like, n_parameters, shown
+from bayesgmm.estimators.covariance_types import STRUCTURES, hidden, n_parameters, shown
 from bayesgmm.estimators.distinct_rows import at_least, distinct_rows, is_table_of_counts
 from bayesgmm.estimators.fitted import expect_estimator_fitted
 from bayesgmm.estimators.initial_parameters import InitialParameters
@@ -338,7 +338,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
 
     @property
     def _structure(self) -> CovarianceStructure:
-        return STRUCTURES[self.covariance_type]()
+        return STRUCTURES[self.covariance_type]
 
     @property
     def _fitted_structure(self) -> CovarianceStructure:
@@ -417,7 +417,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
                 f"GaussianMixture: prior is for {prior.n_components} components, and n_components "
                 f"is {self.n_components}. Give both the same number."
             )
-        if not is_like(prior.covariances, self._structure):
+        if prior.covariances.answers != self._structure.answers:
             raise SpecificationError(
                 f"GaussianMixture: prior has the structure {type(prior.covariances).__name__}, "
                 f"and covariance_type is {self.covariance_type!r}. Give both the same."

@@ -210,8 +210,7 @@ def _draw_list(axes: Axes, rows: _Rows, certainty: float) -> None:
     one_line_each(axes, rows.names[: rows.unsure], most=18)
     axes.tick_params(axis="y", labelsize=SMALL)
     axes.set_xlim(min(rows.lower[: rows.unsure].min(), certainty) - 0.03, 1.01)
-    plural = "s" if rows.unsure > 1 else ""
-    axes.set_title(f"{rows.unsure} unsure row{plural}", fontsize=10)
+    axes.set_title(counted(rows.unsure, "unsure row"), fontsize=10)
     axes.set_xlabel("probability of the component")
 
 

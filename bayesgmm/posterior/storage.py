@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import partial
 from io import BytesIO
@@ -10,7 +11,8 @@ from pathlib import Path
 import xarray as xr
 
 from bayesgmm.data.answers import Tabular
-from bayesgmm.errors import BayesGMMError, DataError, SchemaError
+from bayesgmm.errors import BayesGMMError, DataError, SchemaError, SpecificationError
+from bayesgmm.paths import as_path, expect_folder_of, expect_no_folder, expect_present
 from bayesgmm.posterior.files.formats import (
     FORMATS,
     NetCDF,
@@ -22,7 +24,8 @@ from bayesgmm.posterior.files.seal import expect_known, sealed, unsealed
 from bayesgmm.posterior.files.whole import present, replacing
 from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.posterior.timing import for_file, from_file, read_timing
-from bayesgmm.schema import validate
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.schema import record, validate
 
 _TREE, _TABLE = "tree", "dataset"
 
@@ -89,11 +92,10 @@ def expect_place(path: str | os.PathLike) -> Path:
     MissingDependencyError
         If the format needs a package that is not installed.
     """
-    path = _path(path)
-    if not path.parent.is_dir():
-        raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
-    if path.suffix.lower() not in FORMATS and path.is_dir():
-        raise DataError(f"{path} is a folder; give the name of a file in it, such as fit.nc.")
+    path = as_path(path)
+    expect_folder_of(path)
+    if path.suffix.lower() not in FORMATS:
+        expect_no_folder(path, "fit.nc")
     format_to_write(path).expect_place(path)
     return path
 
@@ -141,7 +143,8 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
     SchemaError
         If the file is damaged, cut short, of a schema that came later, or something else; if it
         holds what ``save`` does not write: links, arrays in other files, compressed netCDF,
-        objects, sizes out of proportion to its own, or Zarr of format 2.
+        objects, sizes out of proportion to its own, or Zarr of format 2; or if its spec names a
+        class from outside of the package that has not been imported.
     MissingDependencyError
         If it is Zarr, which is not installed.
 
@@ -158,10 +161,9 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
     ...
     bayesgmm.errors.DataError: There is no file nowhere.nc.
     """
-    path = _path(path)
+    path = as_path(path)
     place = present(path)
-    if not place.exists():
-        raise DataError(f"There is no file {path}.")
+    expect_present(place)
     if not (place.is_dir() or place.is_file()):
         raise DataError(f"{path} is neither a file nor a folder.")
     stored = read(place, format_to_read(place), partial(expect_known, path=path))
@@ -172,6 +174,7 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
         validate(tree)
         tree = from_file(tree)
         read_timing(tree)
+        _expect_known_prior(tree, path)
         return tree
     except (BayesGMMError, Warning):
         raise
@@ -182,7 +185,12 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
         ) from error
 
 
-def _path(path: str | os.PathLike) -> Path:
-    if not isinstance(path, str | os.PathLike):
-        raise DataError(f"Expected the path of a file, not {path!r}.")
-    return Path(path)
+def _expect_known_prior(tree: xr.DataTree, path: Path) -> None:
+    """Raise unless every class that the spec names is one of ``priors/catalogue.py``."""
+    spec = record(tree).get("spec")
+    if spec is None:
+        return
+    try:
+        MixtureSpec.from_json(json.dumps(spec))
+    except SpecificationError as error:
+        raise SchemaError(f"The prior of the fit in {path} cannot be read. {error}") from error

@@ -4,6 +4,11 @@ A structure answers three questions, and code below the priors asks these, never
 components share one covariance (``tied``), do all features share one scale (``isotropic``), are
 there correlations (``correlated``)? Its prior is a :class:`CovariancePrior`, a few numbers.
 
+So a structure from outside of the package is a subclass of one of those here, or in
+``inverse_wishart.py``, with other answers, priors or words, and registered
+(``priors/catalogue.py``). Relations between components that the answers cannot express, such as one
+shape and several volumes, take other coordinates, ``numerics/unconstrained.py``.
+
 Here are the structures whose scales and correlations have priors of their own (the separation
 strategy of Barnard, McCulloch & Meng, 2000). Those with a prior of the whole matrix are in
 ``inverse_wishart.py``.
@@ -44,6 +49,16 @@ class CovarianceStructure(ABC):
     correlated: ClassVar[bool]
     conjugate: ClassVar[bool] = False
     """Whether the prior of a matrix is inverse-Wishart, which no resolution has to bound."""
+
+    @property
+    def answers(self) -> tuple[bool, bool, bool]:
+        """What is shared and what is not: tied, isotropic, correlated."""
+        return self.tied, self.isotropic, self.correlated
+
+    @property
+    def scales_in_words(self) -> str:
+        """The prior of the standard deviations, as a sentence goes on after "follow"."""
+        return f"the distribution {self}"
 
     def n_scales(self, n_features: int) -> int:
         """Number of free scales in one covariance matrix."""
@@ -109,6 +124,11 @@ class SeparatedStructure(CovarianceStructure):
                     f"{type(self).__name__}: all features share one scale, so {name} of the "
                     "scale prior must be one number, not one per feature."
                 )
+
+    @property
+    def scales_in_words(self) -> str:
+        """See :attr:`CovarianceStructure.scales_in_words`."""
+        return self.scales.in_words
 
     def expect_features(self, n_features: int) -> None:
         """See :meth:`CovarianceStructure.expect_features`."""

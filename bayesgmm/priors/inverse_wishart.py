@@ -44,6 +44,14 @@ class InverseWishartStructure(CovarianceStructure):
         object.__setattr__(self, "degrees_of_freedom", freedom)
         object.__setattr__(self, "scale", checked_matrix(owner, "scale", self.scale))
 
+    @property
+    def scales_in_words(self) -> str:
+        """See :attr:`CovarianceStructure.scales_in_words`."""
+        return (
+            "an inverse-Wishart distribution of the covariance matrix, which ties them to the "
+            "correlations"
+        )
+
     def expect_features(self, n_features: int) -> None:
         """See :meth:`CovarianceStructure.expect_features`."""
         if self.scale is not None and not isinstance(self.scale, ByColumn):

@@ -104,6 +104,14 @@ class ScalePrior(ABC):
     unit_parameters: ClassVar[tuple[str, ...]]
     """Hyperparameters that carry the units of the data (and may be one per feature)."""
 
+    law: ClassVar[str] = ""
+    """The distribution in words, as a sentence goes on after "follow"; without any, as printed."""
+
+    @property
+    def in_words(self) -> str:
+        """The prior, as a sentence goes on after "standard deviations follow"."""
+        return self.law or f"the distribution {self}"
+
     @abstractmethod
     def resolved(self, columns: Columns) -> ScalePrior:
         """Fill what was left open from summaries of the columns, or of all together, shape (s,)."""
@@ -159,12 +167,13 @@ class HalfT(ScalePrior):
     """
 
     unit_parameters: ClassVar[tuple[str, ...]] = ("scale",)
+    law: ClassVar[str] = "a half-t distribution, which leaves their size to the data"
     scale: Hyperparameter = None
     degrees_of_freedom: float = 2.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", _of_columns("HalfT", "scale", self.scale))
-        freedom = checked_number("HalfT", "degrees_of_freedom", self.degrees_of_freedom)
+        object.__setattr__(self, "scale", _of_columns(self, "scale", self.scale))
+        freedom = checked_number(type(self).__name__, "degrees_of_freedom", self.degrees_of_freedom)
         object.__setattr__(self, "degrees_of_freedom", freedom)
 
     def resolved(self, columns: Columns) -> HalfT:
@@ -211,18 +220,19 @@ class HalfNormal(ScalePrior):
     """
 
     unit_parameters: ClassVar[tuple[str, ...]] = ("scale",)
+    law: ClassVar[str] = "a half-normal distribution, which allows them to be close to zero"
     scale: Hyperparameter = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", _of_columns("HalfNormal", "scale", self.scale))
+        object.__setattr__(self, "scale", _of_columns(self, "scale", self.scale))
 
     def resolved(self, columns: Columns) -> HalfNormal:
         """See :meth:`ScalePrior.resolved`."""
-        return HalfNormal(filled(self.scale, columns.deviation, columns.names))
+        return replace(self, scale=filled(self.scale, columns.deviation, columns.names))
 
     def standardized(self, factor: np.ndarray) -> HalfNormal:
         """See :meth:`ScalePrior.standardized`."""
-        return HalfNormal(collapsed(np.asarray(self.scale) / factor))
+        return replace(self, scale=collapsed(np.asarray(self.scale) / factor))
 
     def terms(self, size: int) -> LogScaleTerms:
         """See :meth:`ScalePrior.terms`."""
@@ -255,20 +265,21 @@ class LogNormal(ScalePrior):
     """
 
     unit_parameters: ClassVar[tuple[str, ...]] = ("loc",)
+    law: ClassVar[str] = "a log-normal distribution"
     loc: Hyperparameter = None
     scale: Hyperparameter = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loc", _of_columns("LogNormal", "loc", self.loc, positive=False))
-        object.__setattr__(self, "scale", _required("LogNormal", "scale", self.scale))
+        object.__setattr__(self, "loc", _of_columns(self, "loc", self.loc, positive=False))
+        object.__setattr__(self, "scale", _required(self, "scale", self.scale))
 
     def resolved(self, columns: Columns) -> LogNormal:
         """See :meth:`ScalePrior.resolved`."""
-        return LogNormal(filled(self.loc, np.log(0.5 * columns.spread), columns.names), self.scale)
+        return replace(self, loc=filled(self.loc, np.log(0.5 * columns.spread), columns.names))
 
     def standardized(self, factor: np.ndarray) -> LogNormal:
         """See :meth:`ScalePrior.standardized`."""
-        return LogNormal(collapsed(np.asarray(self.loc) - np.log(factor)), self.scale)
+        return replace(self, loc=collapsed(np.asarray(self.loc) - np.log(factor)))
 
     def terms(self, size: int) -> LogScaleTerms:
         """See :meth:`ScalePrior.terms`."""
@@ -302,18 +313,19 @@ class Exponential(ScalePrior):
     """
 
     unit_parameters: ClassVar[tuple[str, ...]] = ("rate",)
+    law: ClassVar[str] = "an exponential distribution, which allows them to be close to zero"
     rate: Hyperparameter = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", _of_columns("Exponential", "rate", self.rate))
+        object.__setattr__(self, "rate", _of_columns(self, "rate", self.rate))
 
     def resolved(self, columns: Columns) -> Exponential:
         """See :meth:`ScalePrior.resolved`."""
-        return Exponential(filled(self.rate, 1 / columns.deviation, columns.names))
+        return replace(self, rate=filled(self.rate, 1 / columns.deviation, columns.names))
 
     def standardized(self, factor: np.ndarray) -> Exponential:
         """See :meth:`ScalePrior.standardized`."""
-        return Exponential(collapsed(np.asarray(self.rate) * factor))
+        return replace(self, rate=collapsed(np.asarray(self.rate) * factor))
 
     def terms(self, size: int) -> LogScaleTerms:
         """See :meth:`ScalePrior.terms`."""
@@ -348,21 +360,22 @@ class Gamma(ScalePrior):
     """
 
     unit_parameters: ClassVar[tuple[str, ...]] = ("rate",)
+    law: ClassVar[str] = "a gamma distribution"
     shape: Hyperparameter = 2.0
     rate: Hyperparameter = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", _required("Gamma", "shape", self.shape))
-        object.__setattr__(self, "rate", _of_columns("Gamma", "rate", self.rate))
+        object.__setattr__(self, "shape", _required(self, "shape", self.shape))
+        object.__setattr__(self, "rate", _of_columns(self, "rate", self.rate))
 
     def resolved(self, columns: Columns) -> Gamma:
         """See :meth:`ScalePrior.resolved`."""
         rate = np.asarray(self.shape) / (0.5 * columns.spread)
-        return Gamma(self.shape, filled(self.rate, rate, columns.names))
+        return replace(self, rate=filled(self.rate, rate, columns.names))
 
     def standardized(self, factor: np.ndarray) -> Gamma:
         """See :meth:`ScalePrior.standardized`."""
-        return Gamma(self.shape, collapsed(np.asarray(self.rate) * factor))
+        return replace(self, rate=collapsed(np.asarray(self.rate) * factor))
 
     def terms(self, size: int) -> LogScaleTerms:
         """See :meth:`ScalePrior.terms`."""
@@ -401,20 +414,24 @@ class InverseGamma(ScalePrior):
     """
 
     unit_parameters: ClassVar[tuple[str, ...]] = ("scale",)
+    law: ClassVar[str] = (
+        "an inverse-gamma distribution, which keeps them away from zero and lets them be wide if "
+        "the data say so"
+    )
     shape: Hyperparameter = 2.0
     scale: Hyperparameter = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shape", _required("InverseGamma", "shape", self.shape))
-        object.__setattr__(self, "scale", _of_columns("InverseGamma", "scale", self.scale))
+        object.__setattr__(self, "shape", _required(self, "shape", self.shape))
+        object.__setattr__(self, "scale", _of_columns(self, "scale", self.scale))
 
     def resolved(self, columns: Columns) -> InverseGamma:
         """See :meth:`ScalePrior.resolved`."""
-        return InverseGamma(self.shape, filled(self.scale, 0.5 * columns.spread, columns.names))
+        return replace(self, scale=filled(self.scale, 0.5 * columns.spread, columns.names))
 
     def standardized(self, factor: np.ndarray) -> InverseGamma:
         """See :meth:`ScalePrior.standardized`."""
-        return InverseGamma(self.shape, collapsed(np.asarray(self.scale) / factor))
+        return replace(self, scale=collapsed(np.asarray(self.scale) / factor))
 
     def terms(self, size: int) -> LogScaleTerms:
         """See :meth:`ScalePrior.terms`."""
@@ -428,13 +445,17 @@ class InverseGamma(ScalePrior):
         return scale / rng.standard_gamma(order, shape)
 
 
-def _of_columns(owner: str, name: str, value: Given, *, positive: bool = True) -> Hyperparameter:
+def _of_columns(
+    owner: ScalePrior, name: str, value: Given, *, positive: bool = True
+) -> Hyperparameter:
     """Check a hyperparameter with units, which can be filled from the columns."""
-    return checked(owner, name, value, positive=positive, by_column=True)
+    return checked(type(owner).__name__, name, value, positive=positive, by_column=True)
 
 
-def _required(owner: str, name: str, value: Given) -> Hyperparameter:
+def _required(owner: ScalePrior, name: str, value: Given) -> Hyperparameter:
     """Check a hyperparameter without units, which cannot be filled from the data."""
     if value is None:
-        raise SpecificationError(f"{owner}: {name} must be a positive number, not None.")
-    return checked(owner, name, value)
+        raise SpecificationError(
+            f"{type(owner).__name__}: {name} must be a positive number, not None."
+        )
+    return checked(type(owner).__name__, name, value)

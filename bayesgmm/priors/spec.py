@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.options import expect_whole_number
-from bayesgmm.priors.correlations import LKJ
-from bayesgmm.priors.covariances import (
-    CovarianceStructure,
-    Diagonal,
-    Full,
-    Spherical,
-    Tied,
-    TiedDiagonal,
-    TiedSpherical,
-)
+from bayesgmm.priors.catalogue import expect_registered, part_named
+from bayesgmm.priors.covariances import CovarianceStructure, Full
 from bayesgmm.priors.hyperparameters import (
     ByColumn,
     Hyperparameter,
@@ -33,17 +27,8 @@ from bayesgmm.priors.hyperparameters import (
     filled,
     words,
 )
-from bayesgmm.priors.inverse_wishart import InverseWishart, TiedInverseWishart
 from bayesgmm.priors.means import NormalMeans
-from bayesgmm.priors.scales import (
-    Columns,
-    Exponential,
-    Gamma,
-    HalfNormal,
-    HalfT,
-    InverseGamma,
-    LogNormal,
-)
+from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.weights import Dirichlet
 
 
@@ -85,7 +70,8 @@ class MixtureSpec:
     Raises
     ------
     SpecificationError
-        If ``n_components`` is not a positive integer, or a prior is not one of the above.
+        If ``n_components`` is not a positive integer, or a prior is not one of the above, nor a
+        class that was registered (``bayesgmm.priors.catalogue.register``).
 
     Examples
     --------
@@ -126,6 +112,8 @@ class MixtureSpec:
         if isinstance(self.weights.concentration, tuple):
             self.weights.expanded(self.n_components)
         self.means.expect_components(self.n_components)
+        for part in _parts_of(self):
+            expect_registered(part)
 
     def expect_features(self, n_features: int) -> None:
         """Raise a ``SpecificationError`` if a prior has another number of features."""
@@ -214,8 +202,7 @@ class MixtureSpec:
 
     def __str__(self) -> str:
         lines = [
-            f"Gaussian mixture with {self.n_components} "
-            f"component{'s' if self.n_components > 1 else ''}",
+            f"Gaussian mixture with {counted(self.n_components, 'component')}",
             f"  weights      ~ {self.weights}",
             f"  means        ~ {self.means}",
             *(f"  {name} {text}" for name, text in self.covariances.sentences().items()),
@@ -225,15 +212,13 @@ class MixtureSpec:
         return "\n".join(lines)
 
 
-_WRITABLE = {
-    kind.__name__: kind
-    for kind in (
-        MixtureSpec, Dirichlet, NormalMeans, LKJ,
-        HalfT, HalfNormal, LogNormal, Exponential, Gamma, InverseGamma,
-        Full, Tied, Diagonal, Spherical, TiedDiagonal, TiedSpherical,
-        InverseWishart, TiedInverseWishart,
-    )
-}  # fmt: skip
+def _parts_of(value: Any) -> Iterator[Any]:
+    """Go through the priors in a spec, and those in them."""
+    for item in fields(value):
+        part = getattr(value, item.name)
+        if is_dataclass(part):
+            yield part
+            yield from _parts_of(part)
 
 
 def _as_plain(value: Any) -> Any:
@@ -255,4 +240,4 @@ def _from_plain(value: Any) -> Any:
     if not isinstance(value.get("class"), str):
         return value  # numbers by the names of columns, one of which may be "class"
     parts = {name: _from_plain(part) for name, part in value.items() if name != "class"}
-    return _WRITABLE[value["class"]](**parts)
+    return part_named(value["class"])(**parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from bayesgmm.digits import counted, whole
+from bayesgmm.digits import counted, plural, whole
 from bayesgmm.html import Content, Markup, element, joined, listed
 from bayesgmm.report.material import CERTAINTY, Material
 from bayesgmm.report.sections.checks import checks
@@ -84,7 +84,7 @@ def in_short(material: Material) -> Iterator[Content]:
     """Say in a few sentences what the reader came for."""
     data, k = material.fit.data, material.fit.names.size
     yield (
-        f"{counted(k, 'component')} {'describes' if k == 1 else 'describe'} "
+        f"{counted(k, 'component')} {plural(k, 'describes', 'describe')} "
         f"{counted(data.n_rows, 'row')} of {counted(data.n_features, 'feature')}."
     )
     if k > 1:
@@ -98,7 +98,7 @@ def in_short(material: Material) -> Iterator[Content]:
         measured = " with a measured cell" if material.n_blank else ""
         yield (
             f"{whole(unsure)} of {counted(data.n_rows - material.n_blank, 'row')}{measured} "
-            f"{'is' if unsure == 1 else 'are'} placed with less than {CERTAINTY:.0%} certainty."
+            f"{plural(unsure, 'is', 'are')} placed with less than {CERTAINTY:.0%} certainty."
         )
     if not material.diagnosis.passed:
         yield (

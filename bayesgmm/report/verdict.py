@@ -6,6 +6,7 @@ import xarray as xr
 
 from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, expected_responsibilities
 from bayesgmm.analysis.diagnose import diagnose
+from bayesgmm.digits import plural
 from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import COMPONENT
 
@@ -51,6 +52,6 @@ def uncertainty_line(
     measured = " with a measured cell" if blank.any() else ""
     count = int((certainties < certainty).sum())
     return (
-        f"{count} of {certainties.size} {rows}{measured} {'is' if count == 1 else 'are'} assigned "
+        f"{count} of {certainties.size} {rows}{measured} {plural(count, 'is', 'are')} assigned "
         f"with less than {certainty:.0%} certainty."
     )

@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayesgmm.engines.progress import waiting
 from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.paths import as_path, expect_folder_of, expect_no_folder
 from bayesgmm.posterior.files.whole import replacing
 from bayesgmm.posterior.fit import Fit
 from bayesgmm.report.material import Material
@@ -89,17 +90,13 @@ def write_report(
 
 def expect_page(path: str | os.PathLike) -> Path:
     """Return the path, if a page can be written there."""
-    if not isinstance(path, str | os.PathLike):
-        raise DataError(f"Expected the path of a file, not {path!r}.")
-    path = Path(path)
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; give the name of a file in it, such as fit.html.")
+    path = as_path(path)
+    expect_no_folder(path, "fit.html")
     if path.suffix.lower() not in SUFFIXES:
         raise SpecificationError(
             f"The name of a report must end in {' or '.join(SUFFIXES)}, not {path.name!r}."
         )
-    if not path.parent.is_dir():
-        raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
+    expect_folder_of(path)
     return path
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from bayesgmm.analysis.calibration.replicate import Replication
 from bayesgmm.analysis.calibration.value import QUANTITY, REPLICATION
 from bayesgmm.errors import BayesGMMError, DataError, SpecificationError
+from bayesgmm.paths import expect_folder_of
 from bayesgmm.posterior.storage import read_table, write_whole
 
 _VARIABLES = ("ranks", "pit", "ess")
@@ -48,8 +49,8 @@ class Checkpoint:
             If there is no such folder, or the file is something else.
         """
         if path is None or not path.exists():
-            if path is not None and not path.parent.is_dir():
-                raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
+            if path is not None:
+                expect_folder_of(path)
             return cls(settings, path)
         stored = _read(path)
         known = stored.attrs["settings"]

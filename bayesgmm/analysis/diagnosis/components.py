@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.data.dataset import Dataset
+from bayesgmm.digits import listed, plural
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
@@ -171,7 +171,7 @@ def findings_about_components(fit: Fit, components: Components) -> list[Finding]
 def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
     one = names.size == 1
     return Finding(
-        f"{_titled(names)} {'is' if one else 'are'} empty: {_listed(f'{n:.1f}' for n in rows)} "
+        f"{_titled(names)} {'is' if one else 'are'} empty: {listed(f'{n:.1f}' for n in rows)} "
         f"rows are expected in {'it' if one else 'them'}, and {'its' if one else 'their'} "
         "parameters are those of the prior.",
         f"Use fewer components, or leave {'it' if one else 'them'} out of what you report.",
@@ -186,7 +186,7 @@ def _too_few(fit: Fit, components: Components, places: np.ndarray) -> Finding:
     counts, one = [], names.size == 1
     for place in places:
         belonging = row_names[shares[:, place] > _BELONGS][:_NAMED_ROWS]
-        rows = f", row{'s' if belonging.size > 1 else ''} {_listed(belonging)}"
+        rows = f", {plural(belonging.size, 'row')} {listed(belonging)}"
         count = f"{components.expected_rows[place]:.1f} expected"
         counts.append(count + (rows if belonging.size else ""))
     return Finding(
@@ -203,7 +203,7 @@ def _too_few(fit: Fit, components: Components, places: np.ndarray) -> Finding:
 def _collapsed(fit: Fit, components: Components) -> Finding:
     names, features = fit.names, fit.posterior[FEATURE].values
     places = np.flatnonzero(components.collapsed.any(axis=1))
-    where = (f"{_titled(names[[place]])} in {_listed(features[components.collapsed[place]])}"
+    where = (f"{_titled(names[[place]])} in {listed(features[components.collapsed[place]])}"
              for place in places)  # fmt: skip
     return Finding(
         f"{'; '.join(where)}: collapsed. Nearly all rows there have the same value, and the "
@@ -215,11 +215,7 @@ def _collapsed(fit: Fit, components: Components) -> Finding:
 
 
 def _titled(names: np.ndarray) -> str:
-    return f"Component{'s' if names.size > 1 else ''} {_listed(names)}"
-
-
-def _listed(names: Iterable[object]) -> str:
-    return ", ".join(str(name) for name in names)
+    return f"{plural(names.size, 'Component')} {listed(names)}"
 
 
 def _expected_rows(draws: MixtureParameters, spec: MixtureSpec, n_rows: float) -> np.ndarray:

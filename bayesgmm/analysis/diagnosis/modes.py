@@ -12,6 +12,7 @@ from bayesgmm.analysis.diagnosis.convergence import Quantity
 from bayesgmm.analysis.diagnosis.mass import UNKNOWN, Share, log_masses, shares, target_of
 from bayesgmm.analysis.diagnosis.quantities import Allocation
 from bayesgmm.analysis.diagnosis.value import Finding
+from bayesgmm.digits import plural
 from bayesgmm.engines.normal import climb
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import Starts, distance
@@ -167,7 +168,7 @@ def _remedy(fit: Fit, modes: list[Mode]) -> str:
             f"Keep the chains of the first mode, tree.isel(chain={list(best.chains)}), and "
             "sample more of them if they are few."
         )
-    first = f"(the first is that of chain{'s' if len(best.chains) > 1 else ''} {kept})"
+    first = f"(the first is that of {plural(len(best.chains), 'chain')} {kept})"
     if best.share.is_known:
         return (
             f"Do not average over all chains. Report each mode by itself {first} with its mass, or "
@@ -180,7 +181,7 @@ def _remedy(fit: Fit, modes: list[Mode]) -> str:
 
 
 def _described(fit: Fit, mode: Mode) -> str:
-    text = f"chain{'s' if len(mode.chains) > 1 else ''} {_names(fit, mode)}"
+    text = f"{plural(len(mode.chains), 'chain')} {_names(fit, mode)}"
     statistics = fit.tree["sample_stats"]
     if "lp" not in statistics:
         return text

@@ -20,6 +20,7 @@ from scipy.special import digamma
 
 from bayesgmm.analysis.diagnosis.components import Components, Moments
 from bayesgmm.analysis.diagnosis.value import Finding
+from bayesgmm.digits import listed, plural
 from bayesgmm.posterior.fit import Fit
 from bayesgmm.priors.covariances import SeparatedStructure
 from bayesgmm.priors.layout import layout_of
@@ -103,18 +104,18 @@ def _about_scales(
     typical = np.log(fit.posterior["scales"]).mean(("chain", "draw")).values
     own = np.exp(typical[: shifts.shape[0]] - moments.log_ratios)
     places = sorted(zip(*np.nonzero(conflict), strict=True), key=lambda at: -abs(shifts[at]))
-    listed = [
+    conflicts = [
         f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its rows "
         f"say {own[at]:.3g} (below {_tail(tails[at])} of the prior)"
         if shifts[at] > 0
         else f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its "
         f"rows say {own[at]:.3g} (above all but {_tail(tails[at])} of the prior)"
-        for at in places[:_MOST_NAMED]
+        for at in places
     ]
     return [Finding(
         f"The prior of the standard deviations conflicts with the rows, and moves "
-        f"{_counted(places, 'of them')} beyond {'their' if len(places) > 1 else 'its'} "
-        f"interval: {_listed(listed, len(places))}.",
+        f"{len(places)} of them beyond {plural(len(places), 'its', 'their')} "
+        f"interval: {listed(conflicts, _MOST_NAMED, between='; ')}.",
         _prior_of_scales(fit, moments, own),
         kind="prior conflict",
     )]  # fmt: skip
@@ -157,16 +158,16 @@ def _about_correlations(
     features = fit.posterior[FEATURE].values
     places = sorted(zip(*np.nonzero(conflict), strict=True), key=lambda at: -abs(shifts[at]))
     of_rows = np.tanh(np.arctanh(np.clip(posterior, -_ALMOST_ONE, _ALMOST_ONE)) - moments.twists)
-    listed = [
+    conflicts = [
         f"{_owner(fit, moments, at[0])}, {features[at[2]]} and {features[at[1]]}: "
         f"{posterior[at]:.2f}, where its rows say {of_rows[at]:.2f} (further out than all but "
         f"{_tail(tails[at])} of the prior)"
-        for at in places[:_MOST_NAMED]
+        for at in places
     ]
     return [Finding(
         "The prior of the correlations conflicts with the rows, and moves "
-        f"{_counted(places, 'of them')} beyond {'their' if len(places) > 1 else 'its'} interval: "
-        f"{_listed(listed, len(places))}.",
+        f"{len(places)} of them beyond {plural(len(places), 'its', 'their')} interval: "
+        f"{listed(conflicts, _MOST_NAMED, between='; ')}.",
         _prior_of_correlations(fit),
         kind="prior conflict",
     )]  # fmt: skip
@@ -189,12 +190,3 @@ def _owner(fit: Fit, moments: Moments, matrix: int) -> str:
 
 def _tail(probability: float) -> str:
     return f"{probability:.1%}" if probability >= 0.001 else "0.1%"
-
-
-def _counted(places: list, what: str) -> str:
-    return f"{len(places)} {what}"
-
-
-def _listed(texts: list[str], total: int) -> str:
-    more = total - len(texts)
-    return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")

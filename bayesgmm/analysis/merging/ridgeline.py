@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.ridgeline import survey
+from bayesgmm.options import is_number
 from bayesgmm.parameters import MixtureParameters
 
 
@@ -67,8 +68,7 @@ class RidgelineMerging:
     ratio: float = 0.8
 
     def __post_init__(self) -> None:
-        is_number = isinstance(self.ratio, int | float) and not isinstance(self.ratio, bool)
-        if not is_number or not 0 < self.ratio <= 1:
+        if not is_number(self.ratio) or not 0 < self.ratio <= 1:
             raise SpecificationError(
                 f"RidgelineMerging: ratio must be a number above 0 and at most 1, "
                 f"not {self.ratio!r}."

@@ -17,6 +17,7 @@ from typing import Any
 import xarray as xr
 
 from bayesgmm.errors import DataError, MissingDependencyError, SchemaError
+from bayesgmm.paths import expect_file_or_nothing
 from bayesgmm.posterior.files.inspection import expect_plain_hdf5, expect_plain_zarr
 from bayesgmm.schema import COMPLETE
 
@@ -34,10 +35,7 @@ class NetCDF:
 
     def expect_place(self, path: Path) -> None:
         """Raise if something else is there."""
-        if path.is_dir():
-            raise DataError(f"{path} is a folder; give the name of a file in it, such as fit.nc.")
-        if path.exists() and not path.is_file():
-            raise DataError(f"{path} is no ordinary file; give the name of one, such as fit.nc.")
+        expect_file_or_nothing(path, "fit.nc")
 
     def write(self, tree: xr.DataTree, path: Path) -> None:
         """Write, and then mark as complete.

@@ -6,7 +6,7 @@ import xarray as xr
 
 from bayesgmm.analysis.predictive_checks import CHECK, CHECKS, predictive_checks
 from bayesgmm.analysis.telling import telling_features
-from bayesgmm.digits import counted
+from bayesgmm.digits import counted, plural
 from bayesgmm.html import Content, Markup, element, paragraph, table
 from bayesgmm.plots.predictive import plot_predictive
 from bayesgmm.report.images import image
@@ -91,14 +91,13 @@ def _judgement(found: xr.Dataset) -> str:
             "speaks against it."
         )
     number = sum(map(len, odd.values()))
-    verb = "lies" if number == 1 else "lie"
     told = [f"{feature} has {in_a_row(said)}" for feature, said in odd.items()]
     shown, more = "; ".join(told[:_MOST_TOLD]), "; and others" * (len(told) > _MOST_TOLD)
     return (
-        f"{counted(number, 'figure')} of {count} {verb} where fewer than 1% of the tables drawn "
-        f"from the model have theirs. {shown}{more}. By chance one expects "
-        f"{2 * _RARE * count:.1f}. More components, or features on another scale (logarithms, for "
-        "example), may describe the table better."
+        f"{counted(number, 'figure')} of {count} {plural(number, 'lies', 'lie')} where fewer "
+        f"than 1% of the tables drawn from the model have theirs. {shown}{more}. By chance one "
+        f"expects {2 * _RARE * count:.1f}. More components, or features on another scale "
+        "(logarithms, for example), may describe the table better."
     )
 
 

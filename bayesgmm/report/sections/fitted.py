@@ -6,26 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bayesgmm.digits import counted, whole
+from bayesgmm.digits import counted, plural, whole
+from bayesgmm.engines.catalogue import ENGINES
 from bayesgmm.html import Content, facts, paragraph, table
 from bayesgmm.posterior.timing import read_timing
+from bayesgmm.priors.catalogue import typed
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section, shortened
 from bayesgmm.report.words import in_a_row, measured, share
 from bayesgmm.schema import CHAIN, DRAW
 
 MOST_FEATURES = 60
-
-_METHODS = {
-    "NUTS": "NUTS, a Markov chain Monte Carlo method: chains of draws that wander through all "
-    "plausible values",
-    "Gibbs": "Gibbs sampling, a Markov chain Monte Carlo method: chains of draws that wander "
-    "through all plausible values",
-    "Laplace": "Laplace's approximation: a normal distribution around the most plausible values, "
-    "quick and rough",
-    "ADVI": "variational inference (ADVI): the nearest distribution of a simple family, quick and "
-    "rough",
-}
 
 
 def fitted(material: Material) -> Section:
@@ -97,10 +88,9 @@ def _rows(material: Material) -> str:
     empty = int(np.isnan(material.fit.data.values).all(axis=1).sum())
     if not empty:
         return whole(material.fit.data.n_rows)
-    verb = "has" if empty == 1 else "have"
     return (
-        f"{whole(material.fit.data.n_rows)}, of which {whole(empty)} {verb} no measured cell and "
-        f"{'says' if empty == 1 else 'say'} nothing"
+        f"{whole(material.fit.data.n_rows)}, of which {counted(empty, 'has', 'have')} no measured "
+        f"cell and {plural(empty, 'says', 'say')} nothing"
     )
 
 
@@ -146,7 +136,8 @@ def _method(material: Material) -> str:
     if chains > 1 or not material.approximate:
         taken = f"{counted(chains, 'chain')} of {taken}"
     stopped = ". The run was stopped before its end" if material.fit.record.get("partial") else ""
-    return f"{_METHODS.get(engine, engine)}. {taken}{stopped}"
+    known = ENGINES.get(typed(engine))
+    return f"{engine if known is None else known.in_words}. {taken}{stopped}"
 
 
 def _feature_lines(material: Material, count: int) -> Iterator[list[Content]]:

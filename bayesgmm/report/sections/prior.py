@@ -79,24 +79,8 @@ def _shares(low: float, high: float) -> tuple[str, str]:
 
 
 def _spread(material: Material) -> str:
-    structure = material.fit.spec.covariances
-    scales = getattr(structure, "scales", None)
-    name = type(structure if scales is None else scales).__name__
-    law = {
-        "HalfT": "a half-t distribution, which leaves their size to the data",
-        "InverseGamma": "an inverse-gamma distribution, which keeps them away from zero and lets "
-        "them be wide if the data say so",
-        "HalfNormal": "a half-normal distribution, which allows them to be close to zero",
-        "LogNormal": "a log-normal distribution",
-        "Exponential": "an exponential distribution, which allows them to be close to zero",
-        "Gamma": "a gamma distribution",
-        "InverseWishart": "an inverse-Wishart distribution of the covariance matrix, which ties "
-        "them to the correlations",
-        "TiedInverseWishart": "an inverse-Wishart distribution of the covariance matrix, which "
-        "ties them to the correlations",
-    }[name]
     within = "" if material.is_single else " within a component"
-    return f"standard deviations{within} follow {law}"
+    return f"standard deviations{within} follow {material.fit.spec.covariances.scales_in_words}"
 
 
 def _correlations(material: Material, ranges: xr.Dataset) -> Iterator[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesgmm.analysis.partition import partition
 from bayesgmm.analysis.telling import telling_features
-from bayesgmm.digits import counted, whole
+from bayesgmm.digits import counted, plural, whole
 from bayesgmm.html import Content, Markup, paragraph, table
 from bayesgmm.plots.certainty import plot_certainty
 from bayesgmm.plots.pairs import plot_clusters
@@ -97,7 +97,7 @@ def _unsure(material: Material) -> Iterator[Markup]:
     else:
         yield paragraph(
             f"{whole(count)} of {total} ({share(count / found.sizes[ROW])}) "
-            f"{'is' if count == 1 else 'are'} unsure. {_between(material)}"
+            f"{plural(count, 'is', 'are')} unsure. {_between(material)}"
         )
     least = np.argsort(found["certainty"].values, kind="stable")[: max(1, min(count, MOST_UNSURE))]
     if not count:
@@ -138,7 +138,7 @@ def _between(material: Material) -> str:
     (pair, most), *others = pairs.most_common()
     names = in_a_row([material.titles[place] for place in pair])
     if not others:
-        return f"{'It lies' if most == 1 else 'They lie'} between {names}."
+        return f"{plural(most, 'It lies', 'They lie')} between {names}."
     return f"Most often they lie between {names}: {whole(most)} of them."
 
 

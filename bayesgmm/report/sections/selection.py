@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.selection.table import DIMS, SAME, one_line_a_model, title_of
+from bayesgmm.analysis.select import STRUCTURES
+from bayesgmm.analysis.selection.table import DIMS, SAME, name_of, one_line_a_model, title_of
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
@@ -104,22 +105,25 @@ def _line(fit: xr.Dataset, best: float) -> list[Content]:
     ]
 
 
-def _structure(material: Material) -> str:
+def _structure(material: Material, compared: set[str]) -> str:
     """Return the name that the covariance structure has in a selection."""
     if material.fit.knows_prior:
-        structure = type(material.fit.spec.covariances).__name__
-        return {"InverseWishart": "Full", "TiedInverseWishart": "Tied"}.get(structure, structure)
-    layout = material.fit.layout
-    tied = layout.n_matrices < layout.n_components
-    if layout.correlated:
-        return "Tied" if tied else "Full"
-    return ("Tied" if tied else "") + ("Spherical" if layout.n_scales == 1 else "Diagonal")
+        structure = material.fit.spec.covariances
+        if name_of(structure) in compared:
+            return name_of(structure)
+        answers = structure.answers
+    else:
+        layout = material.fit.layout
+        tied = layout.n_matrices < layout.n_components
+        answers = (tied, layout.n_scales == 1 and not layout.correlated, layout.correlated)
+    return next(name_of(own) for own in STRUCTURES if own.answers == answers)
 
 
 def _this(material: Material, fits: xr.Dataset, best: float) -> str:
     """Say where the fit of the report stands."""
-    name = _structure(material)
-    is_this = [name in line.split(SAME) for line in fits["covariances"].values]
+    names = [line.split(SAME) for line in fits["covariances"].values]
+    name = _structure(material, {each for line in names for each in line})
+    is_this = [name in line for line in names]
     here = np.array(is_this) & (fits["n_components"].values == material.fit.names.size)
     title = f"{name}, {counted(material.fit.names.size, 'component')}"
     if not here.any():
