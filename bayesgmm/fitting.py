@@ -28,8 +28,8 @@ if TYPE_CHECKING:  # heavy: imported when first used
     import xarray as xr
 
     from bayesgmm.engines.catalogue import Engine
+    from bayesgmm.posterior.fit import Fitted
     from bayesgmm.posterior.given_draws import GivenDraws
-    from bayesgmm.posterior.point import Fitted
 
 
 def fit(
@@ -267,8 +267,7 @@ def draw_again(
     order_by: str | Mapping[str, float] = "weights",
 ) -> xr.DataTree:
     """Draw as :func:`refine` does, and leave it to the caller to speak of the verdict."""
-    from bayesgmm.posterior.point import as_tree
-    from bayesgmm.posterior.question import read_point_estimate, read_problem
+    from bayesgmm.posterior.fit import Fit
     from bayesgmm.posterior.timing import Stopwatch, with_timing
 
     watch = Stopwatch()
@@ -276,8 +275,8 @@ def draw_again(
     seed = seed_sequence(random_seed)
     _, engine_seed = spawn(seed, 2)
 
-    tree = as_tree(tree)
-    problem, point = read_problem(tree), read_point_estimate(tree)
+    fit = Fit.of(tree)
+    problem, point = fit.problem, fit.point_estimate
     _expect_order(order_by, problem.data, problem.spec.of_each_component(problem.data.n_features))
     _expect_room(engine, problem)
     start = problem.standardize(point) if standardize else point
@@ -550,8 +549,8 @@ def _from_draws(
     order_by: str | Mapping[str, float],
 ) -> xr.DataTree:
     from bayesgmm.engines.given import given_tree, highest_draw
+    from bayesgmm.posterior.fit import draws_layout
     from bayesgmm.posterior.given_draws import read_draws
-    from bayesgmm.posterior.parameters import draws_layout
 
     seed = seed_sequence(random_seed)
     start_seed, _ = spawn(seed, 2)  # the start is then that of a fit with this seed

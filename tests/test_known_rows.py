@@ -9,7 +9,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.numerics.statistics import responsibilities
-from bayesgmm.posterior.parameters import read_data, read_parameters
+from bayesgmm.posterior.fit import Fit, read_parameters
 
 GIBBS = bg.Gibbs(draws=100, tune=100, chains=2)
 NAMES = np.array(["low", "middle", "top"])
@@ -77,7 +77,7 @@ def test_new_rows_have_no_labels_and_may_have_gaps(tree):
 
 
 def test_log_likelihoods_are_what_each_row_adds(tree):
-    data, parts = read_data(tree), tree["log_likelihood"]["x"]
+    data, parts = Fit(tree).data, tree["log_likelihood"]["x"]
     assert np.all(parts.values[..., data.weights == 0] == 0.0)
     one = read_parameters(tree["posterior"]).draw((1, 7))
     table_of_one = responsibilities(data.rows, one)

@@ -12,8 +12,6 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.analysis.allocations import DEFAULT_DRAWS, each_allocation
-from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.data.alongside import in_order_of_rows
 from bayesgmm.data.cells import first_labels
 from bayesgmm.errors import DataError
@@ -26,8 +24,7 @@ from bayesgmm.numerics.partitions import (
 )
 from bayesgmm.numerics.statistics import mean_responsibilities
 from bayesgmm.options import expect_whole_number
-from bayesgmm.posterior.parameters import read_seed
-from bayesgmm.posterior.point import Fitted, as_tree, repeated_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 from bayesgmm.seeds import RandomSeed
 
@@ -119,26 +116,26 @@ def agreement(
     True
     """
     expect_whole_number("draws", draws)
-    tree = repeated_point(as_tree(tree), draws)
-    data = asked_rows(tree, X)
+    fit = Fit.of(tree).repeated(draws)
+    data = fit.rows(X)
     groups, names = _read_groups(truth, data.row_names)
-    rows, mixtures, _ = on_standard_scale(tree, data, n_draws=draws)
+    rows, mixtures, _ = fit.on_standard_scale(data, n_draws=draws)
     matched = _matched(groups, names.size, mean_responsibilities(rows.rows, mixtures))
     k, found = mixtures.n_components, {name: [] for name in (*_INDICES, "brier")}
-    seed = read_seed(tree) if random_seed is None else random_seed
+    seed = fit.seed if random_seed is None else random_seed
     for labels, shares in each_allocation(rows.rows, mixtures, seed):
         table = contingency(groups, labels, names.size, k)
         for name, index in _INDICES.items():
             found[name].append(float(index(table)))
         found["brier"].append(brier(shares, groups, matched))
-    used, shape = thinned(tree["posterior"], draws), mixtures.batch_shape
+    used, shape = fit.thinned(draws), mixtures.batch_shape
     texts = [str(names[group]) if group >= 0 else "" for group in matched]
     answer = xr.Dataset(
         {name: ((CHAIN, DRAW), np.reshape(values, shape)) for name, values in found.items()},
         coords={CHAIN: used[CHAIN].values, DRAW: used[DRAW].values},
     ).assign(group=(COMPONENT, np.array(texts)))
     answer["variation_of_information"].attrs["units"] = "nats"
-    return answer.assign_coords({COMPONENT: component_names(tree)})
+    return answer.assign_coords({COMPONENT: fit.names})
 
 
 def _matched(

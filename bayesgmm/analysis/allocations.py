@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float, Int32, Int64
 
-from bayesgmm.analysis.rows import asked_rows, on_standard_scale
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_seed
-from bayesgmm.posterior.point import repeated_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.seeds import RandomSeed, generator
 
 DEFAULT_DRAWS = 1000
@@ -38,7 +35,7 @@ class Allocations:
 
 
 def draw_allocations(
-    tree: xr.DataTree,
+    tree: Fitted,
     X: Any | None = None,
     *,
     draws: int = DEFAULT_DRAWS,
@@ -55,13 +52,14 @@ def draw_allocations(
     draws : int, default 1000
         About how many draws to use, spread evenly over all chains.
     random_seed : int, SeedSequence or Generator, optional
-        By default the seed of the fit, so that one tree always gives the same allocations.
+        By default the seed of the fit, so that one fit always gives the same allocations.
     """
+    fit = Fit.of(tree)
     expect_whole_number("draws", draws)
-    tree = repeated_point(tree, draws)
-    rows, mixtures, _ = on_standard_scale(tree, data := asked_rows(tree, X), n_draws=draws)
+    fit = fit.repeated(draws)
+    rows, mixtures, _ = fit.on_standard_scale(data := fit.rows(X), n_draws=draws)
     labels = np.empty((int(np.prod(mixtures.batch_shape)), data.n_rows), np.int32)
-    seed = read_seed(tree) if random_seed is None else random_seed
+    seed = fit.seed if random_seed is None else random_seed
     for number, (found, _) in enumerate(each_allocation(rows.rows, mixtures, seed)):
         labels[number] = found
     return Allocations(labels, data.row_names)

@@ -9,12 +9,11 @@ import xarray as xr
 from scipy.special import entr
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
-from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
 from bayesgmm.engines.progress import CountProgress
 from bayesgmm.numerics.memberships import memberships
 from bayesgmm.numerics.statistics import mean_responsibilities
 from bayesgmm.options import expect_fraction
-from bayesgmm.posterior.point import Fitted, as_tree, is_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import COMPONENT, ROW
 
 DEFAULT_CERTAINTY = 0.9
@@ -89,11 +88,11 @@ def cluster(
     """
     expect_fraction("certainty", certainty)
     tails = equal_tails(probability)
-    tree = as_tree(tree)
-    rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
+    fit = Fit.of(tree)
+    rows, draws, _ = fit.on_standard_scale(data := fit.rows(X))
     with CountProgress("rows", data.n_rows, visible=progress) as bar:
         found = memberships(rows.rows, draws, tails, report=bar.advance)
-    names, by_component = component_names(tree), (ROW, COMPONENT)
+    names, by_component = fit.names, (ROW, COMPONENT)
     labels, highest = found.mean.argmax(axis=1), found.mean.max(axis=1)
     least = np.take_along_axis(found.lower, labels[:, None], axis=1)[:, 0]
     answer = xr.Dataset(
@@ -108,18 +107,19 @@ def cluster(
             "unsure": (ROW, highest < certainty),
         },
         coords={ROW: data.row_names, COMPONENT: names},
-        attrs={"interval": NO_INTERVAL if is_point(tree) else interval_name(probability)},
+        attrs={"interval": NO_INTERVAL if fit.is_point else interval_name(probability)},
     )
     unknown = answer[["lower", "upper"]] * np.nan
-    return answer.assign(unknown) if is_point(tree) else answer
+    return answer.assign(unknown) if fit.is_point else answer
 
 
-def expected_responsibilities(tree: xr.DataTree, X: Any | None = None) -> xr.DataArray:
+def expected_responsibilities(tree: Fitted, X: Any | None = None) -> xr.DataArray:
     """Return the responsibilities that :func:`cluster` does, alone: a pass, and no quantiles."""
-    rows, draws, _ = on_standard_scale(tree, data := asked_rows(tree, X))
+    fit = Fit.of(tree)
+    rows, draws, _ = fit.on_standard_scale(data := fit.rows(X))
     return xr.DataArray(
         mean_responsibilities(rows.rows, draws),
-        coords={ROW: data.row_names, COMPONENT: component_names(tree)},
+        coords={ROW: data.row_names, COMPONENT: fit.names},
         dims=(ROW, COMPONENT),
         name="responsibilities",
     )

@@ -11,14 +11,12 @@ import xarray as xr
 from jaxtyping import Float, Int64
 
 from bayesgmm.analysis.allocations import DEFAULT_DRAWS, each_allocation
-from bayesgmm.analysis.rows import asked_rows, on_standard_scale
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.options import expect_one_of, expect_whole_number, is_number
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_seed
-from bayesgmm.posterior.point import Fitted, as_tree, repeated_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import ROW, ROW_BIS
 from bayesgmm.seeds import RandomSeed
 
@@ -100,17 +98,17 @@ def co_clustering(
     """
     expect_one_of("method", method, METHODS)
     expect_whole_number("draws", draws)
-    tree = as_tree(tree)
+    fit = Fit.of(tree)
     if method == "allocations":
-        tree = repeated_point(tree, draws)
-    data = asked_rows(tree, X)
+        fit = fit.repeated(draws)
+    data = fit.rows(X)
     chosen = _positions(rows, data.n_rows)
     _expect_room(data.n_rows if chosen is None else chosen.size, data.n_rows, most_memory)
-    scaled, mixtures, _ = on_standard_scale(tree, data, n_draws=draws)
+    scaled, mixtures, _ = fit.on_standard_scale(data, n_draws=draws)
     if method == "responsibilities":
         tables = (responsibilities(scaled.rows, mixture) for _, mixture in each_mixture(mixtures))
     else:
-        seed = read_seed(tree) if random_seed is None else random_seed
+        seed = fit.seed if random_seed is None else random_seed
         tables = _as_tables(scaled.rows, mixtures, seed)
     lines = data.row_names if chosen is None else data.row_names[chosen]
     numbers = max(_FEWEST_NUMBERS, lines.size * data.n_rows // 2)

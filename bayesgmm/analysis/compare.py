@@ -16,9 +16,8 @@ from bayesgmm.data.answers import Tabular
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SchemaError, SpecificationError
 from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
-from bayesgmm.posterior.parameters import expect_fitted, knows_prior, read_data
-from bayesgmm.posterior.point import with_draws
-from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
+from bayesgmm.posterior.fit import Fit
+from bayesgmm.schema import DATA, FEATURE, ROW
 
 if TYPE_CHECKING:
     from arviz_stats.utils import ELPDDataLOO
@@ -98,12 +97,12 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
     >>> table["weight"].values.round(1)
     array([1., 0.])
     """
-    _expect_trees(trees)
+    fits = _fits_of(trees)
     # Rows that no fit learns from have the density 1 under every model, and do not count.
-    counted = np.any([read_data(tree).is_fitted for tree in trees.values()], axis=0)
+    counted = np.any([fit.data.is_fitted for fit in fits.values()], axis=0)
     with warnings.catch_warnings():  # what they say is in the table
         warnings.simplefilter("ignore")
-        results = {name: _leave_one_out(tree, counted) for name, tree in trees.items()}
+        results = {name: _leave_one_out(fit, counted) for name, fit in fits.items()}
         table = _ranked(results)
     names = list(table.index)
     ordered = [results[name] for name in names]
@@ -126,11 +125,11 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
     )
 
 
-def _leave_one_out(tree: xr.DataTree, counted: Bool[np.ndarray, " n"]) -> ELPDDataLOO:
+def _leave_one_out(fit: Fit, counted: Bool[np.ndarray, " n"]) -> ELPDDataLOO:
     from arviz_stats import loo
 
-    densities = tree["log_likelihood"].to_dataset().isel({ROW: counted})
-    groups = {"posterior": tree["posterior"].to_dataset(), "log_likelihood": densities}
+    densities = fit.tree["log_likelihood"].to_dataset().isel({ROW: counted})
+    groups = {"posterior": fit.posterior.to_dataset(), "log_likelihood": densities}
     return loo(xr.DataTree.from_dict(groups), pointwise=True, var_name=DATA)
 
 
@@ -160,7 +159,7 @@ def _note(high: dict[str, int]) -> str:
     return f"Not to be relied on, as rows have a high Pareto k: {', '.join(doubtful)}."
 
 
-def _expect_trees(trees: Any) -> None:
+def _fits_of(trees: Any) -> dict[str, Fit]:
     is_mapping = isinstance(trees, Mapping) and not isinstance(trees, xr.DataTree)
     if not is_mapping or not all(isinstance(name, str) for name in trees):
         raise SpecificationError(
@@ -169,37 +168,38 @@ def _expect_trees(trees: Any) -> None:
         )
     if len(trees) < 2:
         raise SpecificationError(f"trees must hold at least two fits; there are {len(trees)}.")
-    for name, tree in trees.items():
-        _expect_tree(name, tree)
-    (first, reference), *others = trees.items()
-    for name, tree in others:
-        _expect_same_rows(first, reference, name, tree)
+    fits = {name: _fit_of(name, tree) for name, tree in trees.items()}
+    (first, reference), *others = fits.items()
+    for name, fit in others:
+        _expect_same_rows(first, reference, name, fit)
+    return fits
 
 
-def _expect_tree(name: str, tree: Any) -> None:
+def _fit_of(name: str, tree: Any) -> Fit:
     try:
-        tree = with_draws(tree, "compare")
-        expect_fitted(tree)
+        fit = Fit.with_draws(tree, "compare")
+        fit.expect_fitted()
     except SchemaError as error:
         raise SchemaError(f"{name!r} is no fit. {error}") from None
-    if "log_likelihood" not in tree.children and not knows_prior(tree):
+    if "log_likelihood" not in fit.tree.children and not fit.knows_prior:
         raise SchemaError(
             f"{name!r} has no log-likelihoods: draws of a model in which rows have weights of "
             "their own must bring them along, in a group log_likelihood, to from_draws."
         )
-    if "log_likelihood" not in tree.children:
-        n_rows = tree["observed_data"].sizes[ROW]
-        n_draws = tree["posterior"].sizes[CHAIN] * tree["posterior"].sizes[DRAW]
+    if "log_likelihood" not in fit.tree.children:
+        n_rows = fit.tree["observed_data"].sizes[ROW]
+        n_draws = fit.n_draws
         raise SchemaError(
             f"{name!r} has no log-likelihoods, which fits do not keep for more than "
             f"{MOST_LOG_LIKELIHOODS:,} pairs of a draw and a row: here {n_draws:,} draws and "
             f"{n_rows:,} rows. Fit with at most {max(1, MOST_LOG_LIKELIHOODS // n_rows):,} draws "
             "in all chains, or compare fits of a sample of the rows."
         )
+    return fit
 
 
-def _expect_same_rows(first: str, reference: xr.DataTree, name: str, tree: xr.DataTree) -> None:
-    one, other = (each["observed_data"][DATA] for each in (reference, tree))
+def _expect_same_rows(first: str, reference: Fit, name: str, fit: Fit) -> None:
+    one, other = (each.tree["observed_data"][DATA] for each in (reference, fit))
     features = [sorted(map(str, each[FEATURE].values)) for each in (one, other)]
     if features[0] != features[1]:
         raise DataError(

@@ -17,7 +17,7 @@ from bayesgmm.analysis.partitions.losses import (
 from bayesgmm.errors import DataError
 from bayesgmm.numerics.partition_search import PartitionDraws, by_size, numbered
 from bayesgmm.options import expect_fraction
-from bayesgmm.posterior.point import with_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import ROW
 from bayesgmm.seeds import RandomSeed
 
@@ -92,8 +92,8 @@ def credible_ball(
     expect_fraction("probability", probability)
     loss = VariationOfInformation() if loss is None else loss
     expect_loss(loss)
-    tree = with_draws(tree, "credible_ball")
-    allocations = draw_allocations(tree, X, draws=draws, random_seed=random_seed)
+    fit = Fit.with_draws(tree, "credible_ball")
+    allocations = draw_allocations(fit, X, draws=draws, random_seed=random_seed)
     partitions = PartitionDraws.of(allocations.labels)
     distances = partitions.losses(_centre(partition, allocations), loss.function())
     radius = np.sort(distances)[int(np.ceil(probability * distances.size)) - 1]

@@ -6,11 +6,9 @@ from typing import Any
 
 import xarray as xr
 
-from bayesgmm.analysis.rows import asked_rows, on_standard_scale
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.numerics.statistics import log_densities_of_draws, predictive_log_densities
 from bayesgmm.options import expect_whole_number
-from bayesgmm.posterior.point import Fitted, as_tree
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import CHAIN, DRAW, ROW
 
 
@@ -63,14 +61,14 @@ def log_density(
     """
     if draws is not None:
         expect_whole_number("draws", draws)
-    tree = as_tree(tree)
-    data = asked_rows(tree, X)
-    rows, mixtures, log_jacobian = on_standard_scale(tree, data, n_draws=draws)
+    fit = Fit.of(tree)
+    data = fit.rows(X)
+    rows, mixtures, log_jacobian = fit.on_standard_scale(data, n_draws=draws)
     plain, coords = rows.without_labels().rows, {ROW: data.row_names}
     if not per_draw:
         values = predictive_log_densities(plain, mixtures) - log_jacobian
         return xr.DataArray(values, coords=coords, dims=ROW, name="log_density")
-    used = thinned(tree["posterior"], draws)
+    used = fit.thinned(draws)
     return xr.DataArray(
         log_densities_of_draws(plain, mixtures) - log_jacobian,
         coords={CHAIN: used[CHAIN].values, DRAW: used[DRAW].values, **coords},

@@ -14,8 +14,7 @@ from bayesgmm.data.standardize import Scaling
 from bayesgmm.estimation.draws import parameters_dataset
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters
-from bayesgmm.posterior.point import as_tree
+from bayesgmm.posterior.fit import Fit, Fitted, read_parameters
 from bayesgmm.schema import (
     ATTRIBUTE,
     CHAIN,
@@ -30,7 +29,7 @@ from bayesgmm.schema import (
     validate,
 )
 
-Source = xr.DataTree | PointEstimate | MixtureParameters
+Source = Fitted | MixtureParameters
 Change = Callable[[MixtureParameters], MixtureParameters]
 
 _OF_THE_FIT = ("spec", *EVIDENCE)
@@ -68,8 +67,8 @@ def derived(
     step : dict
         What was done, for the record of the tree.
     """
-    if isinstance(source, PointEstimate):
-        source = as_tree(source)
+    if isinstance(source, PointEstimate | Fit):
+        source = Fit.of(source).tree
     if isinstance(source, MixtureParameters):
         return change(source)
     chosen = list(features)

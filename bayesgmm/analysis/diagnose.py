@@ -27,12 +27,11 @@ from bayesgmm.analysis.diagnosis.quantities import (
     relabelled_quantities,
 )
 from bayesgmm.analysis.diagnosis.settings import Settings
+from bayesgmm.analysis.diagnosis.stored import known_diagnosis
 from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding
-from bayesgmm.analysis.rows import component_names
 from bayesgmm.digits import counted
 from bayesgmm.numerics.threads import on_one_thread
-from bayesgmm.posterior.parameters import expect_fitted
-from bayesgmm.posterior.point import with_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 
 _OF_THE_MODEL = {
@@ -45,7 +44,7 @@ _NOT_OF_STARTS = {"prior conflict", "divergences", "few draws", "one chain", "in
 
 
 @on_one_thread
-def diagnose(tree: xr.DataTree) -> Diagnosis:
+def diagnose(tree: xr.DataTree | Fit) -> Diagnosis:
     """Judge whether the draws of a fit have converged to one distribution.
 
     It looks first at quantities that no permutation of the components can change: log-likelihood,
@@ -72,8 +71,8 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     whether a second search ends higher. Chains of ``NUTS(start="multi")`` start at different modes.
 
     At most 120 rows and 4000 draws are looked at for what needs a pass over rows, and of a
-    variable with more than 128 entries those 128 in which chains differ most. The verdict is
-    computed anew in every call; the one that ``fit`` stored is in ``tree["diagnosis"]``.
+    variable with more than 128 entries those 128 in which chains differ most. ``fit`` stores its
+    verdict in ``tree["diagnosis"]``, and as long as the tree is the same, that one is returned.
 
     Parameters
     ----------
@@ -106,49 +105,51 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     >>> diagnosis.passed
     True
     """
-    tree = with_draws(tree, "diagnose")
-    expect_fitted(tree)
-    allocation = Allocation.of(tree)
-    label_free = label_free_quantities(tree, allocation)
-    figures = convergence([*label_free, *relabelled_quantities(tree)])
-    components = Components.of(tree)
-    labels = Labels.of(tree, components.small)
+    fit = Fit.with_draws(tree, "diagnose")
+    fit.expect_fitted()
+    return known_diagnosis(fit.tree) or _judged(fit)
+
+
+def _judged(fit: Fit) -> Diagnosis:
+    allocation = Allocation.of(fit)
+    label_free = label_free_quantities(fit, allocation)
+    figures = convergence([*label_free, *relabelled_quantities(fit)])
+    components = Components.of(fit)
+    labels = Labels.of(fit, components.small)
     distances = chain_distance(allocation)
-    figures = _with_all(figures, tree, components, labels, distances)
-    if is_approximation(tree):
-        return judge_approximation(tree, figures)
-    modes = find_modes(tree, label_free, distances)
-    findings = findings_about_the_end(tree) + findings_about_chains(tree)
-    findings += findings_about_components(tree, components)
-    findings += findings_about_priors(tree, components)
-    findings += findings_about_divergences(tree)
-    findings += findings_about_modes(tree, modes) or _findings_within_a_mode(tree, labels, figures)
+    figures = _with_all(figures, fit, components, labels, distances)
+    if is_approximation(fit):
+        return judge_approximation(fit, figures)
+    modes = find_modes(fit, label_free, distances)
+    findings = findings_about_the_end(fit) + findings_about_chains(fit)
+    findings += findings_about_components(fit, components)
+    findings += findings_about_priors(fit, components)
+    findings += findings_about_divergences(fit)
+    findings += findings_about_modes(fit, modes) or _findings_within_a_mode(fit, labels, figures)
     in_trouble = any(one.serious and one.kind not in _NOT_OF_STARTS for one in findings)
     # What EM missed comes first: it may be the cause of all that follows.
-    findings = findings_about_optima(tree, in_trouble=in_trouble) + findings
-    return _verdict(tree, tuple(findings), figures)
+    findings = findings_about_optima(fit, in_trouble=in_trouble) + findings
+    return _verdict(fit, tuple(findings), figures)
 
 
-def _findings_within_a_mode(
-    tree: xr.DataTree, labels: Labels, figures: xr.Dataset
-) -> list[Finding]:
+def _findings_within_a_mode(fit: Fit, labels: Labels, figures: xr.Dataset) -> list[Finding]:
     """Return findings about names and agreement, moot for chains in different modes."""
-    found = findings_about_labels(tree, labels, figures)
+    found = findings_about_labels(fit, labels, figures)
     if any(finding.kind == "overlap" for finding in found):
         # The parameters of components that cannot be named have no other fault to be found.
         figures = figures.isel(variable=figures["label_free"].values)
-    return found + findings_about_agreement(figures, Settings.of(tree))
+    return found + findings_about_agreement(figures, Settings.of(fit))
 
 
 def _with_all(
     figures: xr.Dataset,
-    tree: xr.DataTree,
+    fit: Fit,
     components: Components,
     labels: Labels,
     distances: Float[np.ndarray, "chain chain"],
 ) -> xr.Dataset:
     """Return the figures of the variables with those of components, pairs and chains."""
-    names, chains = component_names(tree), tree["posterior"][CHAIN].values
+    names, chains = fit.names, fit.posterior[CHAIN].values
     pairs = [f"{names[one]}, {names[other]}" for one, other in labels.pairs]
     return figures.assign(
         expected_rows=(COMPONENT, components.expected_rows),
@@ -156,15 +157,15 @@ def _with_all(
         chain_distance=((CHAIN, "chain_bis"), distances),
     ).assign_coords({COMPONENT: names, "pair": pairs, CHAIN: chains, "chain_bis": chains}
     ).assign_attrs(
-        divergences=count_divergences(tree),
+        divergences=count_divergences(fit),
         switched_draws=int(labels.switched.sum()),
         rhat_before_relabelling=labels.rhat_before,
     )  # fmt: skip
 
 
-def _verdict(tree: xr.DataTree, findings: tuple[Finding, ...], figures: xr.Dataset) -> Diagnosis:
+def _verdict(fit: Fit, findings: tuple[Finding, ...], figures: xr.Dataset) -> Diagnosis:
     serious = {finding.kind for finding in findings if finding.serious}
-    posterior, count = tree["posterior"], sum(finding.serious for finding in findings)
+    posterior, count = fit.posterior, sum(finding.serious for finding in findings)
     if serious:
         found = f"{counted(count, 'problem')} found."
         chains = "The chains agree, but" if serious <= _OF_THE_MODEL else "Not converged:"

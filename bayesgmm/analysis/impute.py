@@ -11,7 +11,6 @@ from jaxtyping import Float, Int
 
 from bayesgmm.analysis.allocations import DEFAULT_DRAWS
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
-from bayesgmm.analysis.rows import on_standard_scale
 from bayesgmm.data.dataset import Dataset, read_among
 from bayesgmm.data.filling import filled
 from bayesgmm.digits import counted
@@ -19,8 +18,7 @@ from bayesgmm.engines.progress import CountProgress
 from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.numerics.imputation import imputed_cells, predicted_cells
 from bayesgmm.options import expect_whole_number
-from bayesgmm.posterior.parameters import read_data, read_parameters, read_scaling, read_seed
-from bayesgmm.posterior.point import Fitted, as_tree, is_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import DATA, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, spawn
 
@@ -154,27 +152,27 @@ def impute(
     expect_whole_number("n_imputations", n_imputations)
     expect_whole_number("draws", draws)
     tails = equal_tails(probability)
-    tree = as_tree(tree)
-    table, data, columns = _asked(tree, X)
+    fit = Fit.of(tree)
+    table, data, columns = _asked(fit, X)
     gaps = np.nonzero(np.isnan(data.values))
-    seed = read_seed(tree) if random_seed is None else random_seed
+    seed = fit.seed if random_seed is None else random_seed
 
     def with_cells(values: Float[np.ndarray, " c"]) -> Any:
         return filled(table, gaps[0], columns[gaps[1]], values)
 
     with CountProgress("missing cells", gaps[0].size, visible=progress) as bar:
-        cells = _predictions(tree, data, gaps, tails, draws, bar)
-    given = ", given the estimate" if is_point(tree) else ""
+        cells = _predictions(fit, data, gaps, tails, draws, bar)
+    given = ", given the estimate" if fit.is_point else ""
     cells.attrs["interval"] = interval_name(probability) + given
-    frames = tuple(with_cells(one) for one in _imputations(tree, data, gaps, n_imputations, seed))
+    frames = tuple(with_cells(one) for one in _imputations(fit, data, gaps, n_imputations, seed))
     return Imputation(frames, with_cells(cells["mean"].values), cells)
 
 
-def _asked(tree: xr.DataTree, X: Any | None) -> tuple[Any, Dataset, Int[np.ndarray, " d"]]:
+def _asked(fit: Fit, X: Any | None) -> tuple[Any, Dataset, Int[np.ndarray, " d"]]:
     """Return the table to fill in, what it says, and the columns of the features."""
-    known = read_data(tree)
+    known = fit.data
     if X is None:
-        return tree["observed_data"][DATA], known, np.arange(known.n_features)
+        return fit.tree["observed_data"][DATA], known, np.arange(known.n_features)
     data, columns = read_among(X, known.feature_names)
     if np.array_equal(data.values, known.values, equal_nan=True):
         data = Dataset(
@@ -184,7 +182,7 @@ def _asked(tree: xr.DataTree, X: Any | None) -> tuple[Any, Dataset, Int[np.ndarr
 
 
 def _predictions(
-    tree: xr.DataTree,
+    fit: Fit,
     data: Dataset,
     gaps: _Gaps,
     tails: tuple[float, float],
@@ -193,8 +191,8 @@ def _predictions(
 ) -> xr.Dataset:
     """Return what the posterior says of every missing cell."""
     rows, features = gaps
-    scaling = read_scaling(tree)
-    standard, mixtures, _ = on_standard_scale(tree, data, n_draws=n_draws)
+    scaling = fit.scaling
+    standard, mixtures, _ = fit.on_standard_scale(data, n_draws=n_draws)
     found = predicted_cells(_annotated(standard), mixtures, tails, report=bar.advance)
     shift = scaling.shift[features]
     mean, sd, lower, upper = found.T * scaling.factor[features]
@@ -214,11 +212,11 @@ def _predictions(
 
 
 def _imputations(
-    tree: xr.DataTree, data: Dataset, gaps: _Gaps, n_imputations: int, seed: RandomSeed
+    fit: Fit, data: Dataset, gaps: _Gaps, n_imputations: int, seed: RandomSeed
 ) -> Float[np.ndarray, "m c"]:
     """Draw all missing cells, each time under another posterior draw."""
     chooser, *seeds = spawn(seed, n_imputations + 1)
-    scaling, parameters = read_scaling(tree), read_parameters(tree["posterior"])
+    scaling, parameters = fit.scaling, fit.draws
     chosen = _spread(int(np.prod(parameters.batch_shape)), n_imputations, chooser)
     mixtures = parameters.draw(np.unravel_index(chosen, parameters.batch_shape))
     standard = _annotated(scaling.standardize(data))

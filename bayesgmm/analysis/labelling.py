@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from bayesgmm.analysis.diagnosis.convergence import convergence
 from bayesgmm.analysis.diagnosis.quantities import relabelled_quantities
 from bayesgmm.errors import SpecificationError
-from bayesgmm.posterior.point import with_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.parameters import PRA
 from bayesgmm.posterior.relabel.permute import in_raw_order
@@ -135,18 +135,18 @@ def labelling_report(
     >>> int(report.ambiguous.sum())
     0
     """
-    tree = with_draws(tree, "labelling_report")
+    fit = Fit.with_draws(tree, "labelling_report")
     if not methods:
         raise SpecificationError(
             "methods must name at least one way of relabelling, such as ECR()."
         )
     for method in methods:
-        expect_relabelling(tree, method)
-    raw = in_raw_order(tree)
+        expect_relabelling(fit, method)
+    raw = Fit(in_raw_order(fit))
     orders = [method.permutations(raw).orders for method in methods]
     names = [repr(method) for method in methods]
     shares = [[_share_alike(one, other) for other in orders] for one in orders]
-    relabelling = tree["relabelling"].to_dataset()
+    relabelling = fit.tree["relabelling"].to_dataset()
     return LabellingReport(
         method=relabelling.attrs["method"],
         agreement=xr.DataArray(
@@ -154,7 +154,7 @@ def labelling_report(
         ),
         margin=relabelling["margin"],
         figures=xr.concat(
-            [convergence(relabelled_quantities(each)) for each in (raw, tree)],
+            [convergence(relabelled_quantities(each)) for each in (raw, fit)],
             dim=xr.DataArray(["raw", "relabelled"], dims="labels", name="labels"),
         ),
     )

@@ -7,17 +7,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import DataError
 from bayesgmm.options import expect_whole_number
-from bayesgmm.schema import FEATURE, validate
+from bayesgmm.posterior.fit import Fit, Fitted
+from bayesgmm.schema import FEATURE
 
 POINT = "point"
 
 
-def marginal_density(
-    tree: xr.DataTree, feature: str, grid: Any, *, draws: int = 400
-) -> xr.DataArray:
+def marginal_density(tree: Fitted, feature: str, grid: Any, *, draws: int = 400) -> xr.DataArray:
     """Return what each component adds to the density of one feature, draw by draw.
 
     pi_k N(x | mu_kj, sigma_kj^2) at every x of the grid. Summed over ``component`` it is the
@@ -59,19 +57,19 @@ def marginal_density(
     {'chain': 4, 'draw': 100, 'component': 3, 'point': 4}
     >>> predictive = density.sum("component").mean(("chain", "draw"))
     """
-    validate(tree)
-    _expect_feature(tree, feature)
+    fit = Fit.of(tree)
+    _expect_feature(fit, feature)
     expect_whole_number("draws", draws)
     points = xr.DataArray(_checked(grid), dims=POINT, coords={POINT: _checked(grid)})
-    posterior = thinned(tree["posterior"], draws).sel({FEATURE: feature}, drop=True)
+    posterior = fit.thinned(draws).sel({FEATURE: feature}, drop=True)
     distances = (points - posterior["means"]) / posterior["scales"]
     heights = posterior["weights"] / (posterior["scales"] * np.sqrt(2 * np.pi))
     densities = heights * np.exp(-0.5 * distances**2)
     return densities.transpose(..., POINT).rename("marginal_density")
 
 
-def _expect_feature(tree: xr.DataTree, feature: str) -> None:
-    names = [str(name) for name in tree["posterior"][FEATURE].values]
+def _expect_feature(fit: Fit, feature: str) -> None:
+    names = [str(name) for name in fit.posterior[FEATURE].values]
     if feature not in names:
         raise DataError(f"There is no feature {feature!r}; the fit has {names}.")
 

@@ -11,11 +11,10 @@ from jaxtyping import Float, Int
 from bayesgmm.analysis.cluster import expected_responsibilities
 from bayesgmm.analysis.merging.groupings import Groupings, named_by_first
 from bayesgmm.analysis.merging.ridgeline import RidgelineMerging
-from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.point import Fitted, as_tree
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import COMPONENT, COMPONENT_BIS, ROW
 
 CLUSTER, N_CLUSTERS = "cluster", "n_clusters"
@@ -107,15 +106,15 @@ def merge_components(
     method = RidgelineMerging() if method is None else method
     _expect_merging(method)
     expect_whole_number("draws", draws)
-    tree = as_tree(tree)
-    rows, mixtures, _ = on_standard_scale(tree, asked_rows(tree, None), n_draws=draws)
+    fit = Fit.of(tree)
+    rows, mixtures, _ = fit.on_standard_scale(fit.rows(None), n_draws=draws)
     flat = mixtures.draw(tuple(place.ravel() for place in np.indices(mixtures.batch_shape)))
     groups = method.groups(rows.rows, flat)
-    found, names = Groupings(named_by_first(groups), flat.weights), component_names(tree)
-    of_fit = expected_responsibilities(tree)
+    found, names = Groupings(named_by_first(groups), flat.weights), fit.names
+    of_fit = expected_responsibilities(fit)
     figures = method.figures(of_fit.values, names)
     merged = _posterior(found, names, rows.fitted.total_weight).assign(figures)
-    of_asked = of_fit if X is None else expected_responsibilities(tree, X)
+    of_asked = of_fit if X is None else expected_responsibilities(fit, X)
     merged = merged.merge(_rows_in_clusters(of_asked, merged["grouping"].values))
     return merged.assign_attrs(method=repr(method))
 

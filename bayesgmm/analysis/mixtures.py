@@ -16,8 +16,7 @@ from bayesgmm.errors import SchemaError, SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_one_of
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters
-from bayesgmm.posterior.point import as_tree
+from bayesgmm.posterior.fit import Fit, read_parameters
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
 
 Uncertainty = Literal["posterior", "point"]
@@ -63,8 +62,8 @@ def read_mixtures(source: Any, uncertainty: Uncertainty = "posterior") -> Mixtur
         If it is another tree.
     """
     expect_one_of("uncertainty", uncertainty, get_args(Uncertainty))
-    if isinstance(source, PointEstimate):
-        source = as_tree(source)
+    if isinstance(source, PointEstimate | Fit):
+        source = Fit.of(source).tree
     if isinstance(source, MixtureParameters):
         return _given(source)
     if not isinstance(source, xr.DataTree):

@@ -7,20 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.analysis.mixtures import read_mixtures
-from bayesgmm.analysis.rows import asked_rows
 from bayesgmm.analysis.selection.criteria import Criteria, entropies
 from bayesgmm.data.suitability import expect_counting_rows
 from bayesgmm.numerics.statistics import log_densities, responsibilities
-from bayesgmm.posterior.parameters import expect_fitted, read_scaling, read_spec
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.priors.layout import layout_of
 
 
 def mode_criteria(
-    tree: xr.DataTree, X: Any | None = None, weights: Float[np.ndarray, " _"] | None = None
+    tree: Fitted, X: Any | None = None, weights: Float[np.ndarray, " _"] | None = None
 ) -> Criteria:
     """Return BIC and its relatives of rows at the point estimate of a fit.
 
@@ -42,7 +40,7 @@ def mode_criteria(
     Raises
     ------
     SchemaError
-        If ``tree`` is no fit, or has no point estimate.
+        If ``fit`` is no fit, or has no point estimate.
     DataError
         If the features of ``X`` are not those of the fit, or no row counts.
 
@@ -61,15 +59,16 @@ def mode_criteria(
     >>> round(criteria.bic)
     10559
     """
-    data = asked_rows(tree, X)
-    expect_fitted(tree)
+    fit = Fit.of(tree)
+    data = fit.rows(X)
+    fit.expect_fitted()
     if weights is not None:
         data = replace(data, weights=weights)
     data = data.without_labels()
     expect_counting_rows(data)
     data = data.fitted
-    scaling, spec = read_scaling(tree), read_spec(tree)
-    mode = read_mixtures(tree, "point").parameters.draw((0, 0))
+    scaling, spec = fit.scaling, fit.spec
+    mode = read_mixtures(fit, "point").parameters.draw((0, 0))
     rows, mode = scaling.standardize(data), scaling.standardize_parameters(mode)
     densities = log_densities(rows.rows, mode) - scaling.log_jacobians(data)
     counts = data.weights if data.weights.size else np.ones(data.n_rows)

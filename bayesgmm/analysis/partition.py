@@ -22,8 +22,7 @@ from bayesgmm.numerics.partition_search import (
     random_starts,
 )
 from bayesgmm.options import expect_whole_number
-from bayesgmm.posterior.parameters import read_seed
-from bayesgmm.posterior.point import Fitted, as_tree
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import ROW
 from bayesgmm.seeds import RandomSeed, spawn
 
@@ -108,10 +107,10 @@ def partition(
     expect_whole_number("runs", runs)
     if max_clusters is not None:
         expect_whole_number("max_clusters", max_clusters)
-    tree = as_tree(tree)
-    allocations = draw_allocations(tree, X, draws=draws, random_seed=random_seed)
+    fit = Fit.of(tree)
+    allocations = draw_allocations(fit, X, draws=draws, random_seed=random_seed)
     partitions, function = PartitionDraws.of(allocations.labels), loss.function()
-    start_seed, search_seed = spawn(read_seed(tree) if random_seed is None else random_seed, 2)
+    start_seed, search_seed = spawn(fit.seed if random_seed is None else random_seed, 2)
     limit = min(max_clusters or partitions.n_groups, partitions.n_rows)
     starts = random_starts(runs, partitions, limit, np.random.default_rng(start_seed))
     starts += best_draw(partitions, function, limit)

@@ -6,12 +6,9 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.generate import draw_rows, repeated
-from bayesgmm.analysis.rows import asked_rows
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import is_whole
-from bayesgmm.posterior.parameters import read_parameters
-from bayesgmm.posterior.point import Fitted, as_tree, is_point, repeated_point
+from bayesgmm.posterior.fit import Fit, Fitted, read_parameters
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, generator
 
@@ -53,15 +50,15 @@ def posterior_predictive(
     >>> tree["posterior_predictive"]["x"].dims
     ('chain', 'draw', 'obs_id', 'feature')
     """
-    tree = as_tree(tree)
-    data = asked_rows(tree, None)
-    available = np.inf if is_point(tree) else tree["posterior"].sizes[DRAW]
+    fit = Fit.of(tree)
+    data = fit.rows(None)
+    available = np.inf if fit.is_point else fit.posterior.sizes[DRAW]
     if not is_whole(draws) or not 1 <= draws <= available:
         raise SpecificationError(f"draws must lie between 1 and {available}, not {draws!r}.")
     rng = generator(random_seed)
-    tree = repeated_point(tree, draws)
-    posterior = tree["posterior"]
-    chosen = thinned(posterior, draws * posterior.sizes[CHAIN])
+    fit = fit.repeated(draws)
+    posterior = fit.posterior
+    chosen = fit.thinned(draws * posterior.sizes[CHAIN])
     parameters = read_parameters(chosen)
     tables = np.empty((*parameters.batch_shape, *data.values.shape))
     for index in np.ndindex(*parameters.batch_shape):
@@ -75,6 +72,6 @@ def posterior_predictive(
             FEATURE: list(data.feature_names),
         },
     )
-    result = tree.copy()
+    result = fit.tree.copy()
     result["posterior_predictive"] = xr.DataTree(replicated)
     return result

@@ -8,9 +8,8 @@ from jaxtyping import Float
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.analysis.predictive import posterior_predictive
-from bayesgmm.analysis.rows import asked_rows
 from bayesgmm.options import expect_whole_number
-from bayesgmm.posterior.parameters import read_seed
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE
 from bayesgmm.seeds import RandomSeed
 
@@ -22,7 +21,7 @@ _MOST_NUMBERS = 8_000_000  # of all replicated tables together
 
 
 def predictive_checks(
-    tree: xr.DataTree,
+    tree: Fitted,
     *,
     tables: int = 400,
     probability: float = DEFAULT_PROBABILITY,
@@ -67,9 +66,10 @@ def predictive_checks(
     >>> dict(checks["p_value"].sizes)
     {'check': 4, 'feature': 4}
     """
+    fit = Fit.of(tree)
     expect_whole_number("tables", tables)
-    tails, data = equal_tails(probability), asked_rows(tree, None)
-    made = _replicated(tree, min(tables, _MOST_NUMBERS // data.values.size), random_seed)
+    tails, data = equal_tails(probability), fit.rows(None)
+    made = _replicated(fit, min(tables, _MOST_NUMBERS // data.values.size), random_seed)
     weights = data.weights if data.weights.size else np.ones(data.n_rows)
     counts = np.where(np.isnan(data.values), 0.0, weights[:, None])
     limits = np.quantile(made, [0.25, 0.75, 0.05, 0.95], axis=(0, 1))
@@ -85,14 +85,12 @@ def predictive_checks(
     )
 
 
-def _replicated(
-    tree: xr.DataTree, tables: int, random_seed: RandomSeed
-) -> Float[np.ndarray, "tables n d"]:
+def _replicated(fit: Fit, tables: int, random_seed: RandomSeed) -> Float[np.ndarray, "tables n d"]:
     """Return about so many tables from draws spread evenly over the chains."""
-    chains, draws = (tree["posterior"].sizes[dim] for dim in (CHAIN, DRAW))
+    chains, draws = (fit.posterior.sizes[dim] for dim in (CHAIN, DRAW))
     per_chain = min(draws, max(1, -(-tables // chains)))
-    seed = read_seed(tree) if random_seed is None else random_seed
-    values = posterior_predictive(tree, draws=per_chain, random_seed=seed)["posterior_predictive"][
+    seed = fit.seed if random_seed is None else random_seed
+    values = posterior_predictive(fit, draws=per_chain, random_seed=seed)["posterior_predictive"][
         DATA
     ].values
     return values.reshape(-1, *values.shape[2:])

@@ -9,18 +9,18 @@ import xarray as xr
 from scipy import stats
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
-from bayesgmm.posterior.parameters import read_spec
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.sampling import draw_parameters
 from bayesgmm.priors.weights import Dirichlet
-from bayesgmm.schema import COMPONENT, FEATURE, validate
+from bayesgmm.schema import COMPONENT, FEATURE
 
 END = "end"
 _DRAWS, _NUMBERS = 20_000, 10_000_000  # of covariance matrices, and of their entries
 _SEED = 0
 
 
-def prior_ranges(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) -> xr.Dataset:
+def prior_ranges(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.Dataset:
     """Return where the prior of a fit expected its parameters.
 
     Ranges of weights and means are exact. Those of standard deviations and correlations are
@@ -48,10 +48,10 @@ def prior_ranges(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     >>> prior_ranges(bg.example_fit())["means"].sel(feature="body_mass_g").values.round()
     array([1638., 4202., 6765.])
     """
+    fit = Fit.of(tree)
     lower, upper = equal_tails(probability)
-    validate(tree)
-    spec, quantiles = read_spec(tree), np.array([lower, 0.5, upper])
-    features, components = tree["posterior"][FEATURE].values, tree["posterior"][COMPONENT].values
+    spec, quantiles = fit.spec, np.array([lower, 0.5, upper])
+    features, components = fit.posterior[FEATURE].values, fit.posterior[COMPONENT].values
     loc, precision = spec.means.expanded(spec.n_components, features.size)
     dims: tuple[str, ...] = (END, COMPONENT, FEATURE)
     if np.all(loc == loc[0]) and np.all(precision == precision[0]):

@@ -16,8 +16,7 @@ from bayesgmm.analysis.partitions.losses import (
 from bayesgmm.numerics.partition_search import PartitionDraws, by_size
 from bayesgmm.numerics.representative_partitions import representatives
 from bayesgmm.options import expect_whole_number
-from bayesgmm.posterior.parameters import read_seed
-from bayesgmm.posterior.point import with_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import ROW
 from bayesgmm.seeds import RandomSeed, seed_sequence
 
@@ -90,12 +89,12 @@ def representative_partitions(
     expect_loss(loss)
     expect_whole_number("n", n)
     expect_whole_number("runs", runs)
-    tree = with_draws(tree, "representative_partitions")
-    allocations = draw_allocations(tree, X, draws=draws, random_seed=random_seed)
+    fit = Fit.with_draws(tree, "representative_partitions")
+    allocations = draw_allocations(fit, X, draws=draws, random_seed=random_seed)
     partitions = PartitionDraws.of(allocations.labels)
     found = representatives(
         partitions, loss.function(), n, runs=runs,
-        seed=read_seed(tree) if random_seed is None else seed_sequence(random_seed),
+        seed=fit.seed if random_seed is None else seed_sequence(random_seed),
     )  # fmt: skip
     weights = np.bincount(found.closest, minlength=n) / found.closest.size
     order = np.argsort(-weights, kind="stable")

@@ -7,7 +7,7 @@ import xarray as xr
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
 from bayesgmm.data.answers import Tabular
-from bayesgmm.posterior.point import Fitted, as_tree, is_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import CHAIN, DRAW
 
 
@@ -47,8 +47,8 @@ def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.D
     '89% equal-tailed interval'
     """
     tails = equal_tails(probability)
-    tree = as_tree(tree)
-    parameters = tree["posterior"].to_dataset()[["weights", "means", "scales"]]
+    fit = Fit.of(tree)
+    parameters = fit.posterior.to_dataset()[["weights", "means", "scales"]]
     draws = parameters.sizes[CHAIN] * parameters.sizes[DRAW]
     statistics = [
         parameters.mean((CHAIN, DRAW)),
@@ -57,7 +57,7 @@ def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.D
     ]
     names = np.array(["mean", "sd", "lower", "upper"])
     summary = xr.concat(statistics, dim=xr.DataArray(names, dims="statistic", name="statistic"))
-    if is_point(tree):
+    if fit.is_point:
         summary = summary.where(summary["statistic"] == "mean")
-    summary.attrs["interval"] = NO_INTERVAL if is_point(tree) else interval_name(probability)
+    summary.attrs["interval"] = NO_INTERVAL if fit.is_point else interval_name(probability)
     return Tabular.of(summary)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import xarray as xr
+from bayesgmm.posterior.fit import Fit, Fitted
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
 
-
-def telling_features(tree: xr.DataTree, count: int) -> list[str]:
+def telling_features(tree: Fitted, count: int) -> list[str]:
     """Return so many features, in their order, in which the components differ most.
 
     A feature tells components apart where most of its variance lies between them: posterior means
@@ -20,10 +19,10 @@ def telling_features(tree: xr.DataTree, count: int) -> list[str]:
     >>> telling_features(bg.example_fit(), 2)
     ['bill_length_mm', 'flipper_length_mm']
     """
-    validate(tree)
-    mean = tree["posterior"].to_dataset()[["weights", "means", "scales"]].mean((CHAIN, DRAW))
+    fit = Fit.of(tree)
+    mean = fit.posterior.to_dataset()[["weights", "means", "scales"]].mean((CHAIN, DRAW))
     weights, means = mean["weights"], mean["means"]
     between = (weights * (means - (weights * means).sum(COMPONENT)) ** 2).sum(COMPONENT)
     shares = between / (between + (weights * mean["scales"] ** 2).sum(COMPONENT))
     best = sorted((-shares).values.argsort(kind="stable")[:count])
-    return [str(name) for name in tree["posterior"][FEATURE].values[best]]
+    return [str(name) for name in fit.posterior[FEATURE].values[best]]

@@ -29,13 +29,14 @@ from scipy.optimize import linear_sum_assignment
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.estimation.repair import repaired
-from bayesgmm.estimation.starts import from_shares, partition
+from bayesgmm.estimation.starts import from_shares, partition, stretched
 from bayesgmm.estimation.surrogate import Mode, Surrogate, in_coordinates, whitening
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, values_of
 from bayesgmm.numerics.statistics import responsibilities, shared_statistics
 from bayesgmm.parameters import MixtureParameters
 
 _SAME = 0.05  # difference of heights below which modes are compared
+_STARTS_A_STRETCH = 8  # two of so many look for axes that separate clusters
 _STARTS_A_REPAIR = 3  # one of so many is repaired,
 _ENOUGH = 3  # until so many have ended at the highest place
 _FORBIDDEN = -1e4  # stands for the logarithm of zero in what labels say
@@ -88,13 +89,19 @@ class Search:
         methods: Sequence[tuple[str, np.random.Generator]],
         groups: Int[np.ndarray, " k"],
     ) -> Search:
-        """Find a partition for every start: of the rows as they are, and whitened, by turns."""
+        """Find a partition for every start: of the rows as they are, and whitened, by turns.
+
+        Where some axes separate clusters and others do not, also of rows stretched along those.
+        """
         white = in_coordinates(complete, *whitening(values_of(complete)))
         n_components = objective.spec.n_components
-        partitions = [
-            partition(complete if _is_plain(number) else white, n_components, method, rng)
-            for number, (method, rng) in enumerate(methods)
-        ]
+        partitions = []
+        for number, (method, rng) in enumerate(methods):
+            rows = complete if number % 4 in (1, 2) else white
+            if number % _STARTS_A_STRETCH in (4, 6) and n_components > 1:
+                better = stretched(rows, n_components, rng.spawn(1)[0])
+                rows = rows if better is None else better
+            partitions.append(partition(rows, n_components, method, rng))
         if objective.tells_apart:
             partitions = [_named(complete, labels, objective) for labels in partitions]
         return cls(Surrogate.of(complete, partitions, objective), complete, partitions, groups)
@@ -234,7 +241,3 @@ def _best_order(scores: Float[np.ndarray, "k k"]) -> Int[np.ndarray, " k"] | Non
     components, places = linear_sum_assignment(scores, maximize=True)
     gain = scores[components, places].sum() - np.trace(scores)
     return np.argsort(places) if gain > _LEAST_GAIN * (1 + np.abs(scores).max()) else None
-
-
-def _is_plain(number: int) -> bool:
-    return number % 4 in (1, 2)

@@ -21,6 +21,14 @@ from bayesgmm.parameters import MixtureParameters
 _MOST_ROWS, _ROWS_PER_PARAMETER = 20_000, 5
 _KMEANS_ITERATIONS = 15
 
+_MOST_JUDGED = 5000  # rows by which axes are judged
+_SEPARATED = 0.7
+"""Width of intervals, relative to those that cut a uniform distribution, of an axis that separates.
+
+Those that cut a normal distribution have 1.65."""
+
+_MOST_STRETCHED = 1e-6
+
 
 def rows_to_start_on(X: Rows, objective: Objective, rng: np.random.Generator) -> Rows:
     """Return all rows, or a random sample where there are very many."""
@@ -70,6 +78,31 @@ def _clusters(
     first, uniforms = rng.integers(rows.shape[0]), rng.random((n_components - 1, trials))
     centres = rows[spread_out_rows(rows, first, uniforms)]
     return k_means(rows, centres, _KMEANS_ITERATIONS)
+
+
+def stretched(X: Rows, n_components: int, rng: np.random.Generator) -> Rows | None:
+    """Return rows in units in which the axes that separate clusters count more than the others.
+
+    Clusters may be narrow along one axis and as wide as the table along others, which k-means then
+    cuts up. Along each axis alone k-means finds intervals. Where they are much narrower than
+    intervals that cut up a uniform distribution, the axis separates clusters, and is measured by
+    their standard deviation. ``None`` where no axis does.
+    """
+    values = values_of(X)
+    some = values[rng.choice(len(values), min(len(values), _MOST_JUDGED), replace=False)]
+    total, within = some.std(axis=0), np.empty(some.shape[1])
+    for axis, column in enumerate(some.T):
+        labels = _clusters(as_compiled(column[:, None]), n_components, "k-means++", rng)
+        counts = np.maximum(np.bincount(labels, minlength=n_components), 1)
+        centres = np.bincount(labels, column, minlength=n_components) / counts
+        within[axis] = math.sqrt(np.mean((column - centres[labels]) ** 2))
+    separates = within < _SEPARATED * total / n_components
+    if not separates.any():
+        return None
+    least = _MOST_STRETCHED * total
+    units = np.where(separates, np.maximum(within, least), np.where(total > 0, total, 1.0))
+    narrow = as_compiled(values / units)
+    return replace(X, values=narrow) if isinstance(X, AnnotatedRows) else narrow
 
 
 def _different_rows(

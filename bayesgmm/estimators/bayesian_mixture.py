@@ -356,9 +356,9 @@ class BayesianGaussianMixture(
     @property
     def covariances_(self) -> Float[np.ndarray, ...]:
         """Posterior means of the covariance matrices, in the shape of the structure."""
-        from bayesgmm.posterior.parameters import read_spec
+        from bayesgmm.posterior.fit import Fit
 
-        return compact(self._mean("covariances"), read_spec(self._tree()).covariances)
+        return compact(self._mean("covariances"), Fit(self._tree()).spec.covariances)
 
     @property
     def diagnosis_(self) -> Diagnosis:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-from bayesgmm.analysis.diagnosis.page import BAD, GOOD, NEUTRAL, finding_as_html
+from bayesgmm.analysis.diagnosis.page import BAD, GOOD, NEUTRAL, findings_as_html
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.digits import counted, decimals, interval, number
+from bayesgmm.html import Content, Markup, element
 
 # Translucent or of middle lightness, so that they suit dark pages as well as light ones.
 _LINE, _BAR = "rgba(128,128,128,0.35)", "rgba(70,140,210,0.8)"
@@ -115,56 +115,56 @@ class ShownWithCard:
         return "" if card is None else as_html(card)
 
 
-def as_html(card: Card) -> str:
+def as_html(card: Card) -> Markup:
     """Return a card as a piece of a page that needs no script and no style sheet."""
-    colour = GOOD if card.passed else BAD
-    items = "".join(finding_as_html(finding) for finding in card.findings)
-    style = "margin:0.3em 0;padding-left:1.4em;max-width:50em"
-    found = f'<ul style="{style}">{items}</ul>' if items else ""
-    return (
-        f'<div style="border-left:4px solid {colour};padding:0.1em 0 0.1em 0.8em;'
-        'margin:0.6em 0;font-size:90%;font-family:sans-serif">'
-        f'<div style="color:{NEUTRAL}">{escape(card.method)}</div>'
-        f'<div style="margin:0.2em 0"><strong>{escape(card.verdict)}</strong></div>'
-        f"{found}{_table(card)}</div>"
+    return element(
+        "div",
+        element("div", card.method, style=f"color:{NEUTRAL}"),
+        element("div", element("strong", card.verdict), style="margin:0.2em 0"),
+        findings_as_html(card.findings),
+        _table(card),
+        element("div", _caption(card), style=f"color:{NEUTRAL}"),
+        style=f"border-left:4px solid {GOOD if card.passed else BAD};padding:0.1em 0 0.1em 0.8em;"
+        "margin:0.6em 0;font-size:90%;font-family:sans-serif",
     )
 
 
-def _table(card: Card) -> str:
+def _table(card: Card) -> Markup:
     features = card.features[:MOST_FEATURES]
     shown = card.components[:MOST_COMPONENTS]
     headings = ("component", "weight", *features)
-    head = "".join(
-        _cell(escape(text), tag="th", left=not place) for place, text in enumerate(headings)
+    head = [_cell(text, "th", left=not place) for place, text in enumerate(headings)]
+    rows = (element("tr", _line(component, len(features))) for component in shown)
+    whole = element(
+        "table",
+        element("thead", element("tr", head)),
+        element("tbody", rows),
+        style="margin:0.4em 0;border-collapse:collapse;font-size:inherit",
     )
-    rows = "".join(f"<tr>{_line(component, len(features))}</tr>" for component in shown)
-    return (
-        '<div style="overflow-x:auto"><table style="margin:0.4em 0;border-collapse:collapse;'
-        f'font-size:inherit"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f'<div style="color:{NEUTRAL}">{escape(_caption(card))}</div>'
-    )
+    return element("div", whole, style="overflow-x:auto")
 
 
-def _line(component: ComponentLine, n_features: int) -> str:
+def _line(component: ComponentLine, n_features: int) -> list[Markup]:
     share = f"{100 * min(max(component.weight, 0.0), 1.0):.1f}%"
     bar = f"background:linear-gradient({_BAR},{_BAR}) left bottom/{share} 3px no-repeat;"
-    means = "".join(_cell(_written(figure)) for figure in component.means[:n_features])
-    name = _cell(escape(component.name), left=True)
-    return name + _cell(_written(component.weight_figure), style=bar) + means
+    means = [_cell(_written(figure)) for figure in component.means[:n_features]]
+    weight = _cell(_written(component.weight_figure), style=bar)
+    return [_cell(component.name, left=True), weight, *means]
 
 
-def _written(figure: Figure) -> str:
+def _written(figure: Figure) -> Content:
     if not figure.interval:
-        return escape(figure.text)
-    small = f'<div style="font-size:85%;color:{NEUTRAL}">{escape(figure.interval)}</div>'
-    return escape(figure.text) + small
+        return figure.text
+    return [figure.text, element("div", figure.interval, style=f"font-size:85%;color:{NEUTRAL}")]
 
 
-def _cell(html: str, *, tag: str = "td", left: bool = False, style: str = "") -> str:
+def _cell(content: Content, tag: str = "td", *, left: bool = False, style: str = "") -> Markup:
     side = "left" if left else "right"
-    return (
-        f'<{tag} style="text-align:{side};vertical-align:top;padding:0.2em 0.8em 0.4em;'
-        f'border-bottom:1px solid {_LINE};white-space:nowrap;{style}">{html}</{tag}>'
+    return element(
+        tag,
+        content,
+        style=f"text-align:{side};vertical-align:top;padding:0.2em 0.8em 0.4em;"
+        f"border-bottom:1px solid {_LINE};white-space:nowrap;{style}",
     )
 
 

@@ -9,8 +9,8 @@ from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
 from bayesgmm.analysis.summarize import summarize
 from bayesgmm.digits import counted
 from bayesgmm.estimators.card import Card, ComponentLine, Figure
-from bayesgmm.posterior.parameters import read_spec
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, ROW, record
+from bayesgmm.posterior.fit import Fit
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, ROW
 
 _STATISTICS = ["mean", "sd", "lower", "upper"]
 
@@ -38,8 +38,9 @@ def card_of(tree: xr.DataTree) -> Card:
 
 
 def _method(tree: xr.DataTree) -> str:
-    posterior, spec = tree["posterior"], read_spec(tree)
-    engine = str(record(tree)["engine"]).partition("(")[0]
+    fit = Fit(tree)
+    posterior, spec = fit.posterior, fit.spec
+    engine = str(fit.record["engine"]).partition("(")[0]
     n_chains, n_draws = posterior.sizes[CHAIN], posterior.sizes[DRAW]
     chains = f"{n_chains} chains of " if n_chains > 1 else ""
     return (

@@ -19,7 +19,7 @@ from bayesgmm.plots.predictive import plot_predictive
 from bayesgmm.plots.weights import plot_weights
 
 if TYPE_CHECKING:
-    from bayesgmm.posterior.point import Fitted
+    from bayesgmm.posterior.fit import Fitted
 
 
 def _of_own_tree(function: Callable[..., Any]) -> Callable[..., Any]:

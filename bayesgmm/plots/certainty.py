@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float, Int
 from matplotlib.collections import LineCollection
 
 from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, cluster, expected_responsibilities
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
-from bayesgmm.analysis.rows import with_rows
 from bayesgmm.digits import counted
 from bayesgmm.options import expect_fraction
 from bayesgmm.plots.axes import SHEET, SMALL, one_line_each, tidy
@@ -20,8 +18,7 @@ from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import component_entry, line_entry, put_legend
 from bayesgmm.plots.palette import INK, MIDDLE, PALE, component_style
 from bayesgmm.plots.text import PLAIN, component_labels, short_names
-from bayesgmm.posterior.parameters import read_data
-from bayesgmm.posterior.point import Fitted, as_tree, is_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import COMPONENT, ROW
 
 if TYPE_CHECKING:
@@ -117,8 +114,8 @@ def plot_certainty(
     """
     expect_fraction("certainty", certainty)
     equal_tails(probability)
-    tree = as_tree(tree)
-    rows = _in_order(tree, certainty, probability)
+    fit = Fit.of(tree)
+    rows = _in_order(fit, certainty, probability)
     listed = 0 < rows.unsure <= MOST_NAMED
     height = max(4.6, 1.6 + 0.19 * rows.unsure) if listed else 4.6
     figure = Drawing(figsize=(9.4 if listed else 7.0, height - 0.3), **SHEET)
@@ -126,21 +123,21 @@ def plot_certainty(
     _draw_all(panels[0], rows, certainty)
     if listed:
         _draw_list(panels[1], rows, certainty)
-    interval = "" if is_point(tree) else interval_name(probability)
+    interval = "" if fit.is_point else interval_name(probability)
     put_legend(figure, _entries(rows, certainty, interval))
     return figure
 
 
-def _in_order(tree: xr.DataTree, certainty: float, probability: float) -> _Rows:
-    responsibilities = expected_responsibilities(tree)
-    kept = np.flatnonzero(~read_data(tree).blank)  # nothing can be said of the others
+def _in_order(fit: Fit, certainty: float, probability: float) -> _Rows:
+    responsibilities = expected_responsibilities(fit)
+    kept = np.flatnonzero(~fit.data.blank)  # nothing can be said of the others
     responsibilities = responsibilities.isel({ROW: kept})
     shares = responsibilities.values
     order = np.argsort(shares.max(axis=1), kind="stable")
     ranked = np.argsort(-shares[order], axis=1, kind="stable")
     places, shown = ranked[:, 0], _with_interval(len(order))
     # Quantiles over the draws take most of the time, so only those that are seen are asked for.
-    some = cluster(with_rows(tree, kept[order[shown]]), probability=probability, progress=False)
+    some = cluster(fit.with_rows(kept[order[shown]]), probability=probability, progress=False)
     at = (np.arange(shown.size), places[shown])
     # A point estimate has no intervals, and in their place lines without length.
     some = some.fillna(some["responsibilities"])

@@ -13,7 +13,7 @@ from bayesgmm.plots.choice import Choice, choose
 from bayesgmm.plots.legend import component_entry, line_entry, note_entries, put_legend
 from bayesgmm.plots.palette import INK, MIDDLE, component_style
 from bayesgmm.plots.text import component_labels, wrapped
-from bayesgmm.posterior.point import with_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import CHAIN, COMPONENT, FEATURE
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def plot_traces(
     """
     from arviz_plots import plot_trace_dist
 
-    tree = with_draws(tree, "plot_traces")
-    several = tree["posterior"].sizes[COMPONENT] > 1
-    choice = choose(tree, features, MOST_LINES - several)
-    variables = _readable(tree, choice)
-    names, lines = tree["posterior"][COMPONENT].values, len(variables["posterior"].data_vars)
+    fit = Fit.with_draws(tree, "plot_traces")
+    several = fit.posterior.sizes[COMPONENT] > 1
+    choice = choose(fit, features, MOST_LINES - several)
+    variables = _readable(fit, choice)
+    names, lines = fit.posterior[COMPONENT].values, len(variables["posterior"].data_vars)
     styles = [component_style(place) for place in range(max(3, len(names)))]
     ours = {
         "compact": True,
@@ -90,7 +90,7 @@ def plot_traces(
         component_entry(place, name, marker="", linestyle="solid")
         for place, name in enumerate(component_labels(names))
     ]
-    return _finished(collection, [*entries, *_chain_entries(tree), *note_entries(choice.note)])
+    return _finished(collection, [*entries, *_chain_entries(fit), *note_entries(choice.note)])
 
 
 def plot_ranks(
@@ -135,18 +135,18 @@ def plot_ranks(
     """
     from arviz_plots import plot_rank
 
-    tree = with_draws(tree, "plot_ranks")
-    _expect_chains(tree)
-    n_components, n_chains = (tree["posterior"].sizes[dim] for dim in (COMPONENT, CHAIN))
+    fit = Fit.with_draws(tree, "plot_ranks")
+    _expect_chains(fit)
+    n_components, n_chains = (fit.posterior.sizes[dim] for dim in (COMPONENT, CHAIN))
     weights_alone = features is None and n_components > 1
-    choice = Choice(()) if weights_alone else choose(tree, features, MOST_PANELS)
-    variables = _readable(tree, choice)
+    choice = Choice(()) if weights_alone else choose(fit, features, MOST_PANELS)
+    variables = _readable(fit, choice)
     n_panels = n_components * len(variables["posterior"].data_vars)
     _expect_room(n_panels)
     lines = -(-n_panels // 4)
     colours = [component_style(place).colour for place in range(n_chains)]
     ours = {
-        "labeller": _labeller(24, tree["posterior"][COMPONENT].values),
+        "labeller": _labeller(24, fit.posterior[COMPONENT].values),
         "color": colours,
         "linestyle": list(_CHAIN_LINES),
         "aes": {"color": [CHAIN], "linestyle": [CHAIN]},
@@ -157,7 +157,7 @@ def plot_ranks(
         **_layout(options, (2.9 * min(4, n_panels), 0.7 + 2.0 * lines)),
     }
     collection = plot_rank(variables, **{**ours, **options})
-    _finished(collection, [*_chain_entries(tree, colours), _dots(), *note_entries(choice.note)])
+    _finished(collection, [*_chain_entries(fit, colours), _dots(), *note_entries(choice.note)])
     _finish_test(collection)
     return collection
 
@@ -190,16 +190,17 @@ def _finish_test(collection: PlotCollection) -> None:
             )
 
 
-def _readable(tree: xr.DataTree, choice: Choice) -> xr.DataTree:
+def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
     """Return a posterior whose variables have the names that people read."""
-    posterior = tree["posterior"].to_dataset()
+    posterior = fit.posterior.to_dataset()
     # One component always has the weight 1: there is nothing to see.
     variables = {"weight": posterior["weights"]} if posterior.sizes[COMPONENT] > 1 else {}
     for name in choice.features:
         # No variable of a tree may have a slash in its name.
         label = f"mean of {name}".replace("/", "\u2215")
         variables[label] = posterior["means"].sel({FEATURE: name}, drop=True)
-    groups = {"posterior": xr.Dataset(variables), "sample_stats": tree["sample_stats"].to_dataset()}
+    statistics = fit.tree["sample_stats"].to_dataset()
+    groups = {"posterior": xr.Dataset(variables), "sample_stats": statistics}
     return xr.DataTree.from_dict(groups)
 
 
@@ -211,8 +212,8 @@ def _expect_room(n_panels: int) -> None:
         )
 
 
-def _expect_chains(tree: xr.DataTree) -> None:
-    if tree["posterior"].sizes[CHAIN] < 2:
+def _expect_chains(fit: Fit) -> None:
+    if fit.posterior.sizes[CHAIN] < 2:
         raise SpecificationError(
             "Ranks compare chains, and this fit has one; fit with an engine that runs several, "
             "such as NUTS(chains=4)."
@@ -267,8 +268,8 @@ def _finished(collection: PlotCollection, entries: Sequence[Artist]) -> PlotColl
     return collection
 
 
-def _chain_entries(tree: xr.DataTree, colours: Sequence[str] | None = None) -> list[Artist]:
-    chains = tree["posterior"][CHAIN].values
+def _chain_entries(fit: Fit, colours: Sequence[str] | None = None) -> list[Artist]:
+    chains = fit.posterior[CHAIN].values
     return [
         line_entry(
             f"chain {chain}", linewidth=1.3, linestyle=_CHAIN_LINES[place % len(_CHAIN_LINES)],

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import xarray as xr
-
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.errors import DataError, SpecificationError
-from bayesgmm.schema import COMPONENT, FEATURE
+from bayesgmm.posterior.fit import Fit
+from bayesgmm.schema import COMPONENT
 
 
 @dataclass(frozen=True)
@@ -27,21 +26,21 @@ class Choice:
     note: str = ""
 
 
-def choose(tree: xr.DataTree, features: Sequence[str] | None, most: int) -> Choice:
+def choose(fit: Fit, features: Sequence[str] | None, most: int) -> Choice:
     """Return the features that were asked for, once they are checked.
 
     Where nobody asked, these are all, or as many as there is room for: those in which the
     components differ most.
     """
-    names = [str(name) for name in tree["posterior"][FEATURE].values]
+    names = list(fit.feature_names)
     if features is not None:
         return Choice(_asked(names, features, most))
     if len(names) <= most:
         return Choice(tuple(names))
     count = f"{most} of {len(names)} features"
-    if tree["posterior"].sizes[COMPONENT] == 1:
+    if fit.posterior.sizes[COMPONENT] == 1:
         return Choice(tuple(names[:most]), f"the first {count}")
-    chosen = telling_features(tree, most)
+    chosen = telling_features(fit, most)
     return Choice(tuple(chosen), f"{count}, in which the components differ most")
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from jaxtyping import Float, Int
 from matplotlib.patches import Patch, Rectangle
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -16,7 +15,6 @@ from scipy.spatial.distance import squareform
 
 from bayesgmm.analysis.co_clustering import co_clustering
 from bayesgmm.analysis.partition import partition
-from bayesgmm.analysis.rows import asked_rows, with_rows
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 from bayesgmm.options import expect_whole_number
@@ -25,7 +23,7 @@ from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style, group_hatch
 from bayesgmm.plots.text import short_names
-from bayesgmm.posterior.point import Fitted, as_tree
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.seeds import RandomSeed, generator
 
 if TYPE_CHECKING:
@@ -110,10 +108,10 @@ def plot_co_clustering(
     """
     expect_whole_number("most_rows", most_rows)
     expect_whole_number("draws", draws)
-    tree = as_tree(tree)
-    n_rows = asked_rows(tree, None).n_rows
+    fit = Fit.of(tree)
+    n_rows = fit.rows(None).n_rows
     known = None if groups is None else _known(groups, n_rows)
-    matrix = _sorted(tree, n_rows, most_rows, draws, random_seed)
+    matrix = _sorted(fit, n_rows, most_rows, draws, random_seed)
     # The plain layout knows nothing of square axes, and cuts names off until drawn several times.
     sheet = SHEET | {"layout": "compressed"}
     figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.4), **sheet)
@@ -129,15 +127,13 @@ def plot_co_clustering(
     return figure
 
 
-def _sorted(
-    tree: xr.DataTree, n_rows: int, most_rows: int, draws: int, random_seed: RandomSeed
-) -> _Matrix:
+def _sorted(fit: Fit, n_rows: int, most_rows: int, draws: int, random_seed: RandomSeed) -> _Matrix:
     rows = np.arange(n_rows)
     if n_rows > most_rows:
         rows = np.sort(generator(random_seed).choice(n_rows, most_rows, replace=False))
-        tree = with_rows(tree, rows)
-    shares = co_clustering(tree, draws=draws).values
-    labels = partition(tree, draws=draws, runs=8, progress=False)["label"].values.astype(np.int64)
+        fit = fit.with_rows(rows)
+    shares = co_clustering(fit, draws=draws).values
+    labels = partition(fit, draws=draws, runs=8, progress=False)["label"].values.astype(np.int64)
     order = np.concatenate([_alike_side_by_side(shares, cluster) for cluster in _members(labels)])
     return _Matrix(shares[np.ix_(order, order)], labels[order], rows[order], n_rows)
 

@@ -16,7 +16,7 @@ from bayesgmm.plots.intervals import draw_interval, interval_entries
 from bayesgmm.plots.legend import note_entries, put_legend
 from bayesgmm.plots.palette import PALE
 from bayesgmm.plots.text import PLAIN, wrapped
-from bayesgmm.posterior.point import with_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def plot_components(
     ['mean', 'standard deviation']
     """
     tails = equal_tails(probability)
-    tree = with_draws(tree, "plot_components")
-    choice = choose(tree, features, MOST_FEATURES)
+    fit = Fit.with_draws(tree, "plot_components")
+    choice = choose(fit, features, MOST_FEATURES)
     chosen = choice.features
-    stacked = tree["posterior"].to_dataset().stack(sample=(CHAIN, DRAW))
+    stacked = fit.posterior.to_dataset().stack(sample=(CHAIN, DRAW))
     names = stacked[COMPONENT].values
     across = min(len(chosen), _ACROSS)
     blocks = -(-len(chosen) // across)

@@ -19,7 +19,7 @@ from bayesgmm.plots.legend import line_entry, note_entries, put_legend, tick_ent
 from bayesgmm.plots.observed import bin_edges
 from bayesgmm.plots.palette import BAND, INK, MIDDLE, PALE
 from bayesgmm.plots.surface import DensityView
-from bayesgmm.posterior.point import Fitted, is_point
+from bayesgmm.posterior.fit import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +112,7 @@ def _curves(view: DensityView, tails: tuple[float, float], probability: float) -
         else:
             without_scale(axes)
         name_across(axes, feature, width=60 if size == 1 else 28)
-    if is_point(view.tree):
+    if view.fit.is_point:
         entries = [line_entry("density", color=INK, linewidth=1.8)]
     else:
         entries = [

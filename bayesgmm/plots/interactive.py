@@ -113,7 +113,7 @@ def _draw_single(
     figure: Figure, graphs: Any, view: ClusterView, feature: str, room: tuple[int, int],
     *, with_rows: bool,
 ) -> None:  # fmt: skip
-    values, weights = observed_cells(view.tree, feature)
+    values, weights = observed_cells(view.fit, feature)
     edges = bin_edges(values)
     heights, _ = np.histogram(values, edges, weights=weights, density=True)
     _add(figure, room, graphs.Bar(

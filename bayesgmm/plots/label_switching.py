@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.errors import DataError
 from bayesgmm.options import expect_whole_number
 from bayesgmm.plots.axes import SHEET, SMALL, tidy
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import component_entry, put_legend
-from bayesgmm.plots.observed import features_of
 from bayesgmm.plots.palette import component_style
 from bayesgmm.plots.text import PLAIN, component_labels, short_names, spread_out, wrapped
-from bayesgmm.posterior.point import with_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.permute import in_raw_order
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 
@@ -73,11 +71,11 @@ def plot_label_switching(
     """
     expect_whole_number("n_draws", n_draws)
     expect_whole_number("most_chains", most_chains)
-    tree = with_draws(tree, "plot_label_switching")
-    known = features_of(tree)
+    fit = Fit.with_draws(tree, "plot_label_switching")
+    known = fit.feature_names
     if feature is not None and feature not in known:
         raise DataError(f"feature must be one of {list(known)}, not {feature!r}.")
-    before, after = (_traces(each, feature, n_draws) for each in (in_raw_order(tree), tree))
+    before, after = (_traces(Fit.of(each), feature, n_draws) for each in (in_raw_order(fit), fit))
     chains = after[CHAIN].values[:most_chains]
     height = max(1.55, 0.14 * after.sizes[COMPONENT], 3.0 / len(chains))
     figure = Drawing(figsize=(9.4, 1.3 + height * len(chains)), **SHEET)
@@ -100,8 +98,8 @@ def plot_label_switching(
     return figure
 
 
-def _traces(tree: xr.DataTree, feature: str | None, n_draws: int) -> xr.DataArray:
-    posterior = thinned(tree["posterior"], n_draws * tree["posterior"].sizes[CHAIN])
+def _traces(fit: Fit, feature: str | None, n_draws: int) -> xr.DataArray:
+    posterior = fit.thinned(n_draws * fit.posterior.sizes[CHAIN])
     chosen = posterior["weights"] if feature is None else posterior["means"].sel({FEATURE: feature})
     return chosen.transpose(CHAIN, COMPONENT, DRAW)
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri
 
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import DATA, FEATURE, ROW, ROW_WEIGHT
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 FEWEST_BINS, MOST_BINS = 18, 200
 
@@ -21,25 +17,20 @@ _DENSER = 1.5  # if it is that of so much less than a deviation
 _POINT_MASS = 0.05  # share of the rows
 
 
-def features_of(tree: xr.DataTree) -> tuple[str, ...]:
-    """Return the names of the features."""
-    return tuple(str(name) for name in tree["posterior"][FEATURE].values)
-
-
-def row_weights(tree: xr.DataTree) -> Float[np.ndarray, " n"]:
+def row_weights(fit: Fit) -> Float[np.ndarray, " n"]:
     """Return how often each row counts, 1 where nothing was said."""
-    known = tree["constant_data"] if "constant_data" in tree.children else {}
+    known = fit.tree["constant_data"] if "constant_data" in fit.tree.children else {}
     if ROW_WEIGHT in known:
         return known[ROW_WEIGHT].values.astype(float)
-    return np.ones(tree["observed_data"].sizes[ROW])
+    return np.ones(fit.tree["observed_data"].sizes[ROW])
 
 
 def observed_cells(
-    tree: xr.DataTree, feature: str
+    fit: Fit, feature: str
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
     """Return the cells of a feature that are observed in rows that count, and how often they do."""
-    values = tree["observed_data"][DATA].sel({FEATURE: feature}).values
-    weights = row_weights(tree)
+    values = fit.tree["observed_data"][DATA].sel({FEATURE: feature}).values
+    weights = row_weights(fit)
     kept = ~np.isnan(values) & (weights > 0)
     return values[kept], weights[kept]
 

@@ -16,7 +16,7 @@ from bayesgmm.plots.name_tags import tag_ellipses
 from bayesgmm.plots.palette import INK, component_style
 from bayesgmm.plots.panels import draw_pair, draw_single
 from bayesgmm.plots.view import ClusterView
-from bayesgmm.posterior.point import Fitted
+from bayesgmm.posterior.fit import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

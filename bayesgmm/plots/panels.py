@@ -48,7 +48,7 @@ def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: i
 
 def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) -> None:
     """Draw the histogram of a feature, its predictive density, and what components add to it."""
-    values, weights = observed_cells(view.tree, feature)
+    values, weights = observed_cells(view.fit, feature)
     bars, *_ = axes.hist(
         values, bins=bin_edges(values), weights=weights, density=True, color=PALE, zorder=1
     )

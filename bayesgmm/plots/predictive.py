@@ -14,7 +14,6 @@ from matplotlib.patheffects import withStroke
 from bayesgmm.analysis.conditional import marginal
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.analysis.predictive import posterior_predictive
-from bayesgmm.analysis.rows import asked_rows
 from bayesgmm.options import expect_one_of, expect_whole_number
 from bayesgmm.plots.axes import SHEET, name_across, tidy, without_scale
 from bayesgmm.plots.choice import choose
@@ -22,12 +21,11 @@ from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.legend import line_entry, note_entries, put_legend
 from bayesgmm.plots.observed import bin_edges, row_weights
 from bayesgmm.plots.palette import INK, PALE_BAND
-from bayesgmm.posterior.point import Fitted, as_tree, repeated_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, spawn
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -118,9 +116,9 @@ def plot_predictive(
     tails = equal_tails(probability)
     expect_one_of("kind", kind, KINDS)
     expect_whole_number("tables", tables)
-    tree = repeated_point(as_tree(tree), tables)
-    asked_rows(tree, None)
-    choice = choose(tree, features, MOST_FEATURES)
+    fit = Fit.of(tree).repeated(tables)
+    fit.rows(None)
+    choice = choose(fit, features, MOST_FEATURES)
     chosen = choice.features
     seeds = spawn(random_seed, len(chosen))
     across = min(len(chosen), _ACROSS)
@@ -130,8 +128,8 @@ def plot_predictive(
     grid = figure.add_gridspec(down, across)
     for place, (feature, seed) in enumerate(zip(chosen, seeds, strict=True)):
         axes = figure.add_subplot(grid[place // across, place % across])
-        replicated = _replicated(tree, feature, tables, seed)
-        check = _check(tree, feature, replicated, tails, cumulative=kind == "ecdf")
+        replicated = _replicated(fit, feature, tables, seed)
+        check = _check(fit, feature, replicated, tails, cumulative=kind == "ecdf")
         _draw(axes, check, cumulative=kind == "ecdf")
         name_across(axes, feature, width=60 if len(chosen) == 1 else 28)
     entries = _entries(kind, probability, len(replicated))
@@ -140,27 +138,27 @@ def plot_predictive(
 
 
 def _replicated(
-    tree: xr.DataTree, feature: str, tables: int, random_seed: RandomSeed
+    fit: Fit, feature: str, tables: int, random_seed: RandomSeed
 ) -> Float[np.ndarray, "tables n"]:
     """Return one column of the tables: that of a marginal mixture, which is drawn faster."""
-    posterior = tree["posterior"]
-    tables = min(tables, max(_FEWEST_TABLES, _MOST_CELLS // tree["observed_data"].sizes[ROW]))
+    posterior = fit.posterior
+    tables = min(tables, max(_FEWEST_TABLES, _MOST_CELLS // fit.tree["observed_data"].sizes[ROW]))
     each = min(posterior.sizes[DRAW], -(-tables // posterior.sizes[CHAIN]))
-    made = posterior_predictive(marginal(tree, [feature]), draws=each, random_seed=random_seed)
+    made = posterior_predictive(marginal(fit, [feature]), draws=each, random_seed=random_seed)
     stacked = made["posterior_predictive"][DATA].transpose(CHAIN, DRAW, ROW, FEATURE).values
     return stacked.reshape(-1, stacked.shape[2])
 
 
 def _check(
-    tree: xr.DataTree,
+    fit: Fit,
     feature: str,
     tables: Float[np.ndarray, "tables n"],
     tails: tuple[float, float],
     *,
     cumulative: bool,
 ) -> _Check:
-    values = tree["observed_data"][DATA].sel({FEATURE: feature}).values
-    weights = row_weights(tree)
+    values = fit.tree["observed_data"][DATA].sel({FEATURE: feature}).values
+    weights = row_weights(fit)
     kept = ~np.isnan(values) & (weights > 0)
     values, weights, tables = values[kept], weights[kept], tables[:, kept]
     edges = _edges(values, tables, cumulative=cumulative)

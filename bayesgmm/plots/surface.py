@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.analysis.conditional import marginal
 from bayesgmm.analysis.density import log_density
 from bayesgmm.analysis.highest_density import highest_density_region
 from bayesgmm.analysis.marginal import marginal_density
-from bayesgmm.analysis.thinning import thinned_tree
 from bayesgmm.plots.choice import choose
 from bayesgmm.plots.observed import observed_cells, row_weights
-from bayesgmm.posterior.point import as_tree
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
 
 _CURVE_POINTS, _SURFACE_POINTS = 401, 111
@@ -34,40 +32,40 @@ class DensityView:
 
     Attributes
     ----------
-    tree : xarray.DataTree
+    fit : Fit
     features : tuple of strings
     note : str
         Which features these are, where nobody asked for them and others are left out.
     """
 
-    tree: xr.DataTree
+    fit: Fit
     features: tuple[str, ...]
     note: str = ""
 
     @classmethod
     def of(
-        cls, tree: xr.DataTree, features: Sequence[str] | None, *, most: int, n_draws: int
+        cls, tree: Fitted, features: Sequence[str] | None, *, most: int, n_draws: int
     ) -> DensityView:
-        """Ask the tree for these features, or for at most so many of all."""
-        tree = as_tree(tree)
-        chosen = choose(tree, features, most)
-        return cls(thinned_tree(tree, n_draws), chosen.features, chosen.note)
+        """Ask the fit for these features, or for at most so many of all."""
+        fit = Fit.of(tree)
+        chosen = choose(fit, features, most)
+        return cls(fit.few(n_draws), chosen.features, chosen.note)
 
     @property
     def n_rows(self) -> int:
         """How many rows count."""
-        return int((row_weights(self.tree) > 0).sum())
+        return int((row_weights(self.fit) > 0).sum())
 
     def observed(self, feature: str) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
         """Return the observed cells of one feature, and how often each counts."""
-        return observed_cells(self.tree, feature)
+        return observed_cells(self.fit, feature)
 
     def rows(
         self, across: str, up: str
     ) -> tuple[Float[np.ndarray, "m 2"], Float[np.ndarray, " m"]]:
         """Return the rows that have both features, and how often each counts."""
-        rows = self.tree["observed_data"][DATA].sel({FEATURE: [across, up]}).values
-        weights = row_weights(self.tree)
+        rows = self.fit.tree["observed_data"][DATA].sel({FEATURE: [across, up]}).values
+        weights = row_weights(self.fit)
         kept = ~np.isnan(rows).any(axis=1) & (weights > 0)
         return rows[kept], weights[kept]
 
@@ -76,7 +74,7 @@ class DensityView:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return a grid, the predictive density on it, and the ends of its band."""
         grid = self._grid(feature, _CURVE_POINTS)
-        density = marginal_density(self.tree, feature, grid, draws=self._n_draws)
+        density = marginal_density(self.fit, feature, grid, draws=self._n_draws)
         by_draw = density.sum(COMPONENT).stack(sample=(CHAIN, DRAW)).transpose("sample", ...)
         lower, upper = np.quantile(by_draw.values, tails, axis=0)
         return grid, by_draw.values.mean(axis=0), lower, upper
@@ -94,13 +92,13 @@ class DensityView:
         regions = [highest_density_region(pair, probability=share, **rows) for share in shares]
         return [float(region["log_threshold"]) for region in regions]
 
-    def _pair(self, across: str, up: str) -> xr.DataTree:
-        return thinned_tree(marginal(self.tree, [across, up]), _SURFACE_DRAWS)
+    def _pair(self, across: str, up: str) -> Fit:
+        return Fit.of(marginal(self.fit, [across, up])).few(_SURFACE_DRAWS)
 
     def _fine_grid(self, feature: str) -> Float[np.ndarray, " points"]:
         """Return a grid with more points in components that are narrower than its steps."""
         grid = self._grid(feature, _SURFACE_POINTS)
-        mean = self.tree["posterior"].to_dataset()[["means", "scales"]].mean((CHAIN, DRAW))
+        mean = self.fit.posterior.to_dataset()[["means", "scales"]].mean((CHAIN, DRAW))
         means, scales = (mean[name].sel({FEATURE: feature}).values for name in mean.data_vars)
         narrow = scales < _NARROW * (grid[1] - grid[0])
         more = means[narrow, None] + scales[narrow, None] * np.linspace(-_REACH, _REACH, 17)
@@ -108,12 +106,12 @@ class DensityView:
 
     @property
     def _n_draws(self) -> int:
-        posterior = self.tree["posterior"]
+        posterior = self.fit.posterior
         return posterior.sizes[CHAIN] * posterior.sizes[DRAW]
 
     def _grid(self, feature: str, size: int) -> Float[np.ndarray, " points"]:
         """Points from end to end of the rows, and of components that do not reach far beyond."""
-        one = self.tree["posterior"].to_dataset().sel({FEATURE: feature, FEATURE_BIS: feature})
+        one = self.fit.posterior.to_dataset().sel({FEATURE: feature, FEATURE_BIS: feature})
         means, scales = one["means"].mean((CHAIN, DRAW)), one["scales"].mean((CHAIN, DRAW))
         low, high = float((means - _REACH * scales).min()), float((means + _REACH * scales).max())
         values, _ = self.observed(feature)

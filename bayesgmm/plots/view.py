@@ -12,11 +12,10 @@ from jaxtyping import Bool, Float, Int
 
 from bayesgmm.analysis.cluster import expected_responsibilities
 from bayesgmm.analysis.marginal import POINT, marginal_density
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.plots.choice import choose
 from bayesgmm.plots.ellipses import ellipse_outlines
 from bayesgmm.plots.observed import row_weights
-from bayesgmm.posterior.point import as_tree, is_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
 
 _DENSITY_POINTS = 241
@@ -33,7 +32,7 @@ class ClusterView:
 
     Attributes
     ----------
-    tree : xarray.DataTree
+    fit : Fit
     features : tuple of d strings
     components : array, shape (k,)
         Their names.
@@ -51,7 +50,7 @@ class ClusterView:
         Which features these are, where nobody asked for them and others are left out.
     """
 
-    tree: xr.DataTree
+    fit: Fit
     features: tuple[str, ...]
     components: np.ndarray
     shares: xr.DataArray
@@ -64,7 +63,7 @@ class ClusterView:
     @classmethod
     def of(
         cls,
-        tree: xr.DataTree,
+        tree: Fitted,
         features: Sequence[str] | None,
         *,
         most: int,
@@ -72,19 +71,19 @@ class ClusterView:
         share: float,
         n_draws: int,
     ) -> ClusterView:
-        """Ask the tree for these features, or for at most so many of all."""
-        tree = as_tree(tree)
-        chosen = choose(tree, features, most)
-        shares = expected_responsibilities(tree)
+        """Ask the fit for these features, or for at most so many of all."""
+        fit = Fit.of(tree)
+        chosen = choose(fit, features, most)
+        shares = expected_responsibilities(fit)
         return cls(
-            tree,
+            fit,
             chosen.features,
             shares[COMPONENT].values,
             shares,
             shares.values.argmax(axis=1),
             shares.values.max(axis=1) < certainty,
             share,
-            thinned(tree["posterior"], n_draws).stack(sample=(CHAIN, DRAW)),
+            fit.thinned(n_draws).stack(sample=(CHAIN, DRAW)),
             chosen.note,
         )
 
@@ -96,7 +95,7 @@ class ClusterView:
     @property
     def is_point(self) -> bool:
         """Whether there is one set of parameters, and no draws around it."""
-        return is_point(self.tree)
+        return self.fit.is_point
 
     @property
     def is_crowded(self) -> bool:
@@ -111,12 +110,12 @@ class ClusterView:
     @cached_property
     def mean(self) -> xr.Dataset:
         """Posterior means of weights, means and covariances."""
-        posterior = self.tree["posterior"].to_dataset()
+        posterior = self.fit.posterior.to_dataset()
         return posterior[["weights", "means", "covariances"]].mean((CHAIN, DRAW))
 
     def rows(self, *features: str) -> Float[np.ndarray, "n f"]:
         """Return the rows, these features only; NaN where a cell is missing."""
-        return self.tree["observed_data"][DATA].sel({FEATURE: list(features)}).values
+        return self.fit.tree["observed_data"][DATA].sel({FEATURE: list(features)}).values
 
     def observed(self, feature: str) -> Float[np.ndarray, " n"]:
         """Return the observed cells of one feature."""
@@ -131,7 +130,7 @@ class ClusterView:
     @cached_property
     def sizes(self) -> Float[np.ndarray, " n"]:
         """How large the symbol of each row is: larger where it counts more often, within limits."""
-        weights = row_weights(self.tree)
+        weights = row_weights(self.fit)
         return np.clip(weights / weights.mean(), *_SIZES)
 
     def limits(self, feature: str) -> tuple[float, float]:
@@ -158,7 +157,7 @@ class ClusterView:
     def densities(self, feature: str, draws: int) -> xr.DataArray:
         """Return what every component adds to a marginal: dims sample, component, point."""
         grid = np.linspace(*self.limits(feature), _DENSITY_POINTS)
-        density = marginal_density(self.tree, feature, grid, draws=draws)
+        density = marginal_density(self.fit, feature, grid, draws=draws)
         return density.stack(sample=(CHAIN, DRAW)).transpose("sample", COMPONENT, POINT)
 
     def _ellipses(self, parameters: xr.Dataset, across: str, up: str) -> np.ndarray:

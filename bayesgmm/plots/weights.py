@@ -13,7 +13,7 @@ from bayesgmm.plots.intervals import draw_interval, interval_entries
 from bayesgmm.plots.legend import put_legend
 from bayesgmm.plots.palette import component_style
 from bayesgmm.plots.text import PLAIN
-from bayesgmm.posterior.point import with_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     ['0', '1', '2']
     """
     tails = equal_tails(probability)
-    tree = with_draws(tree, "plot_weights")
-    weights = tree["posterior"]["weights"].stack(sample=(CHAIN, DRAW)).transpose(COMPONENT, ...)
+    fit = Fit.with_draws(tree, "plot_weights")
+    weights = fit.posterior["weights"].stack(sample=(CHAIN, DRAW)).transpose(COMPONENT, ...)
     names, draws = weights[COMPONENT].values, weights.values
     figure = Drawing(figsize=(7.0, 1.4 + 0.42 * len(names)), **SHEET)
     axes = figure.add_subplot()

@@ -14,9 +14,9 @@ from bayesgmm.estimation.figures import figures_of
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.likeness import has_twins
 from bayesgmm.numerics.statistics import log_densities_of_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.given_draws import GivenDraws
 from bayesgmm.posterior.log_prior import log_priors
-from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import Direction
 from bayesgmm.posterior.relabel.parameters import PRA
@@ -67,14 +67,14 @@ def finish(
         Entries for the attribute in which the tree remembers its making.
     """
     tree = raw
-    if raw["posterior"].sizes[COMPONENT] == 1 or has_twins(alike_components(raw)):
+    if raw["posterior"].sizes[COMPONENT] == 1 or has_twins(Fit(raw).groups):
         tree = relabelled(raw, PRA() if quick else ECR(), order_by)
     else:  # something tells the components apart: to move a name would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
     n_draws = tree["posterior"]["weights"][..., 0].size
     own = spec is None and given is not None and given.has_own_likelihood
     if not quick and not own and n_draws * data.n_rows <= MOST_LOG_LIKELIHOODS:
-        tree["log_likelihood"] = log_likelihoods(tree, scaling)
+        tree["log_likelihood"] = log_likelihoods(Fit(tree), scaling)
     tree = rescale(tree, scaling)
     if given is not None:
         tree = _with_given(tree, given, own)
@@ -115,15 +115,15 @@ def _with_given(tree: xr.DataTree, given: GivenDraws, own: bool) -> xr.DataTree:
     return result
 
 
-def log_likelihoods(tree: xr.DataTree, scaling: Scaling) -> xr.Dataset:
+def log_likelihoods(fit: Fit, scaling: Scaling) -> xr.Dataset:
     """Return what each row adds to the log-likelihood of every draw, in the units of the data.
 
     That is log p(x_i | parameters) of what is observed of it, times its weight.
 
-    The parameters and rows of ``tree`` are on the standard scale.
+    The parameters and rows of ``fit`` are on the standard scale.
     """
-    data, posterior = read_data(tree), tree["posterior"]
-    densities = log_densities_of_draws(data.rows, read_parameters(posterior))
+    data, posterior = fit.data, fit.posterior
+    densities = log_densities_of_draws(data.rows, fit.draws)
     values = densities - scaling.log_jacobians(data)
     if data.weights.size:
         values *= data.weights

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.numerics.unconstrained import Layout, made_regular
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.fit import read_parameters
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import CHAIN, DRAW

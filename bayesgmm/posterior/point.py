@@ -1,7 +1,4 @@
-"""A point estimate as a tree of one chain of one draw, so that what a fit answers, it answers.
-
-Public functions of a tree call one of these first. Only they know that estimates are accepted.
-"""
+"""A point estimate as a tree of one chain of one draw."""
 
 from __future__ import annotations
 
@@ -11,64 +8,17 @@ import xarray as xr
 from bayesgmm.errors import SchemaError
 from bayesgmm.estimation.draws import draws_tree
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
-from bayesgmm.schema import CHAIN, DRAW, FEATURE, record, validate
-
-Fitted = xr.DataTree | PointEstimate
-"""What public functions of a tree accept."""
+from bayesgmm.schema import CHAIN, DRAW, FEATURE
 
 
-def as_tree(tree: Fitted) -> xr.DataTree:
-    """Return what is asked as a tree, checked: a fit as it is, an estimate written as one.
+def tree_of_point(point: PointEstimate) -> xr.DataTree:
+    """Return the tree that stands for an estimate.
 
     Raises
     ------
     SchemaError
-        If it is neither, or an estimate of which every component collapsed.
+        If it does not know its rows, or every component of it collapsed.
     """
-    if isinstance(tree, PointEstimate):
-        return _tree_of(tree)
-    validate(tree)
-    return tree
-
-
-def with_draws(tree: Fitted, who: str) -> xr.DataTree:
-    """Return the tree of a fit, for ``who`` asks about its draws.
-
-    Raises
-    ------
-    SchemaError
-        If it is a point estimate, or no fit.
-    """
-    if not isinstance(tree, PointEstimate):
-        validate(tree)
-    if isinstance(tree, PointEstimate) or is_point(tree):
-        raise SchemaError(
-            f"{who} asks about posterior draws, and a point estimate has none: it has one set of "
-            "parameters and no chains. bayesgmm.refine(estimate) draws from the posterior, "
-            "starting there; bayesgmm.fit(X, spec) does both."
-        )
-    return tree
-
-
-def is_point(tree: xr.DataTree) -> bool:
-    """Whether a tree holds the one set of parameters of a point estimate."""
-    return str(record(tree).get("engine", "")).startswith("EM(")
-
-
-def repeated_point(tree: xr.DataTree, n_draws: int) -> xr.DataTree:
-    """Return a point estimate so many times, one for each table or allocation to be drawn.
-
-    Trees with draws of their own stay as they are.
-    """
-    if not is_point(tree):
-        return tree
-    many = tree.copy()
-    one = tree["posterior"].to_dataset().isel({DRAW: [0] * n_draws})
-    many["posterior"] = xr.DataTree(one.assign_coords({DRAW: range(n_draws)}))
-    return many
-
-
-def _tree_of(point: PointEstimate) -> xr.DataTree:
     problem = point.problem
     if problem is None:
         raise SchemaError(

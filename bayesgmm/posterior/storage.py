@@ -22,7 +22,7 @@ from bayesgmm.posterior.files.formats import (
 )
 from bayesgmm.posterior.files.seal import expect_known, sealed, unsealed
 from bayesgmm.posterior.files.whole import present, replacing
-from bayesgmm.posterior.point import Fitted, as_tree
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.posterior.timing import for_file, from_file, read_timing
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import record, validate
@@ -74,7 +74,7 @@ def save(tree: Fitted | xr.Dataset, path: str | os.PathLike) -> Path:
     """
     kind = _TABLE if isinstance(tree, xr.Dataset) else _TREE
     if kind == _TREE:
-        tree = as_tree(tree)
+        tree = Fit.of(tree).tree
     path = expect_place(path)
     whole = sealed(xr.DataTree(tree) if kind == _TABLE else for_file(tree), kind)
     with replacing(path) as unfinished:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bayesgmm.html import Content, Markup, element
 from bayesgmm.plots.embedding import embedded
-from bayesgmm.report.html import Content, Markup, element
 
 
 def image(figure: Any, *, alternative: str, caption: Content) -> Markup:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from bayesgmm.digits import counted, plural, whole
-from bayesgmm.report.html import Content, Markup, element, joined, listed
+from bayesgmm.html import Content, Markup, element, joined, listed
 from bayesgmm.report.material import CERTAINTY, Material
 from bayesgmm.report.sections.checks import checks
 from bayesgmm.report.sections.components import components
@@ -38,14 +38,14 @@ def page(material: Material, title: str) -> str:
 
 def default_title(material: Material) -> str:
     """Return a title that says what was fitted."""
-    data = material.data
+    data = material.fit.data
     what = f"{counted(data.n_rows, 'row')}, {counted(data.n_features, 'feature')}"
-    return f"{counted(material.components.size, 'component')} in {what}"
+    return f"{counted(material.fit.names.size, 'component')} in {what}"
 
 
 def _sections(material: Material) -> Iterator[Section]:
     yield fitted(material)
-    if material.knows_prior:
+    if material.fit.knows_prior:
         yield prior(material)
     yield verdict(material)
     yield components(material)
@@ -82,7 +82,7 @@ def _header(material: Material, title: str) -> Markup:
 
 def in_short(material: Material) -> Iterator[Content]:
     """Say in a few sentences what the reader came for."""
-    data, k = material.data, material.components.size
+    data, k = material.fit.data, material.fit.names.size
     yield (
         f"{counted(k, 'component')} {plural(k, 'describes', 'describe')} "
         f"{counted(data.n_rows, 'row')} of {counted(data.n_features, 'feature')}."

@@ -7,7 +7,7 @@ import xarray as xr
 from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, expected_responsibilities
 from bayesgmm.analysis.diagnose import diagnose
 from bayesgmm.digits import plural
-from bayesgmm.posterior.parameters import read_data
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import COMPONENT
 
 
@@ -46,8 +46,9 @@ def uncertainty_line(
     >>> uncertainty_line(bg.example_fit(), rows="birds")
     '1... of 342 birds are assigned with less than 90% certainty.'
     """
-    blank = read_data(tree).blank  # of which nothing could be said
-    certainties = expected_responsibilities(tree).max(COMPONENT).values[~blank]
+    fit = Fit.of(tree)
+    blank = fit.data.blank  # of which nothing could be said
+    certainties = expected_responsibilities(fit).max(COMPONENT).values[~blank]
     measured = " with a measured cell" if blank.any() else ""
     count = int((certainties < certainty).sum())
     return (

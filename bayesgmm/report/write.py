@@ -11,8 +11,7 @@ from bayesgmm.engines.progress import waiting
 from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.paths import as_path, expect_folder_of, expect_no_folder
 from bayesgmm.posterior.files.whole import replacing
-from bayesgmm.posterior.parameters import expect_fitted
-from bayesgmm.posterior.point import with_draws
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.report.material import Material
 from bayesgmm.report.page import default_title, page
 from bayesgmm.report.sections.selection import expect_selection
@@ -74,15 +73,15 @@ def write_report(
     ...     path.read_text(encoding="utf-8")[:15]
     '<!DOCTYPE html>'
     """
-    tree = with_draws(tree, "write_report")
-    expect_fitted(tree)
+    fit = Fit.with_draws(tree, "write_report")
+    fit.expect_fitted()
     if title is not None and (not isinstance(title, str) or not title.strip()):
         raise SpecificationError(
             f"title must be a text, or None for a title made up, not {title!r}."
         )
     path = expect_page(path)
-    material = Material(tree, selection)
-    expect_selection(selection, material.data)
+    material = Material(fit, selection)
+    expect_selection(selection, material.fit.data)
     with waiting("making the report", visible=progress):
         text = page(material, default_title(material) if title is None else title)
     _write_whole(text, path)

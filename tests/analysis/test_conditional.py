@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal, norm
 
 import bayesgmm as bg
 from bayesgmm.analysis.marginal import marginal_density
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.fit import read_parameters
 from bayesgmm.schema import record, validate
 
 FLIPPER, MASS = "flipper_length_mm", "body_mass_g"

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 import bayesgmm as bg
 from bayesgmm.numerics.overlap import misclassification
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.fit import read_parameters
 
 
 @pytest.fixture(scope="module")

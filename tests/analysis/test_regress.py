@@ -9,7 +9,7 @@ import xarray as xr
 from scipy.stats import norm
 
 import bayesgmm as bg
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.fit import read_parameters
 
 FLIPPER, MASS = "flipper_length_mm", "body_mass_g"
 BILLS = ["bill_length_mm", "bill_depth_mm"]

@@ -17,6 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 import bayesgmm as bg
+import bayesgmm.analysis.diagnose
+import bayesgmm.cli.csv_file
 from bayesgmm.cli.app import app
 from bayesgmm.examples import PENGUIN_MEASUREMENTS
 from bayesgmm.numerics.kernel_cache import cached_files
@@ -62,6 +64,20 @@ def test_help_imports_nothing_heavy():
     assert "Usage: bayesgmm" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
     assert done.stderr == ""
+
+
+def test_a_fit_reads_its_table_once_and_is_judged_once(here, monkeypatch):
+    calls = []
+
+    def counted(place, name):
+        whole = getattr(sys.modules[place], name)
+        monkeypatch.setattr(f"{place}.{name}", lambda *args: calls.append(name) or whole(*args))
+
+    counted("bayesgmm.cli.csv_file", "read_lines")
+    counted("bayesgmm.analysis.diagnose", "_judged")
+    assert run("fit", "bills.csv", *LAPLACE, "--out", "fit.nc", "--json").exit_code == 0
+    assert run("report", "fit.nc", "--out", "fit.html", "--json").exit_code == 0
+    assert sorted(calls) == ["_judged", "read_lines"]
 
 
 def test_version():

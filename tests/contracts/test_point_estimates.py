@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 import bayesgmm as bg
-from bayesgmm.posterior.point import as_tree, is_point
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import validate
 
 NAMES = ["width", "height"]
@@ -115,7 +115,7 @@ def test_an_estimate_is_answered(name, point, tmp_path):
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize("as_what", ["estimate", "tree"])
 def test_what_needs_draws_is_refused_in_words(name, as_what, point, tmp_path):
-    asked = point if as_what == "estimate" else as_tree(point)
+    asked = point if as_what == "estimate" else Fit.of(point).tree
     asked = {"a": asked, "b": asked} if name == "compare" else asked
     place = {"path": tmp_path / "point.html"} if name == "write_report" else {}
     with pytest.raises(bg.SchemaError, match=f"{name} asks about posterior draws.*refine"):
@@ -186,7 +186,7 @@ def test_columns_keep_their_names(point):
 def test_it_is_kept_as_a_tree_that_answers_the_same(point, tmp_path):
     tree = bg.load(bg.save(point, tmp_path / "point.nc"))
     validate(tree)
-    assert is_point(tree)
+    assert Fit(tree).is_point
     assert tree["posterior"]["means"].shape == (1, 1, 2, 2)
     assert_array_equal(tree["posterior"]["means"][0, 0], point.means)
     for ask in (bg.cluster, bg.log_density, bg.summarize):
@@ -232,7 +232,7 @@ def test_rows_weights_and_labels_are_remembered(table):
     found = bg.cluster(point)
     assert found["component"].values.tolist() == ["a", "b"]
     assert found["label"].values[[0, -1]].tolist() == ["a", "b"]
-    assert_array_equal(as_tree(point)["constant_data"]["sample_weight"], weights)
+    assert_array_equal(Fit.of(point).tree["constant_data"]["sample_weight"], weights)
 
 
 def test_estimates_that_are_none_are_refused(point):

@@ -13,7 +13,7 @@ from bayesgmm.engines.nuts import _FusedSampler
 from bayesgmm.engines.starts import peak_mass, preparatory_peak, starting
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import distance
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.fit import read_parameters
 from bayesgmm.schema import record
 
 

@@ -136,3 +136,18 @@ def test_a_component_without_rows_goes_where_the_prior_wants_none():
         spec = bg.MixtureSpec(3, weights=bg.Dirichlet(concentration))
         point = bg.estimate(rows, spec, solver=bg.EM(n_starts=4), random_seed=1)
         assert_array_equal(point.weights < 0.1, np.array(concentration) < 1)
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 5))])
+def test_clusters_that_one_column_separates_are_found(seed):
+    """Twenty clusters along a line, eight standard deviations apart and as wide across as all.
+
+    k-means cuts them up on rows as they are and on whitened rows: it ended hundreds of log units
+    below the clusters themselves.
+    """
+    rng = np.random.default_rng(seed)
+    truth = np.repeat(np.arange(20), 50)
+    X = rng.normal(size=(1000, 2)) + np.column_stack([8.0 * truth, np.zeros(1000)])
+    point = bg.estimate(X, bg.MixtureSpec(20), solver=bg.EM(n_starts=8), random_seed=seed)
+    labels = bg.cluster(point)["label"].values
+    assert len(set(zip(truth, labels, strict=True))) == 20

@@ -96,9 +96,9 @@ def test_covariances_have_the_shape_of_their_structure(name, shape):
 
 
 def structure(model):
-    from bayesgmm.posterior.parameters import read_spec
+    from bayesgmm.posterior.fit import Fit
 
-    return read_spec(model.idata_).covariances
+    return Fit(model.idata_).spec.covariances
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
@@ -189,9 +189,9 @@ def test_cells_may_be_missing(model, table):
 def test_priors_reach_the_model(table):
     priors = {"weights": bg.Dirichlet(7.0), "scales": bg.HalfNormal(3.0)}
     model = bg.BayesianGaussianMixture(2, covariance_type="diag", priors=priors, **QUICK)
-    from bayesgmm.posterior.parameters import read_spec
+    from bayesgmm.posterior.fit import Fit
 
-    spec = read_spec(model.fit(table).idata_)
+    spec = Fit(model.fit(table).idata_).spec
     assert spec.weights == bg.Dirichlet(7.0)
     assert isinstance(spec.covariances, bg.Diagonal)
     assert isinstance(spec.covariances.scales, bg.HalfNormal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesgmm.plots.observed import bin_edges, observed_cells, row_weights
+from bayesgmm.posterior.fit import Fit
 
 
 def test_bins_hold_all_values():
@@ -44,7 +45,7 @@ def test_half_of_the_values_may_be_one():
 
 
 def test_cells_that_are_missing_or_do_not_count_are_left_out(patchy):
-    values, weights = observed_cells(patchy, "x1")
+    values, weights = observed_cells(Fit(patchy), "x1")
     cells = patchy["observed_data"]["x"].values[:, 1]
     kept = ~np.isnan(cells) & (np.arange(200) % 4 > 0)
     np.testing.assert_array_equal(values, cells[kept])
@@ -52,4 +53,4 @@ def test_cells_that_are_missing_or_do_not_count_are_left_out(patchy):
 
 
 def test_rows_count_once_unless_weights_were_given(twelve):
-    np.testing.assert_array_equal(row_weights(twelve), np.ones(600))
+    np.testing.assert_array_equal(row_weights(Fit(twelve)), np.ones(600))

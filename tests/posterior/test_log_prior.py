@@ -9,8 +9,8 @@ import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.draws import parameters_dataset
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.log_prior import log_priors
-from bayesgmm.posterior.parameters import read_spec
 from bayesgmm.priors.layout import layout_of
 from tests.cases import PAIRS, example_rows, example_spec
 
@@ -33,7 +33,7 @@ def test_a_fit_has_them_in_the_units_of_the_data():
     rows = 1000.0 + 50.0 * example_rows(40, 2)
     tree = bg.fit(rows, bg.MixtureSpec(2), engine=bg.Laplace(draws=20), random_seed=1)
     assert set(tree["log_prior"].data_vars) == {"weights", "means", "covariances"}
-    loc, precision = read_spec(tree).means.expanded(2, 2)
+    loc, precision = Fit(tree).spec.means.expanded(2, 2)
     squares = precision * (tree["posterior"]["means"].values - loc) ** 2
     np.testing.assert_allclose(tree["log_prior"]["means"], -0.5 * squares.sum(axis=(-2, -1)))
 

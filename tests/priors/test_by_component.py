@@ -12,7 +12,7 @@ from scipy import stats
 import bayesgmm as bg
 from bayesgmm.analysis.prior_ranges import prior_ranges
 from bayesgmm.estimation.problem import Problem
-from bayesgmm.posterior.parameters import alike_components
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.priors.sampling import draw_parameters
 from bayesgmm.priors.waiting import without_data
 from bayesgmm.report.material import Material
@@ -134,7 +134,7 @@ def test_chains_have_the_names_of_the_priors(tree):
         assert np.all(np.abs(means - LOC) < [5.0, 1.0])
     assert tree["posterior"]["weights"].mean(("chain", "draw")).values[0] < 0.5
     assert np.all(tree["relabelling"]["permutation"] == [0, 1])
-    assert len(set(alike_components(tree))) == 2
+    assert len(set(Fit(tree).groups)) == 2
     with pytest.raises(bg.SpecificationError, match="names mean something already"):
         bg.relabel(tree)
 
@@ -150,7 +150,7 @@ def test_names_move_only_among_components_with_one_prior(table):
     spec = bg.MixtureSpec(3, means=bg.NormalMeans(loc, (5.0, 1.0)))
     engine = bg.Gibbs(draws=40, tune=40, chains=2)
     tree = bg.fit(table, spec, engine=engine, random_seed=1, progress=False)
-    groups = alike_components(tree)
+    groups = Fit(tree).groups
     assert groups[1] == groups[2] != groups[0]
     assert np.all(tree["relabelling"]["permutation"][..., 0] == 0)
     assert np.all(np.abs(tree["posterior"]["means"][:, :, 0] - LOC[0]) < [5.0, 1.0])
@@ -160,7 +160,7 @@ def test_ranges_and_the_report_have_a_row_for_each(tree):
     means = prior_ranges(tree)["means"]
     expected = stats.norm.ppf([[[0.055]], [[0.5]], [[0.945]]], LOC, (5.0, 1.0))
     assert_allclose(means.transpose("end", "component", "feature"), expected)
-    page = prior(Material(tree, None)).markup()
+    page = prior(Material(Fit(tree), None)).markup()
     assert "component 0 52 to 68 and component 1 12 to 28" in page
     again = bg.refine(tree, engine=bg.Laplace(draws=30), random_seed=1)
     assert np.all(np.abs(again["posterior"]["means"][0] - LOC) < [5.0, 1.0])

@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 
 from bayesgmm.analysis.calibration.quantities import label_free
 from bayesgmm.analysis.generate import draw_rows
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.data.dataset import read_table
 from bayesgmm.engines.catalogue import Engine
 from bayesgmm.engines.target import Target
@@ -18,7 +17,7 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.fit import read_parameters, thinned
 from bayesgmm.priors.sampling import draw_parameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import CHAIN, DRAW, record

@@ -8,24 +8,25 @@ import xarray as xr
 from bayesgmm.analysis.diagnosis.chains import findings_about_the_end
 from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding
 from bayesgmm.engines.approximation import PARETO_LIMIT
-from bayesgmm.schema import CHAIN, record
+from bayesgmm.posterior.fit import Fit
+from bayesgmm.schema import CHAIN
 
 DISTANCE_LIMIT = 0.1
 """A climb that ends further from the mode, in standard deviations, has not reached it."""
 
 
-def is_approximation(tree: xr.DataTree) -> bool:
+def is_approximation(fit: Fit) -> bool:
     """Whether the draws are independent draws from an approximation."""
-    return tree["posterior"].sizes[CHAIN] == 1 and "pareto_k" in record(tree)
+    return fit.posterior.sizes[CHAIN] == 1 and "pareto_k" in fit.record
 
 
-def judge_approximation(tree: xr.DataTree, figures: xr.Dataset) -> Diagnosis:
+def judge_approximation(fit: Fit, figures: xr.Dataset) -> Diagnosis:
     """Return a verdict on the error of the approximation."""
-    k = record(tree)["pareto_k"]
+    k = fit.record["pareto_k"]
     known = "unknown for so few draws" if k is None else f"{k:.2f}"
     figures = figures.assign_attrs(pareto_k=np.nan if k is None else k)
     findings = [_far(known) if k is not None and k > PARETO_LIMIT else NEAR]
-    findings += findings_about_the_peak(tree) + findings_about_the_end(tree)
+    findings += findings_about_the_peak(fit) + findings_about_the_end(fit)
     verdict = f"An approximation (Pareto k {known}), not a converged sample."
     return Diagnosis(False, verdict, tuple(findings), figures)
 
@@ -48,9 +49,9 @@ def _far(known: str) -> Finding:
     )
 
 
-def findings_about_the_peak(tree: xr.DataTree) -> list[Finding]:
+def findings_about_the_peak(fit: Fit) -> list[Finding]:
     """Findings about the mode and the curvature of a Laplace approximation."""
-    findings, known = [], record(tree)
+    findings, known = [], fit.record
     remedy = "Use NUTS() or Gibbs(), fewer components, or stronger priors."
     if known.get("mended"):
         findings.append(Finding(

@@ -17,8 +17,8 @@ from bayesgmm.analysis.diagnosis.convergence import (
 from bayesgmm.analysis.diagnosis.page import rhat_beyond
 from bayesgmm.analysis.diagnosis.settings import Settings
 from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.analysis.rows import component_names
-from bayesgmm.schema import CHAIN, DRAW, record
+from bayesgmm.posterior.fit import Fit
+from bayesgmm.schema import CHAIN, DRAW
 
 _STUCK = 0.005
 """Share of the draws in which a width moved, below which it has not been sampled."""
@@ -29,25 +29,25 @@ _MOST_FACTOR = 20.0
 _SPARE = 1.5  # draws beyond what should be enough
 
 
-def findings_about_chains(tree: xr.DataTree) -> list[Finding]:
+def findings_about_chains(fit: Fit) -> list[Finding]:
     """Say so if there is nothing to compare a chain with, or a part of it never moved."""
     findings = []
-    if tree["posterior"].sizes[CHAIN] == 1:
+    if fit.posterior.sizes[CHAIN] == 1:
         findings.append(Finding(
             "There is one chain only, so convergence cannot be judged.",
             "Run at least four, with chains=4.",
             kind="one chain",
         ))  # fmt: skip
-    return findings + _about_sweeps(tree) + _about_stuck_widths(tree)
+    return findings + _about_sweeps(fit) + _about_stuck_widths(fit)
 
 
-def _about_sweeps(tree: xr.DataTree) -> list[Finding]:
+def _about_sweeps(fit: Fit) -> list[Finding]:
     """Say so if draws come from sweeps that took over from an engine that moved slowly."""
-    known = record(tree)
+    known = fit.record
     if "sweeps" not in known:
         return []
     return [Finding(
-        f"{Settings.of(tree).engine} moved slowly ({known['slow_ess']:.0f} effective draws), and "
+        f"{Settings.of(fit).engine} moved slowly ({known['slow_ess']:.0f} effective draws), and "
         f"chains went on with {known['sweeps']} sweeps of Gibbs sampling for each draw.",
         "Nothing needs to be done.",
         kind="slow chains",
@@ -55,22 +55,22 @@ def _about_sweeps(tree: xr.DataTree) -> list[Finding]:
     )]  # fmt: skip
 
 
-def _about_stuck_widths(tree: xr.DataTree) -> list[Finding]:
+def _about_stuck_widths(fit: Fit) -> list[Finding]:
     """Name the components whose proposals of a covariance matrix are hardly ever accepted."""
-    scales = tree["posterior"]["scales"].values
+    scales = fit.posterior["scales"].values
     if scales.shape[1] < 2:
         return []
     moved = np.any(scales[:, 1:] != scales[:, :-1], axis=-1).mean(axis=1).min(axis=0)
     stuck = np.flatnonzero(moved < _STUCK)
     if not stuck.size:
         return []
-    names = ", ".join(str(name) for name in component_names(tree)[stuck])
+    names = ", ".join(str(name) for name in fit.names[stuck])
     return [Finding(
         f"The covariance of component {names} moved in {moved[stuck].min():.1%} of the draws of a "
         "chain: hardly any proposal was accepted, and longer runs would not change that.",
         "Use NUTS(), which moves in every draw, or covariances=InverseWishart() with Gibbs(), "
         "every proposal of which is accepted."
-        if Settings.of(tree).engine == "Gibbs"
+        if Settings.of(fit).engine == "Gibbs"
         else "Raise tune, and scale the priors of covariances to the rows.",
         kind="stuck covariance",
     )]  # fmt: skip
@@ -134,11 +134,11 @@ def _for_draws(effective: float, settings: Settings) -> str:
     )
 
 
-def findings_about_the_end(tree: xr.DataTree) -> list[Finding]:
+def findings_about_the_end(fit: Fit) -> list[Finding]:
     """Say so if the run was interrupted."""
-    if not record(tree).get("partial"):
+    if not fit.record.get("partial"):
         return []
-    n_draws = tree["posterior"].sizes[DRAW]
+    n_draws = fit.posterior.sizes[DRAW]
     return [Finding(
         f"The run was interrupted and holds only the {n_draws} draws of each chain that were "
         "finished.",

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Bool, Float
 
 from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.analysis.rows import asked_rows, component_names, on_standard_scale
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import listed, plural
 from bayesgmm.numerics.annotated_rows import Rows
@@ -21,7 +19,7 @@ from bayesgmm.numerics.statistics import (
 )
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import knows_prior, read_layout, read_spec
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import FEATURE
 
@@ -60,13 +58,13 @@ class Components:
     collapsed: Bool[np.ndarray, "k d"]
 
     @classmethod
-    def of(cls, tree: xr.DataTree) -> Components:
+    def of(cls, fit: Fit) -> Components:
         """Look at the components of a fit, and at all of their rows."""
-        data, draws, _ = on_standard_scale(tree, asked_rows(tree, None).fitted)
-        layout = read_layout(tree)
+        data, draws, _ = fit.on_standard_scale(fit.rows(None).fitted)
+        layout = fit.layout
         fewest = _fewest_rows(layout)
-        if knows_prior(tree):
-            expected = _expected_rows(draws, read_spec(tree), data.total_weight)
+        if fit.knows_prior:
+            expected = _expected_rows(draws, fit.spec, data.total_weight)
         else:  # weights may have any prior, so rows are counted
             shares = _mean_responsibilities(data, draws)
             expected = data.weights @ shares if data.weights.size else shares.sum(axis=0)
@@ -156,17 +154,17 @@ def _angles(correlations: np.ndarray) -> np.ndarray:
     return np.arctanh(np.clip(correlations, -_ALMOST_ONE, _ALMOST_ONE))
 
 
-def findings_about_components(tree: xr.DataTree, components: Components) -> list[Finding]:
+def findings_about_components(fit: Fit, components: Components) -> list[Finding]:
     """Name the components that the prior dominates, with their rows."""
     findings = []
     empty = components.expected_rows < _EMPTY
     if empty.any():
-        findings.append(_empty(component_names(tree)[empty], components.expected_rows[empty]))
+        findings.append(_empty(fit.names[empty], components.expected_rows[empty]))
     few = np.flatnonzero(components.small & ~empty)
     if few.size:
-        findings.append(_too_few(tree, components, few))
+        findings.append(_too_few(fit, components, few))
     if components.collapsed.any():
-        findings.append(_collapsed(tree, components))
+        findings.append(_collapsed(fit, components))
     return findings
 
 
@@ -181,9 +179,9 @@ def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
     )
 
 
-def _too_few(tree: xr.DataTree, components: Components, places: np.ndarray) -> Finding:
-    names = component_names(tree)[places]
-    data, draws, _ = on_standard_scale(tree, asked_rows(tree, None).fitted)
+def _too_few(fit: Fit, components: Components, places: np.ndarray) -> Finding:
+    names = fit.names[places]
+    data, draws, _ = fit.on_standard_scale(fit.rows(None).fitted)
     shares, row_names = _mean_responsibilities(data, draws), data.row_names
     counts, one = [], names.size == 1
     for place in places:
@@ -202,8 +200,8 @@ def _too_few(tree: xr.DataTree, components: Components, places: np.ndarray) -> F
     )
 
 
-def _collapsed(tree: xr.DataTree, components: Components) -> Finding:
-    names, features = component_names(tree), tree["posterior"][FEATURE].values
+def _collapsed(fit: Fit, components: Components) -> Finding:
+    names, features = fit.names, fit.posterior[FEATURE].values
     places = np.flatnonzero(components.collapsed.any(axis=1))
     where = (f"{_titled(names[[place]])} in {listed(features[components.collapsed[place]])}"
              for place in places)  # fmt: skip

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
 
 from bayesgmm.analysis.diagnosis.settings import Settings
 from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.analysis.rows import component_names
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import FEATURE
 
 _FEWEST = 3  # divergences, to speak of a place
@@ -34,19 +32,19 @@ _REMEDIES = {
 _NEAR = 0.5  # and standard deviations: less would be no place
 
 
-def count_divergences(tree: xr.DataTree) -> int:
+def count_divergences(fit: Fit) -> int:
     """Return how many kept transitions diverged; 0 for engines that know no divergences."""
-    statistics = tree["sample_stats"]
+    statistics = fit.tree["sample_stats"]
     return int(statistics["diverging"].sum()) if "diverging" in statistics else 0
 
 
-def findings_about_divergences(tree: xr.DataTree) -> list[Finding]:
+def findings_about_divergences(fit: Fit) -> list[Finding]:
     """Say how many transitions diverged and, if it stands out, where."""
-    count = count_divergences(tree)
+    count = count_divergences(fit)
     if not count:
         return []
-    total = tree["sample_stats"]["diverging"].size
-    where, remedy = _place(tree, count)
+    total = fit.tree["sample_stats"]["diverging"].size
+    where, remedy = _place(fit, count)
     diverged = f"{count} of {total} transitions diverged{where}"
     if count <= HARMLESS * total:
         return [Finding(
@@ -57,7 +55,7 @@ def findings_about_divergences(tree: xr.DataTree) -> list[Finding]:
         )]  # fmt: skip
     return [Finding(
         f"{diverged}: parts of the posterior may be missing.",
-        _remedy(Settings.of(tree), remedy),
+        _remedy(Settings.of(fit), remedy),
         kind="divergences",
     )]  # fmt: skip
 
@@ -69,15 +67,15 @@ def _remedy(settings: Settings, place: str) -> str:
     return f"{steps}{place}."
 
 
-def _place(tree: xr.DataTree, count: int) -> tuple[str, str]:
+def _place(fit: Fit, count: int) -> tuple[str, str]:
     """Name the weight or scale in which divergent draws differ most from all others.
 
     The second text is what may help there.
     """
-    diverging = tree["sample_stats"]["diverging"].values
+    diverging = fit.tree["sample_stats"]["diverging"].values
     if not _FEWEST <= count < diverging.size - 1:
         return "", ""
-    values, names = _places(tree)
+    values, names = _places(fit)
     divergent, others = values[diverging], values[~diverging]
     with np.errstate(all="ignore"):  # a weight of one never varies
         shifts = (divergent.mean(axis=0) - others.mean(axis=0)) / others.std(axis=0)
@@ -94,11 +92,11 @@ def _place(tree: xr.DataTree, count: int) -> tuple[str, str]:
     return where, _REMEDIES[size, names[place].split()[0]]
 
 
-def _places(tree: xr.DataTree) -> tuple[np.ndarray, list[str]]:
+def _places(fit: Fit) -> tuple[np.ndarray, list[str]]:
     """Return log weights and log scales, axes chain, draw, place; and their names."""
-    draws = read_parameters(tree["posterior"])
-    components = component_names(tree)
-    features = tree["posterior"][FEATURE].values
+    draws = fit.draws
+    components = fit.names
+    features = fit.posterior[FEATURE].values
     names = [f"weight of component {component}" for component in components]
     names += [f"scale of component {component}, {name}" for component in components
               for name in features]  # fmt: skip

@@ -12,10 +12,8 @@ from scipy.special import expit
 
 from bayesgmm.analysis.diagnosis.convergence import RHAT_LIMIT, disagreeing, largest_rhat
 from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.analysis.rows import component_names
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import alike_components, read_parameters
+from bayesgmm.posterior.fit import Fit, read_parameters
 from bayesgmm.posterior.relabel.permute import in_raw_order
 
 CONFUSION_LIMIT = 0.05
@@ -49,15 +47,15 @@ class Labels:
     rhat_before: float
 
     @classmethod
-    def of(cls, tree: xr.DataTree, small: Bool[np.ndarray, " k"]) -> Labels:
+    def of(cls, fit: Fit, small: Bool[np.ndarray, " k"]) -> Labels:
         """Look at names; components in ``small`` are not worth one, and left out."""
-        groups, named = alike_components(tree), np.flatnonzero(~small).tolist()
+        groups, named = fit.groups, np.flatnonzero(~small).tolist()
         pairs = tuple(
             (one, other) for one, other in combinations(named, 2) if groups[one] == groups[other]
         )
-        switched = _switched(tree["relabelling"]["permutation"].values[..., ~small])
-        before = _rhat_before(tree) if switched.any() else float("nan")
-        some = read_parameters(thinned(tree["posterior"], _MOST_DRAWS))
+        switched = _switched(fit.tree["relabelling"]["permutation"].values[..., ~small])
+        before = _rhat_before(fit) if switched.any() else float("nan")
+        some = read_parameters(fit.thinned(_MOST_DRAWS))
         confusion = np.array([confusion_of(some, *pair) for pair in pairs])
         return cls(switched, pairs, confusion, before)
 
@@ -87,7 +85,7 @@ def confusion_of(draws: MixtureParameters, one: int, other: int) -> float:
     return float(expit(crossed - straight).mean())
 
 
-def findings_about_labels(tree: xr.DataTree, labels: Labels, figures: xr.Dataset) -> list[Finding]:
+def findings_about_labels(fit: Fit, labels: Labels, figures: xr.Dataset) -> list[Finding]:
     """Say that labels switched and relabelling cured it, or which pairs it could not cure."""
     label_free = figures["label_free"].values
     if disagreeing(figures.isel(variable=label_free)).sizes["variable"]:
@@ -96,14 +94,12 @@ def findings_about_labels(tree: xr.DataTree, labels: Labels, figures: xr.Dataset
     pairs = labels.confused(CONFUSION_LIMIT if agree else _SUSPECT)
     relabelled = float(figures["rhat"].values[~label_free].max())
     if pairs:
-        return [_overlap(tree, labels, pairs, relabelled)]
+        return [_overlap(fit, labels, pairs, relabelled)]
     return [_cured(labels, relabelled)] if agree and labels.switched.any() else []
 
 
-def _overlap(
-    tree: xr.DataTree, labels: Labels, pairs: list[tuple[int, int]], rhat: float
-) -> Finding:
-    names = component_names(tree)
+def _overlap(fit: Fit, labels: Labels, pairs: list[tuple[int, int]], rhat: float) -> Finding:
+    names = fit.names
     listed = "; ".join(f"{names[one]} and {names[other]}" for one, other in pairs)
     worst = float(labels.confusion.max())
     before = f" ({labels.rhat_before:.2f} before)" if np.isfinite(labels.rhat_before) else ""
@@ -141,8 +137,8 @@ def _switched(orders: Int[np.ndarray, "chain draw k"]) -> Bool[np.ndarray, "chai
     return np.any(orders != usual, axis=-1)
 
 
-def _rhat_before(tree: xr.DataTree) -> float:
-    raw = in_raw_order(tree)["posterior"]
+def _rhat_before(fit: Fit) -> float:
+    raw = in_raw_order(fit)["posterior"]
     return float(np.max([largest_rhat(raw[name].values) for name in _PARAMETERS]))
 
 

@@ -33,18 +33,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Bool, Float, Int
 from scipy.linalg import solve_triangular
 from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logsumexp
 
-from bayesgmm.analysis.rows import asked_rows, on_standard_scale
 from bayesgmm.engines.target import Target
 from bayesgmm.numerics.likeness import forbidding, has_twins
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_scaling, read_spec
+from bayesgmm.posterior.fit import Fit
 
 _MOST_DRAWS = 1000  # of each half of a mode, and from its normal distribution
 _FEWEST_DRAWS = 50
@@ -127,11 +125,11 @@ def shares(masses: list[LogMass]) -> list[Share]:
     return found
 
 
-def target_of(tree: xr.DataTree) -> tuple[Target, MixtureParameters]:
+def target_of(fit: Fit) -> tuple[Target, MixtureParameters]:
     """Return the log posterior of a fit and its draws, both on the standard scale."""
-    data, draws, _ = on_standard_scale(tree, asked_rows(tree, None))
-    scaling = read_scaling(tree)
-    return Target(read_spec(tree).standardized(scaling.shift, scaling.factor), data), draws
+    data, draws, _ = fit.on_standard_scale(fit.rows(None))
+    scaling = fit.scaling
+    return Target(fit.spec.standardized(scaling.shift, scaling.factor), data), draws
 
 
 def passes_worth(target: Target, work: float) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import connected_components
 
@@ -18,7 +17,7 @@ from bayesgmm.engines.normal import climb
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import alike_components, knows_prior, read_seed
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import CHAIN, DATA
 
 _TIMES_WITHIN = 3.0
@@ -64,7 +63,7 @@ def chain_distance(allocation: Allocation) -> Float[np.ndarray, "chain chain"]:
 
 
 def find_modes(
-    tree: xr.DataTree, quantities: list[Quantity], distances: Float[np.ndarray, "chain chain"]
+    fit: Fit, quantities: list[Quantity], distances: Float[np.ndarray, "chain chain"]
 ) -> list[Mode]:
     """Group the chains by mode, most mass first; one group where all sit in one.
 
@@ -75,24 +74,24 @@ def find_modes(
     """
     apart = _differ_in_rows(distances) | _differ_in_values(quantities)
     groups = _connected(~apart)
-    is_known = knows_prior(tree)
+    is_known = fit.knows_prior
     if len(groups) > 1 and is_known:
-        target, draws = target_of(tree)
-        groups = _joined(tree, target, draws, groups)
+        target, draws = target_of(fit)
+        groups = _joined(fit, target, draws, groups)
     if len(groups) == 1:
         return [Mode(tuple(groups[0].tolist()), Share(1.0, 1.0, 1.0))]
     masses = shares([UNKNOWN] * len(groups))
     if is_known:
         parts = [draws.draw((chains,)) for chains in groups]
-        rng = np.random.default_rng(read_seed(tree))
-        masses = shares(log_masses(target, parts, alike_components(tree), rng))
+        rng = np.random.default_rng(fit.seed)
+        masses = shares(log_masses(target, parts, fit.groups, rng))
     modes = [Mode(tuple(chains.tolist()), share)
              for chains, share in zip(groups, masses, strict=True)]  # fmt: skip
     return sorted(modes, key=lambda mode: (-np.nan_to_num(mode.share.value).round(3), mode.chains))
 
 
 def _joined(
-    tree: xr.DataTree,
+    fit: Fit,
     target: Target,
     draws: MixtureParameters,
     groups: list[Int[np.ndarray, " _"]],
@@ -100,7 +99,7 @@ def _joined(
     """Join the groups of chains whose highest draws climb to one mode, whatever its labels."""
     if target.data.n_rows * target.layout.size > _MOST_WORK:
         return groups
-    heights, alike = _heights(tree, draws), alike_components(tree)
+    heights, alike = _heights(fit, draws), fit.groups
     peaks = [_peak(target, draws, heights, chains) for chains in groups]
     same = [[_is_same(one, other, alike) for other in peaks] for one in peaks]
     return [
@@ -128,30 +127,30 @@ def _is_same(
     return apart < Starts.reach and abs(one[1] - other[1]) < Starts.tolerance
 
 
-def _heights(tree: xr.DataTree, draws: MixtureParameters) -> Float[np.ndarray, "chain draw"]:
-    if "lp" in tree["sample_stats"]:
-        return tree["sample_stats"]["lp"].values
-    if "log_likelihood" in tree.children:
-        return tree["log_likelihood"][DATA].values.sum(axis=-1)
+def _heights(fit: Fit, draws: MixtureParameters) -> Float[np.ndarray, "chain draw"]:
+    if "lp" in fit.tree["sample_stats"]:
+        return fit.tree["sample_stats"]["lp"].values
+    if "log_likelihood" in fit.tree.children:
+        return fit.tree["log_likelihood"][DATA].values.sum(axis=-1)
     return np.zeros(draws.batch_shape)
 
 
-def findings_about_modes(tree: xr.DataTree, modes: list[Mode]) -> list[Finding]:
+def findings_about_modes(fit: Fit, modes: list[Mode]) -> list[Finding]:
     """Say which chains sit where, and what each mode claims."""
     if len(modes) == 1:
         return []
-    where = "; ".join(_described(tree, mode) for mode in modes)
+    where = "; ".join(_described(fit, mode) for mode in modes)
     if all(mode.share.is_known for mode in modes):
         listed = " and ".join(str(mode.share) for mode in modes)
         masses = f"By bridge sampling they hold {listed} of their posterior mass"
     else:
         masses = "How much of the posterior mass each holds is not known"
     # Without a posterior to climb on, that they are modes is not proved.
-    apart = f"in {len(modes)} different modes" if knows_prior(tree) else "apart"
+    apart = f"in {len(modes)} different modes" if fit.knows_prior else "apart"
     return [Finding(
         f"Chains sit {apart}: {where}. {masses}; the share of chains in "
         "a mode says nothing about its mass.",
-        _remedy(tree, modes),
+        _remedy(fit, modes),
         kind="different modes",
     )]  # fmt: skip
 
@@ -162,8 +161,8 @@ def _connected(related: Bool[np.ndarray, "item item"]) -> list[Int[np.ndarray, "
     return [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
 
 
-def _remedy(tree: xr.DataTree, modes: list[Mode]) -> str:
-    best, kept = modes[0], _names(tree, modes[0])
+def _remedy(fit: Fit, modes: list[Mode]) -> str:
+    best, kept = modes[0], _names(fit, modes[0])
     if best.share.is_known and best.share.lower > _NEARLY_ALL:
         return (
             f"Keep the chains of the first mode, tree.isel(chain={list(best.chains)}), and "
@@ -181,17 +180,17 @@ def _remedy(tree: xr.DataTree, modes: list[Mode]) -> str:
     )
 
 
-def _described(tree: xr.DataTree, mode: Mode) -> str:
-    text = f"{plural(len(mode.chains), 'chain')} {_names(tree, mode)}"
-    statistics = tree["sample_stats"]
+def _described(fit: Fit, mode: Mode) -> str:
+    text = f"{plural(len(mode.chains), 'chain')} {_names(fit, mode)}"
+    statistics = fit.tree["sample_stats"]
     if "lp" not in statistics:
         return text
     height = float(statistics["lp"].values[list(mode.chains)].mean())
     return f"{text} (log posterior {height:.1f} on average)"
 
 
-def _names(tree: xr.DataTree, mode: Mode) -> str:
-    return ", ".join(str(name) for name in tree["posterior"][CHAIN].values[list(mode.chains)])
+def _names(fit: Fit, mode: Mode) -> str:
+    return ", ".join(str(name) for name in fit.posterior[CHAIN].values[list(mode.chains)])
 
 
 def _differ_in_rows(distances: np.ndarray) -> np.ndarray:

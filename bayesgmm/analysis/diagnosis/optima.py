@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
 
 from bayesgmm.analysis.diagnosis.mass import (
     UNKNOWN,
@@ -14,7 +13,6 @@ from bayesgmm.analysis.diagnosis.mass import (
     target_of,
 )
 from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.digits import counted
 from bayesgmm.engines.normal import find_peak
 from bayesgmm.engines.nuts import NUTS, explore
@@ -24,16 +22,8 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import share_nearer
 from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import (
-    alike_components,
-    knows_prior,
-    read_data,
-    read_parameters,
-    read_scaling,
-    read_seed,
-)
-from bayesgmm.posterior.question import read_point_estimate
-from bayesgmm.schema import RIVAL, record
+from bayesgmm.posterior.fit import Fit, read_parameters
+from bayesgmm.schema import RIVAL
 
 MASS_LIMIT = 0.05
 """Share of the posterior that chains may leave out and still be called converged."""
@@ -61,56 +51,53 @@ _SEARCH_WORK = 4e10  # of a second search; EM takes some hundred passes a start
 _PASSES = 300
 
 
-def findings_about_optima(tree: xr.DataTree, *, in_trouble: bool = False) -> list[Finding]:
+def findings_about_optima(fit: Fit, *, in_trouble: bool = False) -> list[Finding]:
     """Say so if the draws beat the mode, EM missed one, or one with mass was never visited.
 
     EM is given a second chance where few of its starts agreed and something else is wrong with
     the fit, which is what a missed mode looks like. Where the prior is not known, there was no EM.
     """
-    if not knows_prior(tree):
+    if not fit.knows_prior:
         return []
-    target, draws = target_of(tree)
-    findings = _about_height(tree, target)
+    target, draws = target_of(fit)
+    findings = _about_height(fit, target)
     if in_trouble and not findings:
-        findings += _about_missed_modes(tree, target)
-    return findings + _about_unvisited_modes(tree, target, draws)
+        findings += _about_missed_modes(fit, target)
+    return findings + _about_unvisited_modes(fit, target, draws)
 
 
-def _about_height(tree: xr.DataTree, target: Target) -> list[Finding]:
+def _about_height(fit: Fit, target: Target) -> list[Finding]:
     """Compare the posterior density of draws with that of EM's mode, in EM's coordinates."""
-    point = tree["point_estimate"]
+    point = fit.tree["point_estimate"]
     if float(point["objective"]) == float(point["log_likelihood"]):
         return []  # maximum likelihood, which draws from a posterior may well beat
-    scaling, density = read_scaling(tree), _Density(target)
-    some = scaling.standardize_parameters(
-        read_parameters(thinned(tree["posterior"], _DRAWS_WEIGHED))
-    )
+    scaling, density = fit.scaling, _Density(target)
+    some = scaling.standardize_parameters(read_parameters(fit.thinned(_DRAWS_WEIGHED)))
     heights = [density(some.draw(index)) for index in np.ndindex(*some.batch_shape)]
-    mode = density(scaling.standardize_parameters(read_parameters(point)))
+    mode = density(fit.standard_mode)
     if not np.median(heights) > mode:
         return []
     return [Finding(
         f"Typical draws have a higher posterior density than the mode that EM found (by "
         f"{np.median(heights) - mode:.1f} in logs): EM missed the mode, and labels were matched "
         "to the wrong one.",
-        f"Give EM more starts, with fit(..., solver=EM(n_starts={_more_starts(tree)})).",
+        f"Give EM more starts, with fit(..., solver=EM(n_starts={_more_starts(fit)})).",
         kind="better mode",
     )]  # fmt: skip
 
 
-def _about_missed_modes(tree: xr.DataTree, target: Target) -> list[Finding]:
-    starts = read_point_estimate(tree).starts
+def _about_missed_modes(fit: Fit, target: Target) -> list[Finding]:
+    starts = fit.point_estimate.starts
     n_starts = starts.objectives.size
     if target.layout.n_components == 1 or starts.agreeing > max(1, _FEW_AGREE * n_starts):
         return []
-    more = _more_starts(tree)
+    more = _more_starts(fit)
     remedy = f"Give EM more starts, with fit(..., solver=EM(n_starts={more}))."
     if passes_worth(target, _SEARCH_WORK) > _PASSES * n_starts:
         density = _Density(target)
-        point = read_scaling(tree).standardize_parameters(read_parameters(tree["point_estimate"]))
-        _, seed = read_seed(tree).spawn(2)
+        _, seed = fit.seed.spawn(2)
         found = EM(n_starts=n_starts).run(target.spec, target.data, seed=seed)
-        gain = density(found.parameters) - density(point)
+        gain = density(found.parameters) - density(fit.standard_mode)
         if gain > _GAIN:
             return [Finding(
                 f"EM missed the mode: a second search of {counted(n_starts, 'start')} found one "
@@ -127,23 +114,21 @@ def _about_missed_modes(tree: xr.DataTree, target: Target) -> list[Finding]:
     )]  # fmt: skip
 
 
-def _about_unvisited_modes(
-    tree: xr.DataTree, target: Target, draws: MixtureParameters
-) -> list[Finding]:
+def _about_unvisited_modes(fit: Fit, target: Target, draws: MixtureParameters) -> list[Finding]:
     """Weigh the mode that no chain was started at, if there is one and chains did not go there."""
-    optima = set(record(tree).get("chain_optima", [0]))
-    if RIVAL not in tree.children or {0, 1} <= optima:
+    optima = set(fit.record.get("chain_optima", [0]))
+    if RIVAL not in fit.tree.children or {0, 1} <= optima:
         return []
-    scaling = read_scaling(tree)
-    best, rival = (scaling.standardize_parameters(read_parameters(tree[name]))
+    scaling = fit.scaling
+    best, rival = (scaling.standardize_parameters(read_parameters(fit.tree[name]))
                    for name in ("point_estimate", RIVAL))  # fmt: skip
-    gap = float(tree[RIVAL]["gap"])
+    gap = float(fit.tree[RIVAL]["gap"])
     here, there = (best, rival) if 0 in optima else (rival, best)
     lower = gap if 0 in optima else -gap
-    groups = alike_components(tree)
+    groups = fit.groups
     if share_nearer(there, here, _some(draws), groups) > _VISITED:
         return []
-    share = _weighed(tree, target, draws, here, there, groups)
+    share = _weighed(fit, target, draws, here, there, groups)
     if share is None:
         return []
     if share.is_known and share.value < MASS_LIMIT:
@@ -160,13 +145,13 @@ def _about_unvisited_modes(
         f"EM found another mode, {height}, and no chain went there. {mass}: the draws leave out "
         "what it says.",
         'Start chains at both, with NUTS(start="multi"), and look at tree[\'rival_mode\']; '
-        f"{_ways_to_one_mode(tree)} if both modes are not wanted.",
+        f"{_ways_to_one_mode(fit)} if both modes are not wanted.",
         kind="unvisited mode",
     )]  # fmt: skip
 
 
 def _weighed(
-    tree: xr.DataTree,
+    fit: Fit,
     target: Target,
     draws: MixtureParameters,
     here: MixtureParameters,
@@ -174,13 +159,13 @@ def _weighed(
     groups: np.ndarray,
 ) -> Share | None:
     """Return the share of a mode where no chain is; ``None`` where it is none, or negligible."""
-    if record(tree).get("partial") or passes_worth(target, _MOST_WORK) < _STEPS:
+    if fit.record.get("partial") or passes_worth(target, _MOST_WORK) < _STEPS:
         return shares([UNKNOWN, UNKNOWN])[1]
     ours, theirs = (find_peak(target, target.position_of(one), target.rough_deviations(one))
                     for one in (here, there))  # fmt: skip
     if not theirs.mended and theirs.log_integral < ours.log_integral - _NEGLIGIBLE:
         return None
-    look_seed, bridge_seed = read_seed(tree).spawn(2)
+    look_seed, bridge_seed = fit.seed.spawn(2)
     found = explore(target, there, _LOOK, look_seed)
     if share_nearer(there, here, _some(found), groups) < 0.5:
         return None  # chains leave it by themselves: those of the fit would have gone there
@@ -207,10 +192,10 @@ class _Density:
         return float(statistics.log_likelihood + self._objective.log_prior(parameters))
 
 
-def _more_starts(tree: xr.DataTree) -> int:
-    return max(50, 4 * read_point_estimate(tree).starts.objectives.size)
+def _more_starts(fit: Fit) -> int:
+    return max(50, 4 * fit.point_estimate.starts.objectives.size)
 
 
-def _ways_to_one_mode(tree: xr.DataTree) -> str:
-    labels = "give more labels, " if read_data(tree).plausibilities.size else ""
+def _ways_to_one_mode(fit: Fit) -> str:
+    labels = "give more labels, " if fit.data.plausibilities.size else ""
     return f"{labels}use fewer components or stronger priors"

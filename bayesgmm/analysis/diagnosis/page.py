@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from bayesgmm.html import Markup, element
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,15 +19,16 @@ _HEADINGS = ("worst entry of", "R-hat", "bulk ESS", "tail ESS")
 GOOD, NEUTRAL, BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
 
 
-def as_html(passed: bool, verdict: str, findings: tuple[Finding, ...], figures: xr.Dataset) -> str:
+def as_html(
+    passed: bool, verdict: str, findings: tuple[Finding, ...], figures: xr.Dataset
+) -> Markup:
     """Return the verdict, what was found, and the table of figures as HTML."""
-    listed = "".join(finding_as_html(finding) for finding in findings)
-    found = f'<ul style="margin:0.4em 0 0.6em;padding-left:1.4em">{listed}</ul>' if listed else ""
-    colour = GOOD if passed else BAD
-    return (
-        f'<div style="border-left:4px solid {colour};padding-left:0.8em;max-width:50em">'
-        f'<p style="margin:0 0 0.5em"><strong>{escape(verdict)}</strong></p>'
-        f"{found}{_table(figures)}</div>"
+    return element(
+        "div",
+        element("p", element("strong", verdict), style="margin:0 0 0.5em"),
+        findings_as_html(findings),
+        _table(figures),
+        style=f"border-left:4px solid {GOOD if passed else BAD};padding-left:0.8em;max-width:50em",
     )
 
 
@@ -59,31 +61,35 @@ def rhat_beyond(rhat: float, limit: float) -> str:
     return f"{rhat:.{digits}f}, above {limit:.{digits}f}"
 
 
-def finding_as_html(finding: Finding) -> str:
-    """Return a finding as an item of a list."""
-    colour = BAD if finding.serious else NEUTRAL
-    kind = f'<span style="color:{colour}">{escape(finding.kind)}.</span> ' if finding.kind else ""
-    return (
-        f'<li style="margin:0.3em 0">{kind}{escape(finding.problem)} '
-        f"<em>{escape(finding.remedy)}</em></li>"
-    )
+def findings_as_html(findings: tuple[Finding, ...]) -> Markup:
+    """Return findings as a list, or nothing where there are none."""
+    if not findings:
+        return Markup()
+    items = []
+    for finding in findings:
+        colour = BAD if finding.serious else NEUTRAL
+        kind = element("span", f"{finding.kind}.", style=f"color:{colour}") if finding.kind else ""
+        remedy = element("em", finding.remedy)
+        items.append(element("li", kind, f" {finding.problem} ", remedy, style="margin:0.3em 0"))
+    return element("ul", items, style="margin:0.4em 0 0.6em;padding-left:1.4em;max-width:50em")
 
 
-def _table(figures: xr.Dataset) -> str:
-    head = "".join(_cell(text, tag="th", left=not place) for place, text in enumerate(_HEADINGS))
-    lines = []
+def _table(figures: xr.Dataset) -> Markup:
+    head = [_cell(text, "th", left=not place) for place, text in enumerate(_HEADINGS)]
+    rows = []
     for name in figures["variable"].values:
         entry = figures.sel(variable=name)
         rhat, bulk, tail = (float(entry[key]) for key in ("rhat", "ess_bulk", "ess_tail"))
-        cells = [_cell(str(name), left=True), _cell(rhat_in_words(rhat))]
-        lines.append("".join([*cells, _cell(f"{bulk:.0f}"), _cell(f"{tail:.0f}")]))
-    rows = "".join(f"<tr>{line}</tr>" for line in lines)
-    return (
-        f'<table style="margin:0;font-size:inherit"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+        texts = (rhat_in_words(rhat), f"{bulk:.0f}", f"{tail:.0f}")
+        rows.append(element("tr", _cell(str(name), left=True), map(_cell, texts)))
+    return element(
+        "table",
+        element("thead", element("tr", head)),
+        element("tbody", rows),
+        style="margin:0;font-size:inherit",
     )
 
 
-def _cell(text: str, *, tag: str = "td", left: bool = False) -> str:
+def _cell(text: str, tag: str = "td", *, left: bool = False) -> Markup:
     side = "left" if left else "right"
-    return f'<{tag} style="text-align:{side};padding:0.15em 0.8em">{escape(text)}</{tag}>'
+    return element(tag, text, style=f"text-align:{side};padding:0.15em 0.8em")

@@ -15,15 +15,13 @@ nu = N - 1, log(s) + (log(N / 2) - digamma(nu / 2)) / 2.
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 from scipy.special import digamma
 
 from bayesgmm.analysis.diagnosis.components import Components, Moments
 from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.analysis.rows import component_names
 from bayesgmm.digits import listed, plural
-from bayesgmm.posterior.parameters import knows_prior, read_scaling, read_seed, read_spec
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.priors.covariances import SeparatedStructure
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.sampling import draw_covariances
@@ -51,12 +49,12 @@ _UNKNOWN = Finding(
 )
 
 
-def findings_about_priors(tree: xr.DataTree, components: Components) -> list[Finding]:
+def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
     """Say which scales and correlations the prior has moved, and what prior would not."""
-    if not knows_prior(tree):
+    if not fit.knows_prior:
         return [_UNKNOWN]
-    spec, moments = read_spec(tree), components.moments
-    n_features = tree["posterior"].sizes[FEATURE]
+    spec, moments = fit.spec, components.moments
+    n_features = fit.posterior.sizes[FEATURE]
     layout = layout_of(spec, n_features)
     enough = moments.counts >= max(_FEWEST_ROWS, 2 * n_features)
     scale_shifts = np.where(enough[:, None], _scale_shifts(moments, layout.n_scales), 0.0)
@@ -71,11 +69,11 @@ def findings_about_priors(tree: xr.DataTree, components: Components) -> list[Fin
         )
     if max(np.abs(scale_shifts).max(), np.abs(twists).max()) < SHIFT_LIMIT:
         return []
-    rng = np.random.default_rng(read_seed(tree))
+    rng = np.random.default_rng(fit.seed)
     scales, correlations = draw_covariances(spec.covariances, layout, _PRIOR_DRAWS, rng)
-    findings = _about_scales(tree, moments, scale_shifts, scales)
+    findings = _about_scales(fit, moments, scale_shifts, scales)
     if moments.twists is not None and np.abs(twists).max() >= SHIFT_LIMIT:
-        findings += _about_correlations(tree, moments, twists, correlations)
+        findings += _about_correlations(fit, moments, twists, correlations)
     return findings
 
 
@@ -90,27 +88,27 @@ def _scale_shifts(moments: Moments, n_scales: int) -> Float[np.ndarray, "m d"]:
 
 
 def _about_scales(
-    tree: xr.DataTree,
+    fit: Fit,
     moments: Moments,
     shifts: Float[np.ndarray, "m d"],
     prior: Float[np.ndarray, "draw m s"],
 ) -> list[Finding]:
-    posterior = tree["posterior"]["scales"].mean(("chain", "draw")).values[: shifts.shape[0]]
+    posterior = fit.posterior["scales"].mean(("chain", "draw")).values[: shifts.shape[0]]
     draws = np.broadcast_to(prior, (*prior.shape[:2], posterior.shape[1]))
     below, above = (draws <= posterior).mean(axis=0), (draws >= posterior).mean(axis=0)
     tails = np.where(shifts > 0, below, above)  # a prior draws towards where most of it lies
     conflict = (np.abs(shifts) >= SHIFT_LIMIT) & (tails < TAIL_LIMIT)
     if not conflict.any():
         return []
-    features = tree["posterior"][FEATURE].values
-    typical = np.log(tree["posterior"]["scales"]).mean(("chain", "draw")).values
+    features = fit.posterior[FEATURE].values
+    typical = np.log(fit.posterior["scales"]).mean(("chain", "draw")).values
     own = np.exp(typical[: shifts.shape[0]] - moments.log_ratios)
     places = sorted(zip(*np.nonzero(conflict), strict=True), key=lambda at: -abs(shifts[at]))
     conflicts = [
-        f"{_owner(tree, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its rows "
+        f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its rows "
         f"say {own[at]:.3g} (below {_tail(tails[at])} of the prior)"
         if shifts[at] > 0
-        else f"{_owner(tree, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its "
+        else f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its "
         f"rows say {own[at]:.3g} (above all but {_tail(tails[at])} of the prior)"
         for at in places
     ]
@@ -118,19 +116,19 @@ def _about_scales(
         f"The prior of the standard deviations conflicts with the rows, and moves "
         f"{len(places)} of them beyond {plural(len(places), 'its', 'their')} "
         f"interval: {listed(conflicts, _MOST_NAMED, between='; ')}.",
-        _prior_of_scales(tree, moments, own),
+        _prior_of_scales(fit, moments, own),
         kind="prior conflict",
     )]  # fmt: skip
 
 
-def _prior_of_scales(tree: xr.DataTree, moments: Moments, own: Float[np.ndarray, "m d"]) -> str:
+def _prior_of_scales(fit: Fit, moments: Moments, own: Float[np.ndarray, "m d"]) -> str:
     """Propose the half-t prior, or one with the peak of log(sigma) at the narrowest component."""
-    structure = read_spec(tree).covariances
+    structure = fit.spec.covariances
     name = type(structure).__name__
     if isinstance(structure, SeparatedStructure) and not isinstance(structure.scales, HalfT):
         return f"Leave standard deviations to the rows: covariances={name}(scales=HalfT())."
     narrowest = np.where(own > 0, own, np.inf).min(axis=0)
-    narrowest = np.where(np.isfinite(narrowest), narrowest, read_scaling(tree).factor)
+    narrowest = np.where(np.isfinite(narrowest), narrowest, fit.scaling.factor)
     if not isinstance(structure, SeparatedStructure):
         numbers = ", ".join(f"{value:.2g}" for value in narrowest)
         return f"Give the inverse-Wishart prior scales near those of the rows: {numbers}."
@@ -145,23 +143,23 @@ def _prior_of_scales(tree: xr.DataTree, moments: Moments, own: Float[np.ndarray,
 
 
 def _about_correlations(
-    tree: xr.DataTree,
+    fit: Fit,
     moments: Moments,
     shifts: Float[np.ndarray, "m d d"],
     prior: Float[np.ndarray, "draw k d d"],
 ) -> list[Finding]:
     n_matrices = shifts.shape[0]
-    posterior = tree["posterior"]["correlations"].mean(("chain", "draw")).values[:n_matrices]
+    posterior = fit.posterior["correlations"].mean(("chain", "draw")).values[:n_matrices]
     tails = (np.abs(prior[:, :n_matrices]) >= np.abs(posterior)).mean(axis=0)
     # A prior draws correlations towards zero.
     conflict = (shifts * np.sign(posterior) <= -SHIFT_LIMIT) & (tails < TAIL_LIMIT)
     if not conflict.any():
         return []
-    features = tree["posterior"][FEATURE].values
+    features = fit.posterior[FEATURE].values
     places = sorted(zip(*np.nonzero(conflict), strict=True), key=lambda at: -abs(shifts[at]))
     of_rows = np.tanh(np.arctanh(np.clip(posterior, -_ALMOST_ONE, _ALMOST_ONE)) - moments.twists)
     conflicts = [
-        f"{_owner(tree, moments, at[0])}, {features[at[2]]} and {features[at[1]]}: "
+        f"{_owner(fit, moments, at[0])}, {features[at[2]]} and {features[at[1]]}: "
         f"{posterior[at]:.2f}, where its rows say {of_rows[at]:.2f} (further out than all but "
         f"{_tail(tails[at])} of the prior)"
         for at in places
@@ -170,13 +168,13 @@ def _about_correlations(
         "The prior of the correlations conflicts with the rows, and moves "
         f"{len(places)} of them beyond {plural(len(places), 'its', 'their')} interval: "
         f"{listed(conflicts, _MOST_NAMED, between='; ')}.",
-        _prior_of_correlations(tree),
+        _prior_of_correlations(fit),
         kind="prior conflict",
     )]  # fmt: skip
 
 
-def _prior_of_correlations(tree: xr.DataTree) -> str:
-    structure = read_spec(tree).covariances
+def _prior_of_correlations(fit: Fit) -> str:
+    structure = fit.spec.covariances
     if not isinstance(structure, SeparatedStructure):
         return "Lower degrees_of_freedom, or give the matrix of the prior such correlations."
     name = type(structure).__name__
@@ -185,8 +183,8 @@ def _prior_of_correlations(tree: xr.DataTree) -> str:
     return "Give the matrix such correlations a priori: covariances=InverseWishart(scale=...)."
 
 
-def _owner(tree: xr.DataTree, moments: Moments, matrix: int) -> str:
-    names = component_names(tree)
+def _owner(fit: Fit, moments: Moments, matrix: int) -> str:
+    names = fit.names
     return f"component {names[matrix]}" if moments.counts.size == names.size else "all components"
 
 

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 from scipy.special import xlogy
 
 from bayesgmm.analysis.diagnosis.convergence import Quantity
-from bayesgmm.analysis.rows import asked_rows, on_standard_scale
-from bayesgmm.analysis.thinning import thinned
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture, responsibilities
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import read_parameters, read_scaling
+from bayesgmm.posterior.fit import Fit, read_parameters
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, PARAMETER_DIMS
 
 _MOST_ROWS = 120  # to tell how rows are put together; any rows would do
@@ -48,15 +45,13 @@ class Allocation:
     at_mode: Float[np.ndarray, "row component"]
 
     @classmethod
-    def of(cls, tree: xr.DataTree) -> Allocation:
+    def of(cls, fit: Fit) -> Allocation:
         """Allocate at most 120 rows under at most 4000 draws."""
-        data, _, _ = on_standard_scale(tree, asked_rows(tree, None).fitted)
+        data, _, _ = fit.on_standard_scale(fit.rows(None).fitted)
         X = data.evenly(_MOST_ROWS).rows
-        scaling = read_scaling(tree)
-        posterior = tree["posterior"]
-        n_components = posterior.sizes["component"]
+        n_components = fit.posterior.sizes[COMPONENT]
         n_draws = min(_MOST_DRAWS, max(1, _MOST_NUMBERS // (X.shape[0] * n_components)))
-        draws = scaling.standardize_parameters(read_parameters(thinned(posterior, n_draws)))
+        draws = fit.scaling.standardize_parameters(read_parameters(fit.thinned(n_draws)))
         table = np.empty((*draws.batch_shape, X.shape[0], n_components))
         for index, mixture in each_mixture(draws):
             table[index] = component_log_densities(X, mixture)
@@ -64,8 +59,8 @@ class Allocation:
         shares = np.exp(np.subtract(table, highest, out=table), out=table)
         totals = shares.sum(axis=-1, keepdims=True)
         shares /= totals
-        mode = scaling.standardize_parameters(read_parameters(tree["point_estimate"]))
-        return cls((highest + np.log(totals))[..., 0], shares, responsibilities(X, mode))
+        at_mode = responsibilities(X, fit.standard_mode)
+        return cls((highest + np.log(totals))[..., 0], shares, at_mode)
 
     @property
     def entropy(self) -> Float[np.ndarray, "chain draw"]:
@@ -110,14 +105,14 @@ class Allocation:
         return self.log_densities[..., chosen]
 
 
-def label_free_quantities(tree: xr.DataTree, allocation: Allocation) -> list[Quantity]:
+def label_free_quantities(fit: Fit, allocation: Allocation) -> list[Quantity]:
     """Return what no permutation of the components can change."""
-    draws = _scaled_draws(tree)
+    draws = fit.standard_draws
     found: dict[str, np.ndarray] = {}
-    if "log_likelihood" in tree.children:
-        found["log-likelihood"] = tree["log_likelihood"][DATA].values.sum(axis=-1)
-    if "lp" in tree["sample_stats"]:
-        found["log posterior"] = tree["sample_stats"]["lp"].values
+    if "log_likelihood" in fit.tree.children:
+        found["log-likelihood"] = fit.tree["log_likelihood"][DATA].values.sum(axis=-1)
+    if "lp" in fit.tree["sample_stats"]:
+        found["log posterior"] = fit.tree["sample_stats"]["lp"].values
     found["predictive density"] = allocation.reference()
     found["total covariance"] = _total_covariance(draws)
     if draws.n_components > 1:
@@ -129,14 +124,14 @@ def label_free_quantities(tree: xr.DataTree, allocation: Allocation) -> list[Qua
     return [Quantity(name, values, label_free=True) for name, values in found.items()]
 
 
-def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
+def relabelled_quantities(fit: Fit) -> list[Quantity]:
     """Return the parameters, each entry of which has one variable of its own; then what came along.
 
     What given draws hold beside the parameters of the mixture may have no ``component``: then
     labels cannot change it. Entries that are constant or not finite say nothing, and whole numbers
     may be names.
     """
-    draws = read_parameters(tree["posterior"])
+    draws = fit.draws
     found = {"weights": draws.weights, "means": draws.means, "scales": draws.scales}
     if draws.n_components == 1:  # its weight is 1 in every draw
         del found["weights"]
@@ -144,7 +139,7 @@ def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
         rows, columns = np.tril_indices(draws.n_features, -1)
         found["correlations"] = draws.correlations[..., rows, columns]
     quantities = [Quantity(name, values, label_free=False) for name, values in found.items()]
-    for name, variable in tree["posterior"].data_vars.items():
+    for name, variable in fit.posterior.data_vars.items():
         if name in PARAMETER_DIMS or variable.dtype.kind != "f":
             continue
         values = variable.transpose(CHAIN, DRAW, ...).values.astype(float)
@@ -154,11 +149,6 @@ def relabelled_quantities(tree: xr.DataTree) -> list[Quantity]:
             label_free = COMPONENT not in variable.dims
             quantities.append(Quantity(str(name), entries, label_free=label_free))
     return quantities
-
-
-def _scaled_draws(tree: xr.DataTree) -> MixtureParameters:
-    """Return all draws on the standard scale, where squares of covariances do not overflow."""
-    return read_scaling(tree).standardize_parameters(read_parameters(tree["posterior"]))
 
 
 def _total_covariance(draws: MixtureParameters) -> Float[np.ndarray, "chain draw pair"]:

@@ -6,9 +6,7 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-import xarray as xr
-
-from bayesgmm.schema import record
+from bayesgmm.posterior.fit import Fit
 
 
 @dataclass(frozen=True)
@@ -19,7 +17,8 @@ class Settings:
     --------
     >>> import bayesgmm as bg
     >>> from bayesgmm.analysis.diagnosis.settings import Settings
-    >>> settings = Settings.of(bg.example_fit())
+    >>> from bayesgmm.posterior.fit import Fit
+    >>> settings = Settings.of(Fit(bg.example_fit()))
     >>> settings.engine, settings.options["draws"]
     ('NUTS', 1000)
     """
@@ -28,10 +27,10 @@ class Settings:
     options: dict[str, Any]
 
     @classmethod
-    def of(cls, tree: xr.DataTree) -> Settings:
+    def of(cls, fit: Fit) -> Settings:
         """Read the record of a fit, which holds the engine as Python writes it."""
         try:
-            call = ast.parse(str(record(tree).get("engine", "")), mode="eval").body
+            call = ast.parse(str(fit.record.get("engine", "")), mode="eval").body
             options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
             return cls(call.func.id, options)
         except (SyntaxError, ValueError, AttributeError):

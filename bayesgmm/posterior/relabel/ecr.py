@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.options import expect_member
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.assignment import Assignments, assign
 from bayesgmm.posterior.relabel.permute import Permutations, named_as_pivot
 from bayesgmm.posterior.relabel.rows import RowsInDraws
@@ -47,9 +47,9 @@ class ECR:
     ECR()
     """
 
-    def permutations(self, tree: xr.DataTree) -> Permutations:
+    def permutations(self, fit: Fit) -> Permutations:
         """Return, for every chain and draw, the draw's component that takes each place."""
-        rows = RowsInDraws.of(tree)
+        rows = RowsInDraws.of(fit)
         found = _match(rows, rows.pivot_labels, _distances(rows.draws, rows.pivot))
         return Permutations.of(found, rows, method=repr(self))
 
@@ -91,9 +91,9 @@ class IterativeECR:
     def __post_init__(self) -> None:
         expect_member(self, "version", get_args(Version))
 
-    def permutations(self, tree: xr.DataTree) -> Permutations:
+    def permutations(self, fit: Fit) -> Permutations:
         """Return, for every chain and draw, the draw's component that takes each place."""
-        rows = RowsInDraws.of(tree, keeps_all=self.version == 2)
+        rows = RowsInDraws.of(fit, keeps_all=self.version == 2)
         pivot, distances = rows.pivot_labels, _distances(rows.draws, rows.pivot)
         found = _match(rows, pivot, distances)
         for _ in range(_MOST_ITERATIONS):

@@ -11,7 +11,7 @@ from jaxtyping import Int
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.likeness import ordered
-from bayesgmm.posterior.parameters import alike_components
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.assignment import Assignments
 from bayesgmm.posterior.relabel.permute import Permutations, named_as_pivot
 from bayesgmm.posterior.relabel.rows import RowsInDraws
@@ -56,12 +56,12 @@ class OrderBy:
 
     by: Direction = BY_WEIGHT
 
-    def permutations(self, tree: xr.DataTree) -> Permutations:
+    def permutations(self, fit: Fit) -> Permutations:
         """Return, for every chain and draw, the draw's component that takes each place."""
-        expect_order(self.by, tuple(tree["observed_data"][DATA][FEATURE].values), name="by")
-        key = _key(tree["posterior"].to_dataset(), self.by).transpose(CHAIN, DRAW, COMPONENT)
+        expect_order(self.by, tuple(fit.tree["observed_data"][DATA][FEATURE].values), name="by")
+        key = _key(fit.posterior.to_dataset(), self.by).transpose(CHAIN, DRAW, COMPONENT)
         values = key.values.reshape(-1, key.sizes[COMPONENT])
-        rows = RowsInDraws.of(tree)
+        rows = RowsInDraws.of(fit)
         orders = ordered(values, rows.groups)
         neighbours = rows.groups[1:] == rows.groups[:-1]
         steps = np.diff(np.take_along_axis(values, orders, axis=1), axis=1)[:, neighbours]
@@ -89,13 +89,13 @@ def expect_order(
     )
 
 
-def order_of(tree: xr.DataTree, order_by: Direction) -> Int[np.ndarray, " k"]:
+def order_of(fit: Fit, order_by: Direction) -> Int[np.ndarray, " k"]:
     """Return the order of the components: weights falling, or means in a direction rising.
 
     Components that prior or labels tell from all others keep their places.
     """
-    key = _key(tree["posterior"].to_dataset(), order_by).mean((CHAIN, DRAW))
-    return ordered(key.values, alike_components(tree))
+    key = _key(fit.posterior.to_dataset(), order_by).mean((CHAIN, DRAW))
+    return ordered(key.values, fit.groups)
 
 
 def _key(posterior: xr.Dataset, order_by: Direction) -> xr.DataArray:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.assignment import Assignments, assign
 from bayesgmm.posterior.relabel.permute import Permutations, named_as_pivot
 from bayesgmm.posterior.relabel.rows import RowsInDraws
@@ -46,9 +46,9 @@ class PRA:
     PRA()
     """
 
-    def permutations(self, tree: xr.DataTree) -> Permutations:
+    def permutations(self, fit: Fit) -> Permutations:
         """Return, for every chain and draw, the draw's component that takes each place."""
-        rows = RowsInDraws.of(tree)
+        rows = RowsInDraws.of(fit)
         found = _matched_to_pivot(_Points.of(rows, with_weights=True), rows.groups)
         return Permutations.of(found, rows, method=repr(self))
 
@@ -85,9 +85,9 @@ class PointProcess:
     PointProcess()
     """
 
-    def permutations(self, tree: xr.DataTree) -> Permutations:
+    def permutations(self, fit: Fit) -> Permutations:
         """Return, for every chain and draw, the draw's component that takes each place."""
-        rows = RowsInDraws.of(tree)
+        rows = RowsInDraws.of(fit)
         points = _Points.of(rows, with_weights=False)
         places = np.argsort(_matched_to_pivot(points, rows.groups).orders, axis=1)
         centers = points.pivot

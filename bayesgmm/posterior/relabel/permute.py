@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.numerics.likeness import forbidding
-from bayesgmm.posterior.point import Fitted, as_tree
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.posterior.relabel.assignment import Assignments
 from bayesgmm.posterior.relabel.rows import RowsInDraws
 from bayesgmm.schema import CHAIN, COMPONENT, DIAGNOSIS, DRAW
@@ -135,7 +135,7 @@ def in_raw_order(tree: Fitted) -> xr.DataTree:
     >>> raw["relabelling"]["permutation"].values[0, 0]
     array([0, 1, 2])
     """
-    tree = as_tree(tree)
+    tree = Fit.of(tree).tree
     orders = tree["relabelling"]["permutation"].values
     back = Permutations(np.argsort(orders, axis=-1), np.ones(orders.shape[:-1]), "none")
     raw = apply_permutations(tree, back)

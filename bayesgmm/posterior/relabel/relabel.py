@@ -8,8 +8,7 @@ import xarray as xr
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.likeness import has_twins
-from bayesgmm.posterior.parameters import alike_components
-from bayesgmm.posterior.point import Fitted, as_tree, is_point
+from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.order import (
     BY_WEIGHT,
@@ -27,8 +26,8 @@ from bayesgmm.schema import COMPONENT, DATA, FEATURE
 class Relabelling(Protocol):
     """A way to find one permutation for every draw."""
 
-    def permutations(self, tree: xr.DataTree) -> Permutations:
-        """Return permutations of the raw draws in a tree."""
+    def permutations(self, fit: Fit) -> Permutations:
+        """Return permutations of the raw draws of a fit."""
 
 
 def relabel(
@@ -74,29 +73,31 @@ def relabel(
     >>> tree["relabelling"].attrs["method"]
     'Stephens()'
     """
-    tree = as_tree(tree)
+    fit = Fit.of(tree)
     method = ECR() if method is None else method
-    expect_relabelling(tree, method)
-    expect_order(order_by, tuple(tree["observed_data"][DATA][FEATURE].values))
-    if is_point(tree):  # there is nothing to match, only an order to be chosen
-        return reorder(tree, order_of(tree, method.by if isinstance(method, OrderBy) else order_by))
-    return relabelled(in_raw_order(tree), method, order_by)
+    expect_relabelling(fit, method)
+    expect_order(order_by, tuple(fit.tree["observed_data"][DATA][FEATURE].values))
+    if fit.is_point:  # there is nothing to match, only an order to be chosen
+        return reorder(
+            fit.tree, order_of(fit, method.by if isinstance(method, OrderBy) else order_by)
+        )
+    return relabelled(in_raw_order(fit), method, order_by)
 
 
 def relabelled(raw: xr.DataTree, method: Relabelling, order_by: Direction) -> xr.DataTree:
     """Return a tree in the raw order of its engine relabelled and with components in order."""
-    tree = apply_permutations(raw, method.permutations(raw))
+    tree = apply_permutations(raw, method.permutations(Fit(raw)))
     key = method.by if isinstance(method, OrderBy) else order_by
-    return reorder(tree, order_of(tree, key))
+    return reorder(tree, order_of(Fit(tree), key))
 
 
-def expect_relabelling(tree: xr.DataTree, method: Relabelling) -> None:
-    """Raise unless this is a way of relabelling, and the tree can be relabelled."""
+def expect_relabelling(fit: Fit, method: Relabelling) -> None:
+    """Raise unless this is a way of relabelling, and the fit can be relabelled."""
     if isinstance(method, type) or not isinstance(method, Relabelling):
         raise SpecificationError(
             f"method must be a way of relabelling such as ECR(), not {method!r}."
         )
-    if tree["posterior"].sizes[COMPONENT] > 1 and not has_twins(alike_components(tree)):
+    if fit.posterior.sizes[COMPONENT] > 1 and not has_twins(fit.groups):
         raise SpecificationError(
             "The priors of weights or means, or the labels of rows, tell the components apart, so "
             "their names mean something already; relabelling would change the posterior."

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import alike_components, read_data, read_parameters
+from bayesgmm.posterior.fit import Fit
 
 _MOST_ROWS = 2_000
 """Enough rows to tell components apart; more would only cost time."""
@@ -45,17 +44,16 @@ class RowsInDraws:
     groups: Int[np.ndarray, " k"]
 
     @classmethod
-    def of(cls, tree: xr.DataTree, *, keeps_all: bool = False) -> RowsInDraws:
+    def of(cls, fit: Fit, *, keeps_all: bool = False) -> RowsInDraws:
         """Look at 2000 of the fitted rows at most, at equal distances.
 
         With ``keeps_all``, at so few that their responsibilities in all draws fit in 160 MB.
         """
-        data, draws = read_data(tree), read_parameters(tree["posterior"])
+        data, draws = fit.data, fit.draws
         most = _MOST_ROWS
         if keeps_all:
             most = max(1, min(most, _MOST_NUMBERS // draws.weights.size))
-        pivot = read_parameters(tree["point_estimate"])
-        return cls(data.fitted.evenly(most).rows, draws, pivot, keeps_all, alike_components(tree))
+        return cls(data.fitted.evenly(most).rows, draws, fit.mode, keeps_all, fit.groups)
 
     @property
     def n_draws(self) -> int:

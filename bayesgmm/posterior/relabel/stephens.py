@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 from scipy.special import xlogy
 
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.assignment import assign
 from bayesgmm.posterior.relabel.ecr import mean_responsibilities
 from bayesgmm.posterior.relabel.permute import Permutations, named_as_pivot
@@ -42,9 +42,9 @@ class Stephens:
     Stephens()
     """
 
-    def permutations(self, tree: xr.DataTree) -> Permutations:
+    def permutations(self, fit: Fit) -> Permutations:
         """Return, for every chain and draw, the draw's component that takes each place."""
-        rows = RowsInDraws.of(tree, keeps_all=True)
+        rows = RowsInDraws.of(fit, keeps_all=True)
         orders = assign(rows.disagreement(rows.pivot_labels), rows.groups).orders
         entropies = _entropies(rows.responsibilities)
         for _ in range(_MOST_ITERATIONS):

@@ -7,8 +7,8 @@ import xarray as xr
 from bayesgmm.analysis.predictive_checks import CHECK, CHECKS, predictive_checks
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.digits import counted, plural
+from bayesgmm.html import Content, Markup, element, paragraph, table
 from bayesgmm.plots.predictive import plot_predictive
-from bayesgmm.report.html import Content, Markup, element, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
@@ -32,9 +32,9 @@ _MEANT = {
 
 def checks(material: Material) -> Section:
     """Return the section of predictive checks."""
-    found = predictive_checks(material.tree)
+    found = predictive_checks(material.fit)
     shown, note = shortened(
-        material.features, MOST_FEATURES, what="features", rest="a plot of the fit"
+        material.fit.feature_names, MOST_FEATURES, what="features", rest="a plot of the fit"
     )
     body = (
         paragraph(
@@ -56,9 +56,9 @@ def checks(material: Material) -> Section:
 
 
 def _picture(material: Material) -> Markup:
-    chosen = telling_features(material.tree, _MOST_PANELS)
+    chosen = telling_features(material.fit, _MOST_PANELS)
     return image(
-        plot_predictive(material.tree, chosen),
+        plot_predictive(material.fit, chosen),
         alternative=f"Histograms of {in_a_row(chosen)} beside those that the model makes.",
         caption=(
             "Bars are the rows. The band at each bar holds the height that it has in "

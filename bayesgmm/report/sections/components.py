@@ -9,9 +9,9 @@ import numpy as np
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.digits import decimals, interval, number
+from bayesgmm.html import Content, Markup, element, grouped_table, paragraph
 from bayesgmm.plots.components import plot_components
 from bayesgmm.plots.weights import plot_weights
-from bayesgmm.report.html import Content, Markup, element, grouped_table, paragraph
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section, shortened
@@ -27,9 +27,9 @@ _NARROW, _WIDE = 0.5, 1.0  # standard deviations of a component
 
 def components(material: Material) -> Section:
     """Return the section on weights, means and standard deviations."""
-    most = max(1, MOST_LINES // material.components.size)
+    most = max(1, MOST_LINES // material.fit.names.size)
     shown, note = shortened(
-        material.features, most, what="features", rest="bayesgmm.summarize(tree)"
+        material.fit.feature_names, most, what="features", rest="bayesgmm.summarize(tree)"
     )
     groups = [
         (_heading(material, k), _lines(material, k, shown)) for k in range(len(material.titles))
@@ -63,7 +63,7 @@ def _pictures(material: Material) -> Iterator[Markup]:
                 f"lines hold {INTERVAL} of the probability, thick lines half of it."
             ),
         )
-    chosen = telling_features(material.tree, _MOST_PANELS)
+    chosen = telling_features(material.fit, _MOST_PANELS)
     apart = (
         ""
         if material.is_single
@@ -121,9 +121,9 @@ def _least_known(material: Material) -> str:
     widths = ((high - low) / scales).values
     k, j = np.unravel_index(widths.argmax(), widths.shape)
     where = (
-        material.features[j]
+        material.fit.feature_names[j]
         if material.is_single
-        else (f"{material.features[j]} in {material.titles[k]}")
+        else (f"{material.fit.feature_names[j]} in {material.titles[k]}")
     )
     spread = float(means.sel(statistic="sd")[k, j])
     ends = " to ".join(measured(float(end[k, j]), spread) for end in (low, high))

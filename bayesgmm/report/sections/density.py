@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bayesgmm.analysis.telling import telling_features
+from bayesgmm.html import Markup, paragraph
 from bayesgmm.plots.density import plot_density
-from bayesgmm.report.html import Markup, paragraph
 from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.section import Section
@@ -27,16 +27,16 @@ def density(material: Material) -> Section:
 
 def _pictures(material: Material) -> Iterator[Markup]:
     # Two features make one picture of both; one each is shown for any other number.
-    if len(material.features) != 2:
+    if len(material.fit.feature_names) != 2:
         yield _curves(material)
-    if len(material.features) > 1:
+    if len(material.fit.feature_names) > 1:
         yield _contours(material)
 
 
 def _curves(material: Material) -> Markup:
-    chosen = telling_features(material.tree, _MOST_PANELS)
+    chosen = telling_features(material.fit, _MOST_PANELS)
     return image(
-        plot_density(material.tree, chosen),
+        plot_density(material.fit, chosen),
         alternative=f"The density of {in_a_row(chosen)}, with its band, over a histogram of rows.",
         caption=(
             f"The line is the density, and the band holds it with {INTERVAL} probability at every "
@@ -47,9 +47,9 @@ def _curves(material: Material) -> Markup:
 
 
 def _contours(material: Material) -> Markup:
-    chosen = telling_features(material.tree, 2)
+    chosen = telling_features(material.fit, 2)
     return image(
-        plot_density(material.tree, chosen),
+        plot_density(material.fit, chosen),
         alternative=f"Contours of the density of {in_a_row(chosen)}, over the rows.",
         caption=(
             f"The density of {in_a_row(chosen)} together. Each line encloses the smallest region "

@@ -8,9 +8,9 @@ import numpy as np
 
 from bayesgmm.digits import counted, plural, whole
 from bayesgmm.engines.catalogue import ENGINES
+from bayesgmm.html import Content, facts, paragraph, table
 from bayesgmm.posterior.timing import read_timing
 from bayesgmm.priors.catalogue import typed
-from bayesgmm.report.html import Content, facts, paragraph, table
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section, shortened
 from bayesgmm.report.words import in_a_row, measured, share
@@ -22,11 +22,11 @@ MOST_FEATURES = 60
 def fitted(material: Material) -> Section:
     """Return the section on data, model and method."""
     shown, note = shortened(
-        material.features, MOST_FEATURES, what="features", rest="the table that was fitted"
+        material.fit.feature_names, MOST_FEATURES, what="features", rest="the table that was fitted"
     )
     lines = _feature_lines(material, len(shown))
     headings = ["feature", "mean", "standard deviation", "smallest", "largest"]
-    if material.data.has_gaps:
+    if material.fit.data.has_gaps:
         headings.append("missing cells")
     body = (
         paragraph(_model(material)),
@@ -38,7 +38,7 @@ def fitted(material: Material) -> Section:
 
 
 def _model(material: Material) -> str:
-    k, data = material.components.size, material.data
+    k, data = material.fit.names.size, material.fit.data
     to = f"{counted(data.n_rows, 'row')} and {counted(data.n_features, 'feature')}"
     if k == 1:
         return (
@@ -54,12 +54,12 @@ def _model(material: Material) -> str:
 
 def _shape(material: Material) -> str:
     """Say in words what the covariance structure allows."""
-    layout, single = material.layout, material.is_single
+    layout, single = material.fit.layout, material.is_single
     tied = layout.n_matrices == 1
     owner = "All components share" if tied else "Each component has its own"
     if single:
         owner = "It has"
-    if material.data.n_features == 1:
+    if material.fit.data.n_features == 1:
         return f"{owner} {'one' if tied else ''} standard deviation.".replace("  ", " ")
     spread = (
         "one standard deviation, the same in all features"
@@ -72,12 +72,12 @@ def _shape(material: Material) -> str:
 
 
 def _facts(material: Material) -> Iterator[tuple[str, Content]]:
-    timing = read_timing(material.tree)
+    timing = read_timing(material.fit.tree)
     if timing is not None and timing.table is not None:
         yield "Table", timing.table
     yield "Rows", _rows(material)
-    features = in_a_row(material.features, most=12)
-    yield "Features", f"{counted(material.data.n_features, 'feature')}: {features}"
+    features = in_a_row(material.fit.feature_names, most=12)
+    yield "Features", f"{counted(material.fit.data.n_features, 'feature')}: {features}"
     yield "Missing cells", _gaps(material)
     yield "Weights of rows", _weights(material)
     yield "Labels", _labels(material)
@@ -85,17 +85,17 @@ def _facts(material: Material) -> Iterator[tuple[str, Content]]:
 
 
 def _rows(material: Material) -> str:
-    empty = int(np.isnan(material.data.values).all(axis=1).sum())
+    empty = int(np.isnan(material.fit.data.values).all(axis=1).sum())
     if not empty:
-        return whole(material.data.n_rows)
+        return whole(material.fit.data.n_rows)
     return (
-        f"{whole(material.data.n_rows)}, of which {counted(empty, 'has', 'have')} no measured cell "
-        f"and {plural(empty, 'says', 'say')} nothing"
+        f"{whole(material.fit.data.n_rows)}, of which {counted(empty, 'has', 'have')} no measured "
+        f"cell and {plural(empty, 'says', 'say')} nothing"
     )
 
 
 def _gaps(material: Material) -> str:
-    missing = np.isnan(material.data.values)
+    missing = np.isnan(material.fit.data.values)
     if not missing.any():
         return "none"
     count, rows = int(missing.sum()), int(missing.any(axis=1).sum())
@@ -107,7 +107,7 @@ def _gaps(material: Material) -> str:
 
 
 def _weights(material: Material) -> str:
-    weights = material.data.weights
+    weights = material.fit.data.weights
     if not weights.size:
         return "none; every row counts once"
     least, most, total = weights.min(), weights.max(), weights.sum()
@@ -115,12 +115,12 @@ def _weights(material: Material) -> str:
 
 
 def _labels(material: Material) -> str:
-    logs = material.data.plausibilities
+    logs = material.fit.data.plausibilities
     if not logs.size:
         return "none; the model was told nothing of the component that a row comes from"
     known = (logs != logs[:, :1]).any(axis=1)
     certain = (np.isfinite(logs).sum(axis=1) == 1) & known
-    of_rows = f"of {counted(material.data.n_rows, 'row')}"
+    of_rows = f"of {counted(material.fit.data.n_rows, 'row')}"
     if (certain == known).all():
         return f"for {whole(int(known.sum()))} {of_rows} the component was known"
     return (
@@ -130,23 +130,23 @@ def _labels(material: Material) -> str:
 
 
 def _method(material: Material) -> str:
-    posterior, engine = material.tree["posterior"], material.known["engine"].partition("(")[0]
+    posterior, engine = material.fit.posterior, material.fit.record["engine"].partition("(")[0]
     chains, draws = posterior.sizes[CHAIN], posterior.sizes[DRAW]
     taken = counted(draws, "draw")
     if chains > 1 or not material.approximate:
         taken = f"{counted(chains, 'chain')} of {taken}"
-    stopped = ". The run was stopped before its end" if material.known.get("partial") else ""
+    stopped = ". The run was stopped before its end" if material.fit.record.get("partial") else ""
     known = ENGINES.get(typed(engine))
     return f"{engine if known is None else known.in_words}. {taken}{stopped}"
 
 
 def _feature_lines(material: Material, count: int) -> Iterator[list[Content]]:
-    values = material.data.values
-    for place, feature in enumerate(material.features[:count]):
+    values = material.fit.data.values
+    for place, feature in enumerate(material.fit.feature_names[:count]):
         observed = values[~np.isnan(values[:, place]), place]
         spread = float(observed.std())
         figures = (observed.mean(), spread, observed.min(), observed.max())
         # One digit more than the spread has, since these are facts and no estimates.
         cells = [measured(float(value), spread / 10) for value in figures]
-        missing = [whole(values.shape[0] - observed.size)] if material.data.has_gaps else []
+        missing = [whole(values.shape[0] - observed.size)] if material.fit.data.has_gaps else []
         yield [feature, *cells, *missing]

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.prior_ranges import END, prior_ranges
-from bayesgmm.report.html import Content, listed, paragraph, table
+from bayesgmm.html import Content, listed, paragraph, table
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
 from bayesgmm.report.sections.section import Section, shortened
@@ -18,9 +18,9 @@ from bayesgmm.schema import COMPONENT, FEATURE
 
 def prior(material: Material) -> Section:
     """Return the section on the prior."""
-    ranges = prior_ranges(material.tree)
+    ranges = prior_ranges(material.fit)
     shown, note = shortened(
-        material.features, MOST_FEATURES, what="features", rest="the record of the fit"
+        material.fit.feature_names, MOST_FEATURES, what="features", rest="the record of the fit"
     )
     lines = [_line(ranges, feature, material) for feature in shown]
     whose = "the distribution" if material.is_single else "the components"
@@ -55,7 +55,7 @@ def _sentences(material: Material, ranges: xr.Dataset) -> Iterator[str]:
 
 
 def _weights(material: Material, ranges: xr.Dataset) -> str:
-    concentration = material.spec.weights.expanded(material.components.size)
+    concentration = material.fit.spec.weights.expanded(material.fit.names.size)
     low, high = (ranges["weights"].sel({END: end}).values for end in ("lower", "upper"))
     if np.ptp(concentration) > 0:
         each = [
@@ -79,8 +79,9 @@ def _shares(low: float, high: float) -> tuple[str, str]:
 
 
 def _spread(material: Material) -> str:
+    law = material.fit.spec.covariances.scales_in_words
     within = "" if material.is_single else " within a component"
-    return f"standard deviations{within} follow {material.spec.covariances.scales_in_words}"
+    return f"standard deviations{within} follow {law}"
 
 
 def _correlations(material: Material, ranges: xr.Dataset) -> Iterator[str]:
@@ -90,7 +91,7 @@ def _correlations(material: Material, ranges: xr.Dataset) -> Iterator[str]:
         yield (
             f"Correlations: {within}that of any two features lies between {low:.2f} and {high:.2f}."
         )
-    elif material.data.n_features > 1:
+    elif material.fit.data.n_features > 1:
         yield f"Correlations: {within}there are none."
 
 

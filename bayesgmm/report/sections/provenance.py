@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bayesgmm.analysis.diagnosis.settings import Settings
+from bayesgmm.html import Content, element, facts, paragraph
 from bayesgmm.posterior.timing import read_timing
-from bayesgmm.report.html import Content, element, facts, paragraph
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section
 
@@ -18,20 +18,20 @@ def provenance(material: Material) -> Section:
         paragraph(
             (
                 "The same table, spec, engine and seed give the same fit with these versions. "
-                if material.knows_prior
+                if material.fit.knows_prior
                 else "The draws were made elsewhere, and their prior is not known here. "
             )
             + "Intervals hold under the assumptions above: that the rows are independent, and that "
             "the model is about right."
-            + (" The file of the fit holds the prior in full." if material.knows_prior else "")
+            + (" The file of the fit holds the prior in full." if material.fit.knows_prior else "")
         ),
     )
     return Section("provenance", "Where this comes from", body)
 
 
 def _facts(material: Material) -> Iterator[tuple[str, Content]]:
-    known = material.known
-    timing = read_timing(material.tree)
+    known = material.fit.record
+    timing = read_timing(material.fit.tree)
     if timing is None:
         yield "Fitted", "at a time that the fit does not record"
     else:
@@ -41,11 +41,11 @@ def _facts(material: Material) -> Iterator[tuple[str, Content]]:
     yield "Seed", str(known["seed"])
     versions = known.get("versions", {})
     yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())
-    yield "Rows (SHA-256)", element("code", material.data.checksum)
+    yield "Rows (SHA-256)", element("code", material.fit.data.checksum)
 
 
 def _engine(material: Material) -> str:
-    settings = Settings.of(material.tree)
+    settings = Settings.of(material.fit)
     told = (f"{name} {value}" for name, value in settings.options.items() if value is not None)
     return ", ".join([settings.engine, *told])
 

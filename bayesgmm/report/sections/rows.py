@@ -10,10 +10,10 @@ import numpy as np
 from bayesgmm.analysis.partition import partition
 from bayesgmm.analysis.telling import telling_features
 from bayesgmm.digits import counted, plural, whole
+from bayesgmm.html import Content, Markup, paragraph, table
 from bayesgmm.plots.certainty import plot_certainty
 from bayesgmm.plots.pairs import plot_clusters
 from bayesgmm.plots.view import MOST_RINGS, in_some_panel
-from bayesgmm.report.html import Content, Markup, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import CERTAINTY, INTERVAL, Material
 from bayesgmm.report.sections.section import Section
@@ -80,7 +80,7 @@ def _counts(material: Material) -> Iterator[list[Content]]:
     everywhere = np.ones(label.size, dtype=bool)
     places = [
         (heading, label == name)
-        for name, heading in zip(material.components, material.headings, strict=True)
+        for name, heading in zip(material.fit.names, material.headings, strict=True)
     ]
     for title, here in [*places, ("All", everywhere)]:
         between = here & ~core & ~unsure
@@ -157,7 +157,7 @@ def _line(material: Material, row: int) -> list[Content]:
 
 
 def _picture(material: Material) -> Markup:
-    chosen = telling_features(material.tree, _MOST_PANELS)
+    chosen = telling_features(material.fit, _MOST_PANELS)
     what = "rows" if len(chosen) > 1 else "histogram of the rows"
     outlines = "the distribution" if material.is_single else "each component"
     colours = (
@@ -179,7 +179,7 @@ def _mark(material: Material, chosen: Sequence[str]) -> str:
     """Say how the picture marks unsure rows."""
     if len(chosen) == 1:
         return "have a dark tick below the axis"
-    cells = material.data.values[:, [material.features.index(name) for name in chosen]]
+    cells = material.fit.data.values[:, [material.fit.feature_names.index(name) for name in chosen]]
     marked = material.clusters["unsure"].values & in_some_panel(cells)
     return "have a dark point on them" if marked.sum() > MOST_RINGS else "wear a ring"
 
@@ -197,13 +197,13 @@ def _certainty(material: Material) -> Markup:
 
 
 def _partition(material: Material) -> Iterator[Markup]:
-    if material.data.n_rows > MOST_PARTITIONED:
+    if material.fit.data.n_rows > MOST_PARTITIONED:
         yield paragraph(
             "Clusters can also be found without any use of the components' names. For more than "
             f"{whole(MOST_PARTITIONED)} rows that is left to bayesgmm.partition(tree)."
         )
         return
-    found = partition(material.tree, draws=_DRAWS, runs=_RUNS, progress=False)
+    found = partition(material.fit, draws=_DRAWS, runs=_RUNS, progress=False)
     sizes = [whole(int(size)) for size in found["size"].values]
     clusters = counted(len(sizes), "cluster")
     told = (
@@ -211,6 +211,6 @@ def _partition(material: Material) -> Iterator[Markup]:
         "the rows that differs least from all plausible ones, on average (variation of "
         f"information). It has {clusters}, of {in_a_row(sizes, most=20)} rows."
     )
-    if len(sizes) < material.components.size:
+    if len(sizes) < material.fit.names.size:
         told += " That is fewer than components: some of them are not told apart by these rows."
     yield paragraph(told)

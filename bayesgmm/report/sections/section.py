@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bayesgmm.digits import whole
-from bayesgmm.report.html import Content, Markup, element, joined, paragraph
+from bayesgmm.html import Content, Markup, element, joined, paragraph
 
 
 @dataclass(frozen=True)

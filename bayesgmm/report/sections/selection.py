@@ -10,8 +10,8 @@ from bayesgmm.analysis.selection.table import DIMS, SAME, name_of, one_line_a_mo
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
+from bayesgmm.html import Content, listed, paragraph, table
 from bayesgmm.plots.selection import plot_selection
-from bayesgmm.report.html import Content, listed, paragraph, table
 from bayesgmm.report.images import image
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section
@@ -107,13 +107,13 @@ def _line(fit: xr.Dataset, best: float) -> list[Content]:
 
 def _structure(material: Material, compared: set[str]) -> str:
     """Return the name that the covariance structure has in a selection."""
-    if material.knows_prior:
-        structure = material.spec.covariances
+    if material.fit.knows_prior:
+        structure = material.fit.spec.covariances
         if name_of(structure) in compared:
             return name_of(structure)
         answers = structure.answers
     else:
-        layout = material.layout
+        layout = material.fit.layout
         tied = layout.n_matrices < layout.n_components
         answers = (tied, layout.n_scales == 1 and not layout.correlated, layout.correlated)
     return next(name_of(own) for own in STRUCTURES if own.answers == answers)
@@ -124,8 +124,8 @@ def _this(material: Material, fits: xr.Dataset, best: float) -> str:
     names = [line.split(SAME) for line in fits["covariances"].values]
     name = _structure(material, {each for line in names for each in line})
     is_this = [name in line for line in names]
-    here = np.array(is_this) & (fits["n_components"].values == material.components.size)
-    title = f"{name}, {counted(material.components.size, 'component')}"
+    here = np.array(is_this) & (fits["n_components"].values == material.fit.names.size)
+    title = f"{name}, {counted(material.fit.names.size, 'component')}"
     if not here.any():
         return f"The model of this report ({title}) is not among them."
     above = float(fits["BIC"].values[here][0]) - best

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bayesgmm.analysis.diagnosis.page import rhat_in_words
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.digits import whole
-from bayesgmm.report.html import Content, Markup, element, listed, paragraph, table
+from bayesgmm.html import Content, Markup, element, listed, paragraph, table
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section
 from bayesgmm.report.words import capitalised

@@ -8,6 +8,7 @@ import xarray as xr
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.chains import findings_about_agreement, findings_about_chains
 from bayesgmm.analysis.diagnosis.settings import Settings
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import with_record
 
 
@@ -49,12 +50,12 @@ def test_how_many_draws_are_needed_is_said():
 
 def test_a_covariance_that_never_moves_is_found_and_no_longer_run_advised():
     tree = bg.example_fit()
-    assert findings_about_chains(tree) == []
+    assert findings_about_chains(Fit(tree)) == []
     posterior = tree["posterior"].to_dataset()
     scales = posterior["scales"].copy(deep=True)
     scales[2, :, 1] = scales[2, 0, 1]
     tree["posterior"] = posterior.assign(scales=scales)
-    (finding,) = findings_about_chains(with_record(tree, engine="Gibbs(draws=1000)"))
+    (finding,) = findings_about_chains(Fit(with_record(tree, engine="Gibbs(draws=1000)")))
     assert finding.kind == "stuck covariance"
     assert "component 1" in finding.problem
     assert "NUTS()" in finding.remedy

@@ -8,13 +8,14 @@ from numpy.testing import assert_allclose
 
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.components import Components
+from bayesgmm.posterior.fit import Fit
 
 
 def test_expected_rows_are_the_sums_of_the_responsibilities():
     """From the weights alone, to the Monte Carlo error of the weights: 4 times 342 * 4e-4."""
     tree = bg.example_fit()
     shares = bg.cluster(tree)["responsibilities"].sum("obs_id")
-    assert_allclose(Components.of(tree).expected_rows, shares, atol=0.6)
+    assert_allclose(Components.of(Fit(tree)).expected_rows, shares, atol=0.6)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_what_a_component_needs_depends_on_its_structure(structure, needed):
     spec = bg.MixtureSpec(2, covariances=structure)
     engine = bg.NUTS(draws=20, tune=50, chains=2)
     tree = bg.fit(rows, spec, engine=engine, random_seed=1, progress=False)
-    components = Components.of(tree)
+    components = Components.of(Fit(tree))
     assert components.fewest_rows == needed
     assert not components.small.any()
     assert not components.collapsed.any()
@@ -43,7 +44,7 @@ def test_all_rows_of_a_rare_component_count():
     rows = np.concatenate([rng.normal(0, 1, (3988, 2)), rng.normal(12, 0.5, (12, 2))])
     engine = bg.Gibbs(draws=60, tune=40, chains=2)
     tree = bg.fit(rows, bg.MixtureSpec(2), engine=engine, random_seed=1, progress=False)
-    components = Components.of(tree)
+    components = Components.of(Fit(tree))
     assert not components.collapsed.any()
     rare = int(components.expected_rows.argmin())
     posterior = tree["posterior"]["scales"].mean(("chain", "draw")).values[rare]
@@ -61,4 +62,4 @@ def test_rows_that_all_agree_have_collapsed_and_narrow_ones_have_not():
         engine = bg.NUTS(draws=50, tune=100, chains=2)
         tree = bg.fit(rows, bg.MixtureSpec(2, covariances=prior), engine=engine, random_seed=1,
                       progress=False)  # fmt: skip
-        assert Components.of(tree).collapsed.any() == expected
+        assert Components.of(Fit(tree)).collapsed.any() == expected

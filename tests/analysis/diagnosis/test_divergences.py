@@ -7,6 +7,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.divergences import findings_about_divergences
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import with_record
 
 
@@ -24,18 +25,18 @@ def diverging_at(tree, places):
 
 
 def test_none_is_nothing_to_speak_of(tree):
-    assert findings_about_divergences(diverging_at(tree, ([], []))) == []
+    assert findings_about_divergences(Fit(diverging_at(tree, ([], [])))) == []
 
 
 def test_two_say_nothing_of_a_place(tree):
-    (finding,) = findings_about_divergences(diverging_at(tree, ([1, 2], [5, 7])))
+    (finding,) = findings_about_divergences(Fit(diverging_at(tree, ([1, 2], [5, 7]))))
     assert finding.problem.startswith("2 of 4000 transitions diverged: too few")
     assert not finding.serious
 
 
 def test_random_ones_lie_at_no_place(tree):
     chosen = np.random.default_rng(0).random((4, 1000)) < 0.02
-    (finding,) = findings_about_divergences(diverging_at(tree, chosen))
+    (finding,) = findings_about_divergences(Fit(diverging_at(tree, chosen)))
     assert "at no place that stands out" in finding.problem
 
 
@@ -44,7 +45,7 @@ def test_a_remedy_is_not_what_was_done(tree):
     remedies = []
     for accept in (0.8, 0.95, 0.99):
         told = with_record(diverging_at(tree, chosen), engine=f"NUTS(target_accept={accept})")
-        (finding,) = findings_about_divergences(told)
+        (finding,) = findings_about_divergences(Fit(told))
         remedies.append(finding.remedy)
     assert "0.95" in remedies[0]
     assert "0.99" in remedies[1]
@@ -54,7 +55,7 @@ def test_a_remedy_is_not_what_was_done(tree):
 def test_small_weights_are_named(tree):
     weights = tree["posterior"]["weights"].values[..., 2]
     (finding,) = findings_about_divergences(
-        diverging_at(tree, weights < np.quantile(weights, 0.02))
+        Fit(diverging_at(tree, weights < np.quantile(weights, 0.02)))
     )
     assert "near small weight of component 2" in finding.problem
     assert "below the other draws" in finding.problem

@@ -8,6 +8,7 @@ import pytest
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.labels import Labels, confusion_of
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.fit import Fit
 
 
 def draws_with(means: np.ndarray) -> MixtureParameters:
@@ -43,7 +44,7 @@ def test_clear_names_and_draws_that_never_moved_are_not_confused():
 
 def test_small_components_have_no_names_to_confuse():
     tree = bg.example_fit()
-    labels = Labels.of(tree, np.array([False, True, False]))
+    labels = Labels.of(Fit(tree), np.array([False, True, False]))
     assert labels.pairs == ((0, 2),)
     assert not labels.switched.any()
 
@@ -53,6 +54,6 @@ def test_draws_in_another_order_than_most_have_switched():
     orders = tree["relabelling"]["permutation"].copy(deep=True)
     orders[2, 10:13] = orders[2, 10:13].values[:, ::-1]
     tree["relabelling"] = tree["relabelling"].to_dataset().assign(permutation=orders)
-    labels = Labels.of(tree, np.zeros(3, dtype=bool))
+    labels = Labels.of(Fit(tree), np.zeros(3, dtype=bool))
     assert np.argwhere(labels.switched).tolist() == [[2, 10], [2, 11], [2, 12]]
     assert labels.rhat_before < 1.02

@@ -11,7 +11,7 @@ from bayesgmm.analysis.diagnosis.mass import UNKNOWN, LogMass, log_masses, share
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.target import Target
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.parameters import alike_components
+from bayesgmm.posterior.fit import Fit
 
 ALONE = np.zeros(1, dtype=int)
 
@@ -52,9 +52,9 @@ def test_modes_that_are_mirror_images_hold_one_half_each():
     from tests.analysis.verdicts import tree_of
 
     tree = tree_of("different_modes")
-    target, draws = target_of(tree)
+    target, draws = target_of(Fit(tree))
     parts = [draws.draw((np.array(chains),)) for chains in ((0, 2), (1, 3))]
-    masses = log_masses(target, parts, alike_components(tree), np.random.default_rng(0))
+    masses = log_masses(target, parts, Fit(tree).groups, np.random.default_rng(0))
     for share in shares(masses):
         assert share.lower - 0.05 < 0.5 < share.upper + 0.05
         assert share.upper - share.lower < 0.5
@@ -62,14 +62,14 @@ def test_modes_that_are_mirror_images_hold_one_half_each():
 
 def test_other_names_of_components_are_not_another_mode(tree):
     """The draws of two chains under their own names, and under others: the same mass."""
-    target, draws = target_of(tree)
+    target, draws = target_of(Fit(tree))
     order = np.array([2, 0, 1])
     one = draws.draw((slice(0, 2),))
     other = MixtureParameters(
         one.weights[..., order], one.means[..., order, :], one.scales[..., order, :],
         one.correlations[..., order, :, :],
     )  # fmt: skip
-    groups, values = alike_components(tree), []
+    groups, values = Fit(tree).groups, []
     for part in (one, other):
         (mass,) = log_masses(target, [part], groups, np.random.default_rng(0))
         values.append(mass)
@@ -88,9 +88,9 @@ def test_shares_have_limits_and_are_unknown_where_a_mass_is():
 
 
 def test_too_few_draws_tell_nothing(tree):
-    target, draws = target_of(tree)
+    target, draws = target_of(Fit(tree))
     (mass,) = log_masses(
-        target, [draws.draw((slice(None), slice(0, 10)))], alike_components(tree),
+        target, [draws.draw((slice(None), slice(0, 10)))], Fit(tree).groups,
         np.random.default_rng(0),
     )  # fmt: skip
     assert not mass.is_known

@@ -10,6 +10,7 @@ import pytest
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.components import Components
 from bayesgmm.analysis.diagnosis.priors import findings_about_priors
+from bayesgmm.posterior.fit import Fit
 
 ENGINE = bg.NUTS(draws=300, tune=300, chains=2)
 
@@ -17,7 +18,7 @@ ENGINE = bg.NUTS(draws=300, tune=300, chains=2)
 def conflicts(rows, covariances):
     spec = bg.MixtureSpec(1, covariances=covariances)
     tree = bg.fit(rows, spec, engine=ENGINE, random_seed=1, progress=False)
-    return findings_about_priors(tree, Components.of(tree))
+    return findings_about_priors(Fit(tree), Components.of(Fit(tree)))
 
 
 @pytest.mark.parametrize("prior", [bg.InverseGamma(2.0, 5.0), bg.LogNormal(1.0, 0.2)], ids=str)

@@ -13,6 +13,7 @@ from bayesgmm.analysis.diagnosis.quantities import (
     relabelled_quantities,
 )
 from bayesgmm.data.standardize import Scaling
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
 from bayesgmm.schema import record
 
@@ -24,11 +25,12 @@ def tree():
 
 @pytest.fixture(scope="module")
 def allocation(tree):
-    return Allocation.of(tree)
+    return Allocation.of(Fit(tree))
 
 
 def values_of(tree):
-    return {one.name: one.values for one in label_free_quantities(tree, Allocation.of(tree))}
+    fit = Fit(tree)
+    return {one.name: one.values for one in label_free_quantities(fit, Allocation.of(fit))}
 
 
 def test_no_permutation_changes_them(tree):
@@ -38,16 +40,17 @@ def test_no_permutation_changes_them(tree):
     there = values_of(other)
     for name, values in values_of(tree).items():
         assert_allclose(there[name], values, rtol=1e-9, atol=1e-9, err_msg=name)
-    names = {one.name for one in relabelled_quantities(tree)}
+    names = {one.name for one in relabelled_quantities(Fit(tree))}
     assert names == {"weights", "means", "scales", "correlations"}
 
 
 def test_total_covariance_is_that_of_generated_rows():
     """Entries of a covariance of 400 000 rows: relative standard errors below 0.4 %."""
     tree = bg.example_fit().isel(chain=[0], draw=[7])
+    fit = Fit(tree)
     (values,) = (
         one.values
-        for one in label_free_quantities(tree, Allocation.of(tree))
+        for one in label_free_quantities(fit, Allocation.of(fit))
         if one.name == "total covariance"
     )
     scaling = Scaling.from_plain(record(tree)["scaling"])

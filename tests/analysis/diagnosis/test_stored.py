@@ -17,11 +17,25 @@ def tree():
 
 
 def test_fit_stores_what_diagnose_says(tree):
-    stored, computed = stored_diagnosis(tree), bg.diagnose(tree)
+    stored, computed = stored_diagnosis(tree), bg.diagnose(tree.drop_nodes("diagnosis"))
     assert stored.passed is True
     assert str(stored) == str(computed)
     xr.testing.assert_identical(stored.figures, computed.figures)
     assert tree["diagnosis"].attrs["verdict"] == computed.verdict
+
+
+def test_the_stored_one_is_returned_as_long_as_the_tree_is_the_same(tree, monkeypatch):
+    judged = []
+    monkeypatch.setattr("bayesgmm.analysis.diagnose._judged", lambda fit: judged.append(fit))
+    assert str(bg.diagnose(tree)) == str(stored_diagnosis(tree))
+    assert bg.diagnose(tree.copy(deep=True)).passed
+    assert judged == []
+    bg.diagnose(tree.isel(draw=slice(500)))
+    bg.diagnose(with_record(tree, partial=True))
+    bg.diagnose(bg.in_raw_order(tree).isel(chain=[1, 0, 2, 3]))
+    tree["sample_stats"]["diverging"][0, 0] = True
+    bg.diagnose(tree)
+    assert len(judged) == 4
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.numerics.statistics import component_log_densities
-from bayesgmm.posterior.parameters import read_data, read_parameters
+from bayesgmm.posterior.fit import Fit, read_parameters
 from bayesgmm.posterior.relabel.ecr import ECR
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
 
@@ -30,7 +30,7 @@ def shuffled(tree: xr.DataTree, seed: int) -> tuple[xr.DataTree, np.ndarray]:
 def test_random_permutations_come_back_exactly(tree):
     switched, orders = shuffled(tree, seed=4)
     assert not switched["posterior"].equals(tree["posterior"])
-    restored = apply_permutations(switched, ECR().permutations(switched))
+    restored = apply_permutations(switched, ECR().permutations(Fit(switched)))
     xr.testing.assert_equal(restored["posterior"].to_dataset(), tree["posterior"].to_dataset())
     found = restored["relabelling"]["permutation"].values
     np.testing.assert_array_equal(found, np.argsort(orders, axis=-1))
@@ -53,10 +53,10 @@ def test_log_density_does_not_see_labels(tree):
 def test_assignment_is_the_best_of_all_permutations(tree):
     """Compared with trying all k! of them on the number of rows allocated as the pivot does."""
     switched, _ = shuffled(tree, seed=7)
-    X, pivot = read_data(switched).values, read_parameters(switched["point_estimate"])
+    X, pivot = Fit(switched).data.values, read_parameters(switched["point_estimate"])
     draws = read_parameters(switched["posterior"])
     pivot_labels = component_log_densities(X, pivot).argmax(axis=1)
-    found = ECR().permutations(switched)
+    found = ECR().permutations(Fit(switched))
     for index in [(0, 0), (1, 70), (3, 149)]:
         labels = component_log_densities(X, draws.draw(index)).argmax(axis=1)
         best = max(
@@ -73,7 +73,7 @@ def test_chains_that_disagree_on_labels_pass_after_relabelling(tree):
     orders[0] = [1, 0, 2]
     switched = apply_permutations(tree, Permutations(orders, np.ones(orders.shape[:2]), "swap"))
     before = arviz_stats.rhat(switched["posterior"].to_dataset()[["means"]])["means"].max()
-    restored = apply_permutations(switched, ECR().permutations(switched))
+    restored = apply_permutations(switched, ECR().permutations(Fit(switched)))
     after = arviz_stats.rhat(restored["posterior"].to_dataset()[["means"]])["means"].max()
     assert float(before) > 1.5
     assert float(after) < 1.05

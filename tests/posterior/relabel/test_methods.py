@@ -11,7 +11,7 @@ from scipy.special import rel_entr
 
 import bayesgmm as bg
 from bayesgmm.numerics.statistics import responsibilities
-from bayesgmm.posterior.parameters import read_parameters
+from bayesgmm.posterior.fit import Fit, read_parameters
 from bayesgmm.posterior.relabel.rows import RowsInDraws
 from tests.labels import shuffled
 
@@ -76,8 +76,8 @@ def overlapping() -> xr.DataTree:
 def test_no_other_permutation_is_better(overlapping, method):
     """Of all 4! by an objective that is written out anew."""
     tree = shuffled(overlapping, seed=8)
-    rows = RowsInDraws.of(tree, keeps_all=True)
-    orders = method.permutations(tree).orders.reshape(rows.n_draws, 4)
+    rows = RowsInDraws.of(Fit(tree), keeps_all=True)
+    orders = method.permutations(Fit(tree)).orders.reshape(rows.n_draws, 4)
     objective = {"ECR": ecr_cost, "Stephens": stephens_cost, "PRA": pra_cost}
     cost = objective[type(method).__name__](rows, orders)
     for number in range(0, rows.n_draws, 7):

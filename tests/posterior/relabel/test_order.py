@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
+from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.order import order_of, reorder
 from bayesgmm.posterior.relabel.permute import in_raw_order
 
@@ -48,7 +49,7 @@ def test_reorder_moves_every_group_and_keeps_permutations_true():
         moved["relabelling"]["permutation"], tree["relabelling"]["permutation"][..., order]
     )
     np.testing.assert_array_equal(moved["posterior"]["component"], [0, 1, 2])
-    assert order_of(tree, "weights").tolist() == [0, 1, 2]
+    assert order_of(Fit(tree), "weights").tolist() == [0, 1, 2]
 
 
 def test_components_with_priors_of_their_own_keep_their_places():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bayesgmm.report.html import Markup, element, grouped_table, listed, table
+from bayesgmm.html import Markup, element, grouped_table, listed, table
 from tests.report.pages import read_page
 
 

@@ -39,7 +39,7 @@ def element(tag: str, *content: Content, **attributes: str | int | bool | None) 
 
     Examples
     --------
-    >>> from bayesgmm.report.html import element
+    >>> from bayesgmm.html import element
     >>> element("p", "x < y ", element("em", "always"), class_="note")
     '<p class="note">x &lt; y <em>always</em></p>'
     """
@@ -62,7 +62,7 @@ def escaped(text: str) -> str:
 
     Examples
     --------
-    >>> from bayesgmm.report.html import escaped
+    >>> from bayesgmm.html import escaped
     >>> escaped('a<b & "c"')
     'a&lt;b &amp; &quot;c&quot;'
     """
