@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import xarray as xr
 
@@ -37,7 +37,7 @@ class Engine(Protocol):
         """Return draws from the posterior of ``spec`` given ``data``."""
 
 
-ENGINES: dict[str, type[Engine]] = {
+ENGINES: dict[str, type[NUTS | Gibbs | Laplace | ADVI]] = {
     "nuts": NUTS,
     "gibbs": Gibbs,
     "laplace": Laplace,
@@ -62,7 +62,7 @@ def read_engine(engine: Engine | str | None) -> Engine:
     return engine
 
 
-def engine_named(name: str, **options: object) -> Engine:
+def engine_named(name: str, **options: Any) -> Engine:
     """Return the engine of this name with the given options.
 
     Raises
