@@ -13,7 +13,7 @@ from bayesgmm.estimation.draws import draws_tree
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.schema import CHAIN, DRAW, FEATURE, record, validate
 
-Fitted = xr.DataTree | PointEstimate
+type Fitted = xr.DataTree | PointEstimate
 """What public functions of a tree accept."""
 
 
