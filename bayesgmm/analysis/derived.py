@@ -30,7 +30,7 @@ from bayesgmm.schema import (
     validate,
 )
 
-Source = xr.DataTree | PointEstimate | MixtureParameters
+type Source = xr.DataTree | PointEstimate | MixtureParameters
 Change = Callable[[MixtureParameters], MixtureParameters]
 
 _OF_THE_FIT = ("spec", *EVIDENCE)

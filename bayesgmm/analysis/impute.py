@@ -155,7 +155,8 @@ def impute(
     tails = equal_tails(probability)
     tree = as_tree(tree)
     table, data, columns = _asked(tree, X)
-    gaps = np.nonzero(np.isnan(data.values))
+    missing, features = np.nonzero(np.isnan(data.values))
+    gaps = missing, features
     seed = read_seed(tree) if random_seed is None else random_seed
 
     def with_cells(values: Float[np.ndarray, " c"]) -> Any:

@@ -23,7 +23,7 @@ from bayesgmm.analysis.diagnosis.components import Components, Moments
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.analysis.rows import component_names
 from bayesgmm.posterior.parameters import knows_prior, read_scaling, read_seed, read_spec
-from bayesgmm.priors.covariances import SeparatedStructure
+from bayesgmm.priors.covariances import CorrelatedStructure, SeparatedStructure
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.sampling import draw_covariances
 from bayesgmm.priors.scales import HalfT
@@ -74,6 +74,7 @@ def findings_about_priors(tree: xr.DataTree, components: Components) -> list[Fin
     scales, correlations = draw_covariances(spec.covariances, layout, _PRIOR_DRAWS, rng)
     findings = _about_scales(tree, moments, scale_shifts, scales)
     if moments.twists is not None and np.abs(twists).max() >= SHIFT_LIMIT:
+        assert correlations is not None
         findings += _about_correlations(tree, moments, twists, correlations)
     return findings
 
@@ -176,7 +177,7 @@ def _about_correlations(
 
 def _prior_of_correlations(tree: xr.DataTree) -> str:
     structure = read_spec(tree).covariances
-    if not isinstance(structure, SeparatedStructure):
+    if not isinstance(structure, CorrelatedStructure):
         return "Lower degrees_of_freedom, or give the matrix of the prior such correlations."
     name = type(structure).__name__
     if not structure.is_joint:

@@ -31,7 +31,7 @@ class Settings:
     def of(cls, tree: xr.DataTree) -> Settings:
         """Read the record of a fit, which holds the engine as Python writes it."""
         try:
-            call = ast.parse(str(record(tree).get("engine", "")), mode="eval").body
+            call: Any = ast.parse(str(record(tree).get("engine", "")), mode="eval").body
             options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
             return cls(call.func.id, options)
         except (SyntaxError, ValueError, AttributeError):
