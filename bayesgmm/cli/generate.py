@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Request:
     fit: Path
     n_rows: int
     components: Sequence[str] | None
-    uncertainty: str
+    uncertainty: Literal["posterior", "point"]
     seed: int | None
     out: Path
     force: bool
