@@ -83,7 +83,7 @@ def shown(value: Any) -> str:
         return f"a {type(value).__name__} that is too long to be written"
 
 
-def _expect_countable(name: str, value: int) -> None:
+def _expect_countable(name: str, value: int | np.integer) -> None:
     if value > _LARGEST_COUNT:
         raise SpecificationError(
             f"{name} must be a whole number of at most {_LARGEST_COUNT}, not {shown(value)}."

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+Index = int | slice | list[int] | np.ndarray | None
+"""What NumPy takes as an index of one axis, or of a new one."""
+
 
 @dataclass(frozen=True)
 class MixtureParameters:
@@ -82,8 +85,8 @@ class MixtureParameters:
             self.weights[order], self.means[order], self.scales[order], correlations
         )
 
-    def draw(self, index: tuple[int, ...]) -> MixtureParameters:
-        """Return the single mixture at one position of the batch axes."""
+    def draw(self, index: tuple[Index, ...]) -> MixtureParameters:
+        """Return the mixtures, or the one, at an index of the batch axes as NumPy reads it."""
         correlations = None if self.correlations is None else self.correlations[index]
         return MixtureParameters(
             self.weights[index], self.means[index], self.scales[index], correlations

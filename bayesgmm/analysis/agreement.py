@@ -121,7 +121,8 @@ def agreement(
     groups, names = _read_groups(truth, data.row_names)
     rows, mixtures, _ = fit.on_standard_scale(data, n_draws=draws)
     matched = _matched(groups, names.size, mean_responsibilities(rows.rows, mixtures))
-    k, found = mixtures.n_components, {name: [] for name in (*_INDICES, "brier")}
+    k = mixtures.n_components
+    found: dict[str, list[float]] = {name: [] for name in (*_INDICES, "brier")}
     seed = fit.seed if random_seed is None else random_seed
     for labels, shares in each_allocation(rows.rows, mixtures, seed):
         table = contingency(groups, labels, names.size, k)

@@ -73,4 +73,4 @@ def each_allocation(
     for _, mixture in each_mixture(mixtures):
         shares = responsibilities(X, mixture)
         below = np.cumsum(shares[:, :-1], axis=1)
-        yield (below <= rng.random(X.shape[0])[:, None]).sum(axis=1), shares
+        yield (below <= rng.random((X.shape[0], 1))).sum(axis=1), shares

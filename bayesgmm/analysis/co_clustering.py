@@ -106,7 +106,9 @@ def co_clustering(
     _expect_room(data.n_rows if chosen is None else chosen.size, data.n_rows, most_memory)
     scaled, mixtures, _ = fit.on_standard_scale(data, n_draws=draws)
     if method == "responsibilities":
-        tables = (responsibilities(scaled.rows, mixture) for _, mixture in each_mixture(mixtures))
+        tables: Iterator[np.ndarray] = (
+            responsibilities(scaled.rows, mixture) for _, mixture in each_mixture(mixtures)
+        )
     else:
         seed = fit.seed if random_seed is None else random_seed
         tables = _as_tables(scaled.rows, mixtures, seed)
@@ -137,7 +139,8 @@ def _mean_product(
 
     Tables side by side make one matrix, whose product with itself is the sum of theirs.
     """
-    total, count = 0.0, 0
+    total: Any = 0.0  # until the first tables
+    count = 0
     while side_by_side := list(islice(tables, at_once)):
         count += len(side_by_side)
         columns = np.concatenate(side_by_side, axis=1)

@@ -29,7 +29,7 @@ from bayesgmm.schema import (
     validate,
 )
 
-Source = Fitted | MixtureParameters
+type Source = Fitted | MixtureParameters
 Change = Callable[[MixtureParameters], MixtureParameters]
 
 _OF_THE_FIT = ("spec", *EVIDENCE)

@@ -154,7 +154,8 @@ def impute(
     tails = equal_tails(probability)
     fit = Fit.of(tree)
     table, data, columns = _asked(fit, X)
-    gaps = np.nonzero(np.isnan(data.values))
+    missing, features = np.nonzero(np.isnan(data.values))
+    gaps = missing, features
     seed = fit.seed if random_seed is None else random_seed
 
     def with_cells(values: Float[np.ndarray, " c"]) -> Any:

@@ -12,6 +12,7 @@ from bayesgmm.analysis.cluster import expected_responsibilities
 from bayesgmm.analysis.merging.groupings import Groupings, named_by_first
 from bayesgmm.analysis.merging.ridgeline import RidgelineMerging
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.fit import Fit, Fitted
@@ -24,7 +25,7 @@ CLUSTER, N_CLUSTERS = "cluster", "n_clusters"
 class Merging(Protocol):
     """A way to make clusters of the components of a mixture."""
 
-    def groups(self, rows: np.ndarray, draws: MixtureParameters) -> np.ndarray:
+    def groups(self, rows: Rows, draws: MixtureParameters) -> np.ndarray:
         """Return the cluster of every component in every draw, shape (draws, k)."""
 
     def figures(self, responsibilities: np.ndarray, names: np.ndarray) -> dict[str, xr.DataArray]:

@@ -115,7 +115,7 @@ def _adjusted(rubin: _Numbers, share: _Numbers, complete: float) -> _Numbers:
         return 1 / (1 / rubin + 1 / observed)
 
 
-def _checked(estimates: Any, variances: Any) -> tuple[_Numbers, _Numbers]:
+def _checked(estimates: Any, variances: Any) -> tuple[np.ndarray, np.ndarray]:
     try:
         points, squares = np.array(estimates, dtype=float), np.array(variances, dtype=float)
     except (TypeError, ValueError) as error:
@@ -155,7 +155,9 @@ def _names(estimates: Any) -> Sequence[str] | None:
     if hasattr(estimates, "columns"):
         return [str(name) for name in estimates.columns]
     first = estimates[0] if isinstance(estimates, list | tuple) and estimates else None
-    return [str(name) for name in first.index] if hasattr(first, "to_frame") else None
+    if first is None or not hasattr(first, "to_frame"):
+        return None
+    return [str(name) for name in first.index]
 
 
 def _labelled(

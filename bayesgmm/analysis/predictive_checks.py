@@ -14,7 +14,7 @@ from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE
 from bayesgmm.seeds import RandomSeed
 
 CHECK = "check"
-CHECKS = ("inside 50%", "inside 90%", "smallest", "largest")
+CHECKS: tuple[str, ...] = ("inside 50%", "inside 90%", "smallest", "largest")
 """Shares of the cells inside central predictive intervals, and the extremes."""
 
 _MOST_NUMBERS = 8_000_000  # of all replicated tables together

@@ -71,7 +71,7 @@ def prior_ranges(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> x
         "scales": ((END, FEATURE), np.quantile(draws.scales[:, 0], quantiles, axis=0)),
     }
     if draws.correlations is not None and features.size > 1:
-        found["correlations"] = (END, np.quantile(draws.correlations[:, 0, 1, 0], quantiles))
+        found["correlations"] = ((END,), np.quantile(draws.correlations[:, 0, 1, 0], quantiles))
     return xr.Dataset(
         found,
         coords={END: ["lower", "median", "upper"], FEATURE: features, COMPONENT: components},

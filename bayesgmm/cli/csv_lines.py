@@ -54,7 +54,7 @@ def read_lines(path: Path | StandardInput, text_format: TextFormat) -> Lines:
         raise _unreadable(path, "it is empty")
     cells = [cell.strip() for cell in first[1]]
     if _has_header(path, cells, text_format):
-        names = _names(path, cells)
+        names: Sequence[str] = _names(path, cells)
     else:
         names, records = default_names(len(cells)), chain([first], records)
     return Lines(names, _written(_checked(path, records, names, len(cells))), separator)

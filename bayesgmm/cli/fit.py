@@ -130,7 +130,9 @@ def run_fit(request: Request) -> None:
             labels=labels, order_by=request.order_by,
         )  # fmt: skip
     if request.data != PIPE:
-        tree = with_timing(tree, replace(read_timing(tree), table=request.data.name))
+        timing = read_timing(tree)
+        assert timing is not None
+        tree = with_timing(tree, replace(timing, table=request.data.name))
     keep(tree, request.out, request.figure, json=request.json)
 
 

@@ -44,7 +44,7 @@ class Request:
     fit: Path
     n_rows: int
     components: Sequence[str] | None
-    uncertainty: str
+    uncertainty: Any
     seed: int | None
     out: Path
     force: bool

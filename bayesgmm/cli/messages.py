@@ -10,7 +10,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -57,12 +57,13 @@ class Commands(TyperGroup):
     def main(self, *arguments: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Run, and exit."""
         try:
-            code = super().main(*arguments, standalone_mode=False, **options)
+            command: Any = super()
+            code = command.main(*arguments, standalone_mode=False, **options)
         except Exception as error:
             # Typer has exceptions of its own or click's, depending on its version.
             if not hasattr(error, "format_message"):
                 raise
-            if type(error).__name__ == "NoArgsIsHelpError":
+            if type(error).__name__ == "NoArgsIsHelpError" and hasattr(error, "show"):
                 error.show()
             else:
                 _say(f"Error: {_plain(error.format_message())} {_where_to_read(error)}")
@@ -122,7 +123,7 @@ def in_words_of_options(**words: str) -> Iterator[None]:
     except BayesGMMError as error:
         message = str(error)
         for argument, option in words.items():
-            message = re.sub(rf"\b{argument}\b", lambda _, option=option: option, message)
+            message = re.sub(rf"\b{argument}\b", option.replace("\\", r"\\"), message)
         error.args = (message[:1].upper() + message[1:],)
         raise
 
@@ -228,11 +229,18 @@ def _clean_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         show_others = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
             if issubclass(category, BayesGMMWarning):
                 _say(f"Warning: {message}")
             else:
-                show_others(message, category, *place)
+                show_others(message, category, filename, lineno, file, line)
 
         warnings.showwarning = show
         yield

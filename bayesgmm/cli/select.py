@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich import box
@@ -116,7 +116,7 @@ def numbers_in(text: str) -> list[int]:
     return numbers
 
 
-def _structures(names: Sequence[str] | None) -> dict[str, list]:
+def _structures(names: Sequence[str] | None) -> dict[str, Any]:
     if names is None:
         return {}
     return {"covariances": [structure_named(name) for name in names]}

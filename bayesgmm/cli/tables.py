@@ -55,7 +55,7 @@ def read_table(
     MissingDependencyError
         If the format needs a package that is not installed.
     """
-    if is_text(source):
+    if isinstance(source, StandardInput) or is_text(source):
         return read_csv(source, columns, text_format)
     text_format.expect_default(str(source))
     expect_file(source, "table.parquet")

@@ -120,7 +120,7 @@ def _logarithms(
     wrong = ~(in_range.all(axis=1) & (probabilities.max(axis=1) > 0))
     if wrong.any():
         raise DataError(
-            f"The labels of {counted(wrong.sum(), 'row')} are no probabilities: "
+            f"The labels of {counted(int(wrong.sum()), 'row')} are no probabilities: "
             f"{first_labels(row_names[wrong])}. Give numbers from 0 to 1, one of them at least "
             "above 0; nothing but NaN where nothing is known."
         )

@@ -49,6 +49,7 @@ class Source:
 
     def select(self, order: Sequence[int]) -> Source:
         """Return the table with its columns in the given order; all names must be known."""
+        assert self.feature_names is not None
         names = tuple(self.feature_names[index] for index in order)
         block = None if self.block is None else self.block[:, order]
         return Source([self.columns[index] for index in order], block, names, self.row_names)
@@ -100,8 +101,9 @@ def _from_structured(X: np.ndarray) -> Source:
             f"Expected one row for each entry of a structured array; got {X.ndim} dimensions, "
             f"shape {X.shape}. Bring it to one, for example with X.ravel()."
         )
-    columns = [Column(unmasked(X[name]), str(X.dtype[name])) for name in X.dtype.names]
-    return Source(columns, None, tuple(map(str, X.dtype.names)))
+    names = X.dtype.names or ()
+    columns = [Column(unmasked(X[name]), str(X.dtype[name])) for name in names]
+    return Source(columns, None, tuple(map(str, names)))
 
 
 def unmasked(X: Any) -> Any:
@@ -116,7 +118,7 @@ def unmasked(X: Any) -> Any:
     if not np.ma.getmaskarray(X).any():
         return X.data
     if X.dtype.kind in "iuf":
-        return X.astype(float).filled(np.nan)
+        return np.ma.filled(X.astype(float), np.nan)
     cells = X.data.astype(object)
     cells[np.ma.getmaskarray(X)] = None
     return cells
@@ -175,7 +177,7 @@ def _from_frame(X: Any) -> Source:
     except TypeError as error:
         raise _unknown_kind(X) from error
     if isinstance(frame, nw.Series):
-        names = (str(frame.name),) if frame.name not in (None, "") else None
+        names: tuple[str, ...] | None = (str(frame.name),) if frame.name not in (None, "") else None
         series = [frame]
     else:
         names = tuple(str(name) for name in frame.columns)

@@ -201,7 +201,8 @@ def _dependent(
     """
     part = part - part.mean(axis=0)
     n_rows, n_columns = part.shape
-    basis, kept = np.empty((n_rows, 0)), []
+    basis = np.empty((n_rows, 0))
+    kept: list[int] = []
     for column in range(n_columns):
         left = part[:, column].copy()
         for _ in range(2):

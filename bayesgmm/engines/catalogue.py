@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import xarray as xr
 
@@ -38,7 +38,9 @@ class Engine(Protocol):
         """Return draws from the posterior of ``spec`` given ``data``."""
 
 
-ENGINES = {typed(engine.__name__): engine for engine in (NUTS, Gibbs, Laplace, ADVI)}
+ENGINES: dict[str, type[NUTS | Gibbs | Laplace | ADVI]] = {
+    typed(engine.__name__): engine for engine in (NUTS, Gibbs, Laplace, ADVI)
+}
 
 
 def read_engine(engine: Engine | str | None) -> Engine:
@@ -58,7 +60,7 @@ def read_engine(engine: Engine | str | None) -> Engine:
     return engine
 
 
-def engine_named(name: str, **options: object) -> Engine:
+def engine_named(name: str, **options: Any) -> NUTS | Gibbs | Laplace | ADVI:
     """Return the engine of this name with the given options.
 
     Raises

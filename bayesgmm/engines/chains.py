@@ -21,7 +21,9 @@ _POLL_SECONDS = 0.02
 class Handle(Protocol):
     """A chain that runs in the background, on threads of its own."""
 
-    is_finished: bool
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended."""
 
     def wait(self) -> Any:
         """Return the finished trace."""

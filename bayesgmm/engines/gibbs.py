@@ -127,7 +127,7 @@ class Gibbs:
         An interrupted run returns the draws that are finished, marked ``partial``.
         """
         return sample(
-            self, Gibbs._prepare, spec, data, go_on=partial(sweeps_for, self), start=start,
+            self, self._prepare, spec, data, go_on=partial(sweeps_for, self), start=start,
             seed=seed, progress=progress,
         )  # fmt: skip
 
@@ -205,7 +205,8 @@ class _GibbsChain:
         self._state = position.copy()
         self._rng = np.random.default_rng(seed)
         self._kept: list[Swept] = []
-        self._stopped, self._error = threading.Event(), None
+        self._stopped = threading.Event()
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -49,7 +50,7 @@ def given_tree(
     exchangeable : bool
         Whether the prior treats components alike.
     """
-    known = {}
+    known: dict[str, Any] = {EXCHANGEABLE: exchangeable}
     if spec is not None:
         sample_stats = {**sample_stats, "lp": log_posteriors(Target(spec, data), draws)}
         known["chain_optima"] = _nearest_optima(spec, data, start, draws)
@@ -61,7 +62,6 @@ def given_tree(
         sample_stats=sample_stats,
         engine=origin,
         partial=False,
-        **{EXCHANGEABLE: exchangeable},
         **known,
     )
 
@@ -70,6 +70,7 @@ def log_posteriors(target: Target, draws: MixtureParameters) -> Float[np.ndarray
     """Return the log posterior density of draws, on the unconstrained space."""
     inner = replace(draws, weights=np.maximum(draws.weights, np.finfo(float).tiny))
     if target.layout.correlated:
+        assert draws.correlations is not None
         inner = replace(inner, correlations=made_regular(draws.correlations))
     positions = target.layout.pack(inner)
     return np.array([[target(position)[0] for position in chain] for chain in positions])

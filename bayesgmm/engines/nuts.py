@@ -136,7 +136,7 @@ class NUTS:
         An interrupted run returns the draws that are finished, marked ``partial``.
         """
         return sample(
-            self, NUTS._prepare, spec, data, go_on=partial(sweeps_for, self), start=start,
+            self, self._prepare, spec, data, go_on=partial(sweeps_for, self), start=start,
             seed=seed, progress=progress,
         )  # fmt: skip
 
@@ -256,6 +256,7 @@ class _FusedSampler:
     def _native_model(self, chain: int) -> Any:
         from bayesgmm.engines.native import NativeModel
 
+        assert self.blocks is not None
         return NativeModel(
             dims={},
             block=self.blocks[chain],

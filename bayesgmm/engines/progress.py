@@ -164,8 +164,9 @@ class Pace:
         last = max(bisect(self._seen, (0.75 * passed, math.inf)) - 1, 0)
         then, before = self._seen[last]
         self._seen.append((passed, done))
-        is_told = total is not None and len(self._seen) > 3 and 0.1 * total <= done < total
-        if not is_told or done <= before or passed <= then:
+        if total is None or len(self._seen) <= 3 or not 0.1 * total <= done < total:
+            return None
+        if done <= before or passed <= then:
             return None
         recent, whole = (done - before) / (passed - then), done / passed
         if not 1 / _UNEVEN <= recent / whole <= _UNEVEN:
@@ -203,7 +204,7 @@ class ChainProgress(TaskProgress):
     def complete(self) -> None:
         """Show every bar as full; the last report of a chain may have come too early."""
         for task in self._tasks:
-            task.done, task.remark = task.total, "done"
+            task.done, task.remark = task.total or task.done, "done"
 
 
 class CountProgress(TaskProgress):

@@ -25,11 +25,25 @@ from bayesgmm.seeds import RandomSeed, spawn
 class Settings(Protocol):
     """What every engine that runs chains can be told."""
 
-    draws: int
-    tune: int
-    chains: int
-    cores: int | None
-    start: StartChoice
+    @property
+    def draws(self) -> int:
+        """Draws of each chain that are kept."""
+
+    @property
+    def tune(self) -> int:
+        """Iterations before them."""
+
+    @property
+    def chains(self) -> int:
+        """Number of chains."""
+
+    @property
+    def cores(self) -> int | None:
+        """Chains at a time; ``None`` for as many as this process may use."""
+
+    @property
+    def start(self) -> StartChoice:
+        """Where chains start."""
 
 
 class Sampler(Protocol):
@@ -45,10 +59,8 @@ class Sampler(Protocol):
         """Turn gathered draws, by name, into parameters with axes chain, draw."""
 
 
-Prepare = Callable[
-    [Settings, Target, list[NormalApproximation], Float[np.ndarray, "chain p"]], Sampler
-]
-"""Makes a sampler from settings, a target, a rough idea of it for each chain, and its start."""
+Prepare = Callable[[Target, list[NormalApproximation], Float[np.ndarray, "chain p"]], Sampler]
+"""Makes a sampler from a target, a rough idea of it for each chain, and its start."""
 
 GoOn = Callable[[int, Target, Float[np.ndarray, "chain p"]], tuple[Settings, Sampler]]
 """Makes a sampler of so many sweeps a draw, and its settings, from where each chain starts."""
@@ -98,7 +110,7 @@ def sample(
         for peak, child in zip(peaks, spawn(start_seed, settings.chains), strict=True)
     ])  # fmt: skip
     normals = [peak.normal for peak in peaks]
-    sampler = prepare(settings, target, normals, positions)
+    sampler = prepare(target, normals, positions)
     run = _run(settings, sampler, spawn(chain_seed, settings.chains), progress)
     sweeps: dict[str, float] = {}
     parameters = sampler.parameters(run.posterior)

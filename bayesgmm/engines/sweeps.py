@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.engines.target import Target
-from bayesgmm.numerics.annotated_rows import has_gaps
+from bayesgmm.numerics.annotated_rows import AnnotatedRows, has_gaps
 from bayesgmm.numerics.blocks import row_blocks, sum_over_blocks
 from bayesgmm.numerics.kernels.allocations import diagonal_allocations, full_allocations
 from bayesgmm.numerics.kernels.pattern_allocations import (
@@ -164,6 +164,7 @@ class Sweeper:
         values, _, plausibilities = (part[start:stop] for part in self._log_posterior.rows)
         if not self._has_gaps:
             return values, plausibilities
+        assert isinstance(self._log_posterior.X, AnnotatedRows)
         patterns = self._log_posterior.X.patterns[start]
         return *patterns.kernel_arguments(), patterns.sorted(plausibilities)
 

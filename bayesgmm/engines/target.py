@@ -68,6 +68,7 @@ class Target:
         weights = np.maximum(parameters.weights, least)
         inner = replace(parameters, weights=weights / weights.sum())
         if self.layout.correlated:
+            assert parameters.correlations is not None
             inner = replace(inner, correlations=made_regular(parameters.correlations))
         return self.layout.pack(inner)
 

@@ -95,7 +95,7 @@ def climb_from_partition(
 
 
 def _climb_likelihood(
-    X: Rows, position: np.ndarray, objective: Objective, tolerance: float, limit: int
+    X: np.ndarray, position: np.ndarray, objective: Objective, tolerance: float, limit: int
 ) -> Path:
     """Climb in compiled code; near singular matrices with care."""
     path = compiled_steps(X, position, objective, tolerance=tolerance, limit=limit)

@@ -100,6 +100,7 @@ def _versions() -> dict[str, str]:
 def _gap(start: PointEstimate, spec: MixtureSpec, data: Dataset) -> float:
     """Return by how much the first of the other optima is lower in posterior density."""
     objective = Objective(spec, data.n_features, uses_prior=True, spread=data.spread)
+    assert start.rival is not None
     best, other = (
         sufficient_statistics(data.evidence, parameters).log_likelihood
         + objective.log_prior(parameters)

@@ -5,7 +5,7 @@ It stops short of matrices that are nearly singular, where Python looks more clo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _STATUS = {CONVERGED: Status.CONVERGED, LIMIT: Status.ITERATION_LIMIT, THIN: Status.COLLAPSED}
 
 
-def suits_compiled_steps(X: Rows, objective: Objective) -> bool:
+def suits_compiled_steps(X: Rows, objective: Objective) -> TypeGuard[np.ndarray]:
     """Whether there are no priors, nothing is missing, and rows are few enough for one core."""
     return isinstance(X, np.ndarray) and not objective.uses_prior and X.shape[0] <= SHORT
 
@@ -87,7 +87,9 @@ def climb_best(
     return Path(parameters_at(starts[0], objective), height, heights, _STATUS[status], n_passes)
 
 
-def parameters_at(position: Float[np.ndarray, " p"], objective: Objective) -> MixtureParameters:
+def parameters_at(
+    position: Float[np.ndarray, " p"], objective: Objective | Surrogate
+) -> MixtureParameters:
     """Return the parameters at a position; as ``Layout.unpack`` for many, sooner."""
     layout = objective.layout
     weights, means, scales, correlations = mixture_at(
@@ -103,10 +105,10 @@ def position_of_partition(
 
     Components with few rows are widened a little, so that they are no dead end.
     """
-    *moments, usable = partition_moments(
+    counts, means, scatter, usable = partition_moments(
         as_compiled(X), labels, objective.spec.n_components, objective.smallest_scales
     )
-    return position_with(*moments, objective) if usable else None
+    return position_with(counts, means, scatter, objective) if usable else None
 
 
 def position_of(

@@ -174,10 +174,11 @@ def _fit_log_scales(
 
 def _fit_covariances(
     counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray | None]:
     layout, prior = objective.layout, objective.covariance_prior
     lowest = np.log(objective.smallest_scales)
     log_scales = np.log(parameters.scales[: layout.n_matrices])
+    assert parameters.correlations is not None
     pairs = layout.coordinates(parameters.correlations)
     best = best_covariance if layout.n_features <= _MOST_FEATURES else _climbed_covariance
     for matrix in range(layout.n_matrices):

@@ -97,7 +97,7 @@ class _Repairs:
         pairs, singles = self._pairs(), self._singles()
         wholes, merged = self._split(self._shares), self._split_mergers(pairs)
         best = np.argsort(-wholes.gains, kind="stable")[:_MOST_SPLITS]
-        options = []
+        options: list[tuple[float, int, int, int, _Halves, int]] = []
         for number, (loss, freed, heir) in enumerate(zip(*pairs, strict=True)):
             options.append((merged.gains[number] - loss, freed, heir, heir, merged, number))
             options += [
@@ -111,8 +111,10 @@ class _Repairs:
                 for split in best
                 if split != freed
             ]
-        for gain, *option in sorted(options, key=lambda option: -option[0]):
-            position = self._position(*option) if np.isfinite(gain) else None
+        for gain, freed, heir, split, halves, number in sorted(options, key=lambda one: -one[0]):
+            position = (
+                self._position(freed, heir, split, halves, number) if np.isfinite(gain) else None
+            )
             if position is not None:
                 yield position
 
@@ -153,8 +155,8 @@ class _Repairs:
         if first.size > 2 * most:
             apart = np.sum((self._means[first] - self._means[second]) ** 2, axis=1)
             entropies = -self._entropies[0][first, second]
-            chosen = [np.argsort(key, kind="stable")[:most] for key in (apart, entropies)]
-            chosen = np.unique(np.concatenate(chosen))
+            best = [np.argsort(key, kind="stable")[:most] for key in (apart, entropies)]
+            chosen = np.unique(np.concatenate(best))
             first, second = first[chosen], second[chosen]
         return first, second
 
@@ -195,6 +197,7 @@ class _Repairs:
         losses = xlogy(one, one) + xlogy(other, other) - xlogy(one + other, one + other)
         losses = losses + self._entropies[0][heirs, freed]
         if self._has_labels:  # which may speak for the second, and against the first
+            assert isinstance(self.surrogate.rows, AnnotatedRows)
             known = np.maximum(self.surrogate.rows.plausibilities, _FORBIDDEN)
             totals = known.T @ self._shares
             losses = losses + totals[freed, freed] - totals[heirs, freed]

@@ -100,14 +100,16 @@ class ShownWithCard:
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        bundle = super()._repr_mimebundle_(**options)
+        estimator: Any = super()  # which this is mixed into
+        bundle = estimator._repr_mimebundle_(**options)
         if "text/html" in bundle:
             bundle["text/html"] += self._card_html()
         return bundle
 
     @property
     def _repr_html_(self) -> Any:
-        diagram = super()._repr_html_  # an AttributeError where diagrams are switched off
+        estimator: Any = super()
+        diagram = estimator._repr_html_  # an AttributeError where diagrams are switched off
         return lambda: diagram() + self._card_html()
 
     def _card_html(self) -> str:

@@ -155,5 +155,6 @@ class PosteriorClimb:
 
 def _counted(complete: Rows) -> tuple[np.ndarray, np.ndarray | None]:
     """Return cells and counts as scikit-learn takes them."""
-    has_counts = isinstance(complete, AnnotatedRows) and complete.weights.size
-    return values_of(complete), complete.weights if has_counts else None
+    if isinstance(complete, AnnotatedRows) and complete.weights.size:
+        return complete.values, complete.weights
+    return values_of(complete), None

@@ -441,6 +441,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
             voice.end(ascent.lower_bound, converged=ascent.converged)
             if best is None or ascent.lower_bound > best.lower_bound:
                 best = ascent
+        assert best is not None
         return best
 
     def _start(

@@ -60,6 +60,9 @@ class InitialParameters:
 
     def alone(self, structure: CovarianceStructure) -> FactoredMixture:
         """Return the mixture, where all was given."""
+        assert self.weights is not None
+        assert self.means is not None
+        assert self.precisions is not None
         factors = factors_of_precisions(self.precisions)
         covariances = covariances_of_factors(factors)
         return FactoredMixture(structure, self.weights, self.means, covariances, factors)
@@ -69,8 +72,9 @@ class InitialParameters:
         if self.precisions is not None:
             factors = factors_of_precisions(self.precisions)
             mixture = replace(mixture, factors=factors, covariances=covariances_of_factors(factors))
-        given = {"weights": self.weights, "means": self.means}
-        return replace(mixture, **{name: part for name, part in given.items() if part is not None})
+        weights = mixture.weights if self.weights is None else self.weights
+        means = mixture.means if self.means is None else self.means
+        return replace(mixture, weights=weights, means=means)
 
 
 def _read(name: str, values: Any | None, shape: tuple[int, ...]) -> np.ndarray | None:

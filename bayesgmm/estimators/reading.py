@@ -21,7 +21,8 @@ class TakesMissingCells:
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags of the estimator."""
-        tags = super().__sklearn_tags__()
+        estimator: Any = super()  # which this is mixed into
+        tags = estimator.__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 

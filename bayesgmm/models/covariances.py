@@ -29,6 +29,7 @@ from bayesgmm.priors.covariances import (
     SeparatedStructure,
 )
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
+from bayesgmm.priors.scales import HalfT
 from bayesgmm.schema import COMPONENT, FEATURE, FEATURE_BIS, PARAMETER_DIMS
 
 RowDistribution = type[CorrelatedRow] | type[UncorrelatedRow]
@@ -137,6 +138,7 @@ def _declare_joint(
     structure: CorrelatedStructure, shape: tuple[int, int], initial: MixtureParameters | None
 ) -> TensorVariable:
     prior, matrices = structure.scales, _matrices(structure, shape, initial)
+    assert isinstance(prior, HalfT)
     return HuangWand(freedom=prior.degrees_of_freedom, rate=prior.rate(shape[1]), **matrices)
 
 
@@ -159,6 +161,7 @@ def _declare_scales(
 ) -> TensorVariable:
     """Declare the scales in their natural shape, and return them as (k, d)."""
     dims = _natural_dims(structure)
+    assert structure.scales is not None
     free = declare_scale(
         structure.scales,
         "scales" if dims == PARAMETER_DIMS["scales"] else "scale",
@@ -190,6 +193,7 @@ def _declare_correlations(
     prior, n_features = structure.correlations, shape[1]
     component, size = ((), ()) if structure.tied else ((COMPONENT,), shape[:1])
     given = None if initial is None else initial.correlations
+    assert prior is not None
     free = CorrelationCholesky(
         "correlation_cholesky",
         n=n_features,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeGuard
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -80,7 +81,7 @@ Rows = Float[np.ndarray, "_ _"] | AnnotatedRows
 """Plain rows: all cells observed, each counts once, components unknown; or annotated ones."""
 
 
-def has_gaps(X: Rows) -> bool:
+def has_gaps(X: Rows) -> TypeGuard[AnnotatedRows]:
     """Whether cells are missing."""
     return isinstance(X, AnnotatedRows) and X.has_gaps
 
@@ -93,8 +94,9 @@ def some_rows(X: Rows, most: int) -> Rows:
 
 def total_weight(X: Rows) -> float:
     """Return how often all rows count together."""
-    has_weights = isinstance(X, AnnotatedRows) and X.weights.size
-    return float(X.weights.sum()) if has_weights else float(X.shape[0])
+    if isinstance(X, AnnotatedRows) and X.weights.size:
+        return float(X.weights.sum())
+    return float(X.shape[0])
 
 
 def values_of(X: Rows) -> Float[np.ndarray, "n d"]:
@@ -104,21 +106,18 @@ def values_of(X: Rows) -> Float[np.ndarray, "n d"]:
 
 def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return values, weights and plausibilities as kernels take them."""
-    parts = (
-        (X.values, X.weights, X.plausibilities)
-        if isinstance(X, AnnotatedRows)
-        else (X, _none(), _nothing())
-    )
-    return tuple(as_compiled(part) for part in parts)
+    rows = X if isinstance(X, AnnotatedRows) else AnnotatedRows(X)
+    return as_compiled(rows.values), as_compiled(rows.weights), as_compiled(rows.plausibilities)
 
 
 def described(X: Rows) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
     """Return the rows of one block, or of its patterns, and weights and plausibilities of them."""
-    values, *known = compiled_rows(X)
+    values, weights, plausibilities = compiled_rows(X)
     if not has_gaps(X):
-        return (values,), tuple(known)
+        return (values,), (weights, plausibilities)
     patterns = Patterns.of(values)
-    return patterns.kernel_arguments(), tuple(patterns.sorted(part) for part in known)
+    known = patterns.sorted(weights), patterns.sorted(plausibilities)
+    return patterns.kernel_arguments(), known
 
 
 def as_compiled(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:

@@ -175,7 +175,7 @@ def best_partitions(
         )
 
     for_each(len(starts), run)
-    return found
+    return [one for one in found if one is not None]
 
 
 def random_starts(

@@ -60,7 +60,7 @@ def representatives(
         found[number] = _run(draws, loss, n_partitions, seeds[number])
 
     for_each(runs, run)
-    return min(found, key=lambda one: one.distance)
+    return min((one for one in found if one is not None), key=lambda one: one.distance)
 
 
 def _run(

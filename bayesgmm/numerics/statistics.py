@@ -13,7 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.numerics.annotated_rows import Rows, as_compiled, compiled_rows, has_gaps
+from bayesgmm.numerics.annotated_rows import (
+    AnnotatedRows,
+    Rows,
+    as_compiled,
+    compiled_rows,
+    has_gaps,
+)
 from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
 from bayesgmm.numerics.kernels.patterns import (
     diagonal_marginals,
@@ -176,6 +182,7 @@ def statistics_of(
         of_patterns = full_pattern_statistics if correlated else diagonal_pattern_statistics
 
         def of_block(start: int, stop: int) -> tuple:
+            assert isinstance(X, AnnotatedRows)
             patterns = X.patterns[start]
             known = (patterns.sorted(part[start:stop]) for part in (weights, plausibilities))
             return of_patterns(*patterns.kernel_arguments(), *known, *mixture)
@@ -309,6 +316,7 @@ def _writer(
         kernel(rows[block], plausibilities[block], *mixture, *options, output[block])
 
     def write_patterns(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
+        assert isinstance(X, AnnotatedRows)
         patterns, part = X.patterns[start], np.empty((stop - start, *shape))
         known = (*patterns.kernel_arguments(), patterns.sorted(plausibilities[start:stop]))
         kernel(*known, *mixture, *options, part)

@@ -61,13 +61,14 @@ class _Users:
     """Counts who wants one thread: the first sets the limit, and the last restores what was."""
 
     def __init__(self) -> None:
-        self._lock, self._number, self._limit = threading.Lock(), 0, None
+        self._lock, self._number = threading.Lock(), 0
+        self._limit: Any = None
 
     def enter(self) -> None:
         with self._lock:
             if self._number == 0:
                 _let_any_thread_decide()
-                self._limit: Any = _controller().limit(limits=1, user_api="blas")
+                self._limit = _controller().limit(limits=1, user_api="blas")
             self._number += 1
 
     def leave(self) -> None:

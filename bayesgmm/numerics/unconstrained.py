@@ -87,13 +87,14 @@ class Layout:
         parts = [ratios, parameters.means.reshape(*batch, -1)]
         parts.append(np.log(free_scales).reshape(*batch, -1))
         if self.correlated:
+            assert parameters.correlations is not None
             parts.append(self.coordinates(parameters.correlations).reshape(*batch, -1))
         return np.concatenate(parts, axis=-1)
 
     def rough_deviations(
         self,
         parameters: MixtureParameters,
-        n_rows: int,
+        n_rows: float,
         means_precision: Float[np.ndarray, "k d"] | float = 0.0,
     ) -> Float[np.ndarray, " p"]:
         """Posterior standard deviations of a vector if every row knew its component.

@@ -26,9 +26,10 @@ def _of_own_tree(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of a tree as a method that passes its own tree."""
 
     @wraps(function)
-    def method(self: Plots, *arguments: Any, **options: Any) -> Any:
+    def call(self: Plots, *arguments: Any, **options: Any) -> Any:
         return function(self.tree, *arguments, **options)
 
+    method: Any = call
     signature = inspect.signature(function)
     _, *others = signature.parameters.values()
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -93,7 +93,9 @@ def without_scale(axes: Axes) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def one_line_each(axes: Axes, names: Sequence[Any], *, most: int = 24, gap: float = 0.6) -> None:
+def one_line_each(
+    axes: Axes, names: Sequence[Any] | np.ndarray, *, most: int = 24, gap: float = 0.6
+) -> None:
     """Number horizontal lines from the top, and write a name before each."""
     labels = short_names(names, most)
     axes.set_yticks(range(len(labels)), labels, fontsize=SMALL + 0.5, **PLAIN)

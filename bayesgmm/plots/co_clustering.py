@@ -168,7 +168,7 @@ def _draw_clusters(axes: Axes, matrix: _Matrix) -> None:
         axes.axhline(end, color="#D55E00", linewidth=0.7)
         axes.axvline(end, color="#D55E00", linewidth=0.7)
     for cluster, (end, count) in enumerate(zip(ends, sizes, strict=True)):
-        _draw_cluster(axes, cluster, end - count, count, size)
+        _draw_cluster(axes, cluster, end - count, int(count), size)
     axes.set_ylabel("cluster of the partition (rows)", labelpad=62)
 
 

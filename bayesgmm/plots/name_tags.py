@@ -32,7 +32,9 @@ def tag_ellipses(
     The figure is laid out for it, so limits and legends have to be there.
     """
     axes.figure.draw_without_rendering()
-    frame, taken, kept = axes.get_window_extent(), [], []
+    frame = axes.get_window_extent()
+    taken: list[Bbox] = []
+    kept: list[Text] = []
     for place, name in enumerate(short_names(names, 14)):
         text = _tag(axes, name, place)
         box = next(

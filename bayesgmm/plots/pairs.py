@@ -143,7 +143,7 @@ def _matrix(view: ClusterView, certainty: float) -> Drawing:
             draw_single(axes, view, view.features[row], n_ticks=_FEW_TICKS)
         else:
             draw_pair(axes, view, view.features[column], view.features[row], n_ticks=_FEW_TICKS)
-        _label_outer(axes, view, row, column)
+        _label_outer(axes, view, int(row), int(column))
     figure.align_labels()
     if beside:
         corner = {"loc": "upper right", "bbox_to_anchor": (0.995, 0.985)}

@@ -247,7 +247,7 @@ def _name_curves(axes: Axes, curves: _Curves) -> None:
         axes.annotate(
             curves.structures[place], (1.0, height), xycoords="axes fraction", xytext=(6, 0),
             textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
-            color=component_style(place).colour, **PLAIN,
+            color=component_style(int(place)).colour, **PLAIN,
         )  # fmt: skip
 
 

@@ -88,8 +88,11 @@ class DensityView:
 
     def thresholds(self, across: str, up: str, shares: Sequence[float]) -> list[float]:
         """Return the log density at the edge of each of the smallest regions."""
-        pair, rows = self._pair(across, up), {"rows": _SIMULATED_ROWS, "random_seed": _SEED}
-        regions = [highest_density_region(pair, probability=share, **rows) for share in shares]
+        pair = self._pair(across, up)
+        regions = [
+            highest_density_region(pair, probability=share, rows=_SIMULATED_ROWS, random_seed=_SEED)
+            for share in shares
+        ]
         return [float(region["log_threshold"]) for region in regions]
 
     def _pair(self, across: str, up: str) -> Fit:

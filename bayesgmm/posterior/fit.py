@@ -310,7 +310,7 @@ class Fit:
         return Fit(many)
 
 
-Fitted = xr.DataTree | PointEstimate | Fit
+type Fitted = xr.DataTree | PointEstimate | Fit
 """What questions about a fit take: users a tree or an estimate, the package what it has read."""
 
 

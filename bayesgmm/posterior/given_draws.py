@@ -167,8 +167,8 @@ def _renamed(variables: Any, names: Mapping[str, str] | None) -> Any:
 
 def _of_arrays(given: Mapping[str, Any]) -> xr.Dataset:
     """Give plain arrays dims: those of draws, as the weights have them, and then their own."""
-    weights = given.get("weights")
-    lead = (CHAIN, DRAW)
+    weights: Any = given.get("weights")
+    lead: tuple[str, ...] = (CHAIN, DRAW)
     if _has_names(weights):
         lead = (DRAW,) if CHAIN not in xr.as_variable(weights, "weights").dims else lead
     elif np.ndim(weights) in (2, 3):

@@ -55,6 +55,7 @@ def _of_matrices(
     whitener = np.broadcast_to(np.eye(layout.n_features), (*scales.shape, layout.n_features))
     log_determinant = np.zeros(scales.shape[:-1])
     if layout.correlated:
+        assert draws.correlations is not None
         correlations = draws.correlations[..., : layout.n_matrices, :, :]
         factors = np.linalg.cholesky(made_regular(correlations))
         log_determinant = 2 * np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)

@@ -69,8 +69,8 @@ def register[Part](part: type[Part]) -> type[Part]:
     >>> print(structure_named("one-width"))
     OneWidth, scales ~ HalfT(scale scaled to the data, degrees_of_freedom 2)
     """
-    name = part.__name__
-    if not is_dataclass(part) or not part.__dataclass_params__.frozen:
+    name, made = part.__name__, getattr(part, "__dataclass_params__", None)
+    if not is_dataclass(part) or made is None or not made.frozen:
         raise SpecificationError(f"{name} must be a dataclass, with @dataclass(frozen=True).")
     known = _PARTS.get(name, part)
     if isinstance(known, str) or _origin(known) != _origin(part):

@@ -27,8 +27,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import Field, dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import gammaln, multigammaln
@@ -44,6 +44,7 @@ from bayesgmm.priors.scales import Columns, Exponential, HalfT, LogScaleTerms, S
 class CovarianceStructure(ABC):
     """What all covariance structures have in common; not to be used itself."""
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # every structure is a dataclass
     tied: ClassVar[bool]
     isotropic: ClassVar[bool]
     correlated: ClassVar[bool]
@@ -118,6 +119,7 @@ class SeparatedStructure(CovarianceStructure):
             self._expect_one_number_each()
 
     def _expect_one_number_each(self) -> None:
+        assert self.scales is not None
         for name in self.scales.unit_parameters:
             if isinstance(getattr(self.scales, name), tuple | ByColumn):
                 raise SpecificationError(
@@ -128,21 +130,25 @@ class SeparatedStructure(CovarianceStructure):
     @property
     def scales_in_words(self) -> str:
         """See :attr:`CovarianceStructure.scales_in_words`."""
+        assert self.scales is not None
         return self.scales.in_words
 
     def expect_features(self, n_features: int) -> None:
         """See :meth:`CovarianceStructure.expect_features`."""
+        assert self.scales is not None
         for name in self.scales.unit_parameters:
             owner = type(self.scales).__name__
             expect_size(owner, name, getattr(self.scales, name), self.n_scales(n_features))
 
     def resolved(self, columns: Columns) -> SeparatedStructure:
         """See :meth:`CovarianceStructure.resolved`."""
+        assert self.scales is not None
         summaries = columns.pooled() if self.isotropic else columns
         return replace(self, scales=self.scales.resolved(summaries))
 
     def standardized(self, factor: np.ndarray) -> SeparatedStructure:
         """See :meth:`CovarianceStructure.standardized`."""
+        assert self.scales is not None
         if self.isotropic:
             factor = factor[:1]
         return replace(self, scales=self.scales.standardized(factor))
@@ -150,6 +156,7 @@ class SeparatedStructure(CovarianceStructure):
     def prior(self, n_features: int) -> CovariancePrior:
         """See :meth:`CovarianceStructure.prior`."""
         size, scales = self.n_scales(n_features), self.scales
+        assert scales is not None
         prior = CovariancePrior.without_rows(scales.terms(size).coefficients)
         if isinstance(scales, HalfT):
             freedom = scales.degrees_of_freedom
@@ -224,9 +231,12 @@ class CorrelatedStructure(SeparatedStructure):
         """See :meth:`CovarianceStructure.prior`."""
         if n_features == 1:
             return super().prior(n_features)
-        if self.is_joint:
-            return huang_wand(self.scales.degrees_of_freedom, self.scales.rate(n_features))
-        terms, eta = self.scales.terms(n_features).coefficients, self.correlations.eta
+        scales = self.scales
+        if isinstance(scales, HalfT):
+            return huang_wand(scales.degrees_of_freedom, scales.rate(n_features))
+        assert scales is not None
+        assert self.correlations is not None
+        terms, eta = scales.terms(n_features).coefficients, self.correlations.eta
         terms[:, 0] += lkj_log_normalizer(eta, n_features) / n_features
         return CovariancePrior.without_rows(terms, eta=eta)
 
@@ -235,7 +245,7 @@ class CorrelatedStructure(SeparatedStructure):
         return {**super().sentences(), "correlations ~": self._correlations_in_words()}
 
     def _correlations_in_words(self) -> str:
-        if not self.is_joint:
+        if not isinstance(self.scales, HalfT):
             return str(self.correlations)
         shape = self.scales.degrees_of_freedom / 2
         each = "Uniform" if shape == 1 else f"Beta({shape:g}, {shape:g})"

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import shown
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs  # in typing from Python 3.13 on
 
 
 class ByColumn(Mapping[str, float]):
@@ -43,6 +47,7 @@ class ByColumn(Mapping[str, float]):
 
 Hyperparameter = float | tuple[float, ...] | ByColumn | None
 Matrix = Hyperparameter | tuple[tuple[float, ...], ...]
+Numbers = float | tuple[float, ...]
 Rows = tuple[tuple[float, ...] | ByColumn | None, ...]
 Given = float | Sequence[float] | np.ndarray | Mapping[str, float] | None
 
@@ -50,7 +55,7 @@ Given = float | Sequence[float] | np.ndarray | Mapping[str, float] | None
 def checked(
     owner: str,
     name: str,
-    value: Given,
+    value: Given | Sequence[Given],
     *,
     positive: bool = True,
     each: str | None = "feature",
@@ -74,15 +79,16 @@ def checked(
         choice += ", or a mapping from names of columns"
     message = f"{owner}: {name} must be {wanted}{choice}, not {shown(value)}."
     if by_column and isinstance(value, Mapping) and value:
-        numbers = {
+        named = {
             str(column): checked(
                 owner, f"{name} of {str(column)!r}", number, positive=positive, each=None
             )
             for column, number in value.items()
         }
-        if None in numbers.values() or len(numbers) < len(value):
+        known = {column: number for column, number in named.items() if isinstance(number, float)}
+        if len(known) < len(value):
             raise SpecificationError(message)
-        return ByColumn(numbers)
+        return ByColumn(known)
     if isinstance(value, bool | str):
         raise SpecificationError(message)
     try:
@@ -107,8 +113,9 @@ def checked_rows(
     SpecificationError
         If it is none of these, or a number is not finite, or not positive where it must be.
     """
-    entries = value
-    if not isinstance(value, list | tuple):
+    if isinstance(value, list | tuple):
+        entries: Sequence[Any] = value
+    else:
         is_table = getattr(value, "ndim", 0) > 1
         entries = np.asarray(value).tolist() if is_table else ()
     if not any(map(_is_row, entries)):
@@ -119,10 +126,11 @@ def checked_rows(
                 f"{owner}: {name} is given per component, so that every entry must be one number "
                 f"per feature, a mapping from names of columns, or None, not {shown(entry)}."
             )
-    return tuple(
+    rows = tuple(
         checked(owner, f"{name} of component {component}", row, positive=positive, by_column=True)
         for component, row in enumerate(entries)
     )
+    return cast(Rows, rows)  # of which none is a single number
 
 
 def _is_row(entry: object) -> bool:
@@ -130,14 +138,14 @@ def _is_row(entry: object) -> bool:
     return entry is None or (is_sized and getattr(entry, "ndim", 1) > 0)
 
 
-def has_rows(value: Hyperparameter | Rows) -> bool:
+def has_rows(value: Hyperparameter | Rows) -> TypeIs[Rows]:
     """Whether there is one row per component."""
     return isinstance(value, tuple) and any(map(_is_row, value))
 
 
 def filled_rows(
     value: Hyperparameter | Rows, default: np.ndarray, names: Sequence[str]
-) -> float | tuple[float, ...] | tuple[tuple[float, ...], ...]:
+) -> Numbers | tuple[tuple[float, ...], ...]:
     """Return a hyperparameter as :func:`filled` does, row by row if there is one per component."""
     if not has_rows(value):
         return filled(value, default, names)
@@ -186,9 +194,15 @@ def expect_rows(
             )
 
 
+@overload
+def filled(value: Hyperparameter, default: np.ndarray, names: Sequence[str]) -> Numbers: ...
+@overload
 def filled(
     value: Matrix, default: np.ndarray, names: Sequence[str]
-) -> float | tuple[float, ...] | tuple[tuple[float, ...], ...]:
+) -> Numbers | tuple[tuple[float, ...], ...]: ...
+def filled(
+    value: Matrix, default: np.ndarray, names: Sequence[str]
+) -> Numbers | tuple[tuple[float, ...], ...]:
     """Return a hyperparameter once the columns are known: the default where nothing was said.
 
     Raises
@@ -225,7 +239,9 @@ def checked_number(owner: str, name: str, value: float) -> float:
     """Return a hyperparameter that must be one positive number."""
     if value is None:
         raise SpecificationError(f"{owner}: {name} must be a positive number, not None.")
-    return checked(owner, name, value, each=None)
+    number = checked(owner, name, value, each=None)
+    assert isinstance(number, float)
+    return number
 
 
 def expanded(owner: str, name: str, value: Hyperparameter, size: int) -> np.ndarray:
@@ -290,7 +306,7 @@ def expanded_matrix(owner: str, name: str, value: Matrix, size: int) -> np.ndarr
     """
     numbers = np.asarray(value, dtype=float)
     if numbers.ndim < 2:
-        return np.diag(expanded(owner, name, value, size))
+        return np.diag(expanded(owner, name, cast(Hyperparameter, value), size))
     if numbers.shape[0] != size:
         raise SpecificationError(
             f"{owner}: {name} is a matrix of {numbers.shape[0]} rows but {size} are needed; "
@@ -304,13 +320,14 @@ def as_tuples(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, matrix.tolist()))
 
 
-def collapsed(
-    values: np.ndarray,
-) -> float | tuple[float, ...] | tuple[tuple[float, ...], ...]:
-    """Return an array as a hyperparameter: rows, or one number where all entries are equal."""
+def collapsed_rows(values: np.ndarray) -> Numbers | tuple[tuple[float, ...], ...]:
+    """Return an array as a hyperparameter, rows as they are."""
+    return as_tuples(values) if values.ndim == 2 else collapsed(values)
+
+
+def collapsed(values: np.ndarray) -> Numbers:
+    """Return an array as a hyperparameter: one number where all entries are equal."""
     values = np.atleast_1d(values)
-    if values.ndim == 2:
-        return as_tuples(values)
     return float(values[0]) if np.all(values == values[0]) else tuple(values.tolist())
 
 

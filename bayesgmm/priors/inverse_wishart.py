@@ -39,8 +39,8 @@ class InverseWishartStructure(CovarianceStructure):
     scale: Matrix = None
 
     def __post_init__(self) -> None:
-        owner, freedom = type(self).__name__, self.degrees_of_freedom
-        freedom = checked(owner, "degrees_of_freedom", freedom, each=None)
+        owner = type(self).__name__
+        freedom = checked(owner, "degrees_of_freedom", self.degrees_of_freedom, each=None)
         object.__setattr__(self, "degrees_of_freedom", freedom)
         object.__setattr__(self, "scale", checked_matrix(owner, "scale", self.scale))
 
@@ -76,7 +76,7 @@ class InverseWishartStructure(CovarianceStructure):
         """See :meth:`CovarianceStructure.standardized`."""
         scale = np.asarray(self.scale)
         if scale.ndim == 2:
-            scaled = as_tuples(scale / np.outer(factor, factor))
+            scaled: Matrix = as_tuples(scale / np.outer(factor, factor))
         else:
             scaled = collapsed(scale / factor**2)
         return replace(self, scale=scaled)
@@ -93,6 +93,7 @@ class InverseWishartStructure(CovarianceStructure):
         of all sigma_i^d, the Jacobian. The posterior is inverse-Wishart again.
         """
         freedom, scale = self.degrees_of_freedom, self.matrix(n_features)
+        assert freedom is not None
         constant = inverse_wishart_log_normalizer(freedom, scale) + n_features * math.log(2)
         shares = np.full(n_features, constant / n_features)
         terms = LogScaleTerms.of(constant=shares, power=float(n_features)).coefficients
@@ -122,8 +123,8 @@ class InverseWishartStructure(CovarianceStructure):
         return {"covariances  ~": f"{self}, {owner}"}
 
     def __str__(self) -> str:
-        freedom = self.degrees_of_freedom
-        freedom = "d + 2" if freedom is None else words(freedom)
+        given = self.degrees_of_freedom
+        freedom = "d + 2" if given is None else words(given)
         return f"{type(self).__name__}(degrees_of_freedom {freedom}, scale {words(self.scale)})"
 
 

@@ -10,7 +10,7 @@ from bayesgmm.priors.hyperparameters import (
     Hyperparameter,
     Rows,
     checked_rows,
-    collapsed,
+    collapsed_rows,
     expanded_rows,
     expect_rows,
     expect_size,
@@ -109,7 +109,7 @@ class NormalMeans:
     def standardized(self, shift: np.ndarray, factor: np.ndarray) -> NormalMeans:
         """Return the prior of (mu - shift) / factor."""
         loc = (np.asarray(self.loc) - shift) / factor
-        return NormalMeans(collapsed(loc), collapsed(np.asarray(self.scale) / factor))
+        return NormalMeans(collapsed_rows(loc), collapsed_rows(np.asarray(self.scale) / factor))
 
     def expanded(self, n_components: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
         """Return location and precision (one over the variance) as arrays of shape (k, d)."""

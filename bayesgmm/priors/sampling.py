@@ -11,7 +11,11 @@ from scipy import stats
 
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.covariances import CovarianceStructure, SeparatedStructure
+from bayesgmm.priors.covariances import (
+    CorrelatedStructure,
+    CovarianceStructure,
+    SeparatedStructure,
+)
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.scales import HalfT
@@ -46,19 +50,21 @@ def draw_covariances(
 def _(
     structure: SeparatedStructure, layout: Layout, n_draws: int, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
-    batch, size = (n_draws, layout.n_matrices), layout.n_features
+    batch, size, prior = (n_draws, layout.n_matrices), layout.n_features, structure.scales
+    assert prior is not None
     if not layout.correlated:
-        return structure.scales.draw(rng, (*batch, layout.n_scales)), None
-    if structure.is_joint:
-        return _draw_huang_wand(structure.scales, layout, batch, rng)
-    scales = structure.scales.draw(rng, (*batch, size))
-    eta = structure.correlations.eta
+        return prior.draw(rng, (*batch, layout.n_scales)), None
+    if isinstance(prior, HalfT):
+        return _draw_huang_wand(prior, layout, batch, rng)
+    assert isinstance(structure, CorrelatedStructure)
+    assert structure.correlations is not None
+    scales, eta = prior.draw(rng, (*batch, size)), structure.correlations.eta
     return scales, layout.correlations(_draw_coordinates(eta, size, batch, rng))
 
 
 def _draw_huang_wand(
     prior: HalfT, layout: Layout, batch: tuple[int, int], rng: np.random.Generator
-) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"]]:
+) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
     """Draw scales and correlations jointly, see :func:`bayesgmm.priors.covariances.huang_wand`."""
     size = layout.n_features
     mixing = rng.standard_gamma(0.5, (*batch, size)) / (0.5 * prior.rate(size))

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields, replace
-from typing import ClassVar
+from dataclasses import Field, dataclass, fields, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import gammaln
@@ -56,12 +56,11 @@ class Columns:
 
     def pooled(self) -> Columns:
         """Return one root mean square for all columns, in arrays of one entry."""
-        return Columns(
-            *(
-                np.sqrt(np.mean(each**2, keepdims=True))
-                for each in (self.centre, self.deviation, self.spread, self.resolution)
-            )
+        centre, deviation, spread, resolution = (
+            np.sqrt(np.mean(each**2, keepdims=True))
+            for each in (self.centre, self.deviation, self.spread, self.resolution)
         )
+        return Columns(centre, deviation, spread, resolution)
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,7 @@ class ScalePrior(ABC):
     number only.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # every prior is a dataclass
     unit_parameters: ClassVar[tuple[str, ...]]
     """Hyperparameters that carry the units of the data (and may be one per feature)."""
 

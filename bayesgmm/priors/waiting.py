@@ -22,10 +22,9 @@ def without_data(spec: MixtureSpec, n_features: int) -> tuple[MixtureSpec, list[
     comes from the data.
     """
     names = tuple(f"x{place}" for place in range(n_features))  # as in tables without names
-    first, second = (
-        spec.resolved(Columns(*(np.full(n_features, number) for number in numbers), names))
-        for numbers in ((0.0, 1.0, 1.0, _NO_FLOOR), (1.0, 2.0, 2.0, _NO_FLOOR))
-    )
+    zero, one, two, no_floor = np.full((n_features, 4), [0.0, 1.0, 2.0, _NO_FLOOR]).T
+    first = spec.resolved(Columns(zero, one, one, no_floor, names))
+    second = spec.resolved(Columns(one, two, two, no_floor, names))
     return first, list(_differences(first, second))
 
 

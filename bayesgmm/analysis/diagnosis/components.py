@@ -142,6 +142,7 @@ def _moments(
     spread = np.sqrt(variances) / parameters.scales[: counts.size]
     if not layout.correlated:
         return counts, spread, None
+    assert parameters.correlations is not None
     with np.errstate(all="ignore"):
         widths = np.sqrt(variances)
         of_rows = scatter / counts[:, None, None] / (widths[:, :, None] * widths[:, None, :])

@@ -310,15 +310,13 @@ def _halves(draws: MixtureParameters, n_draws: int) -> tuple[MixtureParameters, 
     n_chains, length = draws.batch_shape
     each = max(1, min(n_draws // n_chains, length // 2))
     first = np.linspace(0, length // 2 - 1, each).round().astype(int)
-    return tuple(_flat(draws.draw((slice(None), start + first))) for start in (0, length // 2))
+    early, late = (draws.draw((slice(None), start + first)) for start in (0, length // 2))
+    return _flat(early), _flat(late)
 
 
 def _flat(draws: MixtureParameters) -> MixtureParameters:
-    n_draws = math.prod(draws.batch_shape)
-    parts = (draws.weights, draws.means, draws.scales, draws.correlations)
-    return MixtureParameters(*(
-        None if part is None else part.reshape(n_draws, *part.shape[2:]) for part in parts
-    ))  # fmt: skip
+    every = np.indices(draws.batch_shape)
+    return draws.draw((every[0].ravel(), every[1].ravel()))
 
 
 def _reordered(draws: MixtureParameters, orders: Int[np.ndarray, "draw k"]) -> MixtureParameters:

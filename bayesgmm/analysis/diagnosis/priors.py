@@ -22,7 +22,7 @@ from bayesgmm.analysis.diagnosis.components import Components, Moments
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.digits import listed, plural
 from bayesgmm.posterior.fit import Fit
-from bayesgmm.priors.covariances import SeparatedStructure
+from bayesgmm.priors.covariances import CorrelatedStructure, SeparatedStructure
 from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.sampling import draw_covariances
 from bayesgmm.priors.scales import HalfT
@@ -73,6 +73,7 @@ def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
     scales, correlations = draw_covariances(spec.covariances, layout, _PRIOR_DRAWS, rng)
     findings = _about_scales(fit, moments, scale_shifts, scales)
     if moments.twists is not None and np.abs(twists).max() >= SHIFT_LIMIT:
+        assert correlations is not None
         findings += _about_correlations(fit, moments, twists, correlations)
     return findings
 
@@ -175,7 +176,7 @@ def _about_correlations(
 
 def _prior_of_correlations(fit: Fit) -> str:
     structure = fit.spec.covariances
-    if not isinstance(structure, SeparatedStructure):
+    if not isinstance(structure, CorrelatedStructure):
         return "Lower degrees_of_freedom, or give the matrix of the prior such correlations."
     name = type(structure).__name__
     if not structure.is_joint:

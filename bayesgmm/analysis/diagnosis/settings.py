@@ -30,7 +30,7 @@ class Settings:
     def of(cls, fit: Fit) -> Settings:
         """Read the record of a fit, which holds the engine as Python writes it."""
         try:
-            call = ast.parse(str(fit.record.get("engine", "")), mode="eval").body
+            call: Any = ast.parse(str(fit.record.get("engine", "")), mode="eval").body
             options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
             return cls(call.func.id, options)
         except (SyntaxError, ValueError, AttributeError):

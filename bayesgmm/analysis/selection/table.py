@@ -42,7 +42,7 @@ def tabulated(
     records = [
         [_record(cells[place, number]) for number in numbers] for place in range(len(structures))
     ]
-    columns = {
+    columns: dict[str, np.ndarray] = {
         name: np.array([[record[name] for record in row] for row in records], kind)
         for name, kind in _TYPES.items()
     }
@@ -50,7 +50,7 @@ def tabulated(
     place, column = np.unravel_index(np.nanargmin(bic), bic.shape)
     columns["best"] = np.zeros(bic.shape, dtype=bool)
     columns["best"][place, column] = True
-    spec = MixtureSpec(numbers[column], covariances=structures[place])
+    spec = MixtureSpec(numbers[int(column)], covariances=structures[int(place)])
     table = xr.Dataset(
         {name: (DIMS, values) for name, values in columns.items()},
         coords=dict(zip(DIMS, (list(map(name_of, structures)), list(numbers)), strict=True)),

@@ -87,6 +87,7 @@ def _brought_to(asked: Asked, mixture: MixtureParameters) -> MixtureParameters |
     """Scale covariance matrices; ``None`` where no factor does."""
     everyone = np.arange(mixture.n_components)
     if asked.most is None:
+        assert asked.average is not None
         return _scaled_to(asked.average, average_overlap, mixture, everyone)
     with_most = _scaled_to(asked.most, largest_overlap, mixture, everyone)
     if asked.average is None or with_most is None:

@@ -41,9 +41,10 @@ class _Sizes:
     """What the parts of a file claim to need, held against the size of the file."""
 
     def __init__(self, path: Path, n_bytes: int) -> None:
-        self._path, self._left = path, _ALLOWANCE + _RATIO * n_bytes
+        self._path = path
+        self._left: float = _ALLOWANCE + _RATIO * n_bytes
 
-    def claim(self, n_bytes: int) -> None:
+    def claim(self, n_bytes: float) -> None:
         self._left -= abs(n_bytes)
         if self._left < 0:
             raise refused(self._path, "far larger arrays than a file of its size can hold")

@@ -178,7 +178,7 @@ def _with_type(values: xr.DataArray, kind: str) -> tuple[tuple[Any, ...], np.nda
 
 
 def _written(attributes: Mapping[Any, Any]) -> dict[str, Any]:
-    result = {}
+    result: dict[str, Any] = {}
     for name, value in attributes.items():
         held = isinstance(value, str | int | float | np.number) and not isinstance(value, bool)
         if isinstance(value, float | np.floating):  # not every zarr can write what is not finite

@@ -80,7 +80,7 @@ def _by_hungarian(costs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
         _, order = linear_sum_assignment(cost)
         orders[number], best[number] = order, cost[places, order].sum()
         second[number] = min(
-            _without(cost, place, order[place], forbidden[number]) for place in places
+            _without(cost, int(place), int(order[place]), forbidden[number]) for place in places
         )
     return orders, best, second
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def _heading(material: Material, place: int) -> Content:
     ]
 
 
-def _lines(material: Material, place: int, features: list[str]) -> Iterator[list[Content]]:
+def _lines(material: Material, place: int, features: Sequence[str]) -> Iterator[list[Content]]:
     of_component = material.summary[["means", "scales"]].isel(component=place)
     for feature in features:
         own = of_component.sel({FEATURE: feature})

@@ -111,7 +111,7 @@ def _range(ends: xr.DataArray) -> str:
     return f"{rounded(low, digits=digits[0])} to {rounded(high, digits=digits[1])}"
 
 
-def _digits(low: float, high: float) -> tuple[int, int]:
+def _digits(low: float, high: float) -> tuple[int, ...]:
     """Return significant digits that show the width of a range to two of them."""
     width = high - low
     return tuple(
