@@ -113,12 +113,12 @@ def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def described(X: Rows) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
-    """Return the rows of one block, or of its patterns, and weights and plausibilities of them."""
+    """Return the rows of one block, ``(X,)`` or its patterns, and weights and plausibilities."""
     values, *known = compiled_rows(X)
     if not has_gaps(X):
         return (values,), tuple(known)
     patterns = Patterns.of(values)
-    return patterns.kernel_arguments(), tuple(patterns.sorted(part) for part in known)
+    return patterns, tuple(patterns.sorted(part) for part in known)
 
 
 def as_compiled(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:

@@ -58,14 +58,14 @@ import numpy as np
 import bayesgmm as bg
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.problem import Problem
-from bayesgmm.numerics.kernels.rows import full_statistics
+from bayesgmm.numerics.kernels.rows import statistics
 
 X = np.random.default_rng(0).normal(size=(200, 2))
 problem = Problem.pose(X, bg.MixtureSpec(2))
 target = Target(problem.scaled_spec, problem.scaled_data)
 value, gradient = target(np.linspace(-0.5, 0.5, target.layout.size))
 print(value.hex(), *(entry.hex() for entry in gradient.tolist()))
-print(sum(full_statistics.stats.cache_misses.values()))
+print(sum(statistics.stats.cache_misses.values()))
 """
 
 
