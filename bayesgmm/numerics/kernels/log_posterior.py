@@ -160,13 +160,21 @@ def _value_of_matrix(factor, state, matrix, prior):
     value = _exponent(prior, log_scales.shape[0]) * log_root
     value += partial_prior(_precisions(factor, log_scales.shape[0]), prior)
     if prior.count > 0.0:
-        value -= prior.count * (log_scales.sum() + log_root)
-        if factor.ndim == 2:
-            value -= 0.5 * np.trace(congruence(factor, prior.scatter))
-        else:
-            for i in range(log_scales.shape[0]):
-                value -= 0.5 * prior.scatter[i, i] * factor[i] ** 2
+        value -= prior.count * log_root + 0.5 * _whitened_trace(factor, prior.scatter)
+        for i in range(log_scales.shape[0]):
+            value -= prior.count * log_scales[i]
     return value
+
+
+@compiled_exactly
+def _whitened_trace(factor, scatter):
+    """Trace of Sigma^-1 scatter; without correlations the scatter has a line for every scale."""
+    total = 0.0
+    if factor.ndim == 2:
+        whitened = congruence(factor, scatter)
+    for i in range(scatter.shape[0]):
+        total += whitened[i, i] if factor.ndim == 2 else scatter[i, i] * factor[i] ** 2
+    return total
 
 
 @compiled_exactly
