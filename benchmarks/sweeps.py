@@ -12,7 +12,7 @@ from timing import best_seconds, clocked
 from bayesgmm.engines.sweeps import Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.em import EM
-from bayesgmm.numerics.kernels.allocations import full_allocations
+from bayesgmm.numerics.kernels.allocations import allocations
 from bayesgmm.numerics.statistics import PrecisionForm
 
 NOTE = (
@@ -60,6 +60,6 @@ def _case(name: str, X: np.ndarray, k: int, rounds: int) -> Record:
 def _passes(X, labels, constants, means, factors, seeds):  # noqa: ANN001, ANN202
     total = 0.0
     for seed in seeds:
-        _, counts, _, _ = full_allocations(X, labels, 0, constants, means, factors, seed)
+        _, counts, _, _ = allocations(X, labels, 0, constants, means, factors, seed)
         total += counts[0]
     return total

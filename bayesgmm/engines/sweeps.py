@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -13,41 +11,13 @@ from jaxtyping import Float
 from bayesgmm.engines.target import Target
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, has_gaps
 from bayesgmm.numerics.blocks import row_blocks, sum_over_blocks
-from bayesgmm.numerics.kernels.allocations import diagonal_allocations, full_allocations
-from bayesgmm.numerics.kernels.pattern_allocations import (
-    diagonal_pattern_allocations,
-    full_pattern_allocations,
-)
-from bayesgmm.numerics.kernels.sweeps import (
-    diagonal_conditionals,
-    diagonal_pattern_sweeps,
-    diagonal_sweeps,
-    full_conditionals,
-    full_pattern_sweeps,
-    full_sweeps,
-)
+from bayesgmm.numerics.kernels.allocations import allocations
+from bayesgmm.numerics.kernels.pattern_allocations import pattern_allocations
+from bayesgmm.numerics.kernels.sweeps import draw_parameters, sweeps
 from bayesgmm.numerics.log_posterior import LogPosterior
 
 _LEAST_ACCEPTANCE = 0.1  # of the proposals of a covariance; below, slice sampling moves it better
 _LEAST_TRIED = 20  # proposals before that is judged
-
-
-class _Kernels(NamedTuple):
-    """What sweeps are made of: many of them, or one, in two steps."""
-
-    sweeps: Callable
-    allocate: Callable
-    conditionals: Callable
-
-
-_KERNELS = {  # with correlations, with missing cells
-    (True, False): _Kernels(full_sweeps, full_allocations, full_conditionals),
-    (True, True): _Kernels(full_pattern_sweeps, full_pattern_allocations, full_conditionals),
-    (False, False): _Kernels(diagonal_sweeps, diagonal_allocations, diagonal_conditionals),
-    (False, True): _Kernels(
-        diagonal_pattern_sweeps, diagonal_pattern_allocations, diagonal_conditionals
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -133,10 +103,6 @@ class Sweeper:
         return has_gaps(self._log_posterior.X)
 
     @cached_property
-    def _kernels(self) -> _Kernels:
-        return _KERNELS[self._log_posterior.correlated, self._has_gaps]
-
-    @cached_property
     def _is_short(self) -> bool:
         return len(row_blocks(self._log_posterior.X.shape[0])) == 1
 
@@ -147,9 +113,10 @@ class Sweeper:
         seeds = rng.integers(2**64, size=n_sweeps, dtype=np.uint64)
         swept = Swept.room_for(n_sweeps, position.size)
         if self._is_short:
-            self._kernels.sweeps(
-                position, *self._block(0, self._log_posterior.X.shape[0]),
-                self._log_posterior.prior, self._steps, rng, seeds,
+            rows, plausibilities = self._block(0, self._log_posterior.X.shape[0])
+            sweeps(
+                position, rows, plausibilities, self._log_posterior.prior,
+                self._log_posterior.room_for_factors(), self._steps, rng, seeds,
                 swept.positions, swept.log_densities, swept.acceptances,
             )  # fmt: skip
             return swept
@@ -159,28 +126,33 @@ class Sweeper:
             swept.positions[number] = position
         return swept
 
-    def _block(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
-        """Return rows, or what describes their patterns, and what is known of their components."""
+    def _block(self, start: int, stop: int) -> tuple[tuple, np.ndarray]:
+        """Return rows, ``(X,)`` or their patterns, and what is known of their components."""
         values, _, plausibilities = (part[start:stop] for part in self._log_posterior.rows)
         if not self._has_gaps:
-            return values, plausibilities
+            return (values,), plausibilities
         assert isinstance(self._log_posterior.X, AnnotatedRows)
         patterns = self._log_posterior.X.patterns[start]
-        return *patterns.kernel_arguments(), patterns.sorted(plausibilities)
+        return patterns, patterns.sorted(plausibilities)
 
     def _sweep(
         self, position: np.ndarray, seed: np.uint64, rng: np.random.Generator
     ) -> tuple[float, float]:
         """Make one sweep by blocks of rows; return log density before it, and acceptance."""
-        log_posterior, kernels = self._log_posterior, self._kernels
-        state, mixture = log_posterior.state(position)
-        statistics = sum_over_blocks(
-            log_posterior.X.shape[0],
-            lambda start, stop: kernels.allocate(*self._block(start, stop), start, *mixture, seed),
-            cores=self.cores,
-        )
-        value = log_posterior.value(state, statistics[0])
-        acceptance = kernels.conditionals(
-            position, mixture[-1], statistics, log_posterior.prior, self._steps, rng
+        log_posterior = self._log_posterior
+        state = log_posterior.state(position)
+        mixture = state.constants, state.means, state.factors
+
+        def allocate(start: int, stop: int) -> tuple:
+            rows, plausibilities = self._block(start, stop)
+            if self._has_gaps:
+                return pattern_allocations(rows, plausibilities, start, *mixture, seed)
+            return allocations(*rows, plausibilities, start, *mixture, seed)
+
+        statistics = sum_over_blocks(log_posterior.X.shape[0], allocate, cores=self.cores)
+        log_likelihood, *moments = statistics
+        value = log_posterior.value(state, log_likelihood)
+        acceptance = draw_parameters(
+            position, state.factors, *moments, log_posterior.prior, self._steps, rng
         )
         return value, acceptance

@@ -140,9 +140,7 @@ def climb_regularized(
     bounds: list[float] = []
     for number in range(1, max_iterations + 1):
         form = mixture.form()
-        statistics = SufficientStatistics(
-            *statistics_of(X, arrays, form.kernel_arguments(), correlated=form.correlated)
-        )
+        statistics = SufficientStatistics(*statistics_of(X, arrays, form.kernel_arguments()))
         mixture = maximize_regularized(statistics, mixture.means, mixture.structure, ridge)
         gain = statistics.log_likelihood / total - lower_bound
         lower_bound = statistics.log_likelihood / total

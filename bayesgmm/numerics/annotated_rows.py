@@ -111,13 +111,12 @@ def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def described(X: Rows) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
-    """Return the rows of one block, or of its patterns, and weights and plausibilities of them."""
+    """Return the rows of one block, ``(X,)`` or its patterns, and weights and plausibilities."""
     values, weights, plausibilities = compiled_rows(X)
     if not has_gaps(X):
         return (values,), (weights, plausibilities)
     patterns = Patterns.of(values)
-    known = patterns.sorted(weights), patterns.sorted(plausibilities)
-    return patterns.kernel_arguments(), known
+    return patterns, (patterns.sorted(weights), patterns.sorted(plausibilities))
 
 
 def as_compiled(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:

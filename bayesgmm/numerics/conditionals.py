@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import logsumexp
 
-from bayesgmm.numerics.kernels.patterns import diagonal_marginals, full_marginals
+from bayesgmm.numerics.kernels.patterns import marginals
 from bayesgmm.numerics.statistics import PrecisionForm, correlation_roots, each_mixture
 from bayesgmm.parameters import MixtureParameters
 
@@ -105,13 +105,10 @@ def split(mixture: PrecisionForm, order: Int[np.ndarray, " d"], n_given: int) ->
     """Cut one mixture after the first ``n_given`` features of ``order``, a permutation of all."""
     others, arguments = order[n_given:], mixture.kernel_arguments()
     means = mixture.means[:, others]
-    if mixture.correlated:
-        *marginal, slopes, rests = full_marginals(order, n_given, *arguments)
-        return Split(PrecisionForm(*marginal), means, slopes, rests)
-    marginal = PrecisionForm(*diagonal_marginals(order, n_given, *arguments))
-    slopes = np.zeros((*means.shape, n_given))
-    rests = np.eye(others.size) / mixture.factors[:, others, None] ** 2
-    return Split(marginal, means, slopes, rests)
+    *marginal, slopes, rests = marginals(order, n_given, *arguments)
+    if not mixture.correlated:
+        slopes, rests = np.zeros((*means.shape, n_given)), np.eye(others.size) * rests[:, :, None]
+    return Split(PrecisionForm(*marginal), means, slopes, rests)
 
 
 def split_all(draws: MixtureParameters, order: Int[np.ndarray, " d"], n_given: int) -> Split:

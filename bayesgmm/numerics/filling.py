@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows
-from bayesgmm.numerics.kernels.patterns import full_marginals
+from bayesgmm.numerics.kernels.patterns import marginals
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.statistics import PrecisionForm, sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
@@ -21,7 +21,7 @@ def filled(X: Rows) -> Rows:
     normal = PrecisionForm.of(_one_normal(X))
     complete = X.values.copy()
     for rows, features, size, cells in Patterns.of(X.values).each():
-        _, means, _, slopes, _ = full_marginals(features, size, *normal.kernel_arguments())
+        _, means, _, slopes, _ = marginals(features, size, *normal.kernel_arguments())
         predicted = normal.means[0, features[size:]] + (cells - means[0]) @ slopes[0].T
         complete[np.ix_(rows, features[size:])] = predicted
     return AnnotatedRows(complete, X.weights, X.plausibilities)

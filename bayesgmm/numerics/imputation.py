@@ -17,13 +17,7 @@ from scipy.special import ndtri
 
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, as_compiled
 from bayesgmm.numerics.blocks import for_each
-from bayesgmm.numerics.kernels.imputation import (
-    diagonal_conditionals,
-    diagonal_imputations,
-    full_conditionals,
-    full_imputations,
-    summaries,
-)
+from bayesgmm.numerics.kernels.imputation import conditional_cells, imputations, summaries
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.statistics import PrecisionForm, all_mixtures
 from bayesgmm.parameters import MixtureParameters
@@ -103,7 +97,6 @@ def imputed_cells(
     """
     mixtures, gaps = all_mixtures(draws), list(_gaps(X))
     output = np.empty((len(seeds), n_missing(X)))
-    kernel = full_imputations if mixtures.correlated else diagonal_imputations
     n_rows = int(np.isnan(X.values).any(axis=1).sum())
 
     def write_mixture(number: int) -> None:
@@ -114,7 +107,7 @@ def imputed_cells(
         for gap in gaps:
             drawn = np.empty(gap.places.shape)
             random = uniforms[gap.rows], noise[gap.places]
-            kernel(*gap.kernel_arguments(), *arguments, *random, drawn)
+            imputations(*gap.kernel_arguments(), *arguments, *random, drawn)
             output[number, gap.places] = drawn
 
     for_each(len(seeds), write_mixture)
@@ -152,12 +145,13 @@ def _summaries(
     levels: Float[np.ndarray, " levels"],
     normals: Float[np.ndarray, " levels"],
 ) -> Float[np.ndarray, "n q statistics"]:
-    kernel = full_conditionals if mixtures.correlated else diagonal_conditionals
     n_rows, each = gap.places.shape
     shape = mixtures.constants.shape
     shares, centres = np.empty((n_rows, *shape)), np.empty((n_rows, each, *shape))
     spreads = np.empty((each, *shape))
-    kernel(*gap.kernel_arguments(), *mixtures.kernel_arguments(), shares, centres, spreads)
+    conditional_cells(
+        *gap.kernel_arguments(), *mixtures.kernel_arguments(), shares, centres, spreads
+    )
     output = np.empty((n_rows, each, 2 + levels.size))
     summaries(shares, centres, spreads, levels, normals, output)
     return output

@@ -19,7 +19,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 from bayesgmm.errors import warn
 
-_PARTS_OF_KERNELS = Path(__file__).parent / "mixture_prior.py"
+_PARTS_OF_KERNELS = [Path(__file__).parent / name for name in ("mixture_prior.py", "patterns.py")]
 
 
 def cache_of(function: Callable) -> FunctionCache | NullCache:
@@ -59,6 +59,19 @@ class KernelCache(FunctionCache):
 class _CheckedFile(IndexDataCacheFile):
     """The files of one kernel: an index, and data that begin with their checksum."""
 
+    def save(self, key: tuple, data: Any) -> None:
+        """Keep one version of a kernel, in a file named after what it was compiled for.
+
+        numba counts the files instead: two processes that keep two versions at once would take one
+        number for both, and one index could name the file that the other wrote.
+        """
+        versions = self._load_index()
+        signature, machine, (_, of_closure) = key
+        name = hashlib.sha256(repr((signature, machine, of_closure)).encode()).hexdigest()
+        versions[key] = self._data_name(int(name[:12], base=16))
+        self._save_data(versions[key], data)
+        self._save_index(versions)
+
     def _load_index(self) -> dict:
         try:
             return super()._load_index()
@@ -92,7 +105,7 @@ def _state_of_sources(folder: Path) -> tuple[tuple[str, str], ...]:
     numba compiles a function again when its own file has changed. Ours call each other across
     files and are compiled into one another, so that a change of any of them must count.
     """
-    files = [*sorted(folder.glob("*.py")), _PARTS_OF_KERNELS]
+    files = [*sorted(folder.glob("*.py")), *_PARTS_OF_KERNELS]
     return tuple((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)
 
 

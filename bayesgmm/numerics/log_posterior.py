@@ -9,14 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.numerics.annotated_rows import Rows, compiled_rows
-from bayesgmm.numerics.kernels.log_posterior import (
-    diagonal_log_posterior,
-    diagonal_state,
-    diagonal_value,
-    full_log_posterior,
-    full_state,
-    full_value,
-)
+from bayesgmm.numerics.kernels.log_posterior import State, state_at, value_at, write_gradient
 from bayesgmm.numerics.mixture_prior import MixturePrior
 from bayesgmm.numerics.statistics import statistics_of
 
@@ -51,24 +44,20 @@ class LogPosterior:
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""
-        state, mixture = self.state(position)
-        statistics = statistics_of(self.X, self.rows, mixture, correlated=self.correlated)
-        gradient = np.empty(position.size)
-        of_state = full_log_posterior if self.correlated else diagonal_log_posterior
-        return of_state(state, statistics, self.prior, gradient), gradient
+        state, gradient = self.state(position), np.empty(position.size)
+        mixture = state.constants, state.means, state.factors
+        statistics = statistics_of(self.X, self.rows, mixture)
+        return write_gradient(state, statistics, self.prior, gradient), gradient
 
-    def state(self, position: Float[np.ndarray, " p"]) -> tuple[tuple, tuple]:
-        """Return what a position says, and of it what passes over rows take.
+    def state(self, position: Float[np.ndarray, " p"]) -> State:
+        """Return what a position says, and what passes over rows take of it."""
+        return state_at(position, self.prior, self.room_for_factors())
 
-        That is constants, means and factors, see ``kernels/rows.py``.
-        """
-        if self.correlated:
-            state = full_state(position, self.X.shape[1], self.prior)
-            return state, (state[5], state[1], state[6])
-        state = diagonal_state(position, self.X.shape[1], self.prior)
-        return state, (state[3], state[1], state[4])
+    def room_for_factors(self) -> Float[np.ndarray, "k d ..."]:
+        """Return an array for the precision factors, which tells kernels about correlations."""
+        k, d = self.prior.loc.shape
+        return np.empty((k, d, d) if self.correlated else (k, d))
 
-    def value(self, state: tuple, log_likelihood: float) -> float:
+    def value(self, state: State, log_likelihood: float) -> float:
         """Return the log density where the log-likelihood of all rows is known."""
-        of_state = full_value if self.correlated else diagonal_value
-        return of_state(state, log_likelihood, self.prior)
+        return value_at(state, log_likelihood, self.prior)

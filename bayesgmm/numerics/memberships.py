@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, compiled_rows, has_gaps
 from bayesgmm.numerics.blocks import for_each
-from bayesgmm.numerics.kernels.memberships import diagonal_responsibilities, full_responsibilities
+from bayesgmm.numerics.kernels.memberships import component_tables
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.statistics import PrecisionForm, all_mixtures
 from bayesgmm.parameters import MixtureParameters
@@ -71,14 +71,13 @@ def _write(
 ) -> None:
     """Write what is asked of complete rows into their places."""
     values, _, plausibilities = compiled_rows(X)
-    kernel = full_responsibilities if mixtures.correlated else diagonal_responsibilities
     (n_mixtures, k), n_rows = mixtures.constants.shape, values.shape[0]
     size = min(_MOST_ROWS, max(1, _NUMBERS_AT_ONCE // (n_mixtures * k)))
 
     def write_block(number: int) -> None:
         block = slice(number * size, min((number + 1) * size, n_rows))
         table = np.empty((n_mixtures, block.stop - block.start, k))
-        kernel(values[block], plausibilities[block], *mixtures.kernel_arguments(), table)
+        component_tables(values[block], plausibilities[block], *mixtures.kernel_arguments(), table)
         rows = places[block]
         found.mean[rows] = table.mean(axis=0)
         ends = np.quantile(table, quantiles, axis=0, overwrite_input=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 
-@dataclass(frozen=True, eq=False)
-class Patterns:
+class Patterns(NamedTuple):
     """Rows in which cells are missing, those that lack the same features together.
+
+    A named tuple, because these can enter compiled functions.
 
     Attributes
     ----------
@@ -61,10 +62,6 @@ class Patterns:
     def sorted(self, of_rows: Float[np.ndarray, "m ..."]) -> Float[np.ndarray, "m ..."]:
         """Return what belongs to the rows of the table in this order; nothing where it is empty."""
         return of_rows[self.rows] if of_rows.shape[0] else of_rows
-
-    def kernel_arguments(self) -> tuple[np.ndarray, ...]:
-        """Return what kernels take."""
-        return self.cells, self.cells_starts, self.features, self.n_observed, self.starts
 
 
 def _starts(sizes: np.ndarray) -> np.ndarray:

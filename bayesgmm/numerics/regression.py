@@ -27,7 +27,7 @@ from scipy.special import ndtri
 from bayesgmm.numerics.annotated_rows import as_compiled
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.conditionals import Split, split_all
-from bayesgmm.numerics.kernels.memberships import diagonal_responsibilities, full_responsibilities
+from bayesgmm.numerics.kernels.memberships import component_tables
 from bayesgmm.numerics.kernels.normal_mixtures import write_regression
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.statistics import PrecisionForm
@@ -177,6 +177,5 @@ def _shares(X: Float[np.ndarray, "n g"], given: PrecisionForm) -> Float[np.ndarr
     if X.shape[1] == 0:  # nothing is given: weights are what they were
         return np.repeat(np.exp(given.constants)[:, None, :], n_rows, axis=1)
     output = np.empty((s, n_rows, k))
-    kernel = full_responsibilities if given.correlated else diagonal_responsibilities
-    kernel(X, np.empty((0, 0)), *given.kernel_arguments(), output)
+    component_tables(X, np.empty((0, 0)), *given.kernel_arguments(), output)
     return output

@@ -22,23 +22,12 @@ from bayesgmm.numerics.annotated_rows import (
 )
 from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
 from bayesgmm.numerics.kernels.patterns import (
-    diagonal_marginals,
-    diagonal_pattern_log_densities,
-    diagonal_pattern_statistics,
-    diagonal_pattern_table,
-    full_marginals,
-    full_pattern_log_densities,
-    full_pattern_statistics,
-    full_pattern_table,
+    marginals,
+    pattern_log_densities,
+    pattern_statistics,
+    pattern_table,
 )
-from bayesgmm.numerics.kernels.rows import (
-    diagonal_component_table,
-    diagonal_mixture_log_densities,
-    diagonal_statistics,
-    full_component_table,
-    full_mixture_log_densities,
-    full_statistics,
-)
+from bayesgmm.numerics.kernels.rows import component_table, mixture_log_densities, statistics
 from bayesgmm.parameters import MixtureParameters
 
 _NUMBERS_AT_ONCE = 1_000_000  # in the factors of mixtures that are factorised together
@@ -119,7 +108,6 @@ class PrecisionForm:
 
     def marginal(self, features: Int[np.ndarray, " d"], n_observed: int) -> PrecisionForm:
         """Return the mixture, or mixtures along one axis, of the first of these features."""
-        marginals = full_marginals if self.correlated else diagonal_marginals
         if self.constants.ndim == 1:
             return PrecisionForm(*marginals(features, n_observed, *self.kernel_arguments())[:3])
         each = zip(*self.kernel_arguments(), strict=True)
@@ -168,31 +156,23 @@ def sufficient_statistics(X: Rows, mixture: Mixture) -> SufficientStatistics:
     Where cells are missing, the statistics are those expected of whole rows.
     """
     form = _precision_form(mixture)
-    return SufficientStatistics(
-        *statistics_of(X, compiled_rows(X), form.kernel_arguments(), correlated=form.correlated)
-    )
+    return SufficientStatistics(*statistics_of(X, compiled_rows(X), form.kernel_arguments()))
 
 
 def statistics_of(
-    X: Rows, arrays: tuple[np.ndarray, ...], mixture: tuple[np.ndarray, ...], *, correlated: bool
+    X: Rows, arrays: tuple[np.ndarray, ...], mixture: tuple[np.ndarray, ...]
 ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     """Do the same for ``compiled_rows`` and what kernels take of a mixture."""
     values, weights, plausibilities = arrays
-    if has_gaps(X):
-        of_patterns = full_pattern_statistics if correlated else diagonal_pattern_statistics
 
-        def of_block(start: int, stop: int) -> tuple:
-            assert isinstance(X, AnnotatedRows)
-            patterns = X.patterns[start]
-            known = (patterns.sorted(part[start:stop]) for part in (weights, plausibilities))
-            return of_patterns(*patterns.kernel_arguments(), *known, *mixture)
-
-    else:
-        of_rows = full_statistics if correlated else diagonal_statistics
-
-        def of_block(start: int, stop: int) -> tuple:
-            block = slice(start, stop)
-            return of_rows(values[block], weights[block], plausibilities[block], *mixture)
+    def of_block(start: int, stop: int) -> tuple:
+        block = slice(start, stop)
+        if not has_gaps(X):
+            return statistics(values[block], weights[block], plausibilities[block], *mixture)
+        assert isinstance(X, AnnotatedRows)
+        patterns = X.patterns[start]
+        known = (patterns.sorted(part[block]) for part in (weights, plausibilities))
+        return pattern_statistics(patterns, *known, *mixture)
 
     return sum_over_blocks(X.shape[0], of_block)
 
@@ -227,7 +207,7 @@ def _shared_about(
     """
     k, d = means.shape
     wide = np.zeros(k), means, np.zeros((k, d, d) if correlated else (k, d))
-    return SufficientStatistics(*statistics_of(X, arrays, wide, correlated=correlated))
+    return SufficientStatistics(*statistics_of(X, arrays, wide))
 
 
 def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
@@ -235,13 +215,13 @@ def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
 
     Of what else is known of a row, its components take part, and its weight does not.
     """
-    return _written(X, mixture, _LOG_DENSITIES, (), ())
+    return _writer(X, _LOG_DENSITIES, (), ())(_precision_form(mixture))
 
 
 def predictive_log_densities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, " n"]:
     """Return the logarithm of the density of every row, averaged over many mixtures."""
     total = np.full(X.shape[0], -np.inf)
-    write = _writer(X, _LOG_DENSITIES, (), (), correlated=draws.correlations is not None)
+    write = _writer(X, _LOG_DENSITIES, (), ())
     for _, mixture in each_mixture(draws):
         np.logaddexp(total, write(mixture), out=total)
     return total - np.log(np.prod(draws.batch_shape, dtype=int))
@@ -250,7 +230,7 @@ def predictive_log_densities(X: Rows, draws: MixtureParameters) -> Float[np.ndar
 def log_densities_of_draws(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, "*batch n"]:
     """Return the logarithm of the density of every row under each of many mixtures."""
     found = np.empty((*draws.batch_shape, X.shape[0]))
-    write = _writer(X, _LOG_DENSITIES, (), (), correlated=draws.correlations is not None)
+    write = _writer(X, _LOG_DENSITIES, (), ())
     for place, mixture in each_mixture(draws):
         found[place] = write(mixture)
     return found
@@ -270,7 +250,7 @@ def mean_responsibilities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray
     """Return the probability of every component for every row, averaged over many mixtures."""
     shape = (draws.n_components,)
     total = np.zeros((X.shape[0], *shape))
-    write = _writer(X, _TABLES, (True,), shape, correlated=draws.correlations is not None)
+    write = _writer(X, _TABLES, (True,), shape)
     for _, mixture in each_mixture(draws):
         total += write(mixture)
     return total / np.prod(draws.batch_shape)
@@ -278,37 +258,19 @@ def mean_responsibilities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray
 
 def _component_table(X: Rows, mixture: Mixture, *, normalized: bool) -> np.ndarray:
     form = _precision_form(mixture)
-    return _written(X, form, _TABLES, (normalized,), (form.constants.size,))
+    return _writer(X, _TABLES, (normalized,), (form.constants.size,))(form)
 
 
-_LOG_DENSITIES = {  # with correlations, with missing cells
-    (True, False): full_mixture_log_densities,
-    (True, True): full_pattern_log_densities,
-    (False, False): diagonal_mixture_log_densities,
-    (False, True): diagonal_pattern_log_densities,
-}
-_TABLES = {
-    (True, False): full_component_table,
-    (True, True): full_pattern_table,
-    (False, False): diagonal_component_table,
-    (False, True): diagonal_pattern_table,
-}
-
-
-def _written(
-    X: Rows, mixture: Mixture, kernels: dict, options: tuple, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Return what a kernel writes for every row."""
-    form = _precision_form(mixture)
-    return _writer(X, kernels, options, shape, correlated=form.correlated)(form)
+_LOG_DENSITIES = mixture_log_densities, pattern_log_densities  # of complete rows, of others
+_TABLES = component_table, pattern_table
 
 
 def _writer(
-    X: Rows, kernels: dict, options: tuple, shape: tuple[int, ...], *, correlated: bool
+    X: Rows, kernels: tuple[Callable, Callable], options: tuple, shape: tuple[int, ...]
 ) -> Callable[[PrecisionForm], np.ndarray]:
     """Return a function of a mixture that returns what a kernel writes for every row."""
     gaps = has_gaps(X)
-    kernel = kernels[correlated, gaps]
+    kernel = kernels[gaps]
     rows, _, plausibilities = compiled_rows(X)
 
     def write_complete(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
@@ -318,8 +280,8 @@ def _writer(
     def write_patterns(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
         assert isinstance(X, AnnotatedRows)
         patterns, part = X.patterns[start], np.empty((stop - start, *shape))
-        known = (*patterns.kernel_arguments(), patterns.sorted(plausibilities[start:stop]))
-        kernel(*known, *mixture, *options, part)
+        known = patterns.sorted(plausibilities[start:stop])
+        kernel(patterns, known, *mixture, *options, part)
         output[start + patterns.rows] = part
 
     write_block = write_patterns if gaps else write_complete

@@ -26,11 +26,11 @@ def _double(x: float) -> float:
     return 2.0 * x
 
 
-def run() -> int:
+def run(number: float = 1.5) -> int:
     """Let a kernel that is new to this process work; return how often it was compiled."""
     kernel = Kernel(_double, targetoptions={"nopython": True})
     kernel.enable_caching()
-    assert kernel(1.5) == 3.0
+    assert kernel(number) == 2 * number
     return sum(kernel.stats.cache_misses.values())
 
 
@@ -60,6 +60,18 @@ def test_data_of_other_sources_are_not_taken_for_those_of_the_index(empty_cache,
     assert run() == 1
     data.write_bytes(earlier)
     assert [run(), run()] == [1, 0]
+
+
+def test_versions_that_are_kept_at_the_same_time_do_not_overwrite_each_other(
+    empty_cache, monkeypatch
+):
+    """As by two processes, neither of which finds the index of the other yet."""
+    run(1.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel_cache._CheckedFile, "_load_index", lambda self: {})
+        run(3)
+    assert len(list(empty_cache.rglob("*.nbc"))) == 2
+    assert [run(3), run(1.5), run(1.5)] == [0, 1, 0]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])

@@ -42,7 +42,7 @@ def _targets(spec, n_features, positions):
     """Return the log posterior density of no rows at each position."""
     data = Dataset(np.zeros((1, n_features)), default_names(n_features), np.arange(1))
     target = Target(spec, data).log_posterior
-    return np.array([target.value(target.state(one)[0], 0.0) for one in positions])
+    return np.array([target.value(target.state(one), 0.0) for one in positions])
 
 
 def _log_jacobians(layout, draws):

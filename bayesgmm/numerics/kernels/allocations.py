@@ -11,13 +11,11 @@ import numpy as np
 from bayesgmm.numerics.kernels.compiling import compiled, inlined
 from bayesgmm.numerics.kernels.tiles import (
     TILE,
-    add_diagonal_statistics,
-    add_full_statistics,
     add_plausibilities,
-    diagonal_log_densities,
+    add_statistics,
     exponentials,
-    full_log_densities,
     load,
+    log_densities,
     log_likelihood,
     mirror,
 )
@@ -57,45 +55,23 @@ def allocate(table, rows, seed, first, below, level):
 
 
 @compiled
-def full_allocations(X, plausibilities, first, constants, means, factors, seed):
+def allocations(X, plausibilities, first, constants, means, factors, seed):
     """Log-likelihood, then counts, sums and scatter about the means of drawn allocations.
 
-    Shapes as for ``full_statistics``. ``first`` is the number of the first row of X within the
+    Shapes as for ``statistics``. ``first`` is the number of the first row of X within the
     whole table.
     """
     (n, d), k = X.shape, means.shape[0]
     tile, centred, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
     table, work = np.empty((k, TILE)), np.empty((4, TILE))
-    counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+    counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
     value = 0.0
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        full_log_densities(tile, rows, constants, means, factors, centred, work, table)
+        log_densities(tile, rows, constants, means, factors, centred, work, table)
         add_plausibilities(plausibilities, start, rows, table)
         value += allocate(table, rows, seed, first + start, work[0], work[1])
-        add_full_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
+        add_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     mirror(scatter)
-    return value, counts, sums, scatter
-
-
-@compiled
-def diagonal_allocations(X, plausibilities, first, constants, means, factors, seed):
-    """Log-likelihood, then counts, sums and squares about the means of drawn allocations.
-
-    Shapes as for ``diagonal_statistics``. ``first`` is the number of the first row of X within the
-    whole table.
-    """
-    (n, d), k = X.shape, means.shape[0]
-    tile, centred, weighted = np.empty((d, TILE)), np.empty((1, TILE)), np.empty((1, TILE))
-    table, work = np.empty((k, TILE)), np.empty((2, TILE))
-    counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d))
-    value = 0.0
-    for start in range(0, n, TILE):
-        rows = min(TILE, n - start)
-        load(X, start, rows, tile)
-        diagonal_log_densities(tile, rows, constants, means, factors, table)
-        add_plausibilities(plausibilities, start, rows, table)
-        value += allocate(table, rows, seed, first + start, work[0], work[1])
-        add_diagonal_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     return value, counts, sums, scatter

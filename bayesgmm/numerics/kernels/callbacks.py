@@ -10,6 +10,7 @@ return the log density at the position with its gradient in z. ``root`` is upper
 from __future__ import annotations
 
 import math
+from collections import namedtuple
 from functools import cache
 
 import numba
@@ -17,18 +18,11 @@ import numpy as np
 from numba import types
 
 from bayesgmm.numerics.kernels.compiling import c_function, inlined
-from bayesgmm.numerics.kernels.log_posterior import (
-    diagonal_log_posterior,
-    diagonal_state,
-    full_log_posterior,
-    full_state,
-)
-from bayesgmm.numerics.kernels.patterns import (
-    diagonal_pattern_statistics,
-    full_pattern_statistics,
-)
-from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
+from bayesgmm.numerics.kernels.log_posterior import state_at, write_gradient
+from bayesgmm.numerics.kernels.patterns import pattern_statistics
+from bayesgmm.numerics.kernels.rows import statistics
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
+from bayesgmm.numerics.patterns import Patterns
 
 _numbers = types.CPointer(types.float64)
 _density_signature = types.int64(types.uint64, _numbers, _numbers, _numbers, types.voidptr)
@@ -37,15 +31,21 @@ _position_signature = types.int64(types.uint64, types.uint64, _numbers, _numbers
 # What nutpie makes of a return code: above zero the trajectory diverged, below zero it gives up.
 _DONE, _FAILED, _NOT_FINITE = 0, 1, 2
 
-_ROWS, _FEATURES = 17, 19  # places of the rows, and of the features of patterns
+# What lies in a block, in this order; complete rows lie where the first part of patterns does.
+_NAMES = (
+    "centre", "root", "weights", "plausibilities", *MixturePrior._fields[:-1],
+    *CovariancePrior._fields, *Patterns._fields,
+)  # fmt: skip
+_Places = namedtuple("_Places", _NAMES)
+_PLACES = _Places(*range(len(_NAMES)))
 _ENTRY = 4  # numbers that describe one argument: where it begins, and three lengths of axes
 
 
 def pack_block(centre, root, known, rows, prior):
     """Write what a density needs into one block of numbers.
 
-    That is an affine map, ``known`` (weights and plausibilities), ``rows`` (values alone, or all
-    that describes patterns), and a ``MixturePrior``.
+    That is an affine map, ``known`` (weights and plausibilities), ``rows`` (values alone, or
+    ``Patterns``), and a ``MixturePrior``.
     """
     parts = (centre, root, *known, *prior[:-1], *prior.covariances, *rows)
     arrays = [np.asarray(part, dtype=float) for part in parts]
@@ -88,7 +88,7 @@ def _open(pointer):
 @inlined
 def _move(block, z, position):
     """Write centre + root @ z."""
-    centre, root = _vector(block, 0), _matrix(block, 1)
+    centre, root = _vector(block, _PLACES.centre), _matrix(block, _PLACES.root)
     for i in range(centre.shape[0]):
         total = centre[i]
         for j in range(i, centre.shape[0]):
@@ -99,7 +99,7 @@ def _move(block, z, position):
 @inlined
 def _pull_back(block, gradient, output):
     """Write root.T @ gradient."""
-    root = _matrix(block, 1)
+    root = _matrix(block, _PLACES.root)
     for i in range(gradient.shape[0]):
         output[i] = 0.0
     for i in range(gradient.shape[0]):
@@ -125,28 +125,26 @@ def _whole_numbers(block, number):
 def _prior(block):
     """The ``MixturePrior`` that ``pack_block`` has written."""
     covariances = CovariancePrior(
-        _matrix(block, 9), _number(block, 10), _number(block, 11), _vector(block, 12),
-        _number(block, 13), _matrix(block, 14), _number(block, 15), _vector(block, 16),
+        _matrix(block, _PLACES.terms), _number(block, _PLACES.eta),
+        _number(block, _PLACES.beta), _vector(block, _PLACES.rate),
+        _number(block, _PLACES.count), _matrix(block, _PLACES.scatter),
+        _number(block, _PLACES.freedom), _vector(block, _PLACES.floor),
     )  # fmt: skip
     return MixturePrior(
-        _number(block, 4), _vector(block, 5), _matrix(block, 6), _matrix(block, 7),
-        int(_number(block, 8)), covariances,
+        _number(block, _PLACES.constant), _vector(block, _PLACES.concentration),
+        _matrix(block, _PLACES.loc), _matrix(block, _PLACES.precision),
+        int(_number(block, _PLACES.n_matrices)), covariances,
     )  # fmt: skip
-
-
-@inlined
-def _known(block):
-    """Weights and plausibilities of the rows."""
-    return _vector(block, 2), _matrix(block, 3)
 
 
 @inlined
 def _patterns(block):
-    """What describes the patterns of rows with missing cells."""
-    features = _matrix(block, _FEATURES).astype(np.int64)
-    return (
-        _vector(block, _ROWS), _whole_numbers(block, _ROWS + 1), features,
-        _whole_numbers(block, _FEATURES + 1), _whole_numbers(block, _FEATURES + 2),
+    """The ``Patterns`` that ``pack_block`` has written."""
+    return Patterns(
+        _whole_numbers(block, _PLACES.rows), _vector(block, _PLACES.cells),
+        _whole_numbers(block, _PLACES.cells_starts), _whole_numbers(block, _PLACES.starts),
+        _matrix(block, _PLACES.features).astype(np.int64),
+        _whole_numbers(block, _PLACES.n_observed),
     )  # fmt: skip
 
 
@@ -160,72 +158,36 @@ def _report(block, value, gradient, gradient_out, value_out):
     return _DONE if finite else _NOT_FINITE
 
 
-def _full_density(size, z, gradient_out, value_out, pointer):
-    try:
-        block, position = _enter(size, z, pointer)
-        X, prior, gradient = _matrix(block, _ROWS), _prior(block), np.empty(size)
-        weights, plausibilities = _known(block)
-        state = full_state(position, X.shape[1], prior)
-        statistics = full_statistics(X, weights, plausibilities, state[5], state[1], state[6])
-        value = full_log_posterior(state, statistics, prior, gradient)
-        return _report(block, value, gradient, gradient_out, value_out)
-    except Exception:  # nothing else can pass from here to the caller
-        return _FAILED
+def _density(correlated, has_gaps):
+    """The log density for one kind of structure and of rows: the other branches are left out."""
 
+    def density(size, z, gradient_out, value_out, pointer):
+        try:
+            block, position = _enter(size, z, pointer)
+            prior, gradient = _prior(block), np.empty(size)
+            weights = _vector(block, _PLACES.weights)
+            plausibilities = _matrix(block, _PLACES.plausibilities)
+            k, d = prior.loc.shape
+            if correlated:
+                state = state_at(position, prior, np.empty((k, d, d)))
+            else:
+                state = state_at(position, prior, np.empty((k, d)))
+            if has_gaps:
+                found = pattern_statistics(
+                    _patterns(block), weights, plausibilities,
+                    state.constants, state.means, state.factors,
+                )  # fmt: skip
+            else:
+                found = statistics(
+                    _matrix(block, _PLACES.rows), weights, plausibilities,
+                    state.constants, state.means, state.factors,
+                )  # fmt: skip
+            value = write_gradient(state, found, prior, gradient)
+            return _report(block, value, gradient, gradient_out, value_out)
+        except Exception:  # nothing else can pass from here to the caller
+            return _FAILED
 
-def _diagonal_density(size, z, gradient_out, value_out, pointer):
-    try:
-        block, position = _enter(size, z, pointer)
-        X, prior, gradient = _matrix(block, _ROWS), _prior(block), np.empty(size)
-        weights, plausibilities = _known(block)
-        state = diagonal_state(position, X.shape[1], prior)
-        statistics = diagonal_statistics(X, weights, plausibilities, state[3], state[1], state[4])
-        value = diagonal_log_posterior(state, statistics, prior, gradient)
-        return _report(block, value, gradient, gradient_out, value_out)
-    except Exception:  # nothing else can pass from here to the caller
-        return _FAILED
-
-
-def _full_density_of_patterns(size, z, gradient_out, value_out, pointer):
-    try:
-        block, position = _enter(size, z, pointer)
-        cells, cells_starts, features, n_observed, starts = _patterns(block)
-        prior, gradient = _prior(block), np.empty(size)
-        weights, plausibilities = _known(block)
-        state = full_state(position, features.shape[1], prior)
-        statistics = full_pattern_statistics(
-            cells, cells_starts, features, n_observed, starts, weights, plausibilities,
-            state[5], state[1], state[6],
-        )  # fmt: skip
-        value = full_log_posterior(state, statistics, prior, gradient)
-        return _report(block, value, gradient, gradient_out, value_out)
-    except Exception:  # nothing else can pass from here to the caller
-        return _FAILED
-
-
-def _diagonal_density_of_patterns(size, z, gradient_out, value_out, pointer):
-    try:
-        block, position = _enter(size, z, pointer)
-        cells, cells_starts, features, n_observed, starts = _patterns(block)
-        prior, gradient = _prior(block), np.empty(size)
-        weights, plausibilities = _known(block)
-        state = diagonal_state(position, features.shape[1], prior)
-        statistics = diagonal_pattern_statistics(
-            cells, cells_starts, features, n_observed, starts, weights, plausibilities,
-            state[3], state[1], state[4],
-        )  # fmt: skip
-        value = diagonal_log_posterior(state, statistics, prior, gradient)
-        return _report(block, value, gradient, gradient_out, value_out)
-    except Exception:  # nothing else can pass from here to the caller
-        return _FAILED
-
-
-_DENSITIES = {
-    (True, False): _full_density,
-    (False, False): _diagonal_density,
-    (True, True): _full_density_of_patterns,
-    (False, True): _diagonal_density_of_patterns,
-}
+    return density
 
 
 def _position(size, out_size, z, position_out, pointer):
@@ -236,7 +198,7 @@ def _position(size, out_size, z, position_out, pointer):
 @cache
 def density_callback(correlated, has_gaps):
     """Return the C function (size, z, gradient, value, block) -> return code."""
-    return c_function(_density_signature, _DENSITIES[correlated, has_gaps])
+    return c_function(_density_signature, _density(correlated, has_gaps))
 
 
 @cache

@@ -64,8 +64,19 @@ def draw_log_weights(counts, concentration, rng, log_weights):
 
 
 @compiled_exactly
-def full_mean_shift(count, total, mean, factor, loc, precision, rng):
-    """Draw mu - mean: precision N Sigma^-1 + T, with Sigma^-1 = factor' factor."""
+def draw_mean_shift(count, total, mean, factor, loc, precision, rng):
+    """Draw mu - mean: precision N Sigma^-1 + T, with Sigma^-1 = factor' factor.
+
+    Without correlations features are independent, and the factor (d,) is one over the scales.
+    """
+    if factor.ndim == 1:
+        shift = np.empty(mean.shape[0])
+        for i in range(mean.shape[0]):
+            squared = factor[i] * factor[i]
+            together = count * squared + precision[i]
+            centre = (squared * total[i] + precision[i] * (loc[i] - mean[i])) / together
+            shift[i] = centre + rng.standard_normal() / math.sqrt(together)
+        return shift
     size = mean.shape[0]
     matrix, target = np.zeros((size, size)), np.zeros(size)
     for i in range(size):
@@ -92,18 +103,6 @@ def full_mean_shift(count, total, mean, factor, loc, precision, rng):
             target[i] -= root[j, i] * target[j]
         target[i] /= root[i, i]
     return target
-
-
-@compiled_exactly
-def diagonal_mean_shift(count, total, mean, factor, loc, precision, rng):
-    """Draw mu - mean where features are independent; factor is one over the scales."""
-    shift = np.empty(mean.shape[0])
-    for i in range(mean.shape[0]):
-        squared = factor[i] * factor[i]
-        together = count * squared + precision[i]
-        centre = (squared * total[i] + precision[i] * (loc[i] - mean[i])) / together
-        shift[i] = centre + rng.standard_normal() / math.sqrt(together)
-    return shift
 
 
 @compiled_exactly

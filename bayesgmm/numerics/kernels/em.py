@@ -16,11 +16,11 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 from bayesgmm.numerics.kernels.covariances import correlation_factor
-from bayesgmm.numerics.kernels.log_posterior import diagonal_state
-from bayesgmm.numerics.kernels.moments import diagonal_maximize, full_maximize
+from bayesgmm.numerics.kernels.log_posterior import state_at
+from bayesgmm.numerics.kernels.moments import maximize
 from bayesgmm.numerics.kernels.positions import log_weights_of, parts
 from bayesgmm.numerics.kernels.quasi_newton import MEMORY, place, propose, remember
-from bayesgmm.numerics.kernels.rows import diagonal_statistics, full_statistics
+from bayesgmm.numerics.kernels.rows import statistics
 
 CONVERGED, LIMIT, THIN, CLIMBING = 0, 1, 2, 3
 """How a climb ends; thin: a covariance matrix is, or is close to being, singular."""
@@ -85,8 +85,7 @@ def _full_mixture(position, d, prior):
 @compiled_exactly
 def _diagonal_log_prior(state, n_features, prior):
     """Log prior of a mixture without correlations; a spherical matrix has d equal variances."""
-    log_weights, log_scales = state[0], state[2]
-    log_prior = (prior.concentration * log_weights).sum()
+    log_scales, log_prior = state.log_scales, (prior.concentration * state.log_weights).sum()
     if prior.covariances.count > 0.0:
         for matrix in range(log_scales.shape[0]):
             for i in range(n_features):
@@ -104,20 +103,25 @@ def step(rows, position, prior, correlated, smallest, target, widths):
     ``rows`` are values (n, d), weights (n,) or (0,), and plausibilities (n, k) or (0, 0). NaN where
     a matrix is nearly singular at either. ``widths`` are one over rough deviations.
     """
-    (X, row_weights, plausibilities), d = rows, rows[0].shape[1]
+    X, row_weights, plausibilities = rows
+    k, d = prior.concentration.shape[0], X.shape[1]
     if correlated:
         constants, means, factors, log_prior, thinnest = _full_mixture(position, d, prior)
         if not thinnest < _THINNEST:
             return np.nan
-        statistics = full_statistics(X, row_weights, plausibilities, constants, means, factors)
-        if not full_maximize(statistics[1:], means, prior, smallest, target, widths):
+        value, counts, sums, scatter = statistics(
+            X, row_weights, plausibilities, constants, means, factors
+        )
+        if not maximize(counts, sums, scatter, means, prior, smallest, target, widths):
             return np.nan
-        return statistics[0] + log_prior
-    state = diagonal_state(position, d, prior)
-    statistics = diagonal_statistics(X, row_weights, plausibilities, state[3], state[1], state[4])
-    if not diagonal_maximize(statistics[1:], state[1], prior, smallest, target, widths):
+        return value + log_prior
+    state = state_at(position, prior, np.empty((k, d)))
+    value, counts, sums, squares = statistics(
+        X, row_weights, plausibilities, state.constants, state.means, state.factors
+    )
+    if not maximize(counts, sums, squares, state.means, prior, smallest, target, widths):
         return np.nan
-    return statistics[0] + _diagonal_log_prior(state, d, prior)
+    return value + _diagonal_log_prior(state, d, prior)
 
 
 @compiled_exactly

@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
-from bayesgmm.numerics.kernels.moments import diagonal_maximize, full_maximize
+from bayesgmm.numerics.kernels.moments import maximize
 from bayesgmm.numerics.kernels.triangular import add, cholesky, inverse
 
 _HALF = 2.0 / math.pi
@@ -65,11 +65,11 @@ def write_moments(counts, means, scatter, prior, correlated, smallest, position)
     sums, squares = np.zeros(means.shape), np.empty(means.shape)
     widths = np.empty(position.shape[0])
     if correlated:
-        return full_maximize((counts, sums, scatter), means, prior, smallest, position, widths)
+        return maximize(counts, sums, scatter, means, prior, smallest, position, widths)
     for component in range(means.shape[0]):
         for i in range(means.shape[1]):
             squares[component, i] = scatter[component, i, i]
-    return diagonal_maximize((counts, sums, squares), means, prior, smallest, position, widths)
+    return maximize(counts, sums, squares, means, prior, smallest, position, widths)
 
 
 @compiled_exactly

@@ -1,7 +1,7 @@
 """Missing cells given observed ones, for rows that lack the same features.
 
 Given its component k and the observed cells x_o, the missing cells of a row are normal with mean
-mu_m + B (x_o - mu_o) and covariance C (``full_marginals``). Over components and many mixtures each
+mu_m + B (x_o - mu_o) and covariance C (``marginals``). Over components and many mixtures each
 cell has a mixture of normal distributions: weights are responsibilities given the observed cells.
 
 Axes: m mixtures, n rows, o observed and q missing features, k components. ``features`` is a
@@ -15,8 +15,8 @@ import math
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
-from bayesgmm.numerics.kernels.patterns import diagonal_marginals, full_marginals
-from bayesgmm.numerics.kernels.rows import diagonal_component_table, full_component_table
+from bayesgmm.numerics.kernels.patterns import marginals
+from bayesgmm.numerics.kernels.rows import component_table
 from bayesgmm.numerics.kernels.triangular import cholesky
 
 _NEGLIGIBLE = 1e-13  # responsibilities that change no digit that is kept
@@ -26,49 +26,43 @@ _ROOT_2, _ROOT_2_PI = math.sqrt(2.0), math.sqrt(2.0 * math.pi)
 
 
 @compiled_exactly
-def full_conditionals(
+def _roots_of(rests):
+    """Lower factors of the covariance matrices C, or deviations of the variances."""
+    roots = np.sqrt(rests) if rests.ndim == 2 else np.empty(rests.shape)
+    if rests.ndim == 3:
+        for component in range(rests.shape[0]):
+            roots[component] = cholesky(rests[component])
+    return roots
+
+
+@compiled_exactly
+def conditional_cells(
     X, plausibilities, features, constants, means, factors, shares, centres, spreads
 ):
     """Write responsibilities (n, m, k), means (n, q, m, k), standard deviations (q, m, k)."""
     (n, size), (n_mixtures, k) = X.shape, constants.shape
     table, n_missing = np.empty((n, k)), features.shape[0] - size
     for draw in range(n_mixtures):
-        part_constants, part_means, part_factors, slopes, rests = full_marginals(
+        part_constants, part_means, part_factors, slopes, rests = marginals(
             features, size, constants[draw], means[draw], factors[draw]
         )
-        full_component_table(
-            X, plausibilities, part_constants, part_means, part_factors, True, table
-        )
+        component_table(X, plausibilities, part_constants, part_means, part_factors, True, table)
         shares[:, draw] = table
         for component in range(k):
             for i in range(n_missing):
-                spreads[i, draw, component] = math.sqrt(rests[component, i, i])
+                spreads[i, draw, component] = _deviation(rests[component], i)
                 mean = means[draw, component, features[size + i]]
                 for row in range(n):
                     total = mean
-                    for j in range(size):
+                    for j in range(slopes.shape[2]):
                         distance = X[row, j] - part_means[component, j]
                         total += slopes[component, i, j] * distance
                     centres[row, i, draw, component] = total
 
 
 @compiled_exactly
-def diagonal_conditionals(
-    X, plausibilities, features, constants, means, factors, shares, centres, spreads
-):
-    """Write the same under mixtures without correlations."""
-    (n, size), (n_mixtures, k) = X.shape, constants.shape
-    table, n_missing = np.empty((n, k)), features.shape[0] - size
-    for draw in range(n_mixtures):
-        parts = diagonal_marginals(features, size, constants[draw], means[draw], factors[draw])
-        diagonal_component_table(X, plausibilities, parts[0], parts[1], parts[2], True, table)
-        shares[:, draw] = table
-        for component in range(k):
-            for i in range(n_missing):
-                feature = features[size + i]
-                spreads[i, draw, component] = 1.0 / factors[draw, component, feature]
-                for row in range(n):
-                    centres[row, i, draw, component] = means[draw, component, feature]
+def _deviation(rest, i):
+    return math.sqrt(rest[i] if rest.ndim == 1 else rest[i, i])
 
 
 @compiled
@@ -165,39 +159,29 @@ def _picked(shares, uniform):
 
 
 @compiled_exactly
-def full_imputations(
-    X, plausibilities, features, constants, means, factors, uniforms, noise, output
-):
+def imputations(X, plausibilities, features, constants, means, factors, uniforms, noise, output):
     """Draw a component, then all missing cells of a row together; one mixture, output (n, q)."""
-    (n, size), k, n_missing = X.shape, means.shape[0], noise.shape[1]
-    part_constants, part_means, part_factors, slopes, rests = full_marginals(
+    (n, size), n_missing = X.shape, noise.shape[1]
+    part_constants, part_means, part_factors, slopes, rests = marginals(
         features, size, constants, means, factors
     )
-    shares, roots = np.empty((n, k)), np.empty(rests.shape)
-    full_component_table(X, plausibilities, part_constants, part_means, part_factors, True, shares)
-    for component in range(k):
-        roots[component] = cholesky(rests[component])
+    shares, roots = np.empty((n, means.shape[0])), _roots_of(rests)
+    component_table(X, plausibilities, part_constants, part_means, part_factors, True, shares)
     for row in range(n):
         component = _picked(shares[row], uniforms[row])
         for i in range(n_missing):
             total = means[component, features[size + i]]
-            for j in range(size):
+            for j in range(slopes.shape[2]):
                 total += slopes[component, i, j] * (X[row, j] - part_means[component, j])
-            for j in range(i + 1):
-                total += roots[component, i, j] * noise[row, j]
-            output[row, i] = total
+            output[row, i] = total + _times(roots[component], noise[row], i)
 
 
 @compiled_exactly
-def diagonal_imputations(
-    X, plausibilities, features, constants, means, factors, uniforms, noise, output
-):
-    """Draw the same from a mixture without correlations."""
-    (n, size), k = X.shape, means.shape[0]
-    parts, shares = diagonal_marginals(features, size, constants, means, factors), np.empty((n, k))
-    diagonal_component_table(X, plausibilities, parts[0], parts[1], parts[2], True, shares)
-    for row in range(n):
-        component = _picked(shares[row], uniforms[row])
-        for i in range(noise.shape[1]):
-            feature = features[size + i]
-            output[row, i] = means[component, feature] + noise[row, i] / factors[component, feature]
+def _times(root, noise, i):
+    """One number of root @ noise."""
+    if root.ndim == 1:
+        return root[i] * noise[i]
+    total = 0.0
+    for j in range(i + 1):
+        total += root[i, j] * noise[j]
+    return total

@@ -11,6 +11,7 @@ Slices are filled by loops: numba's own assignment compiles the text of its erro
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -72,76 +73,108 @@ def _add_prior_gradient(means, log_scales, prior, of_means, of_scales):
             of_scales[matrix, i] += slope + 1.0
 
 
-@compiled_exactly
-def _correlation_factors(pairs, size):
-    """Cholesky factors C of the correlation matrices, and their inverses."""
-    shape = (pairs.shape[0], size, size)
-    factors, inverses = np.zeros(shape), np.zeros(shape)
-    for matrix in range(pairs.shape[0]):
-        factor = correlation_factor(pairs[matrix], size)
-        add(factor, factors[matrix])
-        add(inverse(factor), inverses[matrix])
-    return factors, inverses
+class State(NamedTuple):
+    """What a position says, and what passes over the rows take of it.
 
-
-@compiled_exactly
-def _precision_factors(log_weights, log_scales, correlation, inverses):
-    """What the pass over the rows takes: constants (k,) and precision factors (k, d, d)."""
-    n_components, (n_matrices, size) = log_weights.shape[0], log_scales.shape
-    constants = np.empty(n_components)
-    factors = np.empty((n_components, size, size))
-    for component in range(n_components):
-        matrix = component % n_matrices
-        constant = log_weights[component] - 0.5 * size * _LOG_2_PI
-        constant -= log_determinant(correlation[matrix])
-        for j in range(size):
-            constant -= log_scales[matrix, j]
-            unscale = math.exp(-log_scales[matrix, j])
-            for i in range(size):
-                factors[component, i, j] = inverses[matrix, i, j] * unscale
-        constants[component] = constant
-    return constants, factors
-
-
-@compiled_exactly
-def full_state(position, n_features, prior):
-    """What a position says: weights, means, scales, correlations, and what passes over rows take.
-
-    Log weights, means, log scales, factors C and their inverses, constants, precision factors.
+    Attributes
+    ----------
+    log_weights : array, shape (k,)
+    log_scales : array, shape (m, s)
+    roots, inverses : array, shape (m, d, d), or (m, 0, 0) without correlations
+        The Cholesky factors C of the correlation matrices, and their inverses.
+    constants, means, factors : array
+        See ``rows.py``.
     """
+
+    log_weights: np.ndarray
+    log_scales: np.ndarray
+    roots: np.ndarray
+    inverses: np.ndarray
+    constants: np.ndarray
+    means: np.ndarray
+    factors: np.ndarray
+
+
+@compiled_exactly
+def state_at(position, prior, factors):
+    """What a position says; ``factors`` are written, and tell whether there are correlations."""
+    (k, d), of_matrix = factors.shape[:2], prior.covariances
     ratios, means, log_scales, pairs = parts(
-        np.ascontiguousarray(position), prior.concentration.shape[0], n_features,
-        prior.n_matrices, n_features,
-    )  # fmt: skip
+        np.ascontiguousarray(position), k, d, prior.n_matrices, of_matrix.terms.shape[0]
+    )
     log_weights = log_weights_of(ratios)
-    correlation, inverses = _correlation_factors(pairs, n_features)
-    constants, factors = _precision_factors(log_weights, log_scales, correlation, inverses)
-    return log_weights, means, log_scales, correlation, inverses, constants, factors
+    roots, inverses = _correlation_roots(pairs, d if factors.ndim == 3 else 0)
+    constants = log_weights - 0.5 * d * _LOG_2_PI
+    for component in range(k):
+        matrix = component % prior.n_matrices
+        _write_factor(log_scales[matrix], inverses[matrix], factors[component])
+        constants[component] -= log_determinant(roots[matrix])
+        for feature in range(d):
+            constants[component] -= log_scales[matrix, feature % log_scales.shape[1]]
+    return State(log_weights, log_scales, roots, inverses, constants, means, factors)
 
 
 @compiled_exactly
-def full_value(state, log_likelihood, prior):
+def _correlation_roots(pairs, size):
+    """Cholesky factors C of the correlation matrices, and their inverses; empty for no size."""
+    shape = (pairs.shape[0], size, size)
+    roots, inverses = np.zeros(shape), np.zeros(shape)
+    for matrix in range(pairs.shape[0] if size > 0 else 0):
+        root = correlation_factor(pairs[matrix], size)
+        add(root, roots[matrix])
+        add(inverse(root), inverses[matrix])
+    return roots, inverses
+
+
+@compiled_exactly
+def _write_factor(log_scales, root_inverse, factor):
+    """Write a precision factor (d, d), or one over the scales (d,)."""
+    for j in range(factor.shape[0]):
+        unscale = math.exp(-log_scales[j % log_scales.shape[0]])
+        if factor.ndim == 1:
+            factor[j] = unscale
+        else:
+            for i in range(factor.shape[0]):
+                factor[i, j] = root_inverse[i, j] * unscale
+
+
+@compiled_exactly
+def value_at(state, log_likelihood, prior):
     """Log posterior density, given the log-likelihood of the rows in this state."""
-    log_weights, means, log_scales, _, _, _, factors = state
-    value = log_likelihood + _log_prior(log_weights, means, log_scales, prior)
+    value = log_likelihood + _log_prior(state.log_weights, state.means, state.log_scales, prior)
     for matrix in range(prior.n_matrices):
-        value += _value_of_matrix(state, matrix, partial_precisions(factors[matrix]), prior)
+        value += _value_of_matrix(state.factors[matrix], state, matrix, prior.covariances)
     return value
 
 
 @compiled_exactly
-def _value_of_matrix(state, matrix, precisions, prior):
+def _precisions(factor, n_scales):
+    """Diagonal of Sigma^-1; without correlations one for every scale."""
+    return partial_precisions(factor) if factor.ndim == 2 else factor[:n_scales] ** 2
+
+
+@compiled_exactly
+def _value_of_matrix(factor, state, matrix, prior):
     """What the prior says of a matrix, beyond its scales, with the Jacobian."""
-    correlation, factors, of_matrix = state[3], state[6], prior.covariances
-    size = correlation.shape[1]
-    value = _exponent(of_matrix, size) * log_determinant(correlation[matrix])
-    value += partial_prior(precisions, of_matrix)
-    if of_matrix.count > 0.0:
-        whitened = congruence(factors[matrix], of_matrix.scatter)
-        value += of_matrix.count * log_determinant(factors[matrix])
-        for i in range(size):
-            value -= 0.5 * whitened[i, i]
+    log_scales, log_root = state.log_scales[matrix], log_determinant(state.roots[matrix])
+    value = _exponent(prior, log_scales.shape[0]) * log_root
+    value += partial_prior(_precisions(factor, log_scales.shape[0]), prior)
+    if prior.count > 0.0:
+        value -= prior.count * log_root + 0.5 * _whitened_trace(factor, prior.scatter)
+        for i in range(log_scales.shape[0]):
+            value -= prior.count * log_scales[i]
     return value
+
+
+@compiled_exactly
+def _whitened_trace(factor, scatter):
+    """Trace of Sigma^-1 scatter; without correlations the scatter has a line for every scale."""
+    total = 0.0
+    if factor.ndim == 2:
+        whitened = congruence(factor, scatter)
+    for i in range(scatter.shape[0]):
+        total += whitened[i, i] if factor.ndim == 2 else scatter[i, i] * factor[i] ** 2
+    return total
 
 
 @compiled_exactly
@@ -151,110 +184,60 @@ def _exponent(prior, n_features):
 
 
 @compiled_exactly
-def _add_precision_times_sum(factor, total, gradient):
-    """Add factor' factor total, the gradient of the log-likelihood in one mean."""
+def _write_mean_gradient(factor, total, gradient):
+    """Write factor' factor total, the gradient of the log-likelihood in one mean."""
     for i in range(factor.shape[0]):
-        whitened = 0.0
-        for j in range(i + 1):
-            whitened += factor[i, j] * total[j]
-        for j in range(i + 1):
-            gradient[j] += factor[i, j] * whitened
+        if factor.ndim == 1:
+            gradient[i] = factor[i] ** 2 * total[i]
+        else:
+            whitened, gradient[i] = 0.0, 0.0
+            for j in range(i + 1):
+                whitened += factor[i, j] * total[j]
+            for j in range(i + 1):
+                gradient[j] += factor[i, j] * whitened
 
 
 @compiled_exactly
-def full_log_posterior(state, statistics, prior, gradient):
-    """Return the value and write the gradient, given the statistics of the rows in this state."""
-    log_weights, means, log_scales, correlation, inverses, _, factors = state
-    log_likelihood, counts, sums, squares = statistics
-    (k, d), n_matrices, of_matrix = means.shape, prior.n_matrices, prior.covariances
-    of_ratios, of_means, of_scales, of_pairs = parts(gradient, k, d, n_matrices, d)
-    _write_weights_gradient(log_weights, counts, prior.concentration, of_ratios)
-    value = log_likelihood + _log_prior(log_weights, means, log_scales, prior)
-    for component in range(k):
-        for feature in range(d):
-            of_means[component, feature] = 0.0
-        _add_precision_times_sum(factors[component], sums[component], of_means[component])
-    for matrix in range(n_matrices):
-        precisions = partial_precisions(factors[matrix])
-        value += _value_of_matrix(state, matrix, precisions, prior)
-        count, scatter = of_matrix.count, of_matrix.scatter.copy()
-        add_partial_scatter(precisions, of_matrix, scatter)
+def _write_matrix_gradient(factors, state, counts, scatter, matrix, prior, of_scales, of_pairs):
+    """Write the gradient in one matrix, apart from that of the priors of its scales.
+
+    Prior rows count, and so do the scatters that stand for the other factors of the prior.
+    """
+    (k, d), (n_matrices, n_scales) = state.means.shape, state.log_scales.shape
+    precisions = _precisions(factors[matrix], n_scales)
+    count, pooled = prior.count, prior.scatter.copy()
+    add_partial_scatter(precisions, prior, pooled)
+    if factors.ndim == 3:
         for component in range(matrix, k, n_matrices):  # which share the matrix
             count += counts[component]
-            add(squares[component], scatter)
-        factor, whitened = correlation[matrix], congruence(factors[matrix], scatter)
-        of_factor = likelihood_gradient(
-            count, whitened, factor, inverses[matrix], of_scales[matrix]
-        )
-        correlation_gradient(factor, of_factor, _exponent(of_matrix, d), of_pairs[matrix])
-    _add_prior_gradient(means, log_scales, prior, of_means, of_scales)
-    return value
+            add(scatter[component], pooled)
+        root, whitened = state.roots[matrix], congruence(factors[matrix], pooled)
+        of_root = likelihood_gradient(count, whitened, root, state.inverses[matrix], of_scales)
+        correlation_gradient(root, of_root, _exponent(prior, d), of_pairs)
+    else:
+        for scale in range(n_scales):
+            of_scales[scale] = precisions[scale] * pooled[scale, scale] - count
+        for component in range(matrix, k, n_matrices):
+            for feature in range(d):
+                of_scales[feature % n_scales] += (
+                    factors[component, feature] ** 2 * scatter[component, feature]
+                    - counts[component]
+                )
 
 
 @compiled_exactly
-def _diagonal_precision_factors(log_weights, log_scales, n_features):
-    """What the pass over the rows takes: constants (k,) and one over the scales (k, d)."""
-    n_components, (n_matrices, n_scales) = log_weights.shape[0], log_scales.shape
-    constants = np.empty(n_components)
-    factors = np.empty((n_components, n_features))
-    for component in range(n_components):
-        constant = log_weights[component] - 0.5 * n_features * _LOG_2_PI
-        for feature in range(n_features):
-            log_scale = log_scales[component % n_matrices, feature % n_scales]
-            constant -= log_scale
-            factors[component, feature] = math.exp(-log_scale)
-        constants[component] = constant
-    return constants, factors
-
-
-@compiled_exactly
-def diagonal_state(position, n_features, prior):
-    """Log weights, means, log scales, and what passes over rows take: constants and factors."""
-    ratios, means, log_scales, _ = parts(
-        np.ascontiguousarray(position), prior.concentration.shape[0], n_features,
-        prior.n_matrices, prior.covariances.terms.shape[0],
-    )  # fmt: skip
-    log_weights = log_weights_of(ratios)
-    constants, factors = _diagonal_precision_factors(log_weights, log_scales, n_features)
-    return log_weights, means, log_scales, constants, factors
-
-
-@compiled_exactly
-def diagonal_value(state, log_likelihood, prior):
-    """Log posterior density, given the log-likelihood of the rows in this state."""
-    log_weights, means, log_scales, _, _ = state
-    of_matrix = prior.covariances
-    value = log_likelihood + _log_prior(log_weights, means, log_scales, prior)
-    for matrix in range(log_scales.shape[0]):
-        value += partial_prior(np.exp(-2.0 * log_scales[matrix]), of_matrix)
-        for i in range(log_scales.shape[1]):
-            log_scale = log_scales[matrix, i]
-            if of_matrix.count > 0.0:
-                whitened = of_matrix.scatter[i, i] * math.exp(-2.0 * log_scale)
-                value -= of_matrix.count * log_scale + 0.5 * whitened
-    return value
-
-
-@compiled_exactly
-def diagonal_log_posterior(state, statistics, prior, gradient):
+def write_gradient(state, statistics, prior, gradient):
     """Return the value and write the gradient, given the statistics of the rows in this state."""
-    log_weights, means, log_scales, _, factors = state
-    log_likelihood, counts, sums, squares = statistics
-    (k, d), (n_matrices, n_scales), of_matrix = means.shape, log_scales.shape, prior.covariances
-    of_ratios, of_means, of_scales, _ = parts(gradient, k, d, n_matrices, n_scales)
-    _write_weights_gradient(log_weights, counts, prior.concentration, of_ratios)
-    for matrix in range(n_matrices):
-        precisions = np.exp(-2.0 * log_scales[matrix])
-        prior_scatter = of_matrix.scatter.copy()
-        add_partial_scatter(precisions, of_matrix, prior_scatter)
-        for i in range(n_scales):
-            of_scales[matrix, i] = precisions[i] * prior_scatter[i, i] - of_matrix.count
+    log_likelihood, counts, sums, scatter = statistics
+    (k, d), (n_matrices, n_scales) = state.means.shape, state.log_scales.shape
+    of_ratios, of_means, of_scales, of_pairs = parts(gradient, k, d, n_matrices, n_scales)
+    _write_weights_gradient(state.log_weights, counts, prior.concentration, of_ratios)
     for component in range(k):
-        for feature in range(d):
-            squared = factors[component, feature] ** 2
-            of_means[component, feature] = squared * sums[component, feature]
-            of_scales[component % n_matrices, feature % n_scales] += (
-                squared * squares[component, feature] - counts[component]
-            )
-    _add_prior_gradient(means, log_scales, prior, of_means, of_scales)
-    return diagonal_value(state, log_likelihood, prior)
+        _write_mean_gradient(state.factors[component], sums[component], of_means[component])
+    for matrix in range(n_matrices):
+        _write_matrix_gradient(
+            state.factors, state, counts, scatter, matrix, prior.covariances,
+            of_scales[matrix], of_pairs[matrix],
+        )  # fmt: skip
+    _add_prior_gradient(state.means, state.log_scales, prior, of_means, of_scales)
+    return value_at(state, log_likelihood, prior)

@@ -58,83 +58,69 @@ def _write_widths(counts, log_scales, widths, n_features):
 
 
 @compiled_exactly
+def _add_about_own_mean(scatter, total, count, pooled):
+    """Add scatter, or squares, about the mean of these rows, given that about another point."""
+    for i in range(total.shape[0]):
+        shift = total[i] / count
+        if scatter.ndim == 1:
+            pooled[i] += scatter[i] - shift * total[i]
+        else:
+            for j in range(i + 1):
+                pooled[i, j] += scatter[i, j] - shift * total[j]
+
+
+@compiled_exactly
 def _write_matrix(scatter, count, smallest, log_scales, pairs):
     """Write log scales and correlation coordinates of scatter (lower triangle, which is used up).
 
-    Returns whether it is of full rank, and no scale at its smallest.
+    Squares alone have only scales; one for all features where there is one. Returns whether the
+    scatter is of full rank, and no scale at its smallest.
     """
-    size, position = scatter.shape[0], 0
-    for i in range(size):
-        if not scatter[i, i] > count * smallest[i] ** 2:
+    size, n_scales, position = scatter.shape[0], log_scales.shape[0], 0
+    for scale in range(n_scales):
+        square = 0.0
+        for i in range(scale, size, n_scales):
+            square += scatter[i] if scatter.ndim == 1 else scatter[i, i]
+        together = count * (size // n_scales)
+        if not square > together * smallest[scale] ** 2:
             return False
-        log_scales[i] = 0.5 * math.log(scatter[i, i] / count)
-        for j in range(i):
-            scatter[i, j] /= math.sqrt(scatter[i, i]) * math.sqrt(scatter[j, j])
-    for i in range(size):
-        scatter[i, i] = 1.0
-    root = cholesky(scatter)
-    for i in range(size):
-        if not root[i, i] > 0.0:
-            return False
-        for j in range(i):
-            pairs[position] = root[i, j] / root[i, i]
-            position += 1
-    return True
-
-
-@compiled_exactly
-def full_maximize(moments, means, prior, smallest, position, widths):
-    """Write the best position given the moments; return whether no component has collapsed."""
-    counts, sums, scatter = moments
-    (k, d), n_matrices = means.shape, prior.n_matrices
-    ratios, new_means, log_scales, pairs = parts(position, k, d, n_matrices, d)
-    if not _write_weights_and_means(counts, sums, means, prior.concentration, ratios, new_means):
-        return False
-    pooled, shared = np.zeros((n_matrices, d, d)), np.full(n_matrices, prior.covariances.count)
-    for matrix in range(n_matrices):
-        for i in range(d):
-            pooled[matrix, i, i] = prior.covariances.scatter[i, i]
-    for component in range(k):
-        matrix = component % n_matrices
-        shared[matrix] += counts[component]
-        for i in range(d):
-            shift = sums[component, i] / counts[component]
-            for j in range(i + 1):
-                pooled[matrix, i, j] += scatter[component, i, j] - shift * sums[component, j]
-    for matrix in range(n_matrices):
-        if not _write_matrix(
-            pooled[matrix], shared[matrix], smallest, log_scales[matrix], pairs[matrix]
-        ):
-            return False
-    _write_widths(counts, log_scales, widths, d)
-    return True
-
-
-@compiled_exactly
-def diagonal_maximize(moments, means, prior, smallest, position, widths):
-    """Write the best position given the moments; return whether no component has collapsed."""
-    counts, sums, squares = moments
-    (k, d), n_matrices = means.shape, prior.n_matrices
-    n_scales = prior.covariances.terms.shape[0]
-    ratios, new_means, log_scales, _ = parts(position, k, d, n_matrices, n_scales)
-    if not _write_weights_and_means(counts, sums, means, prior.concentration, ratios, new_means):
-        return False
-    pooled, shared = np.zeros((n_matrices, n_scales)), np.zeros((n_matrices, n_scales))
-    for matrix in range(n_matrices):
-        for i in range(d):
-            pooled[matrix, i % n_scales] += prior.covariances.scatter[i % n_scales, i % n_scales]
-            shared[matrix, i % n_scales] += prior.covariances.count
-    for component in range(k):
-        matrix = component % n_matrices
-        for i in range(d):
-            shift = sums[component, i] / counts[component]
-            pooled[matrix, i % n_scales] += squares[component, i] - shift * sums[component, i]
-            shared[matrix, i % n_scales] += counts[component]
-    for matrix in range(n_matrices):
-        for i in range(n_scales):
-            variance = pooled[matrix, i] / shared[matrix, i]
-            if not variance > smallest[i] ** 2:
+        log_scales[scale] = 0.5 * math.log(square / together)
+    if scatter.ndim == 2:
+        for i in range(size):
+            for j in range(i):
+                scatter[i, j] /= math.sqrt(scatter[i, i]) * math.sqrt(scatter[j, j])
+        for i in range(size):
+            scatter[i, i] = 1.0
+        root = cholesky(scatter)
+        for i in range(size):
+            if not root[i, i] > 0.0:
                 return False
-            log_scales[matrix, i] = 0.5 * math.log(variance)
+            for j in range(i):
+                pairs[position] = root[i, j] / root[i, i]
+                position += 1
+    return True
+
+
+@compiled_exactly
+def maximize(counts, sums, scatter, means, prior, smallest, position, widths):
+    """Write the best position given the moments; return whether no component has collapsed."""
+    (k, d), n_matrices, of_matrix = means.shape, prior.n_matrices, prior.covariances
+    n_scales = of_matrix.terms.shape[0]
+    ratios, new_means, log_scales, pairs = parts(position, k, d, n_matrices, n_scales)
+    if not _write_weights_and_means(counts, sums, means, prior.concentration, ratios, new_means):
+        return False
+    for matrix in range(n_matrices):
+        count, pooled = of_matrix.count, np.zeros(scatter.shape[1:])
+        for i in range(d):
+            square = of_matrix.scatter[i % n_scales, i % n_scales]
+            if scatter.ndim == 2:
+                pooled[i] = square
+            else:
+                pooled[i, i] = square
+        for component in range(matrix, k, n_matrices):  # which share the matrix
+            count += counts[component]
+            _add_about_own_mean(scatter[component], sums[component], counts[component], pooled)
+        if not _write_matrix(pooled, count, smallest, log_scales[matrix], pairs[matrix]):
+            return False
     _write_widths(counts, log_scales, widths, d)
     return True

@@ -12,6 +12,7 @@ Axes: n rows, m draws; ``groups`` (n, m) is the group of every row in every draw
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,33 @@ _LEAST_GAIN = 1e-11  # of a change of the candidate, relative to what one row ca
 _MOST_SCANS = 200
 
 _ALLOCATED, _CLUSTERS, _OWN = 0, 1, 2  # places of what a candidate counts
+
+
+class _Candidate(NamedTuple):
+    """A partition that is changed in place, with what its losses are made of.
+
+    Attributes
+    ----------
+    labels : integer array, shape (n,)
+    sizes : integer array, shape (room + 1,)
+        Of the clusters.
+    joint : integer array, shape (m, groups, room + 1)
+        Of what clusters share with the groups of every draw.
+    drawn_sizes : integer array, shape (m, groups)
+        Of these groups, allocated rows only.
+    drawn, shared : array, shape (m,)
+        Sums over the sizes of groups, and over the shared ones.
+    counts : array, shape (3,)
+        Allocated rows, clusters, and the sum over the sizes of clusters.
+    """
+
+    labels: np.ndarray
+    sizes: np.ndarray
+    joint: np.ndarray
+    drawn_sizes: np.ndarray
+    drawn: np.ndarray
+    shared: np.ndarray
+    counts: np.ndarray
 
 
 @inlined
@@ -123,7 +151,7 @@ def _take(candidate, groups, rises, row):
 @inlined
 def _add_rises(candidate, groups, rises, row, own, costs):
     """Write how much the sum over shared sizes would rise, summed over draws, in every cluster."""
-    joint, counts = candidate[2], candidate[6]
+    joint, counts = candidate.joint, candidate.counts
     n_clusters, n_draws = int(counts[_CLUSTERS]), groups.shape[1]
     for draw in range(n_draws):
         sizes = joint[draw, groups[row, draw]]
@@ -157,7 +185,7 @@ def _add_losses(candidate, groups, rises, kind, a, row, own, costs):
 @inlined
 def _best_cluster(candidate, groups, rises, kind, a, most_clusters, row, costs):
     """Return where a row is best; the first number beyond the clusters for one of its own."""
-    labels, sizes, counts = candidate[0], candidate[1], candidate[6]
+    labels, sizes, counts = candidate.labels, candidate.sizes, candidate.counts
     own, n_clusters, n_draws = labels[row], int(counts[_CLUSTERS]), groups.shape[1]
     costs[: n_clusters + 1] = 0.0
     if kind <= BINDER:  # the loss is linear in the sums
@@ -194,7 +222,7 @@ def _shuffled(items, n_items, seed, counter):
 
 @inlined
 def _expected_loss(candidate, kind, a):
-    drawn, shared, counts = candidate[4], candidate[5], candidate[6]
+    drawn, shared, counts = candidate.drawn, candidate.shared, candidate.counts
     total = 0.0
     for draw in range(drawn.shape[0]):
         total += loss(kind, a, shared[draw], drawn[draw], counts[_OWN], counts[_ALLOCATED])
@@ -207,7 +235,7 @@ def _settle(candidate, groups, rises, kind, a, most_clusters, order, n_items, co
 
     Returns the counter of the next random number; -1 where there was no room for one more cluster.
     """
-    labels, sizes, counts = candidate[0], candidate[1], candidate[6]
+    labels, sizes, counts = candidate.labels, candidate.sizes, candidate.counts
     room = sizes.shape[0] - 1  # the last place stays empty: it is looked at as a new cluster
     for _ in range(_MOST_SCANS):
         moved = False
@@ -235,27 +263,23 @@ def _settle(candidate, groups, rises, kind, a, most_clusters, order, n_items, co
 
 @inlined
 def _empty(n, n_draws, n_groups, room):
-    """A candidate in which no row has a cluster.
-
-    Labels, sizes of clusters, of what they share with the groups of every draw, of these groups;
-    sums over the latter and over what is shared; and what is counted.
-    """
-    return (
-        np.full(n, -1, np.int32),
-        np.zeros(room + 1, np.int32),
-        np.zeros((n_draws, n_groups, room + 1), np.int32),
-        np.zeros((n_draws, n_groups), np.int32),
-        np.zeros(n_draws),
-        np.zeros(n_draws),
-        np.zeros(3),
+    """A candidate in which no row has a cluster."""
+    return _Candidate(
+        labels=np.full(n, -1, np.int32),
+        sizes=np.zeros(room + 1, np.int32),
+        joint=np.zeros((n_draws, n_groups, room + 1), np.int32),
+        drawn_sizes=np.zeros((n_draws, n_groups), np.int32),
+        drawn=np.zeros(n_draws),
+        shared=np.zeros(n_draws),
+        counts=np.zeros(3),
     )
 
 
 @inlined
 def _copy(source, target):
-    target[0][:], target[1][:], target[2][:] = source[0], source[1], source[2]
-    target[3][:], target[4][:], target[5][:] = source[3], source[4], source[5]
-    target[6][:] = source[6]
+    target.labels[:], target.sizes[:], target.joint[:] = source.labels, source.sizes, source.joint
+    target.drawn_sizes[:], target.counts[:] = source.drawn_sizes, source.counts
+    target.drawn[:], target.shared[:] = source.drawn, source.shared
 
 
 @inlined
@@ -284,7 +308,7 @@ def search(groups, n_groups, rises, kind, a, most_clusters, most_attempts, room,
     n, n_draws = groups.shape
     candidate = _empty(n, n_draws, n_groups, room)
     before = _empty(n, n_draws, n_groups, room)
-    counts, order, costs = candidate[6], np.arange(n), np.empty(room + 1)
+    counts, order, costs = candidate.counts, np.arange(n), np.empty(room + 1)
     for row in range(n):
         if labels[row] >= 0:
             _place(candidate, groups, rises, row, labels[row])
@@ -295,7 +319,7 @@ def search(groups, n_groups, rises, kind, a, most_clusters, most_attempts, room,
             if attempt > clusters.shape[0]:
                 break
             chosen = min(clusters[attempt - 1], int(counts[_CLUSTERS]) - 1)
-            n_items = _first(candidate[0] == chosen, order)
+            n_items = _first(candidate.labels == chosen, order)
             for place in range(n_items):
                 _take(candidate, groups, rises, order[place])
         counter = _shuffled(order, n_items if n_items > 0 else n, seed, counter)
@@ -314,5 +338,5 @@ def search(groups, n_groups, rises, kind, a, most_clusters, most_attempts, room,
         if attempt == 0:
             clusters = np.arange(int(counts[_CLUSTERS]))
             counter = _shuffled(clusters, clusters.shape[0], seed, counter)
-    labels[:] = candidate[0]
+    labels[:] = candidate.labels
     return best, int(counts[_CLUSTERS])

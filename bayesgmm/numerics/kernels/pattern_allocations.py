@@ -19,19 +19,13 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.allocations import allocate, uniform
 from bayesgmm.numerics.kernels.compiling import compiled, inlined
-from bayesgmm.numerics.kernels.patterns import (
-    covariances_of,
-    diagonal_marginals,
-    marginals_with,
-)
+from bayesgmm.numerics.kernels.patterns import covariances_of, marginals_with, rows_of
 from bayesgmm.numerics.kernels.tiles import (
     TILE,
-    add_diagonal_statistics,
-    add_full_statistics,
     add_plausibilities,
-    diagonal_log_densities,
-    full_log_densities,
+    add_statistics,
     load,
+    log_densities,
 )
 from bayesgmm.numerics.kernels.triangular import cholesky
 
@@ -59,17 +53,24 @@ def _complete(table, rows, means, slopes, roots, n_observed, tile, away):
     """
     n_missing = tile.shape[0] - n_observed
     for component in range(table.shape[0]):
-        for row in range(rows):
-            if table[component, row] == 1.0:
-                for i in range(n_missing):
-                    total = means[component, n_observed + i]
-                    for j in range(n_observed):
-                        total += slopes[component, i, j] * (tile[j, row] - means[component, j])
-                    for j in range(i + 1):
-                        total += roots[component, i, j] * tile[n_observed + j, row]
-                    away[i] = total
-                for i in range(n_missing):
-                    tile[n_observed + i, row] = away[i]
+        if roots.ndim == 2:
+            for i in range(n_missing):
+                mean, scale = means[component, n_observed + i], roots[component, i]
+                for row in range(rows):
+                    if table[component, row] == 1.0:
+                        tile[n_observed + i, row] = mean + scale * tile[n_observed + i, row]
+        else:
+            for row in range(rows):
+                if table[component, row] == 1.0:
+                    for i in range(n_missing):
+                        total = means[component, n_observed + i]
+                        for j in range(n_observed):
+                            total += slopes[component, i, j] * (tile[j, row] - means[component, j])
+                        for j in range(i + 1):
+                            total += roots[component, i, j] * tile[n_observed + j, row]
+                        away[i] = total
+                    for i in range(n_missing):
+                        tile[n_observed + i, row] = away[i]
 
 
 @inlined
@@ -80,13 +81,17 @@ def _in_order(means, order, ordered):
 
 
 @inlined
-def _factorise(matrices):
-    """Write lower Cholesky factors in place of the lower triangles."""
-    for component in range(matrices.shape[0]):
-        root = cholesky(matrices[component])
-        for i in range(root.shape[0]):
-            for j in range(i + 1):
-                matrices[component, i, j] = root[i, j]
+def _factorise(covariances):
+    """Write lower Cholesky factors in place of the lower triangles; deviations for variances."""
+    for component in range(covariances.shape[0]):
+        if covariances.ndim == 2:
+            for i in range(covariances.shape[1]):
+                covariances[component, i] = math.sqrt(covariances[component, i])
+        else:
+            root = cholesky(covariances[component])
+            for i in range(root.shape[0]):
+                for j in range(i + 1):
+                    covariances[component, i, j] = root[i, j]
 
 
 @inlined
@@ -95,27 +100,26 @@ def _add_in_order(order, part_sums, part_scatter, sums, scatter):
     for component in range(sums.shape[0]):
         for i in range(order.shape[0]):
             sums[component, order[i]] += part_sums[component, i]
-            for j in range(order.shape[0]):
-                row, column = max(i, j), min(i, j)
-                scatter[component, order[i], order[j]] += part_scatter[component, row, column]
+            if scatter.ndim == 2:
+                scatter[component, order[i]] += part_scatter[component, i]
+            else:
+                for j in range(order.shape[0]):
+                    row, column = max(i, j), min(i, j)
+                    scatter[component, order[i], order[j]] += part_scatter[component, row, column]
 
 
 @compiled
-def full_pattern_allocations(
-    cells, cells_starts, features, n_observed, starts, plausibilities, first,
-    constants, means, factors, seed,
-):  # fmt: skip
-    """What ``full_allocations`` returns, missing cells drawn with the allocations."""
+def pattern_allocations(patterns, plausibilities, first, constants, means, factors, seed):
+    """What ``allocations`` returns, missing cells drawn with the allocations."""
     k, d = means.shape
     tile, centred, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
     table, work, away = np.empty((k, TILE)), np.empty((4, TILE)), np.empty(d)
-    value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
-    part_sums, part_scatter, centres = np.empty((k, d)), np.empty((k, d, d)), np.empty((k, d))
-    covariances = covariances_of(factors)
-    for pattern in range(n_observed.shape[0]):
-        begin, end, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
-        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(end - begin, size)
-        order = features[pattern]
+    value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
+    part_sums, part_scatter = np.empty((k, d)), np.empty(factors.shape)
+    centres, covariances = np.empty((k, d)), covariances_of(factors)
+    for pattern in range(patterns.n_observed.shape[0]):
+        begin, end, X = rows_of(patterns, pattern)
+        order, size = patterns.features[pattern], X.shape[1]
         part_constants, part_means, part_factors, slopes, rests = marginals_with(
             order, size, constants, means, factors, covariances
         )
@@ -126,7 +130,7 @@ def full_pattern_allocations(
         for start in range(0, end - begin, TILE):
             rows, number = min(TILE, end - begin - start), first + begin + start
             load(X, start, rows, tile)
-            full_log_densities(
+            log_densities(
                 tile[:size], rows, part_constants, part_means, part_factors, centred[:size], work,
                 table,
             )  # fmt: skip
@@ -134,54 +138,8 @@ def full_pattern_allocations(
             value += allocate(table, rows, seed, number, work[0], work[1])
             _write_noise(seed ^ _OTHER_STREAM, number, rows, d - size, tile, size)
             _complete(table, rows, centres, slopes, rests, size, tile, away)
-            add_full_statistics(
+            add_statistics(
                 tile, rows, table, centres, centred, weighted, counts, part_sums, part_scatter
             )
         _add_in_order(order, part_sums, part_scatter, sums, scatter)
-    return value, counts, sums, scatter
-
-
-@compiled
-def diagonal_pattern_allocations(
-    cells, cells_starts, features, n_observed, starts, plausibilities, first,
-    constants, means, factors, seed,
-):  # fmt: skip
-    """What ``diagonal_allocations`` returns, missing cells drawn with the allocations."""
-    k, d = means.shape
-    tile, centred, weighted = np.empty((d, TILE)), np.empty((1, TILE)), np.empty((1, TILE))
-    table, work = np.empty((k, TILE)), np.empty((2, TILE))
-    value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros((k, d))
-    part_sums, part_scatter, centres = np.empty((k, d)), np.empty((k, d)), np.empty((k, d))
-    for pattern in range(n_observed.shape[0]):
-        begin, end, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
-        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(end - begin, size)
-        order = features[pattern]
-        part_constants, part_means, part_factors = diagonal_marginals(
-            order, size, constants, means, factors
-        )
-        _in_order(means, order, centres)
-        part_sums[:] = 0.0
-        part_scatter[:] = 0.0
-        for start in range(0, end - begin, TILE):
-            rows, number = min(TILE, end - begin - start), first + begin + start
-            load(X, start, rows, tile)
-            diagonal_log_densities(
-                tile[:size], rows, part_constants, part_means, part_factors, table
-            )
-            add_plausibilities(plausibilities[begin:end], start, rows, table)
-            value += allocate(table, rows, seed, number, work[0], work[1])
-            _write_noise(seed ^ _OTHER_STREAM, number, rows, d - size, tile, size)
-            for component in range(k):
-                for i in range(size, d):
-                    mean, factor = centres[component, i], factors[component, order[i]]
-                    for row in range(rows):
-                        if table[component, row] == 1.0:
-                            tile[i, row] = mean + tile[i, row] / factor
-            add_diagonal_statistics(
-                tile, rows, table, centres, centred, weighted, counts, part_sums, part_scatter
-            )
-        for component in range(k):
-            for i in range(d):
-                sums[component, order[i]] += part_sums[component, i]
-                scatter[component, order[i]] += part_scatter[component, i]
     return value, counts, sums, scatter

@@ -7,9 +7,9 @@ rows follow from those of observed cells (Ghahramani & Jordan, 1994): with T the
 the identity and B, sums become T sums, and scatter T scatter T' plus counts times C. By Fisher's
 identity they are all that EM, the gradient and the likelihood need.
 
-The rows of one pattern lie one behind the other in ``cells``, observed features only. A pattern is
-a line of ``features``, a permutation with the observed ones first, with their number in
-``n_observed`` and its rows in ``starts``; ``cells_starts`` says where its cells begin.
+Without correlations B is zero, and of C there are only the variances.
+
+``patterns`` are ``Patterns``: the rows of one lie one behind the other, observed features only.
 
 References
 ----------
@@ -23,15 +23,8 @@ import math
 
 import numpy as np
 
-from bayesgmm.numerics.kernels.compiling import compiled_exactly
-from bayesgmm.numerics.kernels.rows import (
-    diagonal_component_table,
-    diagonal_mixture_log_densities,
-    diagonal_statistics,
-    full_component_table,
-    full_mixture_log_densities,
-    full_statistics,
-)
+from bayesgmm.numerics.kernels.compiling import compiled_exactly, inlined
+from bayesgmm.numerics.kernels.rows import component_table, mixture_log_densities, statistics
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
 _LOG_2_PI = math.log(2 * math.pi)
@@ -39,30 +32,61 @@ _LOG_2_PI = math.log(2 * math.pi)
 
 @compiled_exactly
 def covariances_of(factors):
-    """The covariance matrices (k, d, d) behind precision factors."""
-    k, d, _ = factors.shape
-    result = np.zeros((k, d, d))
-    for component in range(k):
-        root = inverse(factors[component])
-        for i in range(d):
-            for j in range(i + 1):
-                total = 0.0
-                for m in range(j + 1):
-                    total += root[i, m] * root[j, m]
-                result[component, i, j] = total
-                result[component, j, i] = total
+    """The covariance matrices (k, d, d), or variances (k, d), behind precision factors."""
+    result = np.zeros(factors.shape)
+    for component in range(factors.shape[0]):
+        if factors.ndim == 2:
+            for i in range(factors.shape[1]):
+                result[component, i] = 1.0 / factors[component, i] ** 2
+        else:
+            root = inverse(factors[component])
+            for i in range(factors.shape[1]):
+                for j in range(i + 1):
+                    total = 0.0
+                    for m in range(j + 1):
+                        total += root[i, m] * root[j, m]
+                    result[component, i, j] = total
+                    result[component, j, i] = total
     return result
 
 
 @compiled_exactly
-def full_marginals(features, n_observed, constants, means, factors):
-    """Constants, means and factors of the observed features; then B and C of the missing ones."""
+def marginals(features, n_observed, constants, means, factors):
+    """Constants, means and factors of the observed features; then B and C of the missing ones.
+
+    Without correlations B is (k, q, 0), and C are variances (k, q).
+    """
     return marginals_with(features, n_observed, constants, means, factors, covariances_of(factors))
 
 
 @compiled_exactly
 def marginals_with(features, n_observed, constants, means, factors, covariances):
     """The same, where the covariance matrices are known."""
+    if factors.ndim == 2:
+        return _diagonal_marginals(features, n_observed, constants, means, factors, covariances)
+    return _full_marginals(features, n_observed, constants, means, factors, covariances)
+
+
+@compiled_exactly
+def _diagonal_marginals(features, n_observed, constants, means, factors, variances):
+    k, d = means.shape
+    marginal_constants, marginal_means = np.empty(k), np.empty((k, n_observed))
+    marginal_factors, rests = np.empty((k, n_observed)), np.empty((k, d - n_observed))
+    for component in range(k):
+        constant = constants[component] + 0.5 * (d - n_observed) * _LOG_2_PI
+        for i in range(n_observed):
+            marginal_means[component, i] = means[component, features[i]]
+            marginal_factors[component, i] = factors[component, features[i]]
+        for i in range(n_observed, d):
+            constant -= math.log(factors[component, features[i]])
+            rests[component, i - n_observed] = variances[component, features[i]]
+        marginal_constants[component] = constant
+    slopes = np.zeros((k, d - n_observed, 0))
+    return marginal_constants, marginal_means, marginal_factors, slopes, rests
+
+
+@compiled_exactly
+def _full_marginals(features, n_observed, constants, means, factors, covariances):
     k, d = means.shape
     n_missing = d - n_observed
     marginal_constants, marginal_means = np.empty(k), np.empty((k, n_observed))
@@ -101,181 +125,103 @@ def marginals_with(features, n_observed, constants, means, factors, covariances)
     return marginal_constants, marginal_means, marginal_factors, slopes, rests
 
 
+@inlined
+def rows_of(patterns, pattern):
+    """Where the rows of a pattern begin and end, and their observed cells."""
+    first, last = patterns.starts[pattern], patterns.starts[pattern + 1]
+    cells = patterns.cells[patterns.cells_starts[pattern] : patterns.cells_starts[pattern + 1]]
+    return first, last, cells.reshape(last - first, patterns.n_observed[pattern])
+
+
 @compiled_exactly
-def _add_expected(features, slopes, rest, statistics, component, totals):
-    """Add what rows of a pattern contribute to the statistics of whole rows of one component."""
-    _, part_counts, part_sums, part_scatter = statistics
-    _, counts, sums, scatter = totals
-    n_missing, n_observed = slopes.shape
-    d, count = n_missing + n_observed, part_counts[component]
-    counts[component] += count
-    total, square = np.zeros(d), np.zeros((d, d))
-    for i in range(n_observed):
-        total[i] = part_sums[component, i]
-        for j in range(n_observed):
-            square[i, j] = part_scatter[component, i, j]
-    for i in range(n_missing):
-        row = n_observed + i
-        for m in range(n_observed):
-            total[row] += slopes[i, m] * total[m]
+def _add_expected(features, slopes, rest, count, part_sum, part_scatter, total, scatter):
+    """Add what rows of a pattern contribute to sums and scatter of whole rows of one component."""
+    n_missing, n_observed = slopes.shape[0], part_sum.shape[0]
+    if rest.ndim == 1:
+        for i in range(n_observed):
+            total[features[i]] += part_sum[i]
+            scatter[features[i]] += part_scatter[i]
+        for i in range(n_missing):
+            scatter[features[n_observed + i]] += count * rest[i]
+    else:
+        d = n_missing + n_observed
+        line, square = np.zeros(d), np.zeros((d, d))
+        for i in range(n_observed):
+            line[i] = part_sum[i]
             for j in range(n_observed):
-                square[row, j] += slopes[i, m] * square[m, j]
-        for j in range(n_observed):
-            square[j, row] = square[row, j]
-    for i in range(n_missing):
-        row = n_observed + i
-        for j in range(n_missing):
-            column = n_observed + j
-            square[row, column] = count * rest[i, j]
+                square[i, j] = part_scatter[i, j]
+        for i in range(n_missing):
+            row = n_observed + i
             for m in range(n_observed):
-                square[row, column] += square[row, m] * slopes[j, m]
-    for i in range(d):
-        sums[component, features[i]] += total[i]
-        for j in range(d):
-            scatter[component, features[i], features[j]] += square[i, j]
+                line[row] += slopes[i, m] * line[m]
+                for j in range(n_observed):
+                    square[row, j] += slopes[i, m] * square[m, j]
+            for j in range(n_observed):
+                square[j, row] = square[row, j]
+        for i in range(n_missing):
+            row = n_observed + i
+            for j in range(n_missing):
+                column = n_observed + j
+                square[row, column] = count * rest[i, j]
+                for m in range(n_observed):
+                    square[row, column] += square[row, m] * slopes[j, m]
+        for i in range(d):
+            total[features[i]] += line[i]
+            for j in range(d):
+                scatter[features[i], features[j]] += square[i, j]
 
 
 @compiled_exactly
-def full_pattern_statistics(
-    cells, cells_starts, features, n_observed, starts, row_weights, plausibilities,
-    constants, means, factors,
-):  # fmt: skip
-    """What ``full_statistics`` returns of whole rows, expected given the observed cells."""
+def pattern_statistics(patterns, row_weights, plausibilities, constants, means, factors):
+    """What ``statistics`` returns of whole rows, expected given the observed cells."""
     k, d = means.shape
-    totals = (np.zeros(1), np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d)))
+    value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
     covariances = covariances_of(factors)
-    for pattern in range(n_observed.shape[0]):
-        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
-        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
-        order = features[pattern]
+    for pattern in range(patterns.n_observed.shape[0]):
+        first, last, X = rows_of(patterns, pattern)
+        order = patterns.features[pattern]
         part_constants, part_means, part_factors, slopes, rests = marginals_with(
-            order, size, constants, means, factors, covariances
+            order, X.shape[1], constants, means, factors, covariances
         )
-        statistics = full_statistics(
+        part_value, part_counts, part_sums, part_scatter = statistics(
             X, row_weights[first:last], plausibilities[first:last],
             part_constants, part_means, part_factors,
-        )  # fmt: skip
-        totals[0][0] += statistics[0]
-        for component in range(k):
-            _add_expected(order, slopes[component], rests[component], statistics, component, totals)
-    return totals[0][0], totals[1], totals[2], totals[3]
-
-
-@compiled_exactly
-def diagonal_marginals(features, n_observed, constants, means, factors):
-    """Constants, means and factors of the observed features."""
-    k, d = means.shape
-    marginal_constants = np.empty(k)
-    marginal_means, marginal_factors = np.empty((k, n_observed)), np.empty((k, n_observed))
-    for component in range(k):
-        constant = constants[component] + 0.5 * (d - n_observed) * _LOG_2_PI
-        for i in range(n_observed):
-            marginal_means[component, i] = means[component, features[i]]
-            marginal_factors[component, i] = factors[component, features[i]]
-        for i in range(n_observed, d):
-            constant -= math.log(factors[component, features[i]])
-        marginal_constants[component] = constant
-    return marginal_constants, marginal_means, marginal_factors
-
-
-@compiled_exactly
-def diagonal_pattern_statistics(
-    cells, cells_starts, features, n_observed, starts, row_weights, plausibilities,
-    constants, means, factors,
-):  # fmt: skip
-    """What ``diagonal_statistics`` returns of whole rows, expected given the observed cells."""
-    k, d = means.shape
-    value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros((k, d))
-    for pattern in range(n_observed.shape[0]):
-        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
-        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
-        order = features[pattern]
-        part_value, part_counts, part_sums, part_scatter = diagonal_statistics(
-            X, row_weights[first:last], plausibilities[first:last],
-            *diagonal_marginals(order, size, constants, means, factors),
         )  # fmt: skip
         value += part_value
         for component in range(k):
             counts[component] += part_counts[component]
-            for i in range(size):
-                sums[component, order[i]] += part_sums[component, i]
-                scatter[component, order[i]] += part_scatter[component, i]
-            for i in range(size, d):
-                scatter[component, order[i]] += part_counts[component] / (
-                    factors[component, order[i]] ** 2
-                )
+            _add_expected(
+                order, slopes[component], rests[component], part_counts[component],
+                part_sums[component], part_scatter[component], sums[component], scatter[component],
+            )  # fmt: skip
     return value, counts, sums, scatter
 
 
 @compiled_exactly
-def full_pattern_log_densities(
-    cells, cells_starts, features, n_observed, starts, plausibilities,
-    constants, means, factors, output,
-):  # fmt: skip
-    """Write what ``full_mixture_log_densities`` does, rows in the order of their patterns."""
+def pattern_log_densities(patterns, plausibilities, constants, means, factors, output):
+    """Write what ``mixture_log_densities`` does, rows in the order of their patterns."""
     covariances = covariances_of(factors)
-    for pattern in range(n_observed.shape[0]):
-        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
-        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
+    for pattern in range(patterns.n_observed.shape[0]):
+        first, last, X = rows_of(patterns, pattern)
         part_constants, part_means, part_factors, _, _ = marginals_with(
-            features[pattern], size, constants, means, factors, covariances
+            patterns.features[pattern], X.shape[1], constants, means, factors, covariances
         )
-        full_mixture_log_densities(
+        mixture_log_densities(
             X, plausibilities[first:last], part_constants, part_means, part_factors,
             output[first:last],
         )  # fmt: skip
 
 
 @compiled_exactly
-def full_pattern_table(
-    cells, cells_starts, features, n_observed, starts, plausibilities,
-    constants, means, factors, normalized, output,
-):  # fmt: skip
-    """Write what ``full_component_table`` does, rows in the order of their patterns."""
+def pattern_table(patterns, plausibilities, constants, means, factors, normalized, output):
+    """Write what ``component_table`` does, rows in the order of their patterns."""
     covariances = covariances_of(factors)
-    for pattern in range(n_observed.shape[0]):
-        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
-        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
+    for pattern in range(patterns.n_observed.shape[0]):
+        first, last, X = rows_of(patterns, pattern)
         part_constants, part_means, part_factors, _, _ = marginals_with(
-            features[pattern], size, constants, means, factors, covariances
+            patterns.features[pattern], X.shape[1], constants, means, factors, covariances
         )
-        full_component_table(
-            X, plausibilities[first:last], part_constants, part_means, part_factors, normalized,
-            output[first:last],
-        )  # fmt: skip
-
-
-@compiled_exactly
-def diagonal_pattern_log_densities(
-    cells, cells_starts, features, n_observed, starts, plausibilities,
-    constants, means, factors, output,
-):  # fmt: skip
-    """Write what ``diagonal_mixture_log_densities`` does, rows in the order of their patterns."""
-    for pattern in range(n_observed.shape[0]):
-        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
-        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
-        part_constants, part_means, part_factors = diagonal_marginals(
-            features[pattern], size, constants, means, factors
-        )
-        diagonal_mixture_log_densities(
-            X, plausibilities[first:last], part_constants, part_means, part_factors,
-            output[first:last],
-        )  # fmt: skip
-
-
-@compiled_exactly
-def diagonal_pattern_table(
-    cells, cells_starts, features, n_observed, starts, plausibilities,
-    constants, means, factors, normalized, output,
-):  # fmt: skip
-    """Write what ``diagonal_component_table`` does, rows in the order of their patterns."""
-    for pattern in range(n_observed.shape[0]):
-        first, last, size = starts[pattern], starts[pattern + 1], n_observed[pattern]
-        X = cells[cells_starts[pattern] : cells_starts[pattern + 1]].reshape(last - first, size)
-        part_constants, part_means, part_factors = diagonal_marginals(
-            features[pattern], size, constants, means, factors
-        )
-        diagonal_component_table(
+        component_table(
             X, plausibilities[first:last], part_constants, part_means, part_factors, normalized,
             output[first:last],
         )  # fmt: skip

@@ -7,9 +7,11 @@ over side by side.
 
 Axes: n rows, d features, k components; ``factors`` are lower Cholesky factors of the precision
 in the sense that ``factor @ (x - mean)`` is standard normal: (k, d, d) with correlations, and
-(k, d), one over the scales, without. ``row_weights`` is (n,), or (0,) where all rows count once.
-``plausibilities`` are logarithms, (n, k), that are added to the log densities of the components:
-what is known of where a row comes from (Côme et al., 2009); (0, k) where nothing is.
+(k, d), one over the scales, without. Kernels are compiled for either. Scatter has the shape of the
+factors; without correlations it is the diagonal alone. ``row_weights`` is (n,), or (0,) where all
+rows count once. ``plausibilities`` are logarithms, (n, k), that are added to the log densities of
+the components: what is known of where a row comes from (Côme et al., 2009); (0, k) where nothing
+is.
 
 References
 ----------
@@ -26,13 +28,11 @@ import numpy as np
 from bayesgmm.numerics.kernels.compiling import compiled, inlined
 from bayesgmm.numerics.kernels.tiles import (
     TILE,
-    add_diagonal_statistics,
-    add_full_statistics,
     add_plausibilities,
-    diagonal_log_densities,
+    add_statistics,
     exponentials,
-    full_log_densities,
     load,
+    log_densities,
     log_likelihood,
     mirror,
     scale,
@@ -64,51 +64,33 @@ def _share_out(table, rows, start, row_weights, largest, total):
 
 
 @compiled
-def full_statistics(X, row_weights, plausibilities, constants, means, factors):
-    """Log-likelihood, counts (k,), sums (k, d) and scatter (k, d, d) about the means."""
+def statistics(X, row_weights, plausibilities, constants, means, factors):
+    """Log-likelihood, counts (k,), sums (k, d) and scatter about the means."""
     (n, d), k = X.shape, means.shape[0]
     tile, centred, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
     table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
-    counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
+    counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
     value = 0.0
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        full_log_densities(tile, rows, constants, means, factors, centred, work, table)
+        log_densities(tile, rows, constants, means, factors, centred, work, table)
         add_plausibilities(plausibilities, start, rows, table)
         value += _share_out(table, rows, start, row_weights, work[0], work[1])
-        add_full_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
+        add_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
     mirror(scatter)
     return value, counts, sums, scatter
 
 
-@compiled
-def diagonal_statistics(X, row_weights, plausibilities, constants, means, factors):
-    """Log-likelihood, counts (k,), sums (k, d) and squares (k, d) about the means."""
-    (n, d), k = X.shape, means.shape[0]
-    tile, centred, weighted = np.empty((d, TILE)), np.empty((1, TILE)), np.empty((1, TILE))
-    table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
-    counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d))
-    value = 0.0
-    for start in range(0, n, TILE):
-        rows = min(TILE, n - start)
-        load(X, start, rows, tile)
-        diagonal_log_densities(tile, rows, constants, means, factors, table)
-        add_plausibilities(plausibilities, start, rows, table)
-        value += _share_out(table, rows, start, row_weights, work[0], work[1])
-        add_diagonal_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
-    return value, counts, sums, scatter
-
-
 @inlined
-def _log_densities(table, rows, largest, total, output):
+def _sum_out(table, rows, largest, total, output):
     exponentials(table, rows, largest, total)
     for row in range(rows):
         output[row] = largest[row] + math.log(total[row])
 
 
 @compiled
-def full_mixture_log_densities(X, plausibilities, constants, means, factors, output):
+def mixture_log_densities(X, plausibilities, constants, means, factors, output):
     """Write log sum_k pi_k N(x_i | mu_k, Sigma_k) into ``output`` (n,)."""
     (n, d), k = X.shape, means.shape[0]
     tile, centred = np.empty((d, TILE)), np.empty((d, TILE))
@@ -116,22 +98,9 @@ def full_mixture_log_densities(X, plausibilities, constants, means, factors, out
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        full_log_densities(tile, rows, constants, means, factors, centred, work, table)
+        log_densities(tile, rows, constants, means, factors, centred, work, table)
         add_plausibilities(plausibilities, start, rows, table)
-        _log_densities(table, rows, work[0], work[1], output[start:])
-
-
-@compiled
-def diagonal_mixture_log_densities(X, plausibilities, constants, means, factors, output):
-    """Write log sum_k pi_k N(x_i | mu_k, Sigma_k) into ``output`` (n,)."""
-    (n, d), k = X.shape, means.shape[0]
-    tile, table, work = np.empty((d, TILE)), np.empty((k, TILE)), np.empty((2, TILE))
-    for start in range(0, n, TILE):
-        rows = min(TILE, n - start)
-        load(X, start, rows, tile)
-        diagonal_log_densities(tile, rows, constants, means, factors, table)
-        add_plausibilities(plausibilities, start, rows, table)
-        _log_densities(table, rows, work[0], work[1], output[start:])
+        _sum_out(table, rows, work[0], work[1], output[start:])
 
 
 @inlined
@@ -147,7 +116,7 @@ def _write(table, rows, normalized, work, output):
 
 
 @compiled
-def full_component_table(X, plausibilities, constants, means, factors, normalized, output):
+def component_table(X, plausibilities, constants, means, factors, normalized, output):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)), or normalized the responsibilities, (n, k)."""
     (n, d), k = X.shape, means.shape[0]
     tile, centred = np.empty((d, TILE)), np.empty((d, TILE))
@@ -155,19 +124,6 @@ def full_component_table(X, plausibilities, constants, means, factors, normalize
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        full_log_densities(tile, rows, constants, means, factors, centred, work, table)
-        add_plausibilities(plausibilities, start, rows, table)
-        _write(table, rows, normalized, work, output[start:])
-
-
-@compiled
-def diagonal_component_table(X, plausibilities, constants, means, factors, normalized, output):
-    """Write log(pi_k N(x_i | mu_k, Sigma_k)), or normalized the responsibilities, (n, k)."""
-    (n, d), k = X.shape, means.shape[0]
-    tile, table, work = np.empty((d, TILE)), np.empty((k, TILE)), np.empty((2, TILE))
-    for start in range(0, n, TILE):
-        rows = min(TILE, n - start)
-        load(X, start, rows, tile)
-        diagonal_log_densities(tile, rows, constants, means, factors, table)
+        log_densities(tile, rows, constants, means, factors, centred, work, table)
         add_plausibilities(plausibilities, start, rows, table)
         _write(table, rows, normalized, work, output[start:])

@@ -1,7 +1,8 @@
 """What is done to one tile: some rows, transposed to (feature, row).
 
 The inner loops run over the rows of a tile and use vector instructions. Tables of a tile are
-(component, row).
+(component, row). Where the number of axes of an array decides (``rows.py``), it is known when a
+kernel is compiled, which leaves the other branch out.
 """
 
 from __future__ import annotations
@@ -29,31 +30,24 @@ def load(X, start, rows, tile):
 
 
 @inlined
-def full_log_densities(tile, rows, constants, means, factors, centred, work, table):
-    """Write log(pi_k N(x_i | mu_k, Sigma_k)) into a table."""
-    for component in range(means.shape[0]):
-        for feature in range(tile.shape[0]):
-            mean = means[component, feature]
-            for row in range(rows):
-                centred[feature, row] = tile[feature, row] - mean
-        constant = constants[component]
-        for row in range(rows):
-            table[component, row] = constant
-        subtract_half_squares(factors, component, centred, rows, work, table)
-
-
-@inlined
-def diagonal_log_densities(tile, rows, constants, means, factors, table):
+def log_densities(tile, rows, constants, means, factors, centred, work, table):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)) into a table."""
     for component in range(means.shape[0]):
         constant = constants[component]
         for row in range(rows):
             table[component, row] = constant
-        for feature in range(tile.shape[0]):
-            mean, factor = means[component, feature], factors[component, feature]
-            for row in range(rows):
-                whitened = factor * (tile[feature, row] - mean)
-                table[component, row] -= 0.5 * whitened * whitened
+        if factors.ndim == 3:
+            for feature in range(tile.shape[0]):
+                mean = means[component, feature]
+                for row in range(rows):
+                    centred[feature, row] = tile[feature, row] - mean
+            subtract_half_squares(factors, component, centred, rows, work, table)
+        else:
+            for feature in range(tile.shape[0]):
+                mean, factor = means[component, feature], factors[component, feature]
+                for row in range(rows):
+                    whitened = factor * (tile[feature, row] - mean)
+                    table[component, row] -= 0.5 * whitened * whitened
 
 
 @inlined
@@ -133,36 +127,30 @@ def _sum(table, component, rows):
 
 
 @inlined
-def add_full_statistics(tile, rows, shares, means, centred, weighted, counts, sums, scatter):
-    """Add what a tile contributes to counts, sums and (lower) scatter about the means."""
+def add_statistics(tile, rows, shares, means, centred, weighted, counts, sums, scatter):
+    """Add what a tile contributes to counts, sums and scatter, or squares, about the means.
+
+    Of the scatter only the lower triangles are right.
+    """
     for component in range(means.shape[0]):
         counts[component] += _sum(shares, component, rows)
         for i in range(tile.shape[0]):
-            mean = means[component, i]
+            line = i if scatter.ndim == 3 else 0
             sums[component, i] += _weigh(
-                tile, i, mean, shares, component, rows, i, centred, weighted
+                tile, i, means[component, i], shares, component, rows, line, centred, weighted
             )
-        add_products(weighted, centred, rows, component, scatter)
-
-
-@inlined
-def add_diagonal_statistics(tile, rows, shares, means, centred, weighted, counts, sums, scatter):
-    """Add what a tile contributes to counts, sums and squares about the means."""
-    for component in range(means.shape[0]):
-        counts[component] += _sum(shares, component, rows)
-        for i in range(tile.shape[0]):
-            mean = means[component, i]
-            sums[component, i] += _weigh(
-                tile, i, mean, shares, component, rows, 0, centred, weighted
-            )
-            for row in range(rows):
-                scatter[component, i] += weighted[0, row] * centred[0, row]
+            if scatter.ndim == 2:
+                for row in range(rows):
+                    scatter[component, i] += weighted[line, row] * centred[line, row]
+        if scatter.ndim == 3:
+            add_products(weighted, centred, rows, component, scatter)
 
 
 @inlined
 def mirror(scatter):
-    """Copy the lower triangles (k, d, d) to the upper ones."""
-    for component in range(scatter.shape[0]):
-        for i in range(scatter.shape[1]):
-            for j in range(i):
-                scatter[component, j, i] = scatter[component, i, j]
+    """Copy the lower triangles, where there are some, to the upper ones."""
+    if scatter.ndim == 3:
+        for component in range(scatter.shape[0]):
+            for i in range(scatter.shape[1]):
+                for j in range(i):
+                    scatter[component, j, i] = scatter[component, i, j]
