@@ -35,7 +35,8 @@ Acceleration = Literal["quasi-newton", "none"]
 _MOST_RIVALS = 7  # with the best, one each for eight chains
 _FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them,
 _HOPE = 3.0  # where they could still be the best if they gained so many times what another has
-_DIRECT = 10  # starts that climb the objective itself, too
+_DIRECT, _DIRECT_OF_MANY = 10, 4  # starts that climb the objective itself, too,
+_MANY = 10_000  # where each takes a good part of a second
 _MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end,
 _NEAR = 20.0  # if they are so near the best of them; the finalists may be further away
 _NEAR_EACH = 0.05  # by so much for every parameter, which has a prior that the surrogate leaves out
@@ -220,7 +221,8 @@ class EM:
             # From its rows on, an ascent shows best how a component collapses onto them.
             results[0] = self._from_partition(search, 0, rows, objective)
         elif not compiled and len(results) > 1:
-            for start in range(min(_DIRECT, len(results))):
+            n_direct = _DIRECT if rows.shape[0] < _MANY else _DIRECT_OF_MANY
+            for start in range(min(n_direct, len(results))):
                 direct = self._from_partition(search, start, rows, objective)
                 if direct.starts.objectives[0] > results[start].starts.objectives[0]:
                     results[start] = direct
