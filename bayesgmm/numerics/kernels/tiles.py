@@ -33,14 +33,15 @@ def load(X, start, rows, tile):
 def log_densities(tile, rows, constants, means, factors, centred, work, table):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)) into a table."""
     for component in range(means.shape[0]):
-        constant = constants[component]
-        for row in range(rows):
-            table[component, row] = constant
         if factors.ndim == 3:
             for feature in range(tile.shape[0]):
                 mean = means[component, feature]
                 for row in range(rows):
                     centred[feature, row] = tile[feature, row] - mean
+        constant = constants[component]
+        for row in range(rows):
+            table[component, row] = constant
+        if factors.ndim == 3:
             subtract_half_squares(factors, component, centred, rows, work, table)
         else:
             for feature in range(tile.shape[0]):
