@@ -51,7 +51,7 @@ class LogPosterior:
 
     def state(self, position: Float[np.ndarray, " p"]) -> State:
         """Return what a position says, and what passes over rows take of it."""
-        return state_at(position, self.prior, self.room_for_factors())
+        return State(*state_at(position, self.prior, self.room_for_factors()))
 
     def room_for_factors(self) -> Float[np.ndarray, "k d ..."]:
         """Return an array for the precision factors, which tells kernels about correlations."""

@@ -18,7 +18,7 @@ import numpy as np
 from numba import types
 
 from bayesgmm.numerics.kernels.compiling import c_function, inlined
-from bayesgmm.numerics.kernels.log_posterior import state_at, write_gradient
+from bayesgmm.numerics.kernels.log_posterior import State, state_at, write_gradient
 from bayesgmm.numerics.kernels.patterns import pattern_statistics
 from bayesgmm.numerics.kernels.rows import statistics
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
@@ -169,9 +169,9 @@ def _density(correlated, has_gaps):
             plausibilities = _matrix(block, _PLACES.plausibilities)
             k, d = prior.loc.shape
             if correlated:
-                state = state_at(position, prior, np.empty((k, d, d)))
+                state = State(*state_at(position, prior, np.empty((k, d, d))))
             else:
-                state = state_at(position, prior, np.empty((k, d)))
+                state = State(*state_at(position, prior, np.empty((k, d))))
             if has_gaps:
                 found = pattern_statistics(
                     _patterns(block), weights, plausibilities,

@@ -16,7 +16,7 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 from bayesgmm.numerics.kernels.covariances import correlation_factor
-from bayesgmm.numerics.kernels.log_posterior import state_at
+from bayesgmm.numerics.kernels.log_posterior import State, state_at
 from bayesgmm.numerics.kernels.moments import maximize
 from bayesgmm.numerics.kernels.positions import log_weights_of, parts
 from bayesgmm.numerics.kernels.quasi_newton import MEMORY, place, propose, remember
@@ -115,7 +115,7 @@ def step(rows, position, prior, correlated, smallest, target, widths):
         if not maximize(counts, sums, scatter, means, prior, smallest, target, widths):
             return np.nan
         return value + log_prior
-    state = state_at(position, prior, np.empty((k, d)))
+    state = State(*state_at(position, prior, np.empty((k, d))))
     value, counts, sums, squares = statistics(
         X, row_weights, plausibilities, state.constants, state.means, state.factors
     )

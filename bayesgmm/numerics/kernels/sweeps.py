@@ -17,7 +17,7 @@ from bayesgmm.numerics.kernels.conditionals import (
     draw_log_weights,
     draw_mean_shift,
 )
-from bayesgmm.numerics.kernels.log_posterior import state_at, value_at
+from bayesgmm.numerics.kernels.log_posterior import State, state_at, value_at
 from bayesgmm.numerics.kernels.pattern_allocations import pattern_allocations
 from bayesgmm.numerics.kernels.positions import parts, write_ratios
 from bayesgmm.numerics.kernels.triangular import add
@@ -122,7 +122,7 @@ def sweeps(
     before each sweep, which its allocations find anyway.
     """
     for sweep in range(seeds.shape[0]):
-        state = state_at(position, prior, factors)
+        state = State(*state_at(position, prior, factors))
         if len(rows) == 1:
             log_likelihood, counts, sums, scatter = allocations(
                 rows[0], plausibilities, 0, state.constants, state.means, factors, seeds[sweep]
