@@ -24,7 +24,7 @@ covariance matrices. Bayesian Analysis 8, 439-452.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class CovariancePrior(NamedTuple):
     eta: float
     beta: float
     rate: np.ndarray
-    count: float  # type: ignore[assignment]  # the kernels know it by this name, not tuple's method
+    count: float
     scatter: np.ndarray
     freedom: float
     floor: np.ndarray
@@ -107,7 +107,7 @@ class MixturePrior(NamedTuple):
     def as_compiled(self) -> MixturePrior:
         """Return the same with arrays and numbers of the one kind that kernels are compiled for."""
 
-        def of_one_kind(value: Any) -> Any:
+        def of_one_kind(value: np.ndarray | float) -> np.ndarray | float:
             return (
                 np.array(value, dtype=np.float64) if isinstance(value, np.ndarray) else float(value)
             )
