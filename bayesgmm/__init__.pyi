@@ -1,6 +1,6 @@
 from bayesgmm.fitting import (
     fit as fit,
-    refine as refine,
+    resample as resample,
     estimate as estimate,
     build_model as build_model,
     from_draws as from_draws,
@@ -17,7 +17,6 @@ from bayesgmm.priors.scales import (
     Gamma as Gamma,
     InverseGamma as InverseGamma,
 )
-from bayesgmm.priors.correlations import LKJ as LKJ
 from bayesgmm.priors.covariances import (
     Full as Full,
     Tied as Tied,
@@ -41,78 +40,88 @@ from bayesgmm.engines.advi import ADVI as ADVI
 from bayesgmm.engines.gibbs import Gibbs as Gibbs
 from bayesgmm.engines.laplace import Laplace as Laplace
 from bayesgmm.posterior.relabel.relabel import relabel as relabel
-from bayesgmm.posterior.relabel.permute import in_raw_order as in_raw_order
-from bayesgmm.posterior.relabel.ecr import (
+from bayesgmm.posterior.relabel.permute import undo_relabeling as undo_relabeling
+from bayesgmm.posterior.relabel.by_rows import (
     ECR as ECR,
     IterativeECR as IterativeECR,
+    Stephens as Stephens,
 )
-from bayesgmm.posterior.relabel.stephens import Stephens as Stephens
-from bayesgmm.posterior.relabel.parameters import (
+from bayesgmm.posterior.relabel.by_parameters import (
     PRA as PRA,
     PointProcess as PointProcess,
 )
 from bayesgmm.posterior.relabel.order import OrderBy as OrderBy
-from bayesgmm.posterior.storage import (
+from bayesgmm.tree.storage import (
     save as save,
     load as load,
 )
-from bayesgmm.analysis.calibrate import calibrate as calibrate
-from bayesgmm.analysis.calibration.value import Calibration as Calibration
-from bayesgmm.analysis.agreement import agreement as agreement
-from bayesgmm.analysis.cluster import cluster as cluster
-from bayesgmm.analysis.co_clustering import co_clustering as co_clustering
-from bayesgmm.analysis.compare import compare as compare
-from bayesgmm.analysis.conditional import (
-    condition as condition,
-    marginal as marginal,
-)
-from bayesgmm.analysis.density import log_density as log_density
-from bayesgmm.analysis.distribution import (
-    cdf as cdf,
-    quantile as quantile,
-)
-from bayesgmm.analysis.generate import generate as generate
-from bayesgmm.analysis.highest_density import highest_density_region as highest_density_region
-from bayesgmm.analysis.overlap import overlap as overlap
-from bayesgmm.analysis.simulate import simulate as simulate
-from bayesgmm.analysis.simulation.value import Simulation as Simulation
-from bayesgmm.analysis.similarity import similarity as similarity
-from bayesgmm.analysis.closeness.value import Similarity as Similarity
-from bayesgmm.analysis.impute import (
-    impute as impute,
-    Imputation as Imputation,
-)
-from bayesgmm.analysis.pool import pool as pool
-from bayesgmm.analysis.merge import merge_components as merge_components
-from bayesgmm.analysis.merging.entropy import EntropyMerging as EntropyMerging
-from bayesgmm.analysis.merging.ridgeline import RidgelineMerging as RidgelineMerging
-from bayesgmm.analysis.predictive import posterior_predictive as posterior_predictive
-from bayesgmm.analysis.partition import partition as partition
-from bayesgmm.analysis.partitions.losses import (
+from bayesgmm.data.answers import table as table
+from bayesgmm.analysis.summarize import summarize as summarize
+from bayesgmm.analysis.clustering.cluster import cluster as cluster
+from bayesgmm.analysis.clustering.co_clustering import co_clustering as co_clustering
+from bayesgmm.analysis.clustering.partition import (
+    partition as partition,
     VariationOfInformation as VariationOfInformation,
     Binder as Binder,
     OneMinusAdjustedRand as OneMinusAdjustedRand,
     NormalizedVariationOfInformation as NormalizedVariationOfInformation,
 )
-from bayesgmm.analysis.credible_ball import credible_ball as credible_ball
-from bayesgmm.analysis.representatives import representative_partitions as representative_partitions
-from bayesgmm.analysis.regress import regress as regress
-from bayesgmm.analysis.prior import prior_predictive as prior_predictive
-from bayesgmm.analysis.labelling import (
-    labelling_report as labelling_report,
-    LabellingReport as LabellingReport,
+from bayesgmm.analysis.clustering.credible_ball import credible_ball as credible_ball
+from bayesgmm.analysis.clustering.representative_partitions import (
+    representative_partitions as representative_partitions,
 )
-from bayesgmm.analysis.select import select as select
-from bayesgmm.analysis.summarize import summarize as summarize
-from bayesgmm.data.answers import table as table
-from bayesgmm.analysis.diagnose import diagnose as diagnose
+from bayesgmm.analysis.clustering.agreement import agreement as agreement
+from bayesgmm.analysis.clustering.overlap import overlap as overlap
+from bayesgmm.analysis.clustering.merge_components import merge_components as merge_components
+from bayesgmm.analysis.clustering.merge_by_entropy import EntropyMerging as EntropyMerging
+from bayesgmm.analysis.clustering.merge_by_ridgeline import RidgelineMerging as RidgelineMerging
+from bayesgmm.analysis.density.log_density import log_density as log_density
+from bayesgmm.analysis.density.distribution import (
+    cdf as cdf,
+    quantile as quantile,
+)
+from bayesgmm.analysis.density.highest_density_region import (
+    highest_density_region as highest_density_region,
+)
+from bayesgmm.analysis.density.conditional import (
+    condition as condition,
+    marginalize as marginalize,
+)
+from bayesgmm.analysis.density.regress import regress as regress
+from bayesgmm.analysis.generation.generate import generate as generate
+from bayesgmm.analysis.generation.simulate import (
+    simulate as simulate,
+    Simulation as Simulation,
+)
+from bayesgmm.analysis.generation.similarity import (
+    similarity as similarity,
+    Similarity as Similarity,
+)
+from bayesgmm.analysis.generation.prior_predictive import prior_predictive as prior_predictive
+from bayesgmm.analysis.generation.posterior_predictive import (
+    posterior_predictive as posterior_predictive,
+)
+from bayesgmm.analysis.imputation.impute import (
+    impute as impute,
+    Imputation as Imputation,
+)
+from bayesgmm.analysis.imputation.pool_imputations import pool_imputations as pool_imputations
+from bayesgmm.analysis.selection.select import select as select
+from bayesgmm.analysis.selection.compare import compare as compare
+from bayesgmm.analysis.diagnosis.diagnose import diagnose as diagnose
 from bayesgmm.analysis.diagnosis.value import (
     Diagnosis as Diagnosis,
     Finding as Finding,
 )
+from bayesgmm.analysis.diagnosis.labeling_report import (
+    labeling_report as labeling_report,
+    LabelingReport as LabelingReport,
+)
+from bayesgmm.analysis.calibration.calibrate import calibrate as calibrate
+from bayesgmm.analysis.calibration.value import Calibration as Calibration
 from bayesgmm.estimators.bayesian_mixture import BayesianGaussianMixture as BayesianGaussianMixture
 from bayesgmm.estimators.gaussian_mixture import GaussianMixture as GaussianMixture
-from bayesgmm.plots.pairs import plot_clusters as plot_clusters
+from bayesgmm.plots.clusters import plot_clusters as plot_clusters
 from bayesgmm.plots.density import plot_density as plot_density
 from bayesgmm.plots.weights import plot_weights as plot_weights
 from bayesgmm.plots.components import plot_components as plot_components

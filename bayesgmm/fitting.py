@@ -11,25 +11,25 @@ import numpy as np
 
 from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.data.standardize import Scaling
+from bayesgmm.digits import counted
 from bayesgmm.errors import ConvergenceWarning, SpecificationError, warn
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
+from bayesgmm.numerics.blocks import on_one_thread
+from bayesgmm.numerics.exchangeability import any_exchangeable, exchangeable_groups
 from bayesgmm.numerics.interrupts import interruptible
-from bayesgmm.numerics.likeness import alike, has_twins
-from bayesgmm.numerics.threads import on_one_thread
 from bayesgmm.numerics.unconstrained import Layout
-from bayesgmm.priors.layout import layout_of
-from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.priors.spec import MixtureSpec, layout_of
 from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 
 if TYPE_CHECKING:  # heavy: imported when first used
     import pymc as pm
     import xarray as xr
 
-    from bayesgmm.engines.catalogue import Engine
-    from bayesgmm.posterior.fit import Fitted
+    from bayesgmm.engines.catalog import Engine
     from bayesgmm.posterior.given_draws import GivenDraws
+    from bayesgmm.tree.fit import Fitted
 
 
 def fit(
@@ -49,7 +49,7 @@ def fit(
 
     The data are read and brought to the standard scale, EM finds the posterior mode, the engine
     draws from the posterior starting there, and the draws come back in the units of the data,
-    relabelled so that ``component`` means the same in every draw, with a verdict on them.
+    relabeled so that ``component`` means the same in every draw, with a verdict on them.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def fit(
         is known; or a table of probabilities (n, k). Densities of the components are multiplied by
         the probabilities, that is by 1 and 0 where labels are certain (Côme et al., 2009). Names
         are given to components in alphabetical order, and components that labels tell apart are
-        never relabelled.
+        never relabeled.
     solver : EM, optional
         How the starting mode is found; ``EM()`` by default.
     standardize : bool, default True
@@ -97,7 +97,7 @@ def fit(
         ``correlations``, in the units of the data), ``sample_stats``, ``log_likelihood``,
         ``log_prior`` (of ``weights``, ``means`` and ``covariances``),
         ``observed_data``, ``constant_data``, ``point_estimate``, ``chain_starts``,
-        ``relabelling`` and ``diagnosis``, what :func:`bayesgmm.diagnose` says of the draws. An
+        ``relabeling`` and ``diagnosis``, what :func:`bayesgmm.diagnose` says of the draws. An
         interrupted run returns the draws that were finished.
 
     Raises
@@ -166,8 +166,8 @@ def draw_posterior(
     order_by: str | Mapping[str, float] = "weights",
 ) -> xr.DataTree:
     """Fit as :func:`fit` does, and leave it to the caller to speak of the verdict."""
-    from bayesgmm.engines.progress import CountProgress, announce_start
-    from bayesgmm.posterior.timing import Stopwatch, with_timing
+    from bayesgmm.progress import CountProgress, announce
+    from bayesgmm.tree.timing import Stopwatch, with_timing
 
     watch = Stopwatch()
     engine, solver = _engine(engine), _solver(solver)
@@ -186,7 +186,8 @@ def draw_posterior(
     _warn_at_the_limit(start)
     point = problem.restore(start, uses_prior=solver.uses_prior)
     if progress:
-        announce_start(start)
+        iterations = counted(start.n_iterations, "iteration")
+        announce(f"EM {start.status.text} after {iterations}; {start.starts}")
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start if standardize else point, draw, standardize)
     tree = _judged(
@@ -195,8 +196,8 @@ def draw_posterior(
     return with_timing(tree, watch.read())
 
 
-def refine(
-    tree: Fitted,
+def resample(
+    mixture: Fitted,
     *,
     engine: Engine | str | None = None,
     random_seed: RandomSeed = None,
@@ -211,10 +212,10 @@ def refine(
 
     Parameters
     ----------
-    tree : xarray.DataTree or PointEstimate
+    mixture : xarray.DataTree or PointEstimate
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; never modified.
     engine : engine or str, optional
-        ``NUTS()`` by default. Chains of ``NUTS(start="multi")`` start at the mode and at the best
+        ``NUTS()`` by default. Chains of ``NUTS(init="multi")`` start at the mode and at the best
         of the other optima, the one that the tree holds.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tree.
@@ -230,7 +231,7 @@ def refine(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit`` or ``estimate``, or holds no point estimate.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``, or holds no point estimate.
     SpecificationError
         If ``engine`` is no engine, or ``order_by`` names no feature.
 
@@ -243,16 +244,16 @@ def refine(
     --------
     >>> import bayesgmm as bg
     >>> engine = bg.Laplace(draws=500)
-    >>> quick = bg.refine(bg.example_fit(), engine=engine, random_seed=1, progress=False)
+    >>> quick = bg.resample(bg.example_fit(), engine=engine, random_seed=1, progress=False)
     >>> dict(quick["posterior"]["weights"].sizes)
     {'chain': 1, 'draw': 500, 'component': 3}
     """
-    tree = draw_again(
-        tree, engine=engine, random_seed=random_seed, standardize=standardize, order_by=order_by,
+    mixture = draw_again(
+        mixture, engine=engine, random_seed=random_seed, standardize=standardize, order_by=order_by,
         progress=progress,
     )  # fmt: skip
-    _warn_of_problems(tree)
-    return tree
+    _warn_of_problems(mixture)
+    return mixture
 
 
 @interruptible
@@ -267,8 +268,8 @@ def draw_again(
     order_by: str | Mapping[str, float] = "weights",
 ) -> xr.DataTree:
     """Draw as :func:`refine` does, and leave it to the caller to speak of the verdict."""
-    from bayesgmm.posterior.fit import Fit
-    from bayesgmm.posterior.timing import Stopwatch, with_timing
+    from bayesgmm.tree.fit import Fit
+    from bayesgmm.tree.timing import Stopwatch, with_timing
 
     watch = Stopwatch()
     engine = _engine(engine)
@@ -445,7 +446,7 @@ def from_draws(
     labels: Any | None = None,
     order_by: str | Mapping[str, float] = "weights",
 ) -> xr.DataTree:
-    """Make the tree of a fit from draws that another program made, relabelled and judged.
+    """Make the tree of a fit from draws that another program made, relabeled and judged.
 
     It is the way back from :func:`build_model`, also where that model was extended, and takes the
     draws of Stan, NumPyro or R: whatever has weights, means and covariance matrices of a mixture
@@ -472,7 +473,7 @@ def from_draws(
         called ``weights`` is then kept as ``given_weights``. Arrays and datasets
         without groups may also hold ``lp``, ``diverging`` and ``log_likelihood`` (row).
     exchangeable : bool, default True
-        Whether the prior treats all components alike. If not, they are never relabelled.
+        Whether the prior treats all components alike. If not, they are never relabeled.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tree.
     sample_weight, labels, order_by : optional
@@ -483,7 +484,7 @@ def from_draws(
     xarray.DataTree
         As :func:`fit` returns it, without ``chain_starts``. All other variables of a draw are kept
         in ``posterior`` and judged by :func:`diagnose`; those with a dim ``component`` (of the
-        same name as that of the weights, or ``(dims, array)`` in a mapping) are relabelled with
+        same name as that of the weights, or ``(dims, array)`` in a mapping) are relabeled with
         the parameters. Whole numbers that name components are not translated.
 
         Without ``spec``, ``point_estimate`` is the draw of the highest log posterior (``lp`` in
@@ -510,13 +511,13 @@ def from_draws(
     those of one value of the covariates. Answers then are about rows whose covariates are not
     known, or have that value, :func:`cluster` included. The exact probabilities of the components
     of each row are a variable of the model (rows ``obs_id``, ``component``), and come back
-    relabelled. With such a variable, log-likelihoods of rows are in the tree only where they came
+    relabeled. With such a variable, log-likelihoods of rows are in the tree only where they came
     with the draws, as those of the mixture are not those of the model.
 
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> fitted = bg.in_raw_order(bg.example_fit())
+    >>> fitted = bg.undo_relabeling(bg.example_fit())
     >>> X, posterior = fitted["observed_data"]["x"], fitted["posterior"]
     >>> draws = {name: posterior[name].values for name in ("weights", "means", "covariances")}
     >>> draws["ratio"] = draws["weights"].max(axis=-1) / draws["weights"].min(axis=-1)
@@ -549,15 +550,15 @@ def _from_draws(
     order_by: str | Mapping[str, float],
 ) -> xr.DataTree:
     from bayesgmm.engines.given import given_tree, highest_draw
-    from bayesgmm.posterior.fit import draws_layout
     from bayesgmm.posterior.given_draws import read_draws
+    from bayesgmm.tree.fit import draws_layout
 
     seed = seed_sequence(random_seed)
     start_seed, _ = spawn(seed, 2)  # the start is then that of a fit with this seed
     data = read_table(X, sample_weight)
     given = read_draws(draws, data, names)
     parameters = given.parameters
-    data = data.labelled(labels, parameters.n_components)
+    data = data.labeled(labels, parameters.n_components)
     layout = draws_layout(parameters)
     if spec is None:
         scaling = Scaling.of(data, isotropic=layout.n_scales < data.n_features)
@@ -618,10 +619,10 @@ def _judged(
     All draws are there by now, and an interrupt loses none: components are then named by what is
     quick, and log-likelihoods left out.
     """
-    from bayesgmm.analysis.diagnose import diagnose
-    from bayesgmm.analysis.diagnosis.stored import with_diagnosis
-    from bayesgmm.engines.progress import announce, waiting
+    from bayesgmm.analysis.diagnosis.diagnose import diagnose
+    from bayesgmm.analysis.diagnosis.value import with_diagnosis
     from bayesgmm.posterior.finish import finish
+    from bayesgmm.progress import announce, waiting
 
     def judged(*, quick: bool) -> xr.DataTree:
         tree = finish(
@@ -642,7 +643,7 @@ def _judged(
 
 
 def _warn_of_problems(tree: xr.DataTree) -> None:
-    from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
+    from bayesgmm.analysis.diagnosis.value import stored_diagnosis
 
     words = stored_diagnosis(tree).warning
     if words:
@@ -650,13 +651,13 @@ def _warn_of_problems(tree: xr.DataTree) -> None:
 
 
 def _engine(engine: Engine | str | None) -> Engine:
-    from bayesgmm.engines.catalogue import read_engine
+    from bayesgmm.engines.catalog import read_engine
 
     return read_engine(engine)
 
 
 def _expect_room(engine: Engine, problem: Problem) -> None:
-    from bayesgmm.engines.catalogue import expect_room
+    from bayesgmm.engines.catalog import expect_room
 
     expect_room(engine, problem.spec, problem.data)
 
@@ -668,8 +669,8 @@ def _expect_order(
     from bayesgmm.posterior.relabel.order import BY_WEIGHT, expect_order
 
     expect_order(order_by, data.feature_names)
-    groups = alike(hyperparameters, data.plausibilities)
-    if order_by != BY_WEIGHT and groups.size > 1 and not has_twins(groups):
+    groups = exchangeable_groups(hyperparameters, data.label_log_likelihoods)
+    if order_by != BY_WEIGHT and groups.size > 1 and not any_exchangeable(groups):
         raise SpecificationError(
             f"order_by {order_by!r} would change nothing: labels, or priors of weights or "
             "means, tell all components apart, and these keep their places. Leave order_by out."

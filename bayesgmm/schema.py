@@ -30,7 +30,7 @@ PARAMETER_DIMS: dict[str, tuple[str, ...]] = {
 DATA = "x"
 """The name of the observed rows, dims ``obs_id, feature``."""
 
-ROW_WEIGHT, PLAUSIBILITY = "sample_weight", "label_plausibility"
+ROW_WEIGHT, LABEL_LIKELIHOOD = "sample_weight", "label_likelihood"
 """How often each row counts (obs_id), and what is known of its component (obs_id, component).
 
 The second holds factors from 0 to 1 that densities are multiplied by. Both are in the group
@@ -43,13 +43,13 @@ REQUIRED_GROUPS = (
     "observed_data",
     "constant_data",
     "point_estimate",
-    "relabelling",
+    "relabeling",
 )
 
 START_OBJECTIVES, START_DISTANCES = "start_objectives", "start_distances"
 """What the starts of EM led to, dim ``start``, in the group ``point_estimate``; see ``Starts``."""
 
-RIVAL = "rival_mode"
+ALTERNATIVE_MODE = "alternative_mode"
 """The group of the best other optimum that EM found; absent where all starts agreed."""
 
 DIAGNOSIS = "diagnosis"
@@ -68,9 +68,9 @@ ATTRIBUTE = "bayesgmm"
 """The attribute of the root that holds spec, seed, scaling and versions as JSON."""
 
 TIMING = "bayesgmm_timing"
-"""When the fit began and how long it took; see ``posterior/timing.py``, the one place for it."""
+"""When the fit began and how long it took; see ``tree/timing.py``, the one place for it."""
 
-SEAL, COMPLETE = "bayesgmm_file", "bayesgmm_complete"
+FILE_HEADER, COMPLETE = "bayesgmm_file", "bayesgmm_complete"
 """Attributes of a file's root: what it says of itself as JSON, and, written last, that it is whole.
 
 Trees in memory have neither.

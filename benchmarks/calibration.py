@@ -64,7 +64,7 @@ def run(case: str, replications: int, work: Path) -> bg.Calibration:
     engine, structure = case.split("-", 1)
     return bg.calibrate(
         spec(structure), ENGINES[engine], n_rows=N_ROWS, n_features=N_FEATURES,
-        replications=replications, random_seed=SEED, path=work / f"{case}.nc",
+        n_replications=replications, random_seed=SEED, path=work / f"{case}.nc",
     )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def report(case: str, work: Path) -> bg.Calibration | None:
 
 
 def draw(case: str, calibration: bg.Calibration, folder: Path) -> None:
-    """Draw the difference between the distribution of normalised ranks and the uniform one."""
+    """Draw the difference between the distribution of normalized ranks and the uniform one."""
     collection = arviz_plots.plot_ecdf_pit(
         calibration.pit,
         envelope_prob=0.99,

@@ -36,31 +36,31 @@ def penguins() -> np.ndarray:
 def overlapping() -> np.ndarray:
     """1500 rows from three normals in the plane, three standard deviations apart."""
     rng = np.random.default_rng(0)
-    centres = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
-    return rng.normal(size=(1500, 2)) + centres[rng.integers(3, size=1500)]
+    centers = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
+    return rng.normal(size=(1500, 2)) + centers[rng.integers(3, size=1500)]
 
 
 def clouds(n: int, d: int, k: int, *, apart: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
-    """Return n rows from k round normals in d dimensions, and the k centres.
+    """Return n rows from k round normals in d dimensions, and the k centers.
 
-    The centres are ``apart`` standard deviations from each other, in the root mean square and
+    The centers are ``apart`` standard deviations from each other, in the root mean square and
     whatever d is. At four the clouds overlap so much that EM does not arrive within the iterations
     that are timed.
     """
     rng = np.random.default_rng(0)
-    centres = rng.normal(0.0, apart / np.sqrt(2 * d), (k, d))
-    X = centres[rng.integers(k, size=n)]
+    centers = rng.normal(0.0, apart / np.sqrt(2 * d), (k, d))
+    X = centers[rng.integers(k, size=n)]
     X += rng.normal(size=(n, d))
-    return X, centres
+    return X, centers
 
 
 def half_normal_spec(X: np.ndarray, k: int) -> bg.MixtureSpec:
     """Return priors that every program in the comparison can state; see stan/mixture.stan."""
-    centre, deviation = X.mean(axis=0), X.std(axis=0, ddof=1)
+    center, deviation = X.mean(axis=0), X.std(axis=0, ddof=1)
     return bg.MixtureSpec(
         k,
         bg.Dirichlet(1.0),
-        bg.NormalMeans(tuple(centre), tuple(3 * deviation)),
+        bg.NormalMeans(tuple(center), tuple(3 * deviation)),
         bg.Full(bg.HalfNormal(tuple(deviation)), bg.LKJ(eta=2.0)),
     )
 

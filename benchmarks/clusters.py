@@ -13,7 +13,7 @@ from tables import Record, Table
 from timing import best_seconds, clocked
 
 import bayesgmm as bg
-from bayesgmm.analysis.cluster import expected_responsibilities
+from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 
 NOTE = (
     "Seconds, the best of some rounds, and the most memory that arrays take meanwhile, the answer "

@@ -50,8 +50,8 @@ def measure(settings: Settings) -> list[Table]:
 
 
 def _case(n: int, d: int, k: int, iterations: int, rounds: int, peers: Peers) -> Record:
-    X, centres = clouds(n, d, k)
-    start = start_at(centres)
+    X, centers = clouds(n, d, k)
+    start = start_at(centers)
     multiply, flops = dgemm()
     with tempfile.TemporaryDirectory() as folder:
         runs = _programs(X, start, Path(folder), peers)
@@ -92,11 +92,11 @@ def _programs(
     return runs
 
 
-def start_at(centres: np.ndarray) -> MixtureParameters:
-    """Return equal weights and unit covariances around the centres."""
-    k, d = centres.shape
+def start_at(centers: np.ndarray) -> MixtureParameters:
+    """Return equal weights and unit covariances around the centers."""
+    k, d = centers.shape
     identity = np.broadcast_to(np.eye(d), (k, d, d)).copy()
-    return MixtureParameters(np.full(k, 1 / k), centres, np.ones((k, d)), identity)
+    return MixtureParameters(np.full(k, 1 / k), centers, np.ones((k, d)), identity)
 
 
 def climb(X: np.ndarray, start: MixtureParameters, iterations: int) -> None:

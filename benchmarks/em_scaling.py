@@ -39,8 +39,8 @@ def measure(settings: Settings) -> list[Table]:
 
 
 def _time(n: int, rounds: int) -> Record:
-    X, centres = clouds(n, 2, 5)
-    start, iterations = start_at(centres), 51 if n <= 100_000 else 6
+    X, centers = clouds(n, 2, 5)
+    start, iterations = start_at(centers), 51 if n <= 100_000 else 6
     seconds = best_seconds(
         {count: clocked(lambda c=count: climb(X, start, c)) for count in (iterations, 1)},
         rounds=rounds,
@@ -50,7 +50,7 @@ def _time(n: int, rounds: int) -> Record:
 
 
 def _memory(settings: Settings, n: int, d: int, k: int) -> Record:
-    X, centres = clouds(n, d, k)
+    X, centers = clouds(n, d, k)
     record = {"n": n, "d": d, "k": k, "rows, MB": X.nbytes / 2**20}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "X.npy"
@@ -61,6 +61,6 @@ def _memory(settings: Settings, n: int, d: int, k: int) -> Record:
             record[f"{name}, MB"] = run_job("memory", run, path, k)["megabytes"]
         with settings.onedal() as peer:
             if peer is not None:
-                question = onedal_question(path, start_at(centres))
+                question = onedal_question(path, start_at(centers))
                 record["oneDAL, MB"] = peer.ask("memory", **question, iterations=2)["megabytes"]
     return record

@@ -18,7 +18,7 @@ from bayesgmm.seeds import RandomSeed
 
 NUTS_NOTE = (
     "Clouds eight standard deviations apart. bg.fit with default priors, everything counted: "
-    "reading, EM from {n_starts} starts, {chains} chains of {tune} + {draws} draws, relabelling. "
+    "reading, EM from {n_starts} starts, {chains} chains of {tune} + {draws} draws, relabeling. "
     "Log-likelihoods of rows are not kept at this size. start: the part that EM takes."
 )
 GIBBS_NOTE = (

@@ -9,7 +9,7 @@ from tables import Record, Table
 from timing import best_seconds, clocked
 
 import bayesgmm as bg
-from bayesgmm.engines.sweeps import Sweeper
+from bayesgmm.engines.gibbs import Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.problem import Problem
 

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 import bayesgmm as bg
-from bayesgmm.engines.sweeps import Sweeper
+from bayesgmm.engines.gibbs import Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.problem import Problem

@@ -16,7 +16,7 @@ from tables import Record, Table
 from timing import Clock, best_seconds
 
 import bayesgmm as bg
-from bayesgmm.engines.catalogue import Engine
+from bayesgmm.engines.catalog import Engine
 from bayesgmm.engines.starts import dispersed, preparatory_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.em import EM

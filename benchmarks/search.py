@@ -15,7 +15,7 @@ from bayesgmm.estimation.ascent import climb, climb_from_partition
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.starts import from_labels, partition
-from bayesgmm.numerics.threads import one_thread_for_small_algebra
+from bayesgmm.numerics.blocks import one_thread_for_small_algebra
 
 _REACHED = 0.01
 _OPTIONS = {"tolerance": 1e-9, "max_iterations": 2000, "accelerated": True}

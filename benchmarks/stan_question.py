@@ -15,7 +15,7 @@ def data_of(target: Target) -> dict[str, Any]:
     spec, X = target.spec, target.data.values
     return {
         "n": X.shape[0], "d": X.shape[1], "k": spec.n_components, "x": X.tolist(),
-        "centre": _each(spec.means.loc, X), "width": _each(spec.means.scale, X),
+        "center": _each(spec.means.loc, X), "width": _each(spec.means.scale, X),
         "typical_scale": _each(spec.covariances.scales.scale, X),
     }  # fmt: skip
 

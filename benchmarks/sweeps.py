@@ -9,7 +9,7 @@ from settings import Settings
 from tables import Record, Table
 from timing import best_seconds, clocked
 
-from bayesgmm.engines.sweeps import Sweeper
+from bayesgmm.engines.gibbs import Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.numerics.kernels.allocations import allocations

@@ -87,7 +87,7 @@ def _spoilt(trees: list[xr.DataTree], n_each: int) -> list[Record]:
         records.append(_counted(name, spoilt))
     for name, start in (("one of two modes", "mode"), ("both of two modes", "multi")):
         fits = [
-            bg.fit(mirrored(seed), bg.MixtureSpec(2), engine=bg.NUTS(start=start),
+            bg.fit(mirrored(seed), bg.MixtureSpec(2), engine=bg.NUTS(init=start),
                    random_seed=seed, progress=False)
             for seed in range(n_each)
         ]  # fmt: skip
@@ -113,8 +113,8 @@ def _moved(tree: xr.DataTree, change: Callable[[np.ndarray], np.ndarray]) -> xr.
     posterior = tree["posterior"].to_dataset()
     means = posterior["means"].values.copy()
     values = means[..., 0, 0]
-    centre, width = values.mean(), values.std()
-    means[..., 0, 0] = centre + width * change((values - centre) / width)
+    center, width = values.mean(), values.std()
+    means[..., 0, 0] = center + width * change((values - center) / width)
     tree["posterior"] = posterior.assign(means=(posterior["means"].dims, means))
     return tree
 

@@ -123,17 +123,17 @@ def annotated_dataset(
     if "weights" in known:
         parts["weights"] = rng.choice([0.0, 0.4, 1.0, 3.0], n_rows)
     if "labels" in known:
-        plausibilities = np.zeros((n_rows, n_components))
-        plausibilities[[1, 3], 1:] = -np.inf
-        plausibilities[4, 0] = -np.inf
-        plausibilities[5] = np.log(rng.dirichlet(np.ones(n_components)))
-        parts["plausibilities"] = plausibilities
+        label_log_likelihoods = np.zeros((n_rows, n_components))
+        label_log_likelihoods[[1, 3], 1:] = -np.inf
+        label_log_likelihoods[4, 0] = -np.inf
+        label_log_likelihoods[5] = np.log(rng.dirichlet(np.ones(n_components)))
+        parts["plausibilities"] = label_log_likelihoods
     return Dataset(rows, default_names(n_features), np.arange(n_rows), **parts)
 
 
 def random_parameters(spec: MixtureSpec, n_features: int, *, seed: int = 0) -> MixtureParameters:
     """Return parameters that the spec allows, far from any mode."""
-    from bayesgmm.priors.layout import layout_of
+    from bayesgmm.priors.spec import layout_of
 
     layout = layout_of(spec, n_features)
     position = np.random.default_rng(seed).normal(0.0, 0.5, layout.size)

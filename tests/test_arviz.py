@@ -114,10 +114,10 @@ class _Trees:
         rows = example_rows(60, 2)
         engine = bg.NUTS(draws=100, tune=100, chains=2)
         self.fit = bg.fit(rows, bg.MixtureSpec(2), engine=engine, random_seed=1, progress=False)
-        self.checked = bg.posterior_predictive(self.fit, draws=100, random_seed=1)
+        self.checked = bg.posterior_predictive(self.fit, n_draws=100, random_seed=1)
         self.feature = self.checked.sel(feature=FEATURE)
         self.with_prior = self.fit.copy()
-        prior = bg.prior_predictive(rows, bg.MixtureSpec(2), draws=100, random_seed=1)
+        prior = bg.prior_predictive(rows, bg.MixtureSpec(2), n_draws=100, random_seed=1)
         self.with_prior["prior"] = prior["prior"]
         self.renamed = self.fit.map_over_datasets(
             lambda group: group.rename(component="cluster") if "component" in group.dims else group
@@ -156,7 +156,7 @@ def test_one_feature_is_no_exception(name):
     if name == "loo":
         assert az.loo(tree).n_data_points == 60
     elif name == "plot_loo_pit":
-        checked = bg.posterior_predictive(tree, draws=200, random_seed=1)
+        checked = bg.posterior_predictive(tree, n_draws=200, random_seed=1)
         az.plot_loo_pit(checked.sel(feature=tree["posterior"]["feature"].item()))
     else:
         getattr(az, name)(tree, var_names=PARAMETERS)

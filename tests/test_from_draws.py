@@ -36,7 +36,7 @@ def fitted() -> xr.DataTree:
 
 def switched(tree: xr.DataTree, **more: xr.DataArray) -> xr.Dataset:
     """Return the posterior of a tree with the components of every draw in a random order."""
-    posterior = bg.in_raw_order(tree)["posterior"].to_dataset().assign(more)
+    posterior = bg.undo_relabeling(tree)["posterior"].to_dataset().assign(more)
     order = np.random.default_rng(0).random(posterior["weights"].shape).argsort(axis=-1)
     return permuted(posterior, order)
 
@@ -44,7 +44,7 @@ def switched(tree: xr.DataTree, **more: xr.DataArray) -> xr.Dataset:
 @pytest.fixture(scope="module")
 def unknown(fitted) -> xr.DataTree:
     """Draws that came without a spec, and with a slope of each component and one for all."""
-    raw = bg.in_raw_order(fitted)["posterior"]
+    raw = bg.undo_relabeling(fitted)["posterior"]
     slope = 2 * raw["means"].sel(feature="length", drop=True)
     draws = switched(fitted, slope=slope, largest=raw["weights"].max("component"))
     return bg.from_draws(draws, table(), random_seed=1)
@@ -74,7 +74,7 @@ def test_without_a_spec_parameters_come_back_too(fitted, unknown):
     assert_allclose(ours, theirs, atol=1e-9)
 
 
-def test_what_came_along_is_relabelled_and_judged(unknown):
+def test_what_came_along_is_relabeled_and_judged(unknown):
     posterior = unknown["posterior"]
     assert posterior["slope"].dims == ("chain", "draw", "component")
     assert_array_equal(posterior["slope"], 2 * posterior["means"].sel(feature="length"))
@@ -83,7 +83,7 @@ def test_what_came_along_is_relabelled_and_judged(unknown):
     judged = figures["label_free"].to_series()
     assert judged["largest"]
     assert not judged["slope"]
-    raw = bg.in_raw_order(unknown)["posterior"]
+    raw = bg.undo_relabeling(unknown)["posterior"]
     assert_array_equal(raw["slope"], 2 * raw["means"].sel(feature="length"))
 
 
@@ -115,11 +115,11 @@ def test_what_needs_the_prior_is_left_unsaid(unknown):
     assert "unknown prior" in {one.kind for one in bg.diagnose(unknown).findings}
     assert "draw of the highest density" in unknown["point_estimate"].attrs["status"]
     with pytest.raises(bg.SchemaError, match="prior of these draws is not known"):
-        bg.refine(unknown)
+        bg.resample(unknown)
 
 
 def test_rows_with_weights_of_their_own_have_no_log_likelihoods_here(fitted):
-    raw = bg.in_raw_order(fitted)["posterior"]
+    raw = bg.undo_relabeling(fitted)["posterior"]
     rows = xr.DataArray(np.linspace(0.5, 1.5, 50), coords={"bird": table().index})
     tree = bg.from_draws(switched(fitted, own=raw["weights"] * rows), table())
     assert "log_likelihood" not in tree.children
@@ -129,7 +129,7 @@ def test_rows_with_weights_of_their_own_have_no_log_likelihoods_here(fitted):
 
 
 def test_masses_of_modes_are_unknown_without_a_prior(fitted):
-    draws = bg.in_raw_order(fitted)["posterior"].to_dataset().copy(deep=True)
+    draws = bg.undo_relabeling(fitted)["posterior"].to_dataset().copy(deep=True)
     draws["means"][0] = draws["means"][0] + [0.0, 800.0]
     with pytest.warns(bg.ConvergenceWarning, match="each holds is not known"):
         bg.from_draws(draws[["weights", "means", "covariances"]], table())
@@ -215,7 +215,7 @@ def test_variables_of_the_model_are_understood(kind):
     )["prior"].to_dataset()
     with pytest.warns(bg.ConvergenceWarning):  # one chain
         tree = bg.from_draws(prior, X, spec, random_seed=1)
-    raw = bg.in_raw_order(tree)["posterior"]
+    raw = bg.undo_relabeling(tree)["posterior"]
     for name in ("weights", "means", "scales", "covariances"):
         places = raw[name].values
         chosen = np.sort(places, axis=2), np.sort(prior[name].values, axis=2)

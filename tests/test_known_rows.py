@@ -9,7 +9,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.numerics.statistics import responsibilities
-from bayesgmm.posterior.fit import Fit, read_parameters
+from bayesgmm.tree.fit import Fit, read_parameters
 
 GIBBS = bg.Gibbs(draws=100, tune=100, chains=2)
 NAMES = np.array(["low", "middle", "top"])
@@ -49,25 +49,25 @@ def test_components_carry_the_names_of_the_labels(tree):
     assert tree["posterior"]["component"].values.tolist() == NAMES.tolist()
     means = tree["posterior"]["means"].mean(("chain", "draw"))
     np.testing.assert_allclose(means, CENTRES, atol=0.5)
-    assert np.all(tree["relabelling"]["permutation"].values == [0, 1, 2])
+    assert np.all(tree["relabeling"]["permutation"].values == [0, 1, 2])
     with pytest.raises(bg.SpecificationError, match="names mean something already"):
         bg.relabel(tree)
 
 
-def test_labelled_rows_belong_to_their_components(tree):
+def test_labeled_rows_belong_to_their_components(tree):
     _, components = table()
     clusters = bg.cluster(tree)
-    labelled = np.arange(len(components)) % 5 == 0
-    assert np.array_equal(clusters.label.values[labelled], NAMES[components[labelled]])
-    assert np.all(clusters.certainty.values[labelled] == 1.0)
-    assert not clusters.unsure.values[labelled].any()
+    labeled = np.arange(len(components)) % 5 == 0
+    assert np.array_equal(clusters.label.values[labeled], NAMES[components[labeled]])
+    assert np.all(clusters.certainty.values[labeled] == 1.0)
+    assert not clusters.unsure.values[labeled].any()
 
 
 def test_new_rows_have_no_labels_and_may_have_gaps(tree):
     draws = read_parameters(tree["posterior"])
     new = bg.cluster(tree, pd.DataFrame({"a": [2.0, np.nan], "b": [np.nan, np.nan]}))
     np.testing.assert_allclose(new.responsibilities[1], draws.weights.mean(axis=(0, 1)), rtol=1e-9)
-    first = bg.marginal(tree, ["a"])
+    first = bg.marginalize(tree, ["a"])
     np.testing.assert_allclose(
         new.responsibilities[0], bg.cluster(first, [[2.0]]).responsibilities[0], rtol=1e-7
     )
@@ -116,7 +116,7 @@ def test_only_components_that_nothing_tells_apart_change_names():
     named = bg.fit(X, spec, engine=GIBBS, random_seed=1, labels=labels, progress=False)
     means = named["posterior"]["means"].mean(("chain", "draw"))
     np.testing.assert_allclose(means, CENTRES[[2, 0, 1]], atol=0.6)
-    assert np.all(named["relabelling"]["permutation"].values[..., 1] == 1)
+    assert np.all(named["relabeling"]["permutation"].values[..., 1] == 1)
     again = bg.relabel(named, bg.OrderBy("a"))
     means = again["posterior"]["means"].mean(("chain", "draw"))
     np.testing.assert_allclose(means, CENTRES[[1, 0, 2]], atol=0.6)

@@ -23,7 +23,7 @@ HYPERPARAMETERS = {
     "NormalMeans": lambda number: bg.NormalMeans(loc=-number),
     "Dirichlet": lambda number: bg.Dirichlet((1.0, number)),
     "HalfNormal": lambda number: bg.HalfNormal(number),
-    "InverseWishart": lambda number: bg.InverseWishart(scale=[[number, 0], [0, number]]),
+    "InverseWishart": lambda number: bg.InverseWishart(scale_matrix=[[number, 0], [0, number]]),
 }
 
 
@@ -58,7 +58,7 @@ WRONG = {
     "a class that is a list": json.dumps({**GOOD, "class": ["MixtureSpec"]}),
     "no class": json.dumps({"n_components": 2}),
     "an unknown class": json.dumps({**GOOD, "class": "Mixture"}),
-    "an unknown part": json.dumps({**GOOD, "colour": 3}),
+    "an unknown part": json.dumps({**GOOD, "color": 3}),
     "another kind": json.dumps({"class": "Dirichlet", "concentration": 1.0}),
     "a part of a wrong type": json.dumps({**GOOD, "weights": {"class": "LKJ", "eta": 1.0}}),
     "text for a number": json.dumps({**GOOD, "n_components": "2"}),

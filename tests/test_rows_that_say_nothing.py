@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
-from bayesgmm.analysis.mode import mode_criteria
-from bayesgmm.report.verdict import uncertainty_line
+from bayesgmm.analysis.diagnosis.value import stored_diagnosis
+from bayesgmm.analysis.selection.criteria import mode_criteria
+from bayesgmm.report.tables import uncertainty_line
 
 N, MORE = 90, 300
 QUICK = {
@@ -54,7 +54,7 @@ def pairs(request) -> tuple[dict[str, xr.DataTree], dict[str, xr.DataTree]]:
 def test_the_posterior_its_names_and_its_verdict_are_the_same(pairs):
     for k, tree in pairs[0].items():
         other = pairs[1][k]
-        for group in ("posterior", "relabelling", "point_estimate"):
+        for group in ("posterior", "relabeling", "point_estimate"):
             # Sums over other rows round otherwise, and EM ends where a step gains 1e-9.
             rtol, atol = (1e-6, 1e-6) if group == "point_estimate" else (1e-9, 1e-8)
             one, same = (each[group].to_dataset() for each in (tree, other))
@@ -70,8 +70,8 @@ def test_the_posterior_its_names_and_its_verdict_are_the_same(pairs):
 @pytest.mark.parametrize(
     "method", [bg.IterativeECR(2), bg.Stephens(), bg.PRA(), bg.PointProcess()], ids=repr
 )
-def test_other_ways_of_relabelling_look_at_the_same_rows(pairs, method):
-    one, same = (bg.relabel(trees["2"], method)["relabelling"] for trees in pairs)
+def test_other_ways_of_relabeling_look_at_the_same_rows(pairs, method):
+    one, same = (bg.relabel(trees["2"], method)["relabeling"] for trees in pairs)
     xr.testing.assert_allclose(one.to_dataset(), same.to_dataset(), rtol=1e-9)
 
 
@@ -88,7 +88,7 @@ def test_criteria_at_the_mode_do_not_count_them(pairs):
 
 
 def test_numbers_of_clusters_do_not_count_them(pairs):
-    one, same = (bg.merge_components(trees["3"], draws=40) for trees in pairs)
+    one, same = (bg.merge_components(trees["3"], max_draws=40) for trees in pairs)
     xr.testing.assert_allclose(
         one["n_clusters_probability"], same["n_clusters_probability"], rtol=1e-9
     )

@@ -1,23 +1,122 @@
-"""The mixtures that a question is about: those of a fit, a prior, an estimate, or given ones."""
+"""The mixtures that a question is about: those of a fit, a prior, an estimate, or given ones.
+
+Checks of mixture parameters that somebody wrote down.
+
+Features that a question names: known ones, each once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Shaped
 
-from bayesgmm.analysis.given import expect_mixture
 from bayesgmm.data.dataset import default_names
+from bayesgmm.data.readers import expect_distinct
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.errors import SchemaError, SpecificationError
+from bayesgmm.errors import DataError, SchemaError, SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_one_of
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit, read_parameters
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
+from bayesgmm.tree.fit import Fit, read_parameters
+
+_TOLERANCE = 1e-6
+"""By which weights may miss one, and correlation matrices symmetry and their diagonal: what is
+left of numbers that were written down with seven digits."""
+
+
+def check_parameters(given: MixtureParameters) -> MixtureParameters:
+    """Return parameters as arrays of floats, if they make a mixture.
+
+    Raises
+    ------
+    SpecificationError
+        Naming the first array whose shape or numbers are not possible.
+    """
+    arrays = {name: _numbers(name, getattr(given, name)) for name in ("weights", "means", "scales")}
+    if given.correlations is not None:
+        arrays["correlations"] = _numbers("correlations", given.correlations)
+    parameters = MixtureParameters(**_of_one_shape(arrays))
+    _expect_weights(parameters.weights)
+    if not np.all(parameters.scales > 0):
+        raise SpecificationError(
+            "MixtureParameters: scales are standard deviations and must be above zero; the "
+            f"smallest is {parameters.scales.min():g}."
+        )
+    if parameters.correlations is not None:
+        _expect_correlations(parameters.correlations)
+    return parameters
+
+
+def _numbers(name: str, value: object) -> np.ndarray:
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise SpecificationError(
+            f"MixtureParameters: {name} must be an array of numbers, not {value!r}."
+        ) from None
+    if array.size == 0 or not np.all(np.isfinite(array)):
+        raise SpecificationError(
+            f"MixtureParameters: {name} must hold finite numbers, and at least one."
+        )
+    return array
+
+
+def _of_one_shape(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    means = arrays["means"]
+    if means.ndim < 2:
+        raise SpecificationError(
+            "MixtureParameters: means must have one row for each component and one column for "
+            f"each feature, not the shape {means.shape}."
+        )
+    expected = {
+        "weights": means.shape[:-1],
+        "means": means.shape,
+        "scales": means.shape,
+        "correlations": (*means.shape, means.shape[-1]),
+    }
+    for name, array in arrays.items():
+        if array.shape != expected[name]:
+            raise SpecificationError(
+                f"MixtureParameters: with means of shape {means.shape}, {name} must have the "
+                f"shape {expected[name]}, not {array.shape}."
+            )
+    return arrays
+
+
+def _expect_weights(weights: np.ndarray) -> None:
+    totals = weights.sum(axis=-1)
+    worst = totals.flat[np.abs(totals - 1.0).argmax()]
+    if weights.min() < 0 or abs(worst - 1.0) > _TOLERANCE:
+        raise SpecificationError(
+            "MixtureParameters: weights must be zero or more and sum to one; the smallest is "
+            f"{weights.min():g}, and they sum to {worst:g}. Divide them by their sum."
+        )
+
+
+def _expect_correlations(matrices: np.ndarray) -> None:
+    diagonals = np.diagonal(matrices, axis1=-2, axis2=-1)
+    uneven = np.abs(matrices - np.swapaxes(matrices, -1, -2)).max()
+    if uneven > _TOLERANCE or np.abs(diagonals - 1.0).max() > _TOLERANCE:
+        raise SpecificationError(
+            "MixtureParameters: correlations must be symmetric matrices with ones on the "
+            "diagonal. For covariance matrices use MixtureParameters.from_covariances."
+        )
+    try:
+        np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        least = np.linalg.eigvalsh(matrices)[..., 0].min()
+        raise SpecificationError(
+            "MixtureParameters: correlations must be positive definite; the smallest eigenvalue "
+            f"is {least:.1e}. Is one feature a sum of others?"
+        ) from None
+
 
 Uncertainty = Literal["posterior", "point"]
 
@@ -95,7 +194,7 @@ def _of_group(group: xr.DataTree, named: xr.DataTree) -> Mixtures:
 
 
 def _given(given: MixtureParameters) -> Mixtures:
-    parameters = expect_mixture(given)
+    parameters = check_parameters(given)
     if len(parameters.batch_shape) > 1:
         raise SpecificationError(
             f"Parameters may have one batch axis, the draws; these have {parameters.batch_shape}."
@@ -114,14 +213,43 @@ def on_own_scale(mixtures: Mixtures) -> tuple[Scaling, MixtureParameters]:
     """Return the scale on which the average of all mixtures has mean zero and unit spread.
 
     For answers about any source, whether or not it remembers a scaling: far from zero (an offset
-    of 1e8, say) differences lose digits unless rows and means are centred first.
+    of 1e8, say) differences lose digits unless rows and means are centered first.
     """
     parameters = mixtures.parameters
     shares = parameters.weights[..., None] / np.prod(parameters.batch_shape, dtype=int)
     over_all = tuple(range(parameters.means.ndim - 1))
     rough = parameters.means.mean(axis=over_all)
-    centred = parameters.means - rough
-    shift = (shares * centred).sum(axis=over_all)
-    squares = parameters.scales**2 + (centred - shift) ** 2
+    centered = parameters.means - rough
+    shift = (shares * centered).sum(axis=over_all)
+    squares = parameters.scales**2 + (centered - shift) ** 2
     scaling = Scaling(rough + shift, np.sqrt((shares * squares).sum(axis=over_all)))
     return scaling, scaling.standardize_parameters(parameters)
+
+
+def asked_features(argument: str, asked: Any, known: Sequence[str]) -> tuple[int, ...]:
+    """Return where the features are that an argument names: one, or a sequence of several.
+
+    Raises
+    ------
+    DataError
+        If a feature is unknown or named twice.
+    SpecificationError
+        If the argument names none.
+    """
+    names = [asked] if isinstance(asked, str) or not isinstance(asked, Iterable) else list(asked)
+    # Columns that carry whole numbers for names are called by these, as text.
+    names = [str(name) if isinstance(name, Integral) else name for name in names]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise SpecificationError(
+            f"{argument} must be a name or a list of names, of {list(known)}; not {asked!r}."
+        )
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise DataError(f"{argument}: unknown features {unknown}; there are {list(known)}.")
+    expect_distinct(names)
+    return tuple(known.index(name) for name in names)
+
+
+def others_than(features: Sequence[int], n_features: int) -> tuple[int, ...]:
+    """Return the features that are left, in their order."""
+    return tuple(index for index in range(n_features) if index not in features)

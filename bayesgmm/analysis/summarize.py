@@ -1,4 +1,7 @@
-"""The table that a person wants to see first."""
+"""The table that a person wants to see first.
+
+The features that tell the components apart.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,18 @@ import xarray as xr
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
 from bayesgmm.data.answers import Tabular
-from bayesgmm.posterior.fit import Fit, Fitted
-from bayesgmm.schema import CHAIN, DRAW
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
+from bayesgmm.tree.fit import Fit, Fitted
 
 
-def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.Dataset:
+def summarize(mixture: Fitted, *, ci_prob: float = DEFAULT_PROBABILITY) -> xr.Dataset:
     """Return posterior means and equal-tailed intervals of weights, means and scales.
 
     Parameters
     ----------
-    tree : xarray.DataTree or PointEstimate
+    mixture : xarray.DataTree or PointEstimate
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
-    probability : float, default 0.89
+    ci_prob : float, default 0.89
         Posterior probability of the intervals, which leave equal tails on both sides.
 
     Returns
@@ -33,9 +36,9 @@ def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.D
     Raises
     ------
     SpecificationError
-        If ``probability`` does not lie between 0 and 1.
+        If ``ci_prob`` does not lie between 0 and 1.
     SchemaError
-        If ``tree`` is not a result of ``fit`` or ``estimate``.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -46,8 +49,8 @@ def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.D
     >>> summary.attrs["interval"]
     '89% equal-tailed interval'
     """
-    tails = equal_tails(probability)
-    fit = Fit.of(tree)
+    tails = equal_tails(ci_prob)
+    fit = Fit.of(mixture)
     parameters = fit.posterior.to_dataset()[["weights", "means", "scales"]]
     draws = parameters.sizes[CHAIN] * parameters.sizes[DRAW]
     statistics = [
@@ -59,5 +62,27 @@ def summarize(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.D
     summary = xr.concat(statistics, dim=xr.DataArray(names, dims="statistic", name="statistic"))
     if fit.is_point:
         summary = summary.where(summary["statistic"] == "mean")
-    summary.attrs["interval"] = NO_INTERVAL if fit.is_point else interval_name(probability)
+    summary.attrs["interval"] = NO_INTERVAL if fit.is_point else interval_name(ci_prob)
     return Tabular.of(summary)
+
+
+def discriminating_features(tree: Fitted, count: int) -> list[str]:
+    """Return so many features, in their order, in which the components differ most.
+
+    A feature tells components apart where most of its variance lies between them: posterior means
+    of the component means are compared, as a share of what the mixture has in all.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> from bayesgmm.analysis.summarize import telling_features
+    >>> telling_features(bg.example_fit(), 2)
+    ['bill_length_mm', 'flipper_length_mm']
+    """
+    fit = Fit.of(tree)
+    mean = fit.posterior.to_dataset()[["weights", "means", "scales"]].mean((CHAIN, DRAW))
+    weights, means = mean["weights"], mean["means"]
+    between = (weights * (means - (weights * means).sum(COMPONENT)) ** 2).sum(COMPONENT)
+    shares = between / (between + (weights * mean["scales"] ** 2).sum(COMPONENT))
+    best = sorted((-shares).values.argsort(kind="stable")[:count])
+    return [str(name) for name in fit.posterior[FEATURE].values[best]]

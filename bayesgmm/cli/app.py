@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from bayesgmm import __version__
+from bayesgmm.cli.csv_lines import text_format
 from bayesgmm.cli.messages import EXIT_CODES, Commands, clean_errors
 from bayesgmm.cli.options import (
     Columns,
@@ -27,8 +28,7 @@ from bayesgmm.cli.options import (
     Weights,
     names_or_none,
 )
-from bayesgmm.cli.text_format import text_format
-from bayesgmm.priors.catalogue import structure_names
+from bayesgmm.priors.catalog import structure_names
 
 app = typer.Typer(
     name="bayesgmm",
@@ -115,7 +115,7 @@ def fit(
     chains: Annotated[
         int | None, typer.Option(help="Number of chains (nuts, gibbs); by default 4.")
     ] = None,
-    start: Annotated[
+    init: Annotated[
         str | None,
         typer.Option(
             metavar="mode|multi",
@@ -170,9 +170,9 @@ def fit(
     """
     with clean_errors():
         from bayesgmm.cli.fit import Known, Request, run_fit
-        from bayesgmm.cli.places import name_of_source
+        from bayesgmm.cli.results import name_of_source
 
-        options = {"draws": draws, "tune": tune, "chains": chains, "start": start}
+        options = {"draws": draws, "tune": tune, "chains": chains, "init": init}
         run_fit(
             Request(
                 data=data,
@@ -227,7 +227,7 @@ def select(
     Ctrl-C keeps the fits that are finished in OUT.partial, and what OUT held before.
     """
     with clean_errors():
-        from bayesgmm.cli.places import name_of_source
+        from bayesgmm.cli.results import name_of_source
         from bayesgmm.cli.select import Request, run_select
 
         run_select(
@@ -263,7 +263,7 @@ def cluster(
     certainty: Annotated[
         float, typer.Option(help="Probability of its component below which a row is unsure.")
     ] = 0.9,
-    probability: Annotated[
+    ci_prob: Annotated[
         float, typer.Option(help="Of the intervals that make a row core: hardly a draw doubts it.")
     ] = 0.89,
     separator: Separator = None,
@@ -296,7 +296,7 @@ def cluster(
                 text_format=text_format(separator, decimal, header),
                 names=names,
                 certainty=certainty,
-                probability=probability,
+                probability=ci_prob,
                 out=out,
                 force=force,
                 json=json,

@@ -11,11 +11,9 @@ import pandas as pd
 
 import bayesgmm as bg
 from bayesgmm.cli.csv_file import read_text
-from bayesgmm.cli.places import expect_apart, expect_table
-from bayesgmm.cli.results import load_fit, print_json, say, say_where
-from bayesgmm.cli.rows import features_of, rows_for
-from bayesgmm.cli.tables import is_text, source_of, write_table, write_text
-from bayesgmm.cli.text_format import TextFormat
+from bayesgmm.cli.csv_lines import TextFormat
+from bayesgmm.cli.results import expect_apart, expect_table, load_fit, print_json, say, say_where
+from bayesgmm.cli.tables import features_of, is_text, rows_for, source_of, write_table, write_text
 from bayesgmm.data.answers import apart_from
 from bayesgmm.digits import counted, plural
 from bayesgmm.schema import ROW
@@ -60,7 +58,7 @@ def run_cluster(request: Request) -> None:
     tree = load_fit(request.fit)
     source = None if request.data is None else source_of(request.data)
     rows, table = rows_for(tree, source, request.names, request.text_format)
-    found = bg.cluster(tree, rows, certainty=request.certainty, probability=request.probability)
+    found = bg.cluster(tree, rows, certainty=request.certainty, ci_prob=request.probability)
     if source is None:
         write_table(one_line_each(found), request.out)
     elif is_text(source) and is_text(request.out):

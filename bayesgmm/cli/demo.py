@@ -10,8 +10,7 @@ import pandas as pd
 import bayesgmm as bg
 from bayesgmm.cli.fit import keep
 from bayesgmm.cli.messages import without_verdicts
-from bayesgmm.cli.places import expect_new, expect_picture, expect_result
-from bayesgmm.cli.results import load_fit, say
+from bayesgmm.cli.results import expect_new, expect_picture, expect_result, load_fit, say
 from bayesgmm.errors import BayesGMMError
 from bayesgmm.examples import PENGUIN_MEASUREMENTS
 from bayesgmm.schema import record

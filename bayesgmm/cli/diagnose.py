@@ -9,7 +9,7 @@ import typer
 import bayesgmm as bg
 from bayesgmm.cli.messages import VERDICT, in_options
 from bayesgmm.cli.results import load_fit, print_json, say, verdict_in_json
-from bayesgmm.engines.progress import waiting
+from bayesgmm.progress import waiting
 
 
 def run_diagnose(fit: Path, *, json: bool) -> None:

@@ -18,26 +18,28 @@ from bayesgmm.cli.csv_file import (
     missing_cells,
     rows_with_gaps,
 )
+from bayesgmm.cli.csv_lines import TextFormat
 from bayesgmm.cli.messages import in_words_of_options, without_verdicts
-from bayesgmm.cli.places import expect_apart, expect_picture, expect_result, partial_of
 from bayesgmm.cli.results import (
     draw,
     exit_interrupted,
+    expect_apart,
+    expect_picture,
+    expect_result,
     fit_in_json,
     is_partial,
+    partial_of,
     print_json,
     say,
     show,
 )
-from bayesgmm.cli.rows import named
-from bayesgmm.cli.tables import PIPE, read_table, source_of
-from bayesgmm.cli.text_format import TextFormat
+from bayesgmm.cli.tables import PIPE, named, read_table, source_of
 from bayesgmm.digits import counted, plural
-from bayesgmm.engines.catalogue import engine_named
+from bayesgmm.engines.catalog import engine_named
 from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.posterior.relabel.order import BY_WEIGHT
-from bayesgmm.posterior.timing import read_timing, with_timing
-from bayesgmm.priors.catalogue import structure_named
+from bayesgmm.priors.catalog import structure_named
+from bayesgmm.tree.timing import read_timing, with_timing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,12 +11,11 @@ import numpy as np
 
 import bayesgmm as bg
 from bayesgmm.cli.messages import in_words_of_options
-from bayesgmm.cli.places import expect_apart, expect_table
-from bayesgmm.cli.results import load_fit, print_json, say, say_where
+from bayesgmm.cli.results import expect_apart, expect_table, load_fit, print_json, say, say_where
 from bayesgmm.cli.tables import write_table
 from bayesgmm.digits import counted
-from bayesgmm.engines.progress import waiting
 from bayesgmm.errors import SpecificationError
+from bayesgmm.progress import waiting
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,22 +10,29 @@ import numpy as np
 
 import bayesgmm as bg
 from bayesgmm.cli.csv_file import expect_numbers, read_text
-from bayesgmm.cli.places import expect_apart, expect_table
-from bayesgmm.cli.results import console, load_fit, print_json, say, say_where
-from bayesgmm.cli.rows import features_of
+from bayesgmm.cli.csv_lines import TextFormat
+from bayesgmm.cli.results import (
+    console,
+    expect_apart,
+    expect_table,
+    load_fit,
+    print_json,
+    say,
+    say_where,
+)
 from bayesgmm.cli.tables import (
     PIPE,
     TableSource,
+    features_of,
     is_text,
     read_table,
     source_of,
     write_table,
     write_text,
 )
-from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.digits import counted, plural
 from bayesgmm.errors import SpecificationError
-from bayesgmm.report.imputations import imputation_table
+from bayesgmm.report.tables import imputation_table
 
 if TYPE_CHECKING:
     import pandas as pd

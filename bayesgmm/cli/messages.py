@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from bayesgmm.errors import BayesGMMError, BayesGMMWarning, ConvergenceWarning
 from bayesgmm.numerics.interrupts import interrupts
-from bayesgmm.priors.catalogue import typed
+from bayesgmm.priors.catalog import typed
 
 VERDICT, FAILURE, INTERRUPTED = 1, 2, 130
 
@@ -129,7 +129,7 @@ def in_words_of_options(**words: str) -> Iterator[None]:
 
 
 _OPTIONS = (
-    (r'(?:NUTS\()?start="multi"\)?', "--start multi"),
+    (r'(?:NUTS\()?init="multi"\)?', "--init multi"),
     (r"\b(NUTS|Gibbs)\(draws=(\d+)\)", lambda found: _with_draws(found[1], found[2])),
     (r"\b(NUTS|Gibbs)\(\)", lambda found: f"--engine {typed(found[1])}"),
     (r"covariances=(\w+)\(\)", lambda found: f"--covariance {typed(found[1])}"),

@@ -8,8 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.cli.places import expect_apart, expect_writable
-from bayesgmm.cli.results import load_fit, print_json, say_where
+from bayesgmm.cli.results import expect_apart, expect_writable, load_fit, print_json, say_where
 from bayesgmm.errors import SpecificationError
 from bayesgmm.report.write import expect_page
 

@@ -12,17 +12,25 @@ from rich import box
 from rich.table import Table
 
 import bayesgmm as bg
-from bayesgmm.analysis.selection.sweep import INTERRUPTED
+from bayesgmm.analysis.selection.grid import INTERRUPTED
 from bayesgmm.analysis.selection.table import one_line_a_model
+from bayesgmm.cli.csv_lines import TextFormat
 from bayesgmm.cli.fit import Known, read_rows
 from bayesgmm.cli.messages import in_words_of_options
-from bayesgmm.cli.places import expect_apart, expect_table_or_result, partial_of
-from bayesgmm.cli.results import console, exit_interrupted, print_json, say, say_where
+from bayesgmm.cli.results import (
+    console,
+    exit_interrupted,
+    expect_apart,
+    expect_table_or_result,
+    partial_of,
+    print_json,
+    say,
+    say_where,
+)
 from bayesgmm.cli.tables import write_table
-from bayesgmm.cli.text_format import TextFormat
 from bayesgmm.errors import SpecificationError
-from bayesgmm.posterior.files.formats import FORMATS
-from bayesgmm.priors.catalogue import structure_named
+from bayesgmm.priors.catalog import structure_named
+from bayesgmm.tree.storage import FORMATS
 
 if TYPE_CHECKING:
     import xarray as xr

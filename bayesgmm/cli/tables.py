@@ -1,4 +1,7 @@
-"""Tables in files: CSV, Parquet and Arrow by suffix, and CSV through pipes."""
+"""Tables in files: CSV, Parquet and Arrow by suffix, and CSV through pipes.
+
+Rows to ask a fit about.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayesgmm.cli.csv_file import expect_columns, read_csv, with_row_names
-from bayesgmm.cli.csv_lines import StandardInput, expect_file
-from bayesgmm.cli.text_format import AS_FOUND, TextFormat
-from bayesgmm.engines.progress import waiting
-from bayesgmm.errors import DataError, MissingDependencyError
-from bayesgmm.posterior.files.whole import replacing
+from bayesgmm.cli.csv_file import expect_columns, expect_numbers, read_csv, with_row_names
+from bayesgmm.cli.csv_lines import AS_FOUND, StandardInput, TextFormat, expect_file
+from bayesgmm.errors import DataError, MissingDependencyError, SpecificationError, warn
+from bayesgmm.files import replacing
+from bayesgmm.progress import waiting
+from bayesgmm.schema import FEATURE
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
+
 
 PIPE = Path("-")
 """Standard input or standard output."""
@@ -169,3 +174,43 @@ def _pyarrow(kind: str) -> Any:
     import pyarrow
 
     return pyarrow.lib
+
+
+def rows_for(
+    tree: xr.DataTree, source: TableSource | None, names: str | None, text_format: TextFormat
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Return the features of a fit, and the whole table that has them; ``None`` for its own rows.
+
+    ``names`` is the column with the names of the rows.
+    """
+    if source is None:
+        if names is not None:
+            raise SpecificationError(
+                "--id names a column of DATA, which was not given; the rows of the fit have names."
+            )
+        text_format.expect_default("The table of the fit")
+        return None, None
+    features = features_of(tree)
+    asked = features if names is None else [*features, names]
+    table = read_table(source, None, text_format.with_names(asked))
+    rows = expect_columns(table, asked, str(source))[features]
+    expect_numbers(rows, text_format.decimal, may_choose=False)
+    return (rows if names is None else named(rows, table[names])), table
+
+
+def features_of(tree: xr.DataTree) -> list[str]:
+    """Return the names of the features of a fit."""
+    return [str(name) for name in tree["posterior"][FEATURE].values]
+
+
+def named(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
+    """Return a table whose rows go by the names in a column of the same rows; warn of twins."""
+    own = names.loc[table.index]
+    twins = own[own.duplicated()].unique().tolist()
+    if twins:
+        some = ", ".join(map(str, twins[:3])) + (", ..." if len(twins) > 3 else "")
+        warn(
+            f"Rows share names in column {names.name!r} of --id: {some}. What is said of such a "
+            "row may be said of another."
+        )
+    return table.set_index(own.to_numpy())

@@ -1,6 +1,6 @@
 """Every answer as a table: for pandas, for a terminal, for a notebook.
 
-Answers are labelled arrays, and this is the one way from them to a data frame. What has rows of the
+Answers are labeled arrays, and this is the one way from them to a data frame. What has rows of the
 user's gets one line for each; dims besides become columns. Otherwise there is a line for every
 combination of the dims that all variables share.
 """
@@ -44,7 +44,7 @@ def table(answer: Any, X: Any | None = None) -> pd.DataFrame:
 
     Parameters
     ----------
-    answer : xarray.Dataset, xarray.DataArray, Imputation, LabellingReport or Diagnosis
+    answer : xarray.Dataset, xarray.DataArray, Imputation, LabelingReport or Diagnosis
         What a function of bayesgmm returned.
     X : table, optional
         Rows that the answer is about; their columns come first. Where both have names, rows are

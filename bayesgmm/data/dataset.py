@@ -14,19 +14,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from bayesgmm.data.alongside import in_order_of_rows
+from bayesgmm.data.alongside import in_order_of_rows, read_labels, read_weights
 from bayesgmm.data.cells import (
     are_plain,
     as_numbers,
+    column_quantiles,
     expect_observed,
     expect_usable,
     expect_variation,
+    over_rows,
     warn_of_empty_rows,
 )
-from bayesgmm.data.columns import column_quantiles, over_rows
-from bayesgmm.data.labels import read_labels
 from bayesgmm.data.readers import Source, expect_distinct, expect_storable, read_source
-from bayesgmm.data.weights import read_weights
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows
@@ -60,7 +59,7 @@ class Dataset:
         0, 1, 2, ...
     weights : array, shape (n,) or (0,)
         How often each row counts; none where all count once.
-    plausibilities : array, shape (n, k) or (0, 0)
+    label_log_likelihoods : array, shape (n, k) or (0, 0)
         Logarithms of what is known of the components of rows, see ``labels.py``; none where
         nothing is.
     component_names : tuple of strings
@@ -74,7 +73,7 @@ class Dataset:
     >>> dataset = read_table([[1.0, 10.0], [2.0, 30.0], [3.0, 50.0]])
     >>> dataset.feature_names
     ('x0', 'x1')
-    >>> dataset.centre
+    >>> dataset.center
     array([ 2., 30.])
     """
 
@@ -82,7 +81,9 @@ class Dataset:
     feature_names: tuple[str, ...]
     row_names: Shaped[np.ndarray, " n"]
     weights: Float[np.ndarray, " _"] = field(default_factory=lambda: np.empty(0))
-    plausibilities: Float[np.ndarray, "_ _"] = field(default_factory=lambda: np.empty((0, 0)))
+    label_log_likelihoods: Float[np.ndarray, "_ _"] = field(
+        default_factory=lambda: np.empty((0, 0))
+    )
     component_names: tuple[str, ...] = ()
     rows_are_named: bool = True
 
@@ -118,15 +119,15 @@ class Dataset:
         if not self.has_gaps:
             return np.zeros(self.n_rows, dtype=bool)
         blank = np.isnan(self.values).all(axis=1)
-        if self.plausibilities.size:
-            blank &= (self.plausibilities == self.plausibilities[:, :1]).all(axis=1)
+        if self.label_log_likelihoods.size:
+            blank &= (self.label_log_likelihoods == self.label_log_likelihoods[:, :1]).all(axis=1)
         return blank
 
     @cached_property
     def rows(self) -> Rows:
         """The rows as numerics take them, for questions about each."""
-        if self.has_gaps or self.weights.size or self.plausibilities.size:
-            return AnnotatedRows(self.values, self.weights, self.plausibilities)
+        if self.has_gaps or self.weights.size or self.label_log_likelihoods.size:
+            return AnnotatedRows(self.values, self.weights, self.label_log_likelihoods)
         return self.values
 
     @cached_property
@@ -140,7 +141,7 @@ class Dataset:
         return self if self.is_fitted.all() else self.subset(np.flatnonzero(self.is_fitted))
 
     @property
-    def evidence(self) -> Rows:
+    def fitted_rows(self) -> Rows:
         """The same rows as numerics take them."""
         return self.fitted.rows
 
@@ -157,7 +158,7 @@ class Dataset:
         cells = np.where(np.isnan(self.values), np.nan, self.values).astype("<f8")
         return hashlib.sha256(np.ascontiguousarray(cells).tobytes()).hexdigest()
 
-    def labelled(self, labels: Any | None, n_components: int) -> Dataset:
+    def labeled(self, labels: Any | None, n_components: int) -> Dataset:
         """Return the table with what is known of the components of its rows.
 
         Raises
@@ -168,7 +169,9 @@ class Dataset:
         if labels is None:
             return self
         known = read_labels(self.in_order("labels", labels), n_components, self.row_names)
-        return replace(self, plausibilities=known.plausibilities, component_names=known.names)
+        return replace(
+            self, label_log_likelihoods=known.label_log_likelihoods, component_names=known.names
+        )
 
     def in_order(self, argument: str, values: Any) -> Any:
         """Return one entry for each row in their order, see :func:`in_order_of_rows`."""
@@ -200,7 +203,7 @@ class Dataset:
 
     def without_labels(self) -> Dataset:
         """Return the table with nothing known of the components of its rows."""
-        return replace(self, plausibilities=np.empty((0, 0)), component_names=())
+        return replace(self, label_log_likelihoods=np.empty((0, 0)), component_names=())
 
     @property
     def n_observed(self) -> Float[np.ndarray, " d"]:
@@ -211,7 +214,7 @@ class Dataset:
         return self.weights @ observed if self.weights.size else observed.sum(axis=0).astype(float)
 
     @cached_property
-    def centre(self) -> Float[np.ndarray, " d"]:
+    def center(self) -> Float[np.ndarray, " d"]:
         """Mean of each column."""
         # The second pass removes what rounding left in the first, which matters where a column
         # lies far from zero compared with its spread.
@@ -221,9 +224,9 @@ class Dataset:
     @cached_property
     def deviation(self) -> Float[np.ndarray, " d"]:
         """Standard deviation of each column, divisor n - 1."""
-        centred = self._filled(self.values - self.centre)
-        weighted = self.weights[:, None] * centred if self.weights.size else centred
-        squares = np.einsum("ij,ij->j", weighted, centred)
+        centered = self._filled(self.values - self.center)
+        weighted = self.weights[:, None] * centered if self.weights.size else centered
+        squares = np.einsum("ij,ij->j", weighted, centered)
         return np.sqrt(squares / np.maximum(self.n_observed - 1, 1))
 
     @cached_property

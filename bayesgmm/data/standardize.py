@@ -44,7 +44,7 @@ class Scaling:
 
     @classmethod
     def of(cls, dataset: Dataset, *, isotropic: bool) -> Scaling:
-        """Return the scaling that centres a table and gives it unit spread.
+        """Return the scaling that centers a table and gives it unit spread.
 
         Parameters
         ----------
@@ -56,7 +56,7 @@ class Scaling:
         factor = dataset.deviation
         if isotropic:
             factor = np.full(dataset.n_features, np.sqrt(np.mean(factor**2)))
-        return cls(dataset.centre, factor)
+        return cls(dataset.center, factor)
 
     @classmethod
     def identity(cls, n_features: int) -> Scaling:
@@ -65,8 +65,8 @@ class Scaling:
 
     def standardize(self, dataset: Dataset) -> Dataset:
         """Return the table on the standard scale, with the same names."""
-        # Centring comes first: values that lie far from zero lose no digits in a subtraction of
-        # their own centre, as they would after a division.
+        # Centering comes first: values that lie far from zero lose no digits in a subtraction of
+        # their own center, as they would after a division.
         return dataset.on_scale(self.shift, self.factor)
 
     def restore_rows(

@@ -14,13 +14,13 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.approximation import approximation_tree
+from bayesgmm.engines.laplace import approximation_tree
 from bayesgmm.engines.normal import NormalApproximation
-from bayesgmm.engines.progress import CountProgress
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_member, expect_whole
 from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.progress import CountProgress
 from bayesgmm.seeds import RandomSeed, integer_seed, spawn
 
 Approximation = Literal["meanfield", "fullrank"]
@@ -105,13 +105,13 @@ class ADVI:
         An interrupted run returns draws from the approximation so far, marked ``partial``.
         """
         target = Target(spec, data)
-        centre = target.position_of(start.parameters)
+        center = target.position_of(start.parameters)
         widths = target.rough_deviations(start.parameters)
         fit_seed, draw_seed = spawn(seed, 2)
-        mean, root, history, partial = self._fit(target, centre, widths, fit_seed, progress)
+        mean, root, history, partial = self._fit(target, center, widths, fit_seed, progress)
         if history.size == 0:
             raise KeyboardInterrupt("Interrupted before ADVI took its first step.")
-        normal = NormalApproximation(centre + widths * mean, widths[:, None] * root)
+        normal = NormalApproximation(center + widths * mean, widths[:, None] * root)
         return approximation_tree(
             target,
             normal,
@@ -127,12 +127,12 @@ class ADVI:
     def _fit(
         self,
         target: Target,
-        centre: Float[np.ndarray, " p"],
+        center: Float[np.ndarray, " p"],
         widths: Float[np.ndarray, " p"],
         seed: np.random.SeedSequence,
         progress: bool,
     ) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, "p p"], np.ndarray, bool]:
-        """Fit mean and covariance root of (position - centre) / widths; also losses, partial."""
+        """Fit mean and covariance root of (position - center) / widths; also losses, partial."""
         import pymc as pm
 
         from bayesgmm.engines.operator import position_model
@@ -142,7 +142,7 @@ class ADVI:
             every=_CHECK_EVERY, tolerance=_TOLERANCE, diff="absolute"
         ))  # fmt: skip
         bar = CountProgress("steps of ADVI", self.iterations, visible=progress)
-        with _quietly(), position_model(target, centre, widths), bar:
+        with _quietly(), position_model(target, center, widths), bar:
             inference = method(random_seed=integer_seed(seed))
             approximation = inference.fit(
                 self.iterations,

@@ -11,14 +11,14 @@ from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.target import Target
-from bayesgmm.estimation.draws import draws_tree
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, share_nearer
-from bayesgmm.numerics.likeness import alike
+from bayesgmm.numerics.exchangeability import exchangeable_groups
 from bayesgmm.numerics.statistics import log_densities_of_draws, sufficient_statistics
 from bayesgmm.numerics.unconstrained import made_regular
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import EXCHANGEABLE
+from bayesgmm.tree.write import draws_tree
 
 _DRAWS_LOOKED_AT = 100  # of each chain, for the optimum that it is at
 
@@ -88,7 +88,7 @@ def highest_draw(
         heights = densities @ data.weights if data.weights.size else densities.sum(axis=-1)
     index = np.unravel_index(np.nan_to_num(heights, nan=-np.inf).argmax(), heights.shape)
     highest, height = draws.draw(index), float(heights[index])
-    log_likelihood = sufficient_statistics(data.evidence, highest).log_likelihood
+    log_likelihood = sufficient_statistics(data.fitted_rows, highest).log_likelihood
     return PointEstimate(
         parameters=highest,
         log_likelihood=float(log_likelihood),
@@ -103,12 +103,17 @@ def _nearest_optima(
     spec: MixtureSpec, data: Dataset, start: PointEstimate, draws: MixtureParameters
 ) -> list[int]:
     """Say of each chain whether it is at the best optimum of EM, 0, or at the next, 1."""
-    if start.rival is None:
+    if start.alternative is None:
         return [0] * draws.batch_shape[0]
-    groups = alike(spec.of_each_component(draws.n_features), data.plausibilities)
+    groups = exchangeable_groups(
+        spec.of_each_component(draws.n_features), data.label_log_likelihoods
+    )
     n_chains, n_draws = draws.batch_shape
     chosen = np.unique(np.linspace(0, n_draws - 1, _DRAWS_LOOKED_AT).round().astype(int))
     return [
-        int(share_nearer(start.rival, start.parameters, draws.draw((chain, chosen)), groups) > 0.5)
+        int(
+            share_nearer(start.alternative, start.parameters, draws.draw((chain, chosen)), groups)
+            > 0.5
+        )
         for chain in range(n_chains)
     ]

@@ -96,4 +96,4 @@ def native_block(target: Target, normal: NormalApproximation) -> Float[np.ndarra
     """Return what the C functions of all chains read."""
     log_posterior = target.log_posterior
     rows, known = described(log_posterior.X)
-    return pack_block(normal.centre, normal.root, known, rows, log_posterior.prior)
+    return pack_block(normal.center, normal.root, known, rows, log_posterior.prior)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
+from bayesgmm.numerics.blocks import one_thread_for_small_algebra
 from bayesgmm.numerics.kernels.symmetric import eigen, root_of_square
 from bayesgmm.numerics.kernels.triangular import (
     cholesky,
@@ -22,7 +23,6 @@ from bayesgmm.numerics.kernels.triangular import (
     upper_products,
     upper_solutions,
 )
-from bayesgmm.numerics.threads import one_thread_for_small_algebra
 
 LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -43,25 +43,25 @@ LEAST_CURVATURE = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class NormalApproximation:
-    """A normal distribution centre + root @ noise of unconstrained positions.
+    """A normal distribution center + root @ noise of unconstrained positions.
 
     Attributes
     ----------
-    centre : array, shape (p,)
+    center : array, shape (p,)
     root : array, shape (p, p)
         An upper triangular root of the covariance matrix, root @ root.T.
     """
 
-    centre: Float[np.ndarray, " p"]
+    center: Float[np.ndarray, " p"]
     root: Float[np.ndarray, "p p"]
 
     def positions(self, noise: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch p"]:
         """Turn standard normal noise into draws."""
-        return self.centre + _row_by_row(upper_products, self.root, noise)
+        return self.center + _row_by_row(upper_products, self.root, noise)
 
     def noise(self, positions: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch p"]:
         """Turn positions into the noise that would give them; the inverse of ``positions``."""
-        return _row_by_row(upper_solutions, self.root, positions - self.centre)
+        return _row_by_row(upper_solutions, self.root, positions - self.center)
 
     def pulled_back(self, gradient: Float[np.ndarray, " p"]) -> Float[np.ndarray, " p"]:
         """Turn a gradient in the position into one in the noise."""
@@ -69,7 +69,7 @@ class NormalApproximation:
 
     def log_density(self, noise: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch"]:
         """Return the log density of this distribution at the positions of some noise."""
-        constant = 0.5 * self.centre.size * math.log(2 * math.pi) + self.log_root_determinant
+        constant = 0.5 * self.center.size * math.log(2 * math.pi) + self.log_root_determinant
         return -constant - 0.5 * np.sum(noise**2, axis=-1)
 
     @property
@@ -85,10 +85,10 @@ class Peak:
     Attributes
     ----------
     normal : NormalApproximation
-        Centred at the mode; its precision matrix is minus the Hessian, mended where need be.
+        Centered at the mode; its precision matrix is minus the Hessian, mended where need be.
     height : float
         Log density at the mode.
-    mended : int
+    regularized : int
         Number of directions in which the curvature was not positive, or as good as zero, and was
         raised to the least that counts as positive.
     remaining : float
@@ -97,13 +97,13 @@ class Peak:
 
     normal: NormalApproximation
     height: float
-    mended: int
+    regularized: int
     remaining: float
 
     @property
     def log_integral(self) -> float:
         """Laplace's estimate of the log of the integral of the density around this mode."""
-        size = self.normal.centre.size
+        size = self.normal.center.size
         return self.height + 0.5 * size * math.log(2 * math.pi) + self.normal.log_root_determinant
 
 
@@ -128,11 +128,11 @@ def find_peak(
     """
     mode = climb(log_density, near, units)
     precision = units[:, None] * curvature(log_density, mode, units) * units
-    root, mended = precision_root(precision, least_curvature)
+    root, regularized = precision_root(precision, least_curvature)
     normal = NormalApproximation(mode, np.ascontiguousarray(units[:, None] * inverse(root).T))
     height, gradient = log_density(mode)
     remaining = float(np.sqrt(np.sum(normal.pulled_back(gradient) ** 2)))
-    return Peak(normal, float(height), mended, remaining)
+    return Peak(normal, float(height), regularized, remaining)
 
 
 def climb(

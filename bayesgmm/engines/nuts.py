@@ -12,18 +12,17 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.chains import ChainDraws, Handle, run_chains
 from bayesgmm.engines.gibbs import sweeps_for
 from bayesgmm.engines.normal import NormalApproximation
-from bayesgmm.engines.progress import ChainProgress
-from bayesgmm.engines.sampling import sample
-from bayesgmm.engines.starts import StartChoice, dispersed, preparatory_peak
+from bayesgmm.engines.sampling import ChainDraws, Handle, run_chains, sample
+from bayesgmm.engines.starts import InitChoice, dispersed, preparatory_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.annotated_rows import has_gaps
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.progress import ChainProgress
 from bayesgmm.seeds import RandomSeed, integer_seed, spawn
 
 Backend = Literal["fused", "pymc"]
@@ -45,7 +44,7 @@ class NUTS:
     """Draws from the posterior by the No-U-Turn sampler (Hoffman & Gelman, 2014).
 
     The normal approximation at the posterior mode, that of :class:`Laplace`, prepares the run.
-    Chains start from draws of it, so that all of them speak of the same labelling, and they run
+    Chains start from draws of it, so that all of them speak of the same labeling, and they run
     in coordinates in which it is a standard normal distribution: the posterior is the same, but
     its correlations, which a diagonal mass matrix cannot follow, are gone as far as they are
     those at the mode.
@@ -74,7 +73,7 @@ class NUTS:
     cores : int, optional
         Chains that run at once; by default as many as the process may use. The draws do not
         depend on it.
-    start : {"mode", "multi"}, default "mode"
+    init : {"mode", "multi"}, default "mode"
         ``"mode"`` starts all chains at the best mode that EM found, or at another one where that
         clearly holds more of the posterior. ``"multi"`` starts them at the different modes that
         EM found, in turn, each prepared by the normal approximation at its own mode, so that a
@@ -111,7 +110,7 @@ class NUTS:
     target_accept: float = 0.8
     backend: Backend = "fused"
     cores: int | None = None
-    start: StartChoice = "mode"
+    init: InitChoice = "mode"
 
     def __post_init__(self) -> None:
         for name in ("draws", "tune", "chains"):
@@ -120,7 +119,7 @@ class NUTS:
             expect_whole(self, "cores")
         expect_between(self, "target_accept", 0.0, 1.0)
         expect_member(self, "backend", get_args(Backend))
-        expect_member(self, "start", get_args(StartChoice))
+        expect_member(self, "init", get_args(InitChoice))
 
     def run(
         self,
@@ -152,7 +151,7 @@ class NUTS:
 
 
 def explore(
-    target: Target, centre: MixtureParameters, settings: NUTS, seed: RandomSeed
+    target: Target, center: MixtureParameters, settings: NUTS, seed: RandomSeed
 ) -> MixtureParameters:
     """Return draws, with axes chain and draw, of chains that start around some parameters.
 
@@ -160,7 +159,7 @@ def explore(
     interrupt ends it with what there is.
     """
     start_seed, chain_seed = spawn(seed, 2)
-    peak = preparatory_peak(target, centre)
+    peak = preparatory_peak(target, center)
     positions = dispersed(target, peak, spawn(start_seed, settings.chains))
     sampler = settings._prepare(target, [peak.normal] * settings.chains, positions)
     seeds = spawn(chain_seed, settings.chains)

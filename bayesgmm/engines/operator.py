@@ -16,19 +16,19 @@ from bayesgmm.engines.target import Target
 
 
 class LogPosterior(Op):
-    """Log posterior density and its gradient at centre + widths * z."""
+    """Log posterior density and its gradient at center + widths * z."""
 
     itypes = (pt.dvector,)
     otypes = (pt.dscalar, pt.dvector)
 
     def __init__(
-        self, target: Target, centre: Float[np.ndarray, " p"], widths: Float[np.ndarray, " p"]
+        self, target: Target, center: Float[np.ndarray, " p"], widths: Float[np.ndarray, " p"]
     ) -> None:
-        self._target, self._centre, self._widths = target, centre, widths
+        self._target, self._center, self._widths = target, center, widths
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: Sequence[Any]) -> None:
         """Evaluate value and gradient."""
-        value, gradient = self._target(self._centre + self._widths * inputs[0])
+        value, gradient = self._target(self._center + self._widths * inputs[0])
         output_storage[0][0] = np.asarray(value)
         output_storage[1][0] = self._widths * gradient
 
@@ -40,15 +40,15 @@ class LogPosterior(Op):
 
 
 def position_model(
-    target: Target, centre: Float[np.ndarray, " p"], widths: Float[np.ndarray, " p"]
+    target: Target, center: Float[np.ndarray, " p"], widths: Float[np.ndarray, " p"]
 ) -> pm.Model:
     """Declare a PyMC model of one flat vector z whose log density is the target's.
 
     Its coordinates are shifted and scaled to roughly zero mean and unit width, one by one, which
     leaves both families of normal approximations as they are and makes their fit easy.
     """
-    operator = LogPosterior(target, centre, widths)
+    operator = LogPosterior(target, center, widths)
     with pm.Model() as model:
-        z = pm.Flat("z", shape=centre.size, initval=np.zeros(centre.size))
+        z = pm.Flat("z", shape=center.size, initval=np.zeros(center.size))
         pm.Potential("log_posterior", operator(z)[0])
     return model

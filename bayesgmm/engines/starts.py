@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from bayesgmm.engines.approximation import PARETO_LIMIT, pareto_k
+from bayesgmm.engines.laplace import PARETO_LIMIT, pareto_k
 from bayesgmm.engines.normal import Peak, find_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
 
-StartChoice = Literal["mode", "multi"]
+InitChoice = Literal["mode", "multi"]
 """All chains at the best mode, or at several modes in turn."""
 
 _LEAST_MASS = 1e-3
@@ -41,12 +41,12 @@ _DEVIATIONS = 4.0  # a fall below the mode that a draw from a normal would hardl
 _MOST_HALVINGS = 20
 
 
-def preparatory_peak(target: Target, centre: MixtureParameters) -> Peak:
+def preparatory_peak(target: Target, center: MixtureParameters) -> Peak:
     """Return the peak of the unconstrained log posterior, its widths within reason."""
     return find_peak(
         target,
-        target.position_of(centre),
-        target.rough_deviations(centre),
+        target.position_of(center),
+        target.rough_deviations(center),
         least_curvature=_LEAST_CURVATURE,
     )
 
@@ -73,7 +73,7 @@ class Starting:
 def starting(
     target: Target,
     estimate: PointEstimate,
-    choice: StartChoice,
+    choice: InitChoice,
     n_chains: int,
     seed: np.random.SeedSequence,
 ) -> Starting:
@@ -84,9 +84,12 @@ def starting(
     clearly holds more. ``"multi"`` are all that hold a thousandth or more of the heaviest, or may.
     """
     best = preparatory_peak(target, estimate.parameters)
-    if not estimate.rivals:
+    if not estimate.alternative_modes:
         return Starting(estimate, [best], [0])
-    peaks = [best, *(preparatory_peak(target, rival) for rival in estimate.rivals)]
+    peaks = [
+        best,
+        *(preparatory_peak(target, alternative) for alternative in estimate.alternative_modes),
+    ]
     near = [place for place, peak in enumerate(peaks) if peak.height > best.height - _MOST_GAP]
     if near == [0]:
         return Starting(estimate, [best], [0])
@@ -94,8 +97,8 @@ def starting(
     masses = {place: peak_mass(target, peaks[place], rng) for place in near}
     others = sorted(near[1:], key=lambda place: -masses[place].value)
     order = others + [place for place in range(1, len(peaks)) if place not in near]
-    rivals = tuple(estimate.rivals[place - 1] for place in order)
-    estimate, ranked = replace(estimate, rivals=rivals), [0, *others]
+    alternative_modes = tuple(estimate.alternative_modes[place - 1] for place in order)
+    estimate, ranked = replace(estimate, alternative_modes=alternative_modes), [0, *others]
     if choice == "multi":
         most = max(mass.value for mass in masses.values())
         kept = [place for place in ranked if masses[place].may_reach(most + math.log(_LEAST_MASS))]
@@ -127,7 +130,7 @@ def peak_mass(target: Target, peak: Peak, rng: np.random.Generator) -> PeakMass:
     Where the weights have a tail too heavy to average, that and Laplace's approximation are
     both too low as a rule, and the larger one is returned as unknown.
     """
-    size = peak.normal.centre.size
+    size = peak.normal.center.size
     noise = rng.standard_normal((_DRAWS, size))
     noise *= np.sqrt(_FREEDOM / rng.chisquare(_FREEDOM, _DRAWS))[:, None]
     log_q = (
@@ -157,7 +160,7 @@ def dispersed(
 
 
 def _start(target: Target, peak: Peak, rng: np.random.Generator) -> Float[np.ndarray, " p"]:
-    noise = rng.standard_normal(peak.normal.centre.size)
+    noise = rng.standard_normal(peak.normal.center.size)
     # Half a chi-squared variable with p degrees of freedom, p/2 on average, is what log densities
     # of a normal distribution fall short of their mode.
     deepest = 0.5 * noise.size + _DEVIATIONS * np.sqrt(0.5 * noise.size)
@@ -166,4 +169,4 @@ def _start(target: Target, peak: Peak, rng: np.random.Generator) -> Float[np.nda
         if target(position)[0] >= peak.height - deepest:
             return position
         noise = noise / 2
-    return peak.normal.centre
+    return peak.normal.center

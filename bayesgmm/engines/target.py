@@ -15,15 +15,14 @@ from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import MixturePrior
 from bayesgmm.numerics.unconstrained import Layout, made_regular
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.layout import layout_of
-from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.priors.spec import MixtureSpec, layout_of
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
     """Log posterior density and gradient on the unconstrained space.
 
-    It is normalised as the PyMC model's log density is, likelihood, priors and Jacobians
+    It is normalized as the PyMC model's log density is, likelihood, priors and Jacobians
     included, and equals it to rounding error.
 
     Attributes
@@ -54,7 +53,7 @@ class Target:
             constant, concentration, loc, precision, layout.n_matrices,
             spec.covariance_prior(layout.n_features),
         )  # fmt: skip
-        return LogPosterior(self.data.evidence, mixture_prior, layout.correlated)
+        return LogPosterior(self.data.fitted_rows, mixture_prior, layout.correlated)
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""
@@ -80,7 +79,7 @@ class Target:
 
 
 def _log_dirichlet_constant(concentration: np.ndarray) -> float:
-    """Log normaliser of the Dirichlet density, with log k from the Jacobian of its transform."""
+    """Log normalizer of the Dirichlet density, with log k from the Jacobian of its transform."""
     if concentration.size == 1:
         return 0.0
     normalizer = gammaln(concentration.sum()) - gammaln(concentration).sum()

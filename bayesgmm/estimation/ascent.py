@@ -34,8 +34,7 @@ from bayesgmm.estimation.likelihood import (
 )
 from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.estimation.path import Path
-from bayesgmm.estimation.point_estimate import Status
+from bayesgmm.estimation.point_estimate import Path, Status
 from bayesgmm.estimation.starts import from_labels
 from bayesgmm.numerics.annotated_rows import Rows, total_weight
 from bayesgmm.numerics.statistics import sufficient_statistics
@@ -170,12 +169,12 @@ def quasi_newton_steps(
 ) -> Path:
     """Take quasi-Newton steps from the end of a path; they never lead down."""
     layout = objective.layout
-    centre = _packed(path.parameters, layout)
+    center = _packed(path.parameters, layout)
     _, precision = objective.means_prior
     widths = layout.rough_deviations(path.parameters, total_weight(X), precision)
-    if centre is None:
+    if center is None:
         return replace(path, trace=[], n_passes=0)
-    fall = _Fall(objective.function_of(X), centre, widths)
+    fall = _Fall(objective.function_of(X), center, widths)
     heights: list[float] = []
     least_gain = _FINER * tolerance * (1 + abs(path.trace[-1]))
 
@@ -185,30 +184,30 @@ def quasi_newton_steps(
             raise StopIteration
 
     result = minimize(
-        fall, np.zeros(centre.size), jac=True, method="L-BFGS-B", callback=note,
-        bounds=Bounds(_lowest_steps(objective, centre, widths), np.inf),
+        fall, np.zeros(center.size), jac=True, method="L-BFGS-B", callback=note,
+        bounds=Bounds(_lowest_steps(objective, center, widths), np.inf),
         options={
             "maxcor": _MEMORY, "ftol": 0.0, "gtol": _GRADIENT,
             "maxiter": limit, "maxfun": limit,
         },
     )  # fmt: skip
-    end = layout.unpack(centre + widths * result.x)
+    end = layout.unpack(center + widths * result.x)
     return replace(path, parameters=end, trace=heights, n_passes=fall.calls)
 
 
 class _Fall:
     """How far the objective falls, with gradient, over steps measured in rough widths."""
 
-    def __init__(self, function: Callable, centre: np.ndarray, widths: np.ndarray) -> None:
-        self._function, self._centre, self._widths = function, centre, widths
+    def __init__(self, function: Callable, center: np.ndarray, widths: np.ndarray) -> None:
+        self._function, self._center, self._widths = function, center, widths
         self._height, self.calls = math.nan, 0
 
     def __call__(self, steps: np.ndarray) -> tuple[float, np.ndarray]:
         self.calls += 1
-        value, gradient = self._function(self._centre + self._widths * steps)
+        value, gradient = self._function(self._center + self._widths * steps)
         if not (math.isfinite(value) and np.all(np.isfinite(gradient))):
             return _UNUSABLE, np.zeros(steps.size)
-        if math.isnan(self._height):  # the first call is at the centre
+        if math.isnan(self._height):  # the first call is at the center
             self._height = value
         return self._height - value, -self._widths * gradient
 
@@ -224,11 +223,11 @@ def _packed(parameters: MixtureParameters, layout: Layout) -> np.ndarray | None:
         return None
 
 
-def _lowest_steps(objective: Objective, centre: np.ndarray, widths: np.ndarray) -> np.ndarray:
+def _lowest_steps(objective: Objective, center: np.ndarray, widths: np.ndarray) -> np.ndarray:
     """Return the bounds that keep scales from leaving the numbers when a component collapses."""
     layout = objective.layout
     _, first, last, _ = layout.boundaries
-    lowest = np.full(centre.size, -np.inf)
+    lowest = np.full(center.size, -np.inf)
     log_scales = np.tile(np.log(objective.smallest_scales), layout.n_matrices)
-    lowest[first:last] = (log_scales - centre[first:last]) / widths[first:last]
+    lowest[first:last] = (log_scales - center[first:last]) / widths[first:last]
     return lowest

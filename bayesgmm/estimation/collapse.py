@@ -56,7 +56,7 @@ def made_finite(
         identity = np.broadcast_to(np.eye(scales.shape[1]), correlations.shape)
         correlations = np.where(np.isfinite(correlations), correlations, identity)
         correlations = (1 - _LEAST_EIGENVALUE) * correlations + _LEAST_EIGENVALUE * identity
-    means = np.nan_to_num(parameters.means)  # on the standard scale, where zero is the centre
+    means = np.nan_to_num(parameters.means)  # on the standard scale, where zero is the center
     return replace(parameters, means=means, scales=scales, correlations=correlations)
 
 
@@ -65,9 +65,9 @@ def collapse_of(
 ) -> Collapse:
     """Say which components of collapsed parameters are flat, in which features, on which rows."""
     flat = parameters.scales <= _MARGIN * smallest
-    culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters, smallest, data.evidence))
-    shares = responsibilities(data.rows, parameters)
-    members = shares >= _SHARE * shares.max(axis=1, keepdims=True)
+    culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters, smallest, data.fitted_rows))
+    resp = responsibilities(data.rows, parameters)
+    members = resp >= _SHARE * resp.max(axis=1, keepdims=True)
     names = np.array(data.feature_names)
     return Collapse(
         tuple(int(component) for component in culprits),

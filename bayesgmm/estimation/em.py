@@ -1,7 +1,11 @@
-"""Expectation-maximisation: the point estimate that the rest of the package starts from."""
+"""Expectation-maximization: the point estimate that the rest of the package starts from.
+
+How long the search for a mode will take where tables are wide, said before it begins.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -11,25 +15,63 @@ import numpy as np
 from jaxtyping import Int
 
 from bayesgmm.data.dataset import Dataset
+from bayesgmm.digits import counted
+from bayesgmm.errors import warn
 from bayesgmm.estimation.ascent import climb, climb_from_partition, em_steps
 from bayesgmm.estimation.collapse import collapse_of
-from bayesgmm.estimation.duration import warn_if_long
 from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.search import Lead, Search, exchanges, in_best_places
 from bayesgmm.estimation.starts import rows_to_start_on
 from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.blocks import one_thread_for_small_algebra
+from bayesgmm.numerics.exchangeability import exchangeable_groups, ordered
 from bayesgmm.numerics.filling import filled
-from bayesgmm.numerics.likeness import alike, ordered
-from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed, spawn
 
+_WIDE = 24  # features; with fewer, matrices are not what takes the time
+_CALLS_A_START, _CALLS_IF_THIN = 200, 600
+"""Calls of the objective: half to twice as many with enough rows, and where there are fewer than
+features in a component, a quarter or three times, as it comes near a singular matrix or not."""
+
+_LONG = 60.0  # seconds
+
+
+def warn_if_long(X: Rows, objective: Objective, n_starts: int) -> None:
+    """Warn if the search will take more than a minute, by the time of one call of the objective."""
+    layout = objective.layout
+    if not layout.correlated or layout.n_features <= _WIDE:
+        return
+    is_thin = X.shape[0] < layout.n_components * layout.n_features
+    calls = n_starts * (_CALLS_IF_THIN if is_thin else _CALLS_A_START)
+    seconds = calls * _seconds_a_call(X, objective)
+    if seconds > _LONG:
+        tied = "" if layout.n_matrices == 1 else " one matrix for all components (Tied()),"
+        warn(
+            f"The search for the mode from {counted(n_starts, 'start')} will take some "
+            f"{counted(max(1, round(seconds / 60)), 'minute')}, and draws from the posterior take "
+            f"longer: {counted(layout.n_features, 'feature')} have {layout.size} parameters. "
+            f"Sooner are no correlations (Diagonal()),{tied} fewer columns, such as the first "
+            "principal components, or fewer starts: EM(n_starts=3)."
+        )
+
+
+def _seconds_a_call(X: Rows, objective: Objective) -> float:
+    function, position = objective.function_of(X), np.zeros(objective.layout.size)
+    times = []
+    for _ in range(3):  # the first loads what is compiled
+        begun = time.perf_counter()
+        function(position)
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
 Goal = Literal["posterior", "likelihood"]
-StartMethod = Literal["mixed", "k-means++", "random"]
+InitMethod = Literal["mixed", "k-means++", "random"]
 Acceleration = Literal["quasi-newton", "none"]
 
 _MOST_RIVALS = 7  # with the best, one each for eight chains
@@ -49,7 +91,7 @@ def _to_nobody() -> None:
 
 @dataclass(frozen=True)
 class EM:
-    """Expectation-maximisation from several starts; the best result is kept.
+    """Expectation-maximization from several starts; the best result is kept.
 
     Every start first climbs a surrogate of the objective, which takes little time. From the best
     optima there one component is given up, merged with another or left out, and another one is
@@ -71,7 +113,7 @@ class EM:
     n_starts : int, default 20
         Number of starting points. One in three is repaired, until three have ended at the highest
         place.
-    start : {"mixed", "k-means++", "random"}, default "mixed"
+    init : {"mixed", "k-means++", "random"}, default "mixed"
         How starting points are found: from clusters of k-means, from rows picked at random, or
         from either in turn; half of them on whitened rows, whose covariance matrix is the identity.
         k-means finds compact clusters and little else; where components overlap, or are long and
@@ -112,14 +154,14 @@ class EM:
 
     objective: Goal = "posterior"
     n_starts: int = 20
-    start: StartMethod = "mixed"
+    init: InitMethod = "mixed"
     tolerance: float = 1e-9
     max_iterations: int = 2000
     acceleration: Acceleration = "quasi-newton"
 
     def __post_init__(self) -> None:
         expect_member(self, "objective", get_args(Goal))
-        expect_member(self, "start", get_args(StartMethod))
+        expect_member(self, "init", get_args(InitMethod))
         expect_member(self, "acceleration", get_args(Acceleration))
         expect_whole(self, "n_starts")
         expect_whole(self, "max_iterations")
@@ -146,7 +188,7 @@ class EM:
         return self.maximize(self.objective_of(spec, data), data, seed=seed, report=report)
 
     def objective_of(self, spec: MixtureSpec, data: Dataset) -> Objective:
-        """Return what is maximised, the posterior density or the likelihood."""
+        """Return what is maximized, the posterior density or the likelihood."""
         return Objective(spec, data.n_features, self.uses_prior, data.spread)
 
     def maximize(
@@ -161,7 +203,10 @@ class EM:
         """Find the best of the optima that the starts lead to, and those from ``warm`` points."""
         n_starts = self.n_starts_for(objective.spec)
         *seeds, sample_seed = spawn(seed, n_starts + 1)
-        rows, groups = data.evidence, alike(objective.hyperparameters, data.plausibilities)
+        rows, groups = (
+            data.fitted_rows,
+            exchangeable_groups(objective.hyperparameters, data.label_log_likelihoods),
+        )
         sample = rows_to_start_on(rows, objective, np.random.default_rng(sample_seed))
         warn_if_long(sample, objective, n_starts)
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
@@ -170,7 +215,7 @@ class EM:
             for number, child in enumerate(seeds)
         ]
         with nullcontext() if compiled else one_thread_for_small_algebra():
-            same = alike(objective.concentration[:, None], data.plausibilities)
+            same = exchangeable_groups(objective.concentration[:, None], data.label_log_likelihoods)
             search = Search.of(filled(sample), objective, methods, same)
             results = [self.climb(sample, parameters, objective) for parameters in warm]
             results += self._climbed(search, sample, objective, report)
@@ -181,8 +226,10 @@ class EM:
                 results = self._on_all_rows(rows, results, objective, groups)
             results += self._exchanged(rows, results, objective, groups)
         results.sort(key=lambda result: -result.starts.objectives[0])
-        starts, rivals = _compared(results, groups), _rivals(results, groups)
-        best = _in_canonical_order(replace(results[0], starts=starts, rivals=rivals), groups)
+        starts, alternative_modes = _compared(results, groups), _alternative_modes(results, groups)
+        best = _in_canonical_order(
+            replace(results[0], starts=starts, alternative_modes=alternative_modes), groups
+        )
         if best.status is Status.COLLAPSED:
             best = replace(
                 best, collapse=collapse_of(data, best.parameters, objective.smallest_scales)
@@ -326,8 +373,8 @@ class EM:
 
     def _method(self, number: int) -> str:
         """Return how the starting point of this number is found."""
-        if self.start != "mixed":
-            return self.start
+        if self.init != "mixed":
+            return self.init
         return "random" if number % 2 else "k-means++"
 
     def climb(self, X: Rows, parameters: MixtureParameters, objective: Objective) -> PointEstimate:
@@ -359,7 +406,7 @@ def _compared(results: list[PointEstimate], groups: Int[np.ndarray, " k"]) -> St
     return Starts(objectives, np.array([0.0, *distances]))
 
 
-def _rivals(
+def _alternative_modes(
     results: list[PointEstimate], groups: Int[np.ndarray, " k"]
 ) -> tuple[MixtureParameters, ...]:
     """Return the optima other than the best, each once, best first."""

@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.estimation.path import Path
-from bayesgmm.estimation.point_estimate import Status
+from bayesgmm.estimation.point_estimate import Path, Status
 from bayesgmm.numerics.annotated_rows import Rows, as_compiled, compiled_rows
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.em import CONVERGED, LIMIT, THIN, climb, mixture_at
@@ -46,15 +45,15 @@ def compiled_steps(
 
 
 def best_of_halves(
-    X: Float[np.ndarray, "n d"], shares: Float[np.ndarray, "n m"], objective: Objective
+    X: Float[np.ndarray, "n d"], resp: Float[np.ndarray, "n m"], objective: Objective
 ) -> MixtureParameters | None:
     """Return where to start when the best component to split is split; ``None`` if all collapse.
 
-    ``shares`` are responsibilities of one component less than the objective has.
+    ``resp`` are responsibilities of one component less than the objective has.
     """
-    positions = np.empty((2 * shares.shape[1], objective.layout.size))
+    positions = np.empty((2 * resp.shape[1], objective.layout.size))
     n_positions = write_halves(
-        as_compiled(X), as_compiled(shares), objective.mixture_prior,
+        as_compiled(X), as_compiled(resp), objective.mixture_prior,
         objective.layout.correlated, objective.smallest_scales, positions,
     )  # fmt: skip
     if n_positions == 0:

@@ -206,21 +206,21 @@ def _climbed_covariance(
 
     Those of d features are d (d + 1) / 2, so that its time and memory grow as d^4.
     """
-    centre, size = np.concatenate((log_scales, pairs)), log_scales.size
-    units = np.full(centre.size, 1 / math.sqrt(count + 2.0))
+    center, size = np.concatenate((log_scales, pairs)), log_scales.size
+    units = np.full(center.size, 1 / math.sqrt(count + 2.0))
     units[:size] = 1 / math.sqrt(2.0 * count + 2.0)
 
     def fall(steps: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = expected_log_posterior(centre + units * steps, count, scatter, prior)
+        value, gradient = expected_log_posterior(center + units * steps, count, scatter, prior)
         return (-value, -units * gradient) if math.isfinite(value) else (math.inf, 0.0 * units)
 
-    least = np.full(centre.size, -np.inf)
+    least = np.full(center.size, -np.inf)
     least[:size] = np.minimum((lowest - log_scales) / units[:size], 0.0)
     found = minimize(
-        fall, np.zeros(centre.size), jac=True, method="L-BFGS-B", bounds=Bounds(least, np.inf),
+        fall, np.zeros(center.size), jac=True, method="L-BFGS-B", bounds=Bounds(least, np.inf),
         options={"maxiter": _STEPS, "ftol": _LEAST_GAIN},
     ).x  # fmt: skip
-    position = centre + units * found
+    position = center + units * found
     return position[:size], position[size:]
 
 

@@ -23,14 +23,12 @@ from scipy.linalg import solve_triangular
 from scipy.special import xlogy
 
 from bayesgmm.numerics.annotated_rows import Rows
-from bayesgmm.numerics.kernels.covariances import partial_prior
-from bayesgmm.numerics.kernels.scale_priors import scale_prior
+from bayesgmm.numerics.kernels.covariances import partial_prior, scale_prior
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.layout import layout_of
-from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.priors.spec import MixtureSpec, layout_of
 
 SMALLEST_SCALE = 1e-7
 """Of the typical spread of a feature: below this a component is a point."""
@@ -38,7 +36,7 @@ SMALLEST_SCALE = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """The function that EM maximises, with the priors as arrays.
+    """The function that EM maximizes, with the priors as arrays.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.data.dataset import default_names
 from bayesgmm.digits import counted, decimals, listed, number, plural
-from bayesgmm.numerics.likeness import forbidding
+from bayesgmm.numerics.exchangeability import with_forbidden_swaps
 from bayesgmm.parameters import MixtureParameters
 
 if TYPE_CHECKING:
@@ -128,22 +128,22 @@ class Starts:
         return int(np.sum(self._agrees))
 
     @property
-    def rival(self) -> int | None:
+    def alternative(self) -> int | None:
         """Which start reached the best of the other optima; ``None`` where there is none."""
         others = np.flatnonzero(~self._agrees & np.isfinite(self.objectives))
         return int(others[0]) if others.size else None
 
     @property
-    def rival_gap(self) -> float:
+    def mode_gap(self) -> float:
         """By how much the best of the other optima is lower; infinite where there is none."""
-        if self.rival is None:
+        if self.alternative is None:
             return np.inf
-        return float(self.objectives[0] - self.objectives[self.rival])
+        return float(self.objectives[0] - self.objectives[self.alternative])
 
     def __str__(self) -> str:
         text = f"{self.agreeing} of {self.objectives.size} starts reached this optimum"
-        if self.rival is not None:
-            text += f", the next best is {self.rival_gap:.1f} lower"
+        if self.alternative is not None:
+            text += f", the next best is {self.mode_gap:.1f} lower"
         collapsed = int(np.sum(np.isneginf(self.objectives)))
         return text + (f", {collapsed} collapsed" if collapsed else "")
 
@@ -157,12 +157,12 @@ def distance(
 
     Components are matched so that means are near; the distance is that of the worst match: the
     root mean square over features of the difference of means in standard deviations, or the
-    largest absolute log-ratio of standard deviations. ``groups`` (``numerics/likeness.py``) says
-    which components may change places; without it, all of them.
+    largest absolute log-ratio of standard deviations. ``groups`` (``numerics/exchangeability.py``)
+    says which components may change places; without it, all of them.
     """
     steps = (one.means[:, None] - other.means[None]) / one.scales[:, None]
     apart = np.sqrt(np.mean(steps**2, axis=-1))
-    costs = apart if groups is None else forbidding(apart, groups)
+    costs = apart if groups is None else with_forbidden_swaps(apart, groups)
     places, order = linear_sum_assignment(costs)
     ratios = np.abs(np.log(one.scales) - np.log(other.scales[order]))
     return float(max(apart[places, order].max(), ratios.max()))
@@ -199,14 +199,14 @@ class PointEstimate:
     log_likelihood : float
         Sum over rows of log p(x_i), in natural logarithms.
     objective : float
-        What was maximised: the log-likelihood, plus the log prior density where there is one.
+        What was maximized: the log-likelihood, plus the log prior density where there is one.
     trace : array, shape (n_iterations + 1,)
         The objective before each iteration, and at the end. It never decreases.
     status : Status
         How EM ended, with the remedy in ``status.text``.
     starts : Starts
         The objectives that the other starts reached.
-    rivals : tuple of MixtureParameters
+    alternative_modes : tuple of MixtureParameters
         The other optima that they reached, up to seven, best first.
     n_passes : int
         Passes over all rows from the winning start.
@@ -241,7 +241,7 @@ class PointEstimate:
     trace: Float[np.ndarray, " n"]
     status: Status
     starts: Starts
-    rivals: tuple[MixtureParameters, ...] = ()
+    alternative_modes: tuple[MixtureParameters, ...] = ()
     n_passes: int = 0
     collapse: Collapse | None = None
     problem: Problem | None = field(default=None, compare=False)
@@ -270,9 +270,9 @@ class PointEstimate:
         return self.parameters.covariances
 
     @property
-    def rival(self) -> MixtureParameters | None:
+    def alternative(self) -> MixtureParameters | None:
         """The best of the other optima, if any."""
-        return self.rivals[0] if self.rivals else None
+        return self.alternative_modes[0] if self.alternative_modes else None
 
     @property
     def converged(self) -> bool:
@@ -304,7 +304,7 @@ class PointEstimate:
         return replace(
             self,
             parameters=move(self.parameters),
-            rivals=tuple(move(rival) for rival in self.rivals),
+            alternative_modes=tuple(move(alternative) for alternative in self.alternative_modes),
             log_likelihood=self.log_likelihood + density,
             objective=self.objective + objective,
             trace=self.trace + objective,
@@ -333,3 +333,51 @@ class PointEstimate:
                 for mean, scale in zip(means, scales, strict=True)
             ]
             yield f"{place:>9}{weight:>8.3f}  {listed(pairs, _MOST_FEATURES)}"
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where some steps led.
+
+    Attributes
+    ----------
+    parameters : MixtureParameters
+        The last that were evaluated; after a collapse, those that collapsed.
+    log_likelihood : float
+        Of the last that were evaluated.
+    trace : list of float
+        The objective at every step, the last included.
+    status : Status
+    n_passes : int
+        Passes over all rows.
+    """
+
+    parameters: MixtureParameters
+    log_likelihood: float
+    trace: list[float]
+    status: Status
+    n_passes: int
+
+    def followed_by(self, later: Path) -> Path:
+        """Return both paths as one."""
+        return Path(
+            later.parameters,
+            later.log_likelihood,
+            self.trace + later.trace,
+            later.status,
+            self.n_passes + later.n_passes,
+        )
+
+    def as_estimate(self) -> PointEstimate:
+        """Return the end of the path as an estimate from a single start."""
+        trace = self.trace or [-np.inf]
+        final = -np.inf if self.status is Status.COLLAPSED else trace[-1]
+        return PointEstimate(
+            parameters=self.parameters,
+            log_likelihood=self.log_likelihood,
+            objective=trace[-1],
+            trace=np.array(trace),
+            status=self.status,
+            starts=Starts(np.array([final]), np.zeros(1)),
+            n_passes=self.n_passes,
+        )

@@ -17,9 +17,8 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.priors.covariances import CorrelatedStructure
-from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.scales import Columns
-from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.priors.spec import MixtureSpec, layout_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +62,7 @@ class Problem:
             raise SpecificationError(
                 f"spec must be a MixtureSpec, such as MixtureSpec(n_components=3), not {spec!r}."
             )
-        data = read_table(X, sample_weight).labelled(labels, spec.n_components)
+        data = read_table(X, sample_weight).labeled(labels, spec.n_components)
         return cls.of(data, spec, uses_prior=uses_prior)
 
     @classmethod
@@ -85,7 +84,7 @@ class Problem:
             judge_relations(data, tied=spec.covariances.tied, uses_prior=uses_prior)
         spec.expect_features(data.n_features)
         columns = Columns(
-            data.centre, data.deviation, data.spread, data.resolution, data.feature_names
+            data.center, data.deviation, data.spread, data.resolution, data.feature_names
         )
         return cls(data, spec.resolved(columns))
 

@@ -58,7 +58,7 @@ class FactoredMixture:
         means: Float[np.ndarray, "k d"],
         covariances: Float[np.ndarray, "m ..."],
     ) -> FactoredMixture:
-        """Factorise covariance matrices.
+        """Factorize covariance matrices.
 
         Raises
         ------
@@ -186,15 +186,15 @@ def maximize_regularized(
     return FactoredMixture.of(structure, weights, new_means, covariances)
 
 
-def from_shares(
+def from_responsibilities(
     X: Rows,
-    shares: Float[np.ndarray, "n k"],
+    responsibilities: Float[np.ndarray, "n k"],
     structure: CovarianceStructure,
     ridge: float,
 ) -> FactoredMixture:
     """Return the parameters that fit whole rows, each shared out among the components."""
     correlated = structure.correlated and X.shape[1] > 1
-    means, statistics = shared_statistics(X, shares, correlated=correlated)
+    means, statistics = shared_statistics(X, responsibilities, correlated=correlated)
     return maximize_regularized(statistics, means, structure, ridge, total=total_weight(X))
 
 

@@ -95,7 +95,7 @@ class _Repairs:
     def positions(self) -> Iterator[Float[np.ndarray, " p"]]:
         """Yield where EM may begin."""
         pairs, singles = self._pairs(), self._singles()
-        wholes, merged = self._split(self._shares), self._split_mergers(pairs)
+        wholes, merged = self._split(self._weighted), self._split_mergers(pairs)
         best = np.argsort(-wholes.gains, kind="stable")[:_MOST_SPLITS]
         options: list[tuple[float, int, int, int, _Halves, int]] = []
         for number, (loss, freed, heir) in enumerate(zip(*pairs, strict=True)):
@@ -168,19 +168,19 @@ class _Repairs:
 
     def _split_mergers(self, pairs: _Removals) -> _Halves:
         """Split merged components anew."""
-        shares = self._shares[:, pairs.heirs] + self._shares[:, pairs.freed]
-        return self._split(shares)
+        resp = self._weighted[:, pairs.heirs] + self._weighted[:, pairs.freed]
+        return self._split(resp)
 
-    def _split(self, shares: Float[np.ndarray, "n p"]) -> _Halves:
-        shares, surrogate = as_compiled(shares), self.surrogate
-        counts, _, scatter, axes = split_axes(self._values, shares)
+    def _split(self, resp: Float[np.ndarray, "n p"]) -> _Halves:
+        resp, surrogate = as_compiled(resp), self.surrogate
+        counts, _, scatter, axes = split_axes(self._values, resp)
         covariances = (
             np.broadcast_to(self._covariances[0], scatter.shape)
             if self._tied
             else self._structured(scatter, counts)
         )
         halves = split_gains(
-            self._values, shares, axes, as_compiled(covariances), surrogate.mixture_prior,
+            self._values, resp, axes, as_compiled(covariances), surrogate.mixture_prior,
             surrogate.layout.correlated, self._tied, _STEPS,
         )  # fmt: skip
         return _Halves(*halves)
@@ -198,8 +198,8 @@ class _Repairs:
         losses = losses + self._entropies[0][heirs, freed]
         if self._has_labels:  # which may speak for the second, and against the first
             assert isinstance(self.surrogate.rows, AnnotatedRows)
-            known = np.maximum(self.surrogate.rows.plausibilities, _FORBIDDEN)
-            totals = known.T @ self._shares
+            known = np.maximum(self.surrogate.rows.label_log_likelihoods, _FORBIDDEN)
+            totals = known.T @ self._weighted
             losses = losses + totals[freed, freed] - totals[heirs, freed]
         between = self._scatter_between(heirs, freed)
         if self._tied:
@@ -291,7 +291,7 @@ class _Repairs:
     @property
     def _has_labels(self) -> bool:
         rows = self.surrogate.rows
-        return isinstance(rows, AnnotatedRows) and rows.plausibilities.size > 0
+        return isinstance(rows, AnnotatedRows) and rows.label_log_likelihoods.size > 0
 
     @cached_property
     def _values(self) -> Float[np.ndarray, "n d"]:
@@ -302,7 +302,7 @@ class _Repairs:
         return responsibilities(self.surrogate.rows, self.mode.parameters)
 
     @cached_property
-    def _shares(self) -> Float[np.ndarray, "n k"]:
+    def _weighted(self) -> Float[np.ndarray, "n k"]:
         """Responsibilities, as often as rows count."""
         return self._responsibilities * self.surrogate.counts[:, None]
 
@@ -312,7 +312,7 @@ class _Repairs:
 
     @cached_property
     def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return moments_of(self._values, self._shares)
+        return moments_of(self._values, self._weighted)
 
     @property
     def _counts(self) -> Float[np.ndarray, " k"]:

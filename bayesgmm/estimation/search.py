@@ -29,7 +29,7 @@ from scipy.optimize import linear_sum_assignment
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.estimation.repair import repaired
-from bayesgmm.estimation.starts import from_shares, partition, stretched
+from bayesgmm.estimation.starts import from_responsibilities, partition, stretched
 from bayesgmm.estimation.surrogate import Mode, Surrogate, in_coordinates, whitening
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, values_of
 from bayesgmm.numerics.statistics import responsibilities, shared_statistics
@@ -168,8 +168,8 @@ class Search:
         """
         parameters = self.surrogate.on_standard_scale(lead.mode)
         if objective.uses_prior:
-            shares = responsibilities(self.surrogate.rows, lead.mode.parameters)
-            parameters = from_shares(self.complete, shares, objective)
+            resp = responsibilities(self.surrogate.rows, lead.mode.parameters)
+            parameters = from_responsibilities(self.complete, resp, objective)
         return in_best_places(self.complete, parameters, objective)
 
 
@@ -212,10 +212,10 @@ def _named(
     complete: Rows, labels: Int[np.ndarray, " n"], objective: Objective
 ) -> Int[np.ndarray, " n"]:
     """Number the clusters of a partition in the order that priors, and labels, want."""
-    shares = np.eye(objective.spec.n_components)[labels]
-    means, statistics = shared_statistics(complete, shares, correlated=False)
+    resp = np.eye(objective.spec.n_components)[labels]
+    means, statistics = shared_statistics(complete, resp, correlated=False)
     weights = (statistics.counts + 1) / (statistics.counts + 1).sum()
-    scores = objective.log_priors_in_places(weights, means) + _of_labels(complete, shares)
+    scores = objective.log_priors_in_places(weights, means) + _of_labels(complete, resp)
     order = _best_order(scores)
     return labels if order is None else np.argsort(order)[labels]
 
@@ -225,15 +225,15 @@ def _in_places(
 ) -> Float[np.ndarray, "k k"]:
     """Return what priors and labels say of each component (first axis) in every place (second)."""
     scores = objective.log_priors_in_places(parameters.weights, parameters.means)
-    if isinstance(X, AnnotatedRows) and X.plausibilities.size:
+    if isinstance(X, AnnotatedRows) and X.label_log_likelihoods.size:
         scores = scores + _of_labels(X, responsibilities(X, parameters))
     return scores
 
 
-def _of_labels(X: Rows, shares: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "k k"] | float:
-    if not isinstance(X, AnnotatedRows) or not X.plausibilities.size:
+def _of_labels(X: Rows, resp: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "k k"] | float:
+    if not isinstance(X, AnnotatedRows) or not X.label_log_likelihoods.size:
         return 0.0
-    return (shares * X.counts[:, None]).T @ np.maximum(X.plausibilities, _FORBIDDEN)
+    return (resp * X.counts[:, None]).T @ np.maximum(X.label_log_likelihoods, _FORBIDDEN)
 
 
 def _best_order(scores: Float[np.ndarray, "k k"]) -> Int[np.ndarray, " k"] | None:

@@ -39,20 +39,20 @@ _HALF = 2 / math.pi
 def best_split(
     X: Rows,
     parameters: MixtureParameters,
-    shares: Float[np.ndarray, "n k"],
+    resp: Float[np.ndarray, "n k"],
     objective: Objective,
 ) -> MixtureParameters | None:
     """Return parameters with one component more, or ``None`` where every split collapses.
 
-    ``shares`` are the responsibilities of the components before; ``objective`` is that of the
+    ``resp`` are the responsibilities of the components before; ``objective`` is that of the
     larger mixture.
     """
     if suits_compiled_steps(X, objective):
-        return best_of_halves(X, shares, objective)
+        return best_of_halves(X, resp, objective)
     best, highest = None, -np.inf
     if isinstance(X, AnnotatedRows):
-        shares = shares * X.counts[:, None]
-    axes = split_axes(as_compiled(values_of(filled(X))), as_compiled(shares))[-1]
+        resp = resp * X.counts[:, None]
+    axes = split_axes(as_compiled(values_of(filled(X))), as_compiled(resp))[-1]
     for component, number in np.ndindex(*axes.shape[:2]):
         if not axes[component, number].any():
             continue

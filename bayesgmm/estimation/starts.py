@@ -13,7 +13,11 @@ from bayesgmm.estimation.maximization import maximize, update_covariances
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, values_of
 from bayesgmm.numerics.filling import filled
-from bayesgmm.numerics.kernels.centres import k_means, nearest_centres, spread_out_rows
+from bayesgmm.numerics.kernels.em_starts import (
+    k_means,
+    nearest_centers,
+    spread_out_rows,
+)
 from bayesgmm.numerics.statistics import shared_statistics
 from bayesgmm.parameters import MixtureParameters
 
@@ -62,8 +66,8 @@ def partition(
 ) -> Int[np.ndarray, " n"]:
     """Return for every row, of which no cell is missing, a component, as ``start`` says."""
     labels = _clusters(as_compiled(values_of(X)), n_components, method, rng)
-    if isinstance(X, AnnotatedRows) and X.plausibilities.size:
-        return _in_agreement(labels, X.plausibilities)
+    if isinstance(X, AnnotatedRows) and X.label_log_likelihoods.size:
+        return _in_agreement(labels, X.label_log_likelihoods)
     return labels
 
 
@@ -72,12 +76,12 @@ def _clusters(
 ) -> Int[np.ndarray, " n"]:
     if method == "random":
         labels = np.empty(rows.shape[0], dtype=np.int64)
-        nearest_centres(rows, _different_rows(rows, n_components, rng), labels)
+        nearest_centers(rows, _different_rows(rows, n_components, rng), labels)
         return labels
     trials = 2 + int(math.log(n_components))  # as scikit-learn
     first, uniforms = rng.integers(rows.shape[0]), rng.random((n_components - 1, trials))
-    centres = rows[spread_out_rows(rows, first, uniforms)]
-    return k_means(rows, centres, _KMEANS_ITERATIONS)
+    centers = rows[spread_out_rows(rows, first, uniforms)]
+    return k_means(rows, centers, _KMEANS_ITERATIONS)
 
 
 def stretched(X: Rows, n_components: int, rng: np.random.Generator) -> Rows | None:
@@ -94,8 +98,8 @@ def stretched(X: Rows, n_components: int, rng: np.random.Generator) -> Rows | No
     for axis, column in enumerate(some.T):
         labels = _clusters(as_compiled(column[:, None]), n_components, "k-means++", rng)
         counts = np.maximum(np.bincount(labels, minlength=n_components), 1)
-        centres = np.bincount(labels, column, minlength=n_components) / counts
-        within[axis] = math.sqrt(np.mean((column - centres[labels]) ** 2))
+        centers = np.bincount(labels, column, minlength=n_components) / counts
+        within[axis] = math.sqrt(np.mean((column - centers[labels]) ** 2))
     separates = within < _SEPARATED * total / n_components
     if not separates.any():
         return None
@@ -118,15 +122,15 @@ def _different_rows(
 
 
 def _in_agreement(
-    labels: Int[np.ndarray, " n"], plausibilities: Float[np.ndarray, "n k"]
+    labels: Int[np.ndarray, " n"], label_log_likelihoods: Float[np.ndarray, "n k"]
 ) -> Int[np.ndarray, " n"]:
     """Number clusters so that rows lie where they may, and move those that do not.
 
     Each cluster takes the name of the component that most of what is known of its rows speaks for.
     """
-    likely = np.exp(plausibilities - plausibilities.max(axis=1, keepdims=True))
+    likely = np.exp(label_log_likelihoods - label_log_likelihoods.max(axis=1, keepdims=True))
     likely /= likely.sum(axis=1, keepdims=True)
-    members = np.eye(plausibilities.shape[1])[labels]
+    members = np.eye(label_log_likelihoods.shape[1])[labels]
     clusters, components = linear_sum_assignment(members.T @ likely, maximize=True)
     labels = components[np.argsort(clusters)][labels]
     own = np.take_along_axis(likely, labels[:, None], axis=1)[:, 0]
@@ -135,17 +139,17 @@ def _in_agreement(
 
 def from_labels(X: Rows, labels: Int[np.ndarray, " n"], objective: Objective) -> MixtureParameters:
     """Return the parameters that fit a partition of rows of which no cell is missing."""
-    return from_shares(X, np.eye(objective.spec.n_components)[labels], objective)
+    return from_responsibilities(X, np.eye(objective.spec.n_components)[labels], objective)
 
 
-def from_shares(
-    X: Rows, shares: Float[np.ndarray, "n k"], objective: Objective
+def from_responsibilities(
+    X: Rows, resp: Float[np.ndarray, "n k"], objective: Objective
 ) -> MixtureParameters:
     """Return the parameters that fit rows of which no cell is missing, each shared out."""
-    (n_components, size), correlated = (shares.shape[1], X.shape[1]), objective.layout.correlated
+    (n_components, size), correlated = (resp.shape[1], X.shape[1]), objective.layout.correlated
     # About the means of the components: about zero, which an outlier moves far away, the spread
     # of the others would be a small difference of large numbers.
-    means, statistics = shared_statistics(X, shares, correlated=correlated)
+    means, statistics = shared_statistics(X, resp, correlated=correlated)
     identity = np.broadcast_to(np.eye(size), (n_components, size, size)).copy()
     neutral = MixtureParameters(
         np.full(n_components, 1 / n_components),
@@ -158,7 +162,7 @@ def from_shares(
     if not objective.uses_prior:
         return replace(maximize(statistics, neutral, objective), weights=weights)
     # Means stay with their rows at first: beside neutral scales the prior would draw that of a
-    # lone row far away towards the others, and the component would become as wide.
+    # lone row far away toward the others, and the component would become as wide.
     structure = objective.spec.covariances
     scales, correlations = update_covariances(structure, statistics, neutral, objective)
     return MixtureParameters(weights, means, scales, correlations)

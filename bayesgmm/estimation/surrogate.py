@@ -39,9 +39,9 @@ def whitening(X: Float[np.ndarray, "n d"]) -> tuple[np.ndarray, np.ndarray]:
     return X.mean(axis=0), np.linalg.cholesky(covariance + _RIDGE * np.diag(scales))
 
 
-def in_coordinates(rows: Rows, centre: np.ndarray, root: np.ndarray) -> Rows:
-    """Return the rows z with x = centre + root z."""
-    values = as_compiled(np.linalg.solve(root, (values_of(rows) - centre).T).T)
+def in_coordinates(rows: Rows, center: np.ndarray, root: np.ndarray) -> Rows:
+    """Return the rows z with x = center + root z."""
+    values = as_compiled(np.linalg.solve(root, (values_of(rows) - center).T).T)
     return replace(rows, values=values) if isinstance(rows, AnnotatedRows) else values
 
 
@@ -73,15 +73,15 @@ class Surrogate:
         The pseudo-counts of the weights, and prior rows.
     layout : Layout
     smallest_scales : array, shape (s,)
-    centre, root : arrays, shapes (d,), (d, d)
-        Of the standard scale: x = centre + root z.
+    center, root : arrays, shapes (d,), (d, d)
+        Of the standard scale: x = center + root z.
     """
 
     rows: Rows
     mixture_prior: MixturePrior
     layout: Layout
     smallest_scales: Float[np.ndarray, " s"]
-    centre: Float[np.ndarray, " d"]
+    center: Float[np.ndarray, " d"]
     root: Float[np.ndarray, "d d"]
 
     @classmethod
@@ -93,8 +93,8 @@ class Surrogate:
         Its prior rows are as wide as the clusters of the tightest of them.
         """
         layout = objective.layout
-        centre, total = whitening(values_of(complete))
-        white = values_of(in_coordinates(complete, centre, total))
+        center, total = whitening(values_of(complete))
+        white = values_of(in_coordinates(complete, center, total))
         within = min(
             (_within(white, labels, layout.n_components) for labels in partitions), key=np.trace
         )
@@ -107,8 +107,8 @@ class Surrogate:
                 variances = np.full(layout.n_features, np.mean(variances))
             root = np.diag(np.sqrt(variances))
         return cls(
-            in_coordinates(complete, centre, root), _prior_of(objective, layout), layout,
-            np.full(layout.n_scales, _SMALLEST_SCALE), centre, root,
+            in_coordinates(complete, center, root), _prior_of(objective, layout), layout,
+            np.full(layout.n_scales, _SMALLEST_SCALE), center, root,
         )  # fmt: skip
 
     @cached_property
@@ -128,7 +128,7 @@ class Surrogate:
 
     def from_standard(self, parameters: MixtureParameters) -> Mode | None:
         """Climb from parameters on the standard scale."""
-        means = np.linalg.solve(self.root, (parameters.means - self.centre).T).T
+        means = np.linalg.solve(self.root, (parameters.means - self.center).T).T
         whitener = np.linalg.inv(self.root)
         covariances = whitener @ parameters.covariances @ whitener.T
         position = self.position_of(parameters.weights, means, covariances)
@@ -162,7 +162,7 @@ class Surrogate:
 
     def on_standard_scale(self, mode: Mode) -> MixtureParameters:
         """Return its parameters on the standard scale."""
-        weights, means = mode.parameters.weights, self.centre + mode.parameters.means @ self.root.T
+        weights, means = mode.parameters.weights, self.center + mode.parameters.means @ self.root.T
         if self.layout.correlated:
             covariances = self.root @ mode.parameters.covariances @ self.root.T
             return MixtureParameters.from_covariances(weights, means, covariances)

@@ -15,13 +15,17 @@ from sklearn.base import (
 
 from bayesgmm.data.dataset import default_names
 from bayesgmm.errors import warn
-from bayesgmm.estimators.beliefs import spec_of
-from bayesgmm.estimators.card import Card, ShownWithCard
-from bayesgmm.estimators.convergence import SKLEARN, EstimatorConvergenceWarning
-from bayesgmm.estimators.covariance_types import compact
-from bayesgmm.estimators.fitted import expect_estimator_fitted
-from bayesgmm.estimators.randomness import seed_of
-from bayesgmm.estimators.reading import TakesMissingCells, read_rows, read_sample_weight
+from bayesgmm.estimators.conventions import (
+    SKLEARN,
+    EstimatorConvergenceWarning,
+    TakesMissingCells,
+    expect_estimator_fitted,
+    read_rows,
+    read_sample_weight,
+    seed_of,
+)
+from bayesgmm.estimators.html_representation import Summary, WithSummary
+from bayesgmm.estimators.spec_from_parameters import compact, spec_of
 
 if TYPE_CHECKING:  # heavy: imported when first used
     import pandas as pd
@@ -29,7 +33,7 @@ if TYPE_CHECKING:  # heavy: imported when first used
 
     from bayesgmm.analysis.diagnosis.value import Diagnosis
     from bayesgmm.analysis.selection.criteria import Criteria
-    from bayesgmm.engines.catalogue import Engine
+    from bayesgmm.engines.catalog import Engine
     from bayesgmm.estimation.em import EM
     from bayesgmm.plots.accessor import Plots
     from bayesgmm.priors.covariances import CovarianceStructure
@@ -39,7 +43,7 @@ _CHAIN_DRAW = ("chain", "draw")
 
 
 class BayesianGaussianMixture(
-    ShownWithCard,
+    WithSummary,
     TakesMissingCells,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -246,7 +250,7 @@ class BayesianGaussianMixture(
         What labels say of a row counts here, and not in :meth:`predict`; ``fit_params`` are those
         of :meth:`fit`.
         """
-        from bayesgmm.analysis.cluster import expected_responsibilities
+        from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 
         tree = self.fit(X, y, **fit_params).idata_
         return expected_responsibilities(tree).values.argmax(axis=1)
@@ -256,7 +260,7 @@ class BayesianGaussianMixture(
 
         That is E[pi_k N(x_i | mu_k, Sigma_k) / sum_l pi_l N(x_i | mu_l, Sigma_l)].
         """
-        from bayesgmm.analysis.cluster import expected_responsibilities
+        from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 
         tree = self._tree()
         return expected_responsibilities(tree, read_rows(self, X)).values
@@ -274,7 +278,7 @@ class BayesianGaussianMixture(
 
         That is log E[sum_k pi_k N(x_i | mu_k, Sigma_k)], of what is observed of the row.
         """
-        from bayesgmm.analysis.density import log_density
+        from bayesgmm.analysis.density.log_density import log_density
 
         tree = self._tree()
         return log_density(tree, read_rows(self, X)).values
@@ -307,7 +311,7 @@ class BayesianGaussianMixture(
         SpecificationError
             If ``n_samples`` is not a positive whole number.
         """
-        from bayesgmm.analysis.generate import generate
+        from bayesgmm.analysis.generation.generate import generate
 
         tree = self._tree()
         rows = generate(tree, n_samples, random_seed=seed_of(self.random_state))
@@ -356,14 +360,14 @@ class BayesianGaussianMixture(
     @property
     def covariances_(self) -> Float[np.ndarray, ...]:
         """Posterior means of the covariance matrices, in the shape of the structure."""
-        from bayesgmm.posterior.fit import Fit
+        from bayesgmm.tree.fit import Fit
 
         return compact(self._mean("covariances"), Fit(self._tree()).spec.covariances)
 
     @property
     def diagnosis_(self) -> Diagnosis:
         """The verdict on the draws."""
-        from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
+        from bayesgmm.analysis.diagnosis.value import stored_diagnosis
 
         return stored_diagnosis(self._tree())
 
@@ -399,7 +403,7 @@ class BayesianGaussianMixture(
         return self._tree()["posterior"][name].mean(_CHAIN_DRAW).values
 
     def _criteria(self, X: Any, sample_weight: Any | None) -> Criteria:
-        from bayesgmm.analysis.mode import mode_criteria
+        from bayesgmm.analysis.selection.criteria import mode_criteria
 
         tree, rows = self._tree(), read_rows(self, X)
         return mode_criteria(tree, rows, read_sample_weight(sample_weight, len(rows)))
@@ -413,7 +417,7 @@ class BayesianGaussianMixture(
     def _n_features_out(self) -> int:
         return self._tree()["posterior"].sizes["component"]
 
-    def _card(self) -> Card | None:
-        from bayesgmm.estimators.posterior_card import card_of
+    def _summary(self) -> Summary | None:
+        from bayesgmm.estimators.html_representation import summary_of
 
-        return card_of(self.idata_) if hasattr(self, "idata_") else None
+        return summary_of(self.idata_) if hasattr(self, "idata_") else None

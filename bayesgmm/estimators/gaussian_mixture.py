@@ -16,30 +16,40 @@ from bayesgmm.data.suitability import expect_counting_rows
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SpecificationError, warn
 from bayesgmm.estimation.regularized import Ascent, FactoredMixture, precision_form
-from bayesgmm.estimators.card import Card, ShownWithCard
-from bayesgmm.estimators.climbs import LikelihoodClimb, PosteriorClimb
-from bayesgmm.estimators.convergence import SKLEARN, EstimatorConvergenceWarning
-from bayesgmm.estimators.covariance_types import STRUCTURES, hidden, n_parameters, shown
-from bayesgmm.estimators.distinct_rows import at_least, distinct_rows, is_table_of_counts
-from bayesgmm.estimators.fitted import expect_estimator_fitted
-from bayesgmm.estimators.initial_parameters import InitialParameters
-from bayesgmm.estimators.reading import (
+from bayesgmm.estimators.conventions import (
+    SKLEARN,
+    EstimatorConvergenceWarning,
+    Reporter,
     TakesMissingCells,
     dataset_of,
+    expect_estimator_fitted,
     read_rows,
     read_sample_weight,
     row_names,
 )
-from bayesgmm.estimators.starts import PICKED, SHARED
-from bayesgmm.estimators.voice import Voice
+from bayesgmm.estimators.em_runs import (
+    LikelihoodClimb,
+    PosteriorClimb,
+    at_least,
+    distinct_rows,
+    is_table_of_counts,
+)
+from bayesgmm.estimators.html_representation import Summary, WithSummary
+from bayesgmm.estimators.spec_from_parameters import (
+    STRUCTURES,
+    from_sklearn,
+    n_parameters,
+    to_sklearn,
+)
+from bayesgmm.estimators.starts import PICKED, SHARED, InitialParameters
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, values_of
+from bayesgmm.numerics.blocks import one_thread_for_small_algebra
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
     component_log_densities,
     log_densities,
     responsibilities,
 )
-from bayesgmm.numerics.threads import one_thread_for_small_algebra
 from bayesgmm.options import expect_at_least, expect_one_of, expect_whole
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.spec import MixtureSpec
@@ -47,11 +57,11 @@ from bayesgmm.priors.spec import MixtureSpec
 _METHODS = (*SHARED, *PICKED)
 
 
-class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstimator):
+class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimator):
     """Gaussian mixture fitted by EM, in the shape of :class:`sklearn.mixture.GaussianMixture`.
 
     The density of a row is sum_k pi_k N(x | mu_k, Sigma_k). Without a prior the likelihood is
-    maximised by the steps of scikit-learn, from its starts, so that its numbers come out, sooner.
+    maximized by the steps of scikit-learn, from its starts, so that its numbers come out, sooner.
     Beyond it there are missing cells, weights of rows, two more covariance types, and priors.
 
     Parameters
@@ -323,7 +333,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         expect_at_least("Invalid value for 'n_samples': it", n_samples, 1, whole=True)
         rng, (k, d) = check_random_state(self.random_state), self.means_.shape
         counts = rng.multinomial(n_samples, self.weights_)
-        matrices = hidden(self._fitted_structure, np.asarray(self.covariances_))
+        matrices = from_sklearn(self._fitted_structure, np.asarray(self.covariances_))
         matrices = np.broadcast_to(matrices, (k, *matrices.shape[1:]))
         each = zip(self.means_, matrices, counts.tolist(), strict=True)
         # In the order and by the calls of scikit-learn, so that the same rows come out.
@@ -365,7 +375,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         return AnnotatedRows(rows) if np.isnan(rows).any() else rows, self._form()
 
     def _form(self) -> PrecisionForm:
-        factors = hidden(self._fitted_structure, np.asarray(self.precisions_cholesky_))
+        factors = from_sklearn(self._fitted_structure, np.asarray(self.precisions_cholesky_))
         return precision_form(np.asarray(self.weights_), np.asarray(self.means_), factors)
 
     def _expect_options(self) -> None:
@@ -430,7 +440,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         """Climb from every start, or on from the last fit, and return the best ascent."""
         goes_on = bool(self.warm_start) and self._has_fitted()
         random_state = check_random_state(self.random_state)
-        voice, best = Voice(int(self.verbose), self.verbose_interval), None
+        voice, best = Reporter(int(self.verbose), self.verbose_interval), None
         for number in range(1 if goes_on else self.n_init):
             voice.begin(number)
             ascent = hill.climb(
@@ -454,10 +464,10 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
             return given.alone(self._structure)
         return given.instead_of(hill.start(self.init_params, random_state))
 
-    def _card(self) -> Card | None:
-        from bayesgmm.estimators.estimate_card import card_of_estimate
+    def _summary(self) -> Summary | None:
+        from bayesgmm.estimators.html_representation import summary_of_estimate
 
-        return card_of_estimate(self) if hasattr(self, "converged_") else None
+        return summary_of_estimate(self) if hasattr(self, "converged_") else None
 
     def _has_fitted(self) -> bool:
         """Whether there is an earlier fit of this structure and these numbers."""
@@ -468,7 +478,7 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
     def _last(self) -> FactoredMixture:
         """Return the mixture of the last fit."""
         matrices = (
-            hidden(self._structure, np.asarray(matrices))
+            from_sklearn(self._structure, np.asarray(matrices))
             for matrices in (self.covariances_, self.precisions_cholesky_)
         )
         return FactoredMixture(self._structure, self.weights_, self.means_, *matrices)
@@ -480,9 +490,9 @@ class GaussianMixture(ShownWithCard, TakesMissingCells, DensityMixin, BaseEstima
         precisions = factors @ np.swapaxes(factors, 1, 2) if correlated else factors**2
         self._structure_of_fit = structure
         self.weights_, self.means_ = mixture.weights, mixture.means
-        self.covariances_ = shown(structure, mixture.covariances)
-        self.precisions_ = shown(structure, precisions)
-        self.precisions_cholesky_ = shown(structure, factors)
+        self.covariances_ = to_sklearn(structure, mixture.covariances)
+        self.precisions_ = to_sklearn(structure, precisions)
+        self.precisions_cholesky_ = to_sklearn(structure, factors)
         self.converged_, self.n_iter_ = ascent.converged, len(ascent.lower_bounds)
         self.lower_bound_, self.lower_bounds_ = ascent.lower_bound, ascent.lower_bounds
         if not ascent.converged and self.max_iter > 0:

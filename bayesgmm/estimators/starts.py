@@ -2,19 +2,31 @@
 
 Where rows have counts they take part as so many rows; random numbers are then others than
 scikit-learn would draw for the rows written out.
+
+Parameters that a user lets EM start from, in the shapes of scikit-learn.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from sklearn.cluster import KMeans, kmeans_plusplus
 from threadpoolctl import ThreadpoolController
 
+from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.regularized import (
+    FactoredMixture,
+    covariances_of_factors,
+    factors_of_precisions,
+)
+from bayesgmm.estimators.spec_from_parameters import from_sklearn, sklearn_shape
 from bayesgmm.numerics.blocks import SHORT
+from bayesgmm.priors.covariances import CovarianceStructure
 
 Counts = Float[np.ndarray, " n"] | None
 
@@ -25,7 +37,7 @@ PICKED = ("k-means++", "random_from_data")
 """and those that give one row to each component."""
 
 
-def shares(
+def responsibilities(
     X: Float[np.ndarray, "n d"],
     counts: Counts,
     n_components: int,
@@ -72,3 +84,111 @@ def _threads_for(n_rows: int) -> AbstractContextManager:
 @cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()  # made here, when scikit-learn has loaded its threads
+
+
+_ROUNDING = 1e-8  # by which weights may fail to sum to one
+
+
+@dataclass(frozen=True, eq=False)
+class InitialParameters:
+    """Weights, means and precisions that were given; ``None`` for those that were not."""
+
+    weights: Float[np.ndarray, " k"] | None
+    means: Float[np.ndarray, "k d"] | None
+    precisions: Float[np.ndarray, "m ..."] | None
+
+    @classmethod
+    def read(
+        cls,
+        structure: CovarianceStructure,
+        shape: tuple[int, int],
+        *,
+        weights: Any | None,
+        means: Any | None,
+        precisions: Any | None,
+    ) -> InitialParameters:
+        """Check what was given against numbers of components and features.
+
+        Raises
+        ------
+        SpecificationError
+            If shapes are wrong, weights are no probabilities, or precisions not positive definite.
+        """
+        k, d = shape
+        matrices = _read("precisions_init", precisions, sklearn_shape(structure, k, d))
+        return cls(
+            _expect_probabilities(_read("weights_init", weights, (k,))),
+            _read("means_init", means, (k, d)),
+            None if matrices is None else _expect_definite(from_sklearn(structure, matrices)),
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left to find."""
+        return not any(part is None for part in (self.weights, self.means, self.precisions))
+
+    def alone(self, structure: CovarianceStructure) -> FactoredMixture:
+        """Return the mixture, where all was given."""
+        assert self.weights is not None
+        assert self.means is not None
+        assert self.precisions is not None
+        factors = factors_of_precisions(self.precisions)
+        covariances = covariances_of_factors(factors)
+        return FactoredMixture(structure, self.weights, self.means, covariances, factors)
+
+    def instead_of(self, mixture: FactoredMixture) -> FactoredMixture:
+        """Return a mixture in which what was given takes the place of what was found."""
+        if self.precisions is not None:
+            factors = factors_of_precisions(self.precisions)
+            mixture = replace(mixture, factors=factors, covariances=covariances_of_factors(factors))
+        weights = mixture.weights if self.weights is None else self.weights
+        means = mixture.means if self.means is None else self.means
+        return replace(mixture, weights=weights, means=means)
+
+
+def _read(name: str, values: Any | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    if values is None:
+        return None
+    try:
+        array = np.array(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise SpecificationError(f"{name} must be an array of numbers: {error}.") from error
+    if array.shape != shape:
+        raise SpecificationError(
+            f"{name} has shape {array.shape}; this number of components and features, and this "
+            f"covariance_type, need {shape}."
+        )
+    if not np.all(np.isfinite(array)):
+        raise SpecificationError(f"{name} has entries that are not finite; give numbers.")
+    return array
+
+
+def _expect_probabilities(weights: np.ndarray | None) -> np.ndarray | None:
+    if weights is None:
+        return None
+    if weights.min() < 0 or weights.max() > 1:
+        raise SpecificationError(
+            f"weights_init must lie between 0 and 1; they go from {weights.min():g} to "
+            f"{weights.max():g}. Divide them by their sum."
+        )
+    if abs(weights.sum() - 1) > _ROUNDING:
+        raise SpecificationError(
+            f"weights_init must sum to one, not to {weights.sum():g}. Divide them by their sum."
+        )
+    return weights
+
+
+def _expect_definite(precisions: np.ndarray) -> np.ndarray:
+    if precisions.ndim < 3:
+        if not np.all(precisions > 0):
+            raise SpecificationError(
+                "precisions_init must be positive: one over the variances of the features."
+            )
+        return precisions
+    symmetric = np.allclose(precisions, np.swapaxes(precisions, 1, 2))
+    if not symmetric or not np.all(np.linalg.eigvalsh(precisions) > 0):
+        raise SpecificationError(
+            "precisions_init must be symmetric, positive-definite matrices: the inverses of "
+            "covariance matrices, for example np.linalg.inv(covariances)."
+        )
+    return precisions

@@ -8,14 +8,13 @@ import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.models.annotated_observations import declare_annotations
 from bayesgmm.models.covariances import declare_covariances
 from bayesgmm.models.inverse_wishart import partial_precisions
+from bayesgmm.models.observations import declare_annotations
 from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.means import NormalMeans
-from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.priors.spec import MixtureSpec, layout_of
 from bayesgmm.priors.weights import Dirichlet
 from bayesgmm.schema import COMPONENT, DATA, FEATURE, FEATURE_BIS, PARAMETER_DIMS, ROW
 
@@ -35,7 +34,7 @@ def declare_model(
     where components or features share it) and ``correlation_cholesky``. ``scales``,
     ``correlations`` and ``covariances`` are there per component whatever the structure. The rows
     are the mutable data ``rows``, observed as ``x``. Missing cells, weights and labels are data of
-    their own, see :mod:`bayesgmm.models.annotated_observations`: to exchange rows is then to
+    their own, see :mod:`bayesgmm.models.observations`: to exchange rows is then to
     exchange these too.
 
     Parameters

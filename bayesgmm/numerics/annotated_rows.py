@@ -31,7 +31,7 @@ class AnnotatedRows:
         NaN where a cell is missing.
     weights : array, shape (n,) or (0,)
         How often each row counts; once where there are none.
-    plausibilities : array, shape (n, k) or (0, 0)
+    label_log_likelihoods : array, shape (n, k) or (0, 0)
         What is known of the components that rows come from: logarithms of factors that their
         densities are multiplied by (Côme et al., 2009), zero where nothing is known and -inf where
         a component is excluded.
@@ -44,7 +44,7 @@ class AnnotatedRows:
 
     values: Float[np.ndarray, "n d"]
     weights: Float[np.ndarray, " _"] = field(default_factory=_none)
-    plausibilities: Float[np.ndarray, "_ _"] = field(default_factory=_nothing)
+    label_log_likelihoods: Float[np.ndarray, "_ _"] = field(default_factory=_nothing)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,7 +63,7 @@ class AnnotatedRows:
 
     def subset(self, chosen: Int[np.ndarray, " m"]) -> AnnotatedRows:
         """Return some of the rows."""
-        parts = (self.values, self.weights, self.plausibilities)
+        parts = (self.values, self.weights, self.label_log_likelihoods)
         return AnnotatedRows(*(part[chosen] if part.shape[0] else part for part in parts))
 
     def without_labels(self) -> AnnotatedRows:
@@ -107,16 +107,20 @@ def values_of(X: Rows) -> Float[np.ndarray, "n d"]:
 def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return values, weights and plausibilities as kernels take them."""
     rows = X if isinstance(X, AnnotatedRows) else AnnotatedRows(X)
-    return as_compiled(rows.values), as_compiled(rows.weights), as_compiled(rows.plausibilities)
+    return (
+        as_compiled(rows.values),
+        as_compiled(rows.weights),
+        as_compiled(rows.label_log_likelihoods),
+    )
 
 
 def described(X: Rows) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
     """Return the rows of one block, ``(X,)`` or its patterns, and weights and plausibilities."""
-    values, weights, plausibilities = compiled_rows(X)
+    values, weights, label_log_likelihoods = compiled_rows(X)
     if not has_gaps(X):
-        return (values,), (weights, plausibilities)
+        return (values,), (weights, label_log_likelihoods)
     patterns = Patterns.of(values)
-    return patterns, (patterns.sorted(weights), patterns.sorted(plausibilities))
+    return patterns, (patterns.sorted(weights), patterns.sorted(label_log_likelihoods))
 
 
 def as_compiled(X: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "n ..."]:

@@ -24,7 +24,7 @@ def filled(X: Rows) -> Rows:
         _, means, _, slopes, _ = marginals(features, size, *normal.kernel_arguments())
         predicted = normal.means[0, features[size:]] + (cells - means[0]) @ slopes[0].T
         complete[np.ix_(rows, features[size:])] = predicted
-    return AnnotatedRows(complete, X.weights, X.plausibilities)
+    return AnnotatedRows(complete, X.weights, X.label_log_likelihoods)
 
 
 def _one_normal(X: AnnotatedRows) -> MixtureParameters:

@@ -34,7 +34,7 @@ class _Gap:
     ----------
     cells : array, shape (n, o)
         What is observed of them.
-    plausibilities : array, shape (n, k) or (0, 0)
+    label_log_likelihoods : array, shape (n, k) or (0, 0)
     features : integer array, shape (d,)
         The observed ones first.
     rows : integer array, shape (n,)
@@ -44,18 +44,18 @@ class _Gap:
     """
 
     cells: Float[np.ndarray, "n o"]
-    plausibilities: Float[np.ndarray, "n_or_none k"]
+    label_log_likelihoods: Float[np.ndarray, "n_or_none k"]
     features: Int[np.ndarray, " d"]
     rows: Int[np.ndarray, " n"]
     places: Int[np.ndarray, "n q"]
 
     def part(self, start: int, stop: int) -> _Gap:
-        known, block = self.plausibilities, slice(start, stop)
+        known, block = self.label_log_likelihoods, slice(start, stop)
         known = known[block] if known.shape[0] else known
         return _Gap(self.cells[block], known, self.features, self.rows[block], self.places[block])
 
     def kernel_arguments(self) -> tuple[np.ndarray, ...]:
-        return as_compiled(self.cells), as_compiled(self.plausibilities), self.features
+        return as_compiled(self.cells), as_compiled(self.label_log_likelihoods), self.features
 
 
 def predicted_cells(
@@ -69,7 +69,7 @@ def predicted_cells(
 
     A cell given the observed ones of its row has a mixture of normal distributions, one for every
     component of every mixture, weighted by responsibilities. Its quantiles are solved for. Rows go
-    in small blocks, so that memory depends neither on their number nor, beyond the factorised
+    in small blocks, so that memory depends neither on their number nor, beyond the factorized
     mixtures themselves, on that of the draws. ``report`` hears the number of cells of each block
     that is done.
     """
@@ -125,7 +125,11 @@ def _gaps(X: AnnotatedRows) -> Iterator[_Gap]:
     incomplete = np.flatnonzero(missing.any(axis=1))
     counts = missing[incomplete].sum(axis=1)
     first = np.cumsum(counts) - counts
-    known = X.plausibilities[incomplete] if X.plausibilities.size else X.plausibilities
+    known = (
+        X.label_log_likelihoods[incomplete]
+        if X.label_log_likelihoods.size
+        else X.label_log_likelihoods
+    )
     for rows, features, size, cells in Patterns.of(X.values[incomplete]).each():
         places = first[rows][:, None] + np.arange(features.size - size)
         yield _Gap(cells, known[rows] if known.size else known, features, rows, places)
@@ -147,11 +151,9 @@ def _summaries(
 ) -> Float[np.ndarray, "n q statistics"]:
     n_rows, each = gap.places.shape
     shape = mixtures.constants.shape
-    shares, centres = np.empty((n_rows, *shape)), np.empty((n_rows, each, *shape))
+    resp, centers = np.empty((n_rows, *shape)), np.empty((n_rows, each, *shape))
     spreads = np.empty((each, *shape))
-    conditional_cells(
-        *gap.kernel_arguments(), *mixtures.kernel_arguments(), shares, centres, spreads
-    )
+    conditional_cells(*gap.kernel_arguments(), *mixtures.kernel_arguments(), resp, centers, spreads)
     output = np.empty((n_rows, each, 2 + levels.size))
-    summaries(shares, centres, spreads, levels, normals, output)
+    summaries(resp, centers, spreads, levels, normals, output)
     return output

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, compiled_rows, has_gaps
 from bayesgmm.numerics.blocks import for_each
-from bayesgmm.numerics.kernels.memberships import component_tables
+from bayesgmm.numerics.kernels.rows import component_tables
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.statistics import PrecisionForm, all_mixtures
 from bayesgmm.parameters import MixtureParameters
@@ -46,7 +46,7 @@ def memberships(
     """Return mean and two quantiles of the responsibilities, those of NumPy's default kind.
 
     A quantile needs all mixtures at once. So the rows go in small blocks, and memory depends
-    neither on their number nor, beyond the factorised mixtures themselves, on that of the draws.
+    neither on their number nor, beyond the factorized mixtures themselves, on that of the draws.
     ``report`` hears the number of rows of each block that is done.
     """
     mixtures = all_mixtures(draws)
@@ -55,8 +55,12 @@ def memberships(
         _write(X, mixtures, quantiles, found, np.arange(X.shape[0]), report)
         return found
     for rows, features, size, cells in Patterns.of(X.values).each():
-        known = X.plausibilities[rows] if X.plausibilities.size else X.plausibilities
-        part = AnnotatedRows(cells, plausibilities=known)
+        known = (
+            X.label_log_likelihoods[rows]
+            if X.label_log_likelihoods.size
+            else X.label_log_likelihoods
+        )
+        part = AnnotatedRows(cells, label_log_likelihoods=known)
         _write(part, mixtures.marginal(features, size), quantiles, found, rows, report)
     return found
 
@@ -70,14 +74,16 @@ def _write(
     report: Callable[[int], None] | None,
 ) -> None:
     """Write what is asked of complete rows into their places."""
-    values, _, plausibilities = compiled_rows(X)
+    values, _, label_log_likelihoods = compiled_rows(X)
     (n_mixtures, k), n_rows = mixtures.constants.shape, values.shape[0]
     size = min(_MOST_ROWS, max(1, _NUMBERS_AT_ONCE // (n_mixtures * k)))
 
     def write_block(number: int) -> None:
         block = slice(number * size, min((number + 1) * size, n_rows))
         table = np.empty((n_mixtures, block.stop - block.start, k))
-        component_tables(values[block], plausibilities[block], *mixtures.kernel_arguments(), table)
+        component_tables(
+            values[block], label_log_likelihoods[block], *mixtures.kernel_arguments(), table
+        )
         rows = places[block]
         found.mean[rows] = table.mean(axis=0)
         ends = np.quantile(table, quantiles, axis=0, overwrite_input=True)

@@ -91,7 +91,7 @@ class Intervals:
 def highest_density_intervals(mixture: NormalMixture, probability: float) -> Intervals:
     """Return the smallest set with a given probability: where the density exceeds a threshold.
 
-    Between neighbouring turning points the density is monotone, so that the ends of the intervals
+    Between neighboring turning points the density is monotone, so that the ends of the intervals
     are simple roots; the probability inside falls as the threshold rises (Hyndman, 1996).
     """
     points = _turning_points(mixture)

@@ -26,9 +26,9 @@ from scipy.special import ndtri
 
 from bayesgmm.numerics.annotated_rows import as_compiled
 from bayesgmm.numerics.blocks import for_each
-from bayesgmm.numerics.conditionals import Split, split_all
-from bayesgmm.numerics.kernels.memberships import component_tables
+from bayesgmm.numerics.conditional_normals import Split, split_all
 from bayesgmm.numerics.kernels.normal_mixtures import write_regression
+from bayesgmm.numerics.kernels.rows import component_tables
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.statistics import PrecisionForm
 from bayesgmm.parameters import MixtureParameters
@@ -98,10 +98,10 @@ def _described(
 
     def write_block(number: int) -> None:
         block = slice(number * size, min((number + 1) * size, n_rows))
-        shares = _shares(X[block], parts.given)
+        resp = _responsibilities(X[block], parts.given)
         for target, arrays in enumerate(of_targets):
             write_regression(
-                X[block], shares, parts.given.means, *arrays,
+                X[block], resp, parts.given.means, *arrays,
                 probabilities, normal_quantiles, output[target, block],
             )  # fmt: skip
 
@@ -143,15 +143,15 @@ def _drawn_from(X: np.ndarray, parts: Split, number: int, rng: np.random.Generat
     """Draw once for each row, under one of the mixtures."""
     given = parts.given
     one = (array[number : number + 1] for array in given.kernel_arguments())
-    cumulative = np.cumsum(_shares(X, PrecisionForm(*one))[0], axis=1)
+    cumulative = np.cumsum(_responsibilities(X, PrecisionForm(*one))[0], axis=1)
     uniform = rng.random(len(X))[:, None] * cumulative[:, -1:]
     component = np.minimum((uniform > cumulative).sum(axis=1), cumulative.shape[1] - 1)
-    centred = X - given.means[number][component]
-    centres = parts.means[number][component]
-    centres = centres + np.einsum("ntg,ng->nt", parts.slopes[number][component], centred)
+    centered = X - given.means[number][component]
+    centers = parts.means[number][component]
+    centers = centers + np.einsum("ntg,ng->nt", parts.slopes[number][component], centered)
     roots = np.linalg.cholesky(parts.rests[number])
-    noise = rng.standard_normal(centres.shape)
-    return centres + np.einsum("nij,nj->ni", roots[component], noise)
+    noise = rng.standard_normal(centers.shape)
+    return centers + np.einsum("nij,nj->ni", roots[component], noise)
 
 
 def _patterns(
@@ -171,7 +171,9 @@ def _block_size(n_mixtures: int, n_components: int) -> int:
     return min(_MOST_ROWS, max(1, _NUMBERS_AT_ONCE // (n_mixtures * n_components)))
 
 
-def _shares(X: Float[np.ndarray, "n g"], given: PrecisionForm) -> Float[np.ndarray, "s n k"]:
+def _responsibilities(
+    X: Float[np.ndarray, "n g"], given: PrecisionForm
+) -> Float[np.ndarray, "s n k"]:
     """Return the responsibilities of rows under all mixtures."""
     (s, k), n_rows = given.constants.shape, X.shape[0]
     if X.shape[1] == 0:  # nothing is given: weights are what they were

@@ -63,7 +63,7 @@ class Landscape:
     floors: Float[np.ndarray, "draws k k"]
     shares: Float[np.ndarray, "draws k k"]
 
-    def hills(self, ratio: float) -> Int[np.ndarray, "draws k"]:
+    def modes(self, ratio: float) -> Int[np.ndarray, "draws k"]:
         """Return, for every component, the one that heads its hill.
 
         A component is on the hill of another one, at the mean of which the density is higher, if

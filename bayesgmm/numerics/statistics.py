@@ -30,7 +30,7 @@ from bayesgmm.numerics.kernels.patterns import (
 from bayesgmm.numerics.kernels.rows import component_table, mixture_log_densities, statistics
 from bayesgmm.parameters import MixtureParameters
 
-_NUMBERS_AT_ONCE = 1_000_000  # in the factors of mixtures that are factorised together
+_NUMBERS_AT_ONCE = 1_000_000  # in the factors of mixtures that are factorized together
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class PrecisionForm:
     Attributes
     ----------
     constants : array, shape (..., k)
-        Logarithms of weight over normalising constant.
+        Logarithms of weight over normalizing constant.
     means : array, shape (..., k, d)
     factors : array, shape (..., k, d, d) or (..., k, d)
         Lower triangular, with ``factor @ (x - mean)`` standard normal; or one over the scales,
@@ -88,7 +88,7 @@ class PrecisionForm:
 
     @classmethod
     def of(cls, parameters: MixtureParameters) -> PrecisionForm:
-        """Factorise the covariances of one mixture or of many."""
+        """Factorize the covariances of one mixture or of many."""
         size, means = parameters.n_features, np.array(parameters.means)
         with np.errstate(divide="ignore"):  # a weight of zero is a log weight of -inf
             constants = np.log(parameters.weights) - 0.5 * size * math.log(2 * math.pi)
@@ -130,7 +130,7 @@ Mixture = MixtureParameters | PrecisionForm
 
 
 def each_mixture(draws: MixtureParameters) -> Iterator[tuple[tuple[int, ...], PrecisionForm]]:
-    """Go through many mixtures, factorised some thousand at a time; yield index and mixture."""
+    """Go through many mixtures, factorized some thousand at a time; yield index and mixture."""
     indices = list(np.ndindex(*draws.batch_shape))
     numbers_each = draws.n_components * draws.n_features**2
     at_once = max(1, _NUMBERS_AT_ONCE // numbers_each)
@@ -145,7 +145,7 @@ def each_mixture(draws: MixtureParameters) -> Iterator[tuple[tuple[int, ...], Pr
 
 
 def all_mixtures(draws: MixtureParameters) -> PrecisionForm:
-    """Return many mixtures, factorised, along one axis."""
+    """Return many mixtures, factorized, along one axis."""
     forms = [mixture.kernel_arguments() for _, mixture in each_mixture(draws)]
     return PrecisionForm(*(np.stack(parts) for parts in zip(*forms, strict=True)))
 
@@ -163,22 +163,22 @@ def statistics_of(
     X: Rows, arrays: tuple[np.ndarray, ...], mixture: tuple[np.ndarray, ...]
 ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     """Do the same for ``compiled_rows`` and what kernels take of a mixture."""
-    values, weights, plausibilities = arrays
+    values, weights, label_log_likelihoods = arrays
 
     def of_block(start: int, stop: int) -> tuple:
         block = slice(start, stop)
         if not has_gaps(X):
-            return statistics(values[block], weights[block], plausibilities[block], *mixture)
+            return statistics(values[block], weights[block], label_log_likelihoods[block], *mixture)
         assert isinstance(X, AnnotatedRows)
         patterns = X.patterns[start]
-        known = (patterns.sorted(part[block]) for part in (weights, plausibilities))
+        known = (patterns.sorted(part[block]) for part in (weights, label_log_likelihoods))
         return pattern_statistics(patterns, *known, *mixture)
 
     return sum_over_blocks(X.shape[0], of_block)
 
 
 def shared_statistics(
-    X: Rows, shares: Float[np.ndarray, "n k"], *, correlated: bool
+    X: Rows, resp: Float[np.ndarray, "n k"], *, correlated: bool
 ) -> tuple[Float[np.ndarray, "k d"], SufficientStatistics]:
     """Return means, and statistics about them, of whole rows that are shared out.
 
@@ -187,10 +187,10 @@ def shared_statistics(
     """
     values, weights, _ = compiled_rows(X)
     with np.errstate(divide="ignore"):
-        arrays = values, weights, as_compiled(np.log(shares))
-    centre = values.mean(axis=0)
-    means = np.broadcast_to(centre, (shares.shape[1], centre.size)).copy()
-    # Twice, because squares about a far centre would lose the digits of narrow components.
+        arrays = values, weights, as_compiled(np.log(resp))
+    center = values.mean(axis=0)
+    means = np.broadcast_to(center, (resp.shape[1], center.size)).copy()
+    # Twice, because squares about a far center would lose the digits of narrow components.
     rough = _shared_about(X, arrays, means, correlated=False)
     with np.errstate(invalid="ignore", divide="ignore"):
         means += np.nan_to_num(rough.sums / rough.counts[:, None])
@@ -271,16 +271,16 @@ def _writer(
     """Return a function of a mixture that returns what a kernel writes for every row."""
     gaps = has_gaps(X)
     kernel = kernels[gaps]
-    rows, _, plausibilities = compiled_rows(X)
+    rows, _, label_log_likelihoods = compiled_rows(X)
 
     def write_complete(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
         block = slice(start, stop)
-        kernel(rows[block], plausibilities[block], *mixture, *options, output[block])
+        kernel(rows[block], label_log_likelihoods[block], *mixture, *options, output[block])
 
     def write_patterns(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
         assert isinstance(X, AnnotatedRows)
         patterns, part = X.patterns[start], np.empty((stop - start, *shape))
-        known = patterns.sorted(plausibilities[start:stop])
+        known = patterns.sorted(label_log_likelihoods[start:stop])
         kernel(patterns, known, *mixture, *options, part)
         output[start + patterns.rows] = part
 

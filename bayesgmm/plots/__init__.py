@@ -11,7 +11,7 @@ pyplot state knows. Two are ArviZ's own, ``plot_traces`` and ``plot_ranks``, and
 ``PlotCollection``. ``plot_selection`` takes the table of :func:`bayesgmm.select` instead of a tree.
 ``bg.Plots(tree)`` has all of them as methods.
 
-A component has one colour, one symbol and one line style in all figures (``palette.py``), so that
+A component has one color, one symbol and one line style in all figures (``palette.py``), so that
 they can be read in black and white. Names are written as they are: a dollar is a dollar.
 """
 

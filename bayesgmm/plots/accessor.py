@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from bayesgmm.plots.certainty import plot_certainty
 from bayesgmm.plots.chains import plot_ranks, plot_traces
+from bayesgmm.plots.clusters import plot_clusters
 from bayesgmm.plots.co_clustering import plot_co_clustering
 from bayesgmm.plots.components import plot_components
 from bayesgmm.plots.density import plot_density
 from bayesgmm.plots.label_switching import plot_label_switching
-from bayesgmm.plots.pairs import plot_clusters
 from bayesgmm.plots.predictive import plot_predictive
 from bayesgmm.plots.weights import plot_weights
 
 if TYPE_CHECKING:
-    from bayesgmm.posterior.fit import Fitted
+    from bayesgmm.tree.fit import Fitted
 
 
 def _of_own_tree(function: Callable[..., Any]) -> Callable[..., Any]:

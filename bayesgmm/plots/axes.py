@@ -1,4 +1,7 @@
-"""How all axes look."""
+"""How all axes look.
+
+A posterior on one line: its mean, the half in the middle, and an interval.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from bayesgmm.plots.palette import INK
+from bayesgmm.plots.palette import INK, MIDDLE, component_style, line_entry
 from bayesgmm.plots.text import PLAIN, short_names, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 SHEET = {"dpi": 110, "layout": "constrained"}
 """Options of every figure."""
@@ -101,3 +107,36 @@ def one_line_each(
     axes.set_yticks(range(len(labels)), labels, fontsize=SMALL + 0.5, **PLAIN)
     axes.set_ylim(len(labels) - 1 + gap, -gap)
     axes.tick_params(axis="y", length=0)
+
+
+INNER = (0.25, 0.75)
+"""Quantiles between which half of the draws lie."""
+
+
+def draw_interval(
+    axes: Axes, place: int, values: Float[np.ndarray, " sample"], tails: tuple[float, float]
+) -> None:
+    """Draw the posterior of a component on the horizontal line at its place."""
+    style, mean = component_style(place), values.mean()
+    (low, high), (inner_low, inner_high) = np.quantile(values, tails), np.quantile(values, INNER)
+    axes.plot([low, high], [place, place], color=style.color, linewidth=1.3, zorder=3)
+    axes.plot(
+        [inner_low, inner_high], [place, place], color=style.color, linewidth=3.6,
+        solid_capstyle="butt", zorder=3,
+    )  # fmt: skip
+    axes.plot(
+        [mean], [place], linestyle="none", marker=style.marker, markersize=5.2 * style.size,
+        color=style.color, markeredgecolor="white", markeredgewidth=0.5, zorder=4, clip_on=False,
+    )  # fmt: skip
+
+
+def interval_entries(interval: str) -> list[Line2D]:
+    """Return the entries of a legend that say what the parts are."""
+    return [
+        line_entry(
+            "posterior mean", linestyle="none", marker="o", markersize=6, color=MIDDLE,
+            markeredgecolor="white",
+        ),
+        line_entry("half of the draws", color=MIDDLE, linewidth=3.6, solid_capstyle="butt"),
+        line_entry(interval, color=MIDDLE, linewidth=1.3),
+    ]  # fmt: skip

@@ -9,17 +9,28 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.collections import LineCollection
 
-from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, cluster, expected_responsibilities
+from bayesgmm.analysis.clustering.cluster import (
+    DEFAULT_CERTAINTY,
+    cluster,
+    expected_responsibilities,
+)
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.digits import counted
 from bayesgmm.options import expect_fraction
 from bayesgmm.plots.axes import SHEET, SMALL, one_line_each, tidy
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import component_entry, line_entry, put_legend
-from bayesgmm.plots.palette import INK, MIDDLE, PALE, component_style
+from bayesgmm.plots.palette import (
+    INK,
+    MIDDLE,
+    PALE,
+    component_entry,
+    component_style,
+    line_entry,
+    put_legend,
+)
 from bayesgmm.plots.text import PLAIN, component_labels, short_names
-from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.schema import COMPONENT, ROW
+from bayesgmm.tree.fit import Fit, Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,10 +75,10 @@ class _Rows:
 
 
 def plot_certainty(
-    tree: Fitted,
+    mixture: Fitted,
     *,
     certainty: float = DEFAULT_CERTAINTY,
-    probability: float = DEFAULT_PROBABILITY,
+    ci_prob: float = DEFAULT_PROBABILITY,
 ) -> Figure:
     """Draw the probability of every row's most probable component, the least certain rows first.
 
@@ -84,11 +95,11 @@ def plot_certainty(
 
     Parameters
     ----------
-    tree : xarray.DataTree or PointEstimate
+    mixture : xarray.DataTree or PointEstimate
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     certainty : float, default 0.9
         Rows below this probability are marked as unsure.
-    probability : float, default 0.89
+    ci_prob : float, default 0.89
         Posterior probability of the intervals, which leave equal tails on both sides.
 
     Returns
@@ -99,11 +110,11 @@ def plot_certainty(
     Raises
     ------
     SpecificationError
-        If ``certainty`` or ``probability`` does not lie between 0 and 1.
+        If ``certainty`` or ``ci_prob`` does not lie between 0 and 1.
     DataError
         If the tree is a conditional mixture, which has no rows.
     SchemaError
-        If ``tree`` is not a result of ``fit`` or ``estimate``.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -113,9 +124,9 @@ def plot_certainty(
     '1... unsure rows'
     """
     expect_fraction("certainty", certainty)
-    equal_tails(probability)
-    fit = Fit.of(tree)
-    rows = _in_order(fit, certainty, probability)
+    equal_tails(ci_prob)
+    fit = Fit.of(mixture)
+    rows = _in_order(fit, certainty, ci_prob)
     listed = 0 < rows.unsure <= MOST_NAMED
     height = max(4.6, 1.6 + 0.19 * rows.unsure) if listed else 4.6
     figure = Drawing(figsize=(9.4 if listed else 7.0, height - 0.3), **SHEET)
@@ -123,7 +134,7 @@ def plot_certainty(
     _draw_all(panels[0], rows, certainty)
     if listed:
         _draw_list(panels[1], rows, certainty)
-    interval = "" if fit.is_point else interval_name(probability)
+    interval = "" if fit.is_point else interval_name(ci_prob)
     put_legend(figure, _entries(rows, certainty, interval))
     return figure
 
@@ -132,12 +143,12 @@ def _in_order(fit: Fit, certainty: float, probability: float) -> _Rows:
     responsibilities = expected_responsibilities(fit)
     kept = np.flatnonzero(~fit.data.blank)  # nothing can be said of the others
     responsibilities = responsibilities.isel({ROW: kept})
-    shares = responsibilities.values
-    order = np.argsort(shares.max(axis=1), kind="stable")
-    ranked = np.argsort(-shares[order], axis=1, kind="stable")
+    resp = responsibilities.values
+    order = np.argsort(resp.max(axis=1), kind="stable")
+    ranked = np.argsort(-resp[order], axis=1, kind="stable")
     places, shown = ranked[:, 0], _with_interval(len(order))
     # Quantiles over the draws take most of the time, so only those that are seen are asked for.
-    some = cluster(fit.with_rows(kept[order[shown]]), probability=probability, progress=False)
+    some = cluster(fit.with_rows(kept[order[shown]]), ci_prob=probability, progress=False)
     at = (np.arange(shown.size), places[shown])
     # A point estimate has no intervals, and in their place lines without length.
     some = some.fillna(some["responsibilities"])
@@ -145,9 +156,9 @@ def _in_order(fit: Fit, certainty: float, probability: float) -> _Rows:
         names=responsibilities[ROW].values[order],
         components=responsibilities[COMPONENT].values,
         places=places,
-        seconds=ranked[:, min(1, shares.shape[1] - 1)],
-        certainty=shares.max(axis=1)[order],
-        unsure=int((shares.max(axis=1) < certainty).sum()),
+        seconds=ranked[:, min(1, resp.shape[1] - 1)],
+        certainty=resp.max(axis=1)[order],
+        unsure=int((resp.max(axis=1) < certainty).sum()),
         shown=shown,
         lower=some["lower"].values[at],
         upper=some["upper"].values[at],
@@ -171,7 +182,7 @@ def _draw_all(axes: Axes, rows: _Rows, certainty: float) -> None:
         style, own = component_style(place), rows.places == place
         axes.scatter(
             ranks[own], rows.certainty[own], s=20 * style.size**2, marker=style.marker,
-            c=style.colour, linewidths=0, rasterized=pixels, zorder=3,
+            c=style.color, linewidths=0, rasterized=pixels, zorder=3,
         )  # fmt: skip
     tidy(axes)
     axes.set_xscale("log")
@@ -186,9 +197,9 @@ def _draw_intervals(axes: Axes, rows: _Rows) -> None:
     """Draw the intervals of all rows, or of some that are spread evenly over the axis."""
     ends = np.stack([rows.lower, rows.upper], axis=-1)
     lines = np.stack([np.broadcast_to(rows.shown[:, None] + 1.0, ends.shape), ends], axis=-1)
-    colours = [component_style(place).colour for place in rows.places[rows.shown]]
+    colors = [component_style(place).color for place in rows.places[rows.shown]]
     axes.add_collection(
-        LineCollection(lines, colors=colours, linewidths=0.8, alpha=0.5, zorder=2), autolim=False
+        LineCollection(lines, colors=colors, linewidths=0.8, alpha=0.5, zorder=2), autolim=False
     )
 
 
@@ -218,9 +229,9 @@ def _draw_row(axes: Axes, rows: _Rows, line: int) -> None:
     """Draw one row with its interval, and write beside it between which components it lies."""
     style = component_style(rows.places[line])
     ends = [rows.lower[line], rows.upper[line]]
-    axes.plot(ends, [line, line], color=style.colour, linewidth=1.3, zorder=2)
+    axes.plot(ends, [line, line], color=style.color, linewidth=1.3, zorder=2)
     axes.plot(
-        rows.certainty[line], line, marker=style.marker, color=style.colour,
+        rows.certainty[line], line, marker=style.marker, color=style.color,
         markersize=5 * style.size, markeredgewidth=0, zorder=3,
     )  # fmt: skip
     names = short_names(rows.components, 12)

@@ -9,12 +9,19 @@ import xarray as xr
 
 from bayesgmm.errors import SpecificationError
 from bayesgmm.plots.axes import SMALL, RoomyLocator
-from bayesgmm.plots.choice import Choice, choose
-from bayesgmm.plots.legend import component_entry, line_entry, note_entries, put_legend
-from bayesgmm.plots.palette import INK, MIDDLE, component_style
+from bayesgmm.plots.observed import Choice, choose
+from bayesgmm.plots.palette import (
+    INK,
+    MIDDLE,
+    component_entry,
+    component_style,
+    line_entry,
+    note_entries,
+    put_legend,
+)
 from bayesgmm.plots.text import component_labels, wrapped
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import CHAIN, COMPONENT, FEATURE
+from bayesgmm.tree.fit import Fit
 
 if TYPE_CHECKING:
     from arviz_base.labels import BaseLabeller
@@ -80,7 +87,7 @@ def plot_traces(
         "compact": True,
         "labeller": _labeller(44, names),
         "aes": {"color": [COMPONENT]},
-        "color": [style.colour for style in styles],
+        "color": [style.color for style in styles],
         "linestyle": list(_CHAIN_LINES),
         "visuals": {"trace": {"width": 0.5}, "dist": {"width": 1.3}},
         **_layout(options, (10.0, 1.5 + 1.6 * lines)),
@@ -144,10 +151,10 @@ def plot_ranks(
     n_panels = n_components * len(variables["posterior"].data_vars)
     _expect_room(n_panels)
     lines = -(-n_panels // 4)
-    colours = [component_style(place).colour for place in range(n_chains)]
+    colors = [component_style(place).color for place in range(n_chains)]
     ours = {
         "labeller": _labeller(24, fit.posterior[COMPONENT].values),
-        "color": colours,
+        "color": colors,
         "linestyle": list(_CHAIN_LINES),
         "aes": {"color": [CHAIN], "linestyle": [CHAIN]},
         "visuals": {
@@ -157,7 +164,7 @@ def plot_ranks(
         **_layout(options, (2.9 * min(4, n_panels), 0.7 + 2.0 * lines)),
     }
     collection = plot_rank(variables, **{**ours, **options})
-    _finished(collection, [*_chain_entries(fit, colours), _dots(), *note_entries(choice.note)])
+    _finished(collection, [*_chain_entries(fit, colors), _dots(), *note_entries(choice.note)])
     _finish_test(collection)
     return collection
 
@@ -268,12 +275,12 @@ def _finished(collection: PlotCollection, entries: Sequence[Artist]) -> PlotColl
     return collection
 
 
-def _chain_entries(fit: Fit, colours: Sequence[str] | None = None) -> list[Artist]:
+def _chain_entries(fit: Fit, colors: Sequence[str] | None = None) -> list[Artist]:
     chains = fit.posterior[CHAIN].values
     return [
         line_entry(
             f"chain {chain}", linewidth=1.3, linestyle=_CHAIN_LINES[place % len(_CHAIN_LINES)],
-            color=MIDDLE if colours is None else colours[place],
+            color=MIDDLE if colors is None else colors[place],
         )
         for place, chain in enumerate(chains)
     ]  # fmt: skip

@@ -13,18 +13,17 @@ from matplotlib.patches import Patch, Rectangle
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from bayesgmm.analysis.co_clustering import co_clustering
-from bayesgmm.analysis.partition import partition
+from bayesgmm.analysis.clustering.co_clustering import co_clustering
+from bayesgmm.analysis.clustering.partition import partition
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
 from bayesgmm.options import expect_whole_number
 from bayesgmm.plots.axes import SHEET
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import put_legend
-from bayesgmm.plots.palette import component_style, group_hatch
+from bayesgmm.plots.palette import component_style, group_hatch, put_legend
 from bayesgmm.plots.text import short_names
-from bayesgmm.posterior.fit import Fit, Fitted
 from bayesgmm.seeds import RandomSeed, generator
+from bayesgmm.tree.fit import Fit, Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +33,7 @@ MOST_GROUPS = 24
 """More groups than this cannot be told apart in a bar."""
 
 _NAMED = 0.022  # share of the lines from which a cluster has room for its name
-_SHARES = "Greys"  # a colour map that is its own print in black and white
+_SHARES = "Grays"  # a color map that is its own print in black and white
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +58,11 @@ class _Matrix:
 
 
 def plot_co_clustering(
-    tree: Fitted,
+    mixture: Fitted,
     groups: Sequence[Any] | None = None,
     *,
-    most_rows: int = 500,
-    draws: int = 400,
+    max_rows: int = 500,
+    max_draws: int = 400,
     random_seed: RandomSeed = 1,
 ) -> Figure:
     """Draw the probability that two rows come from one component, for all pairs of rows.
@@ -74,13 +73,13 @@ def plot_co_clustering(
 
     Parameters
     ----------
-    tree : xarray.DataTree or PointEstimate
+    mixture : xarray.DataTree or PointEstimate
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     groups : sequence of n names, optional
         A group of every row of the fit, such as its species, to compare with; at most 24.
-    most_rows : int, default 500
+    max_rows : int, default 500
         Of a longer table this many rows are drawn at random, and the figure says so.
-    draws : int, default 400
+    max_draws : int, default 400
         About how many posterior draws to use.
     random_seed : int, SeedSequence or Generator, optional
         Of the choice of rows.
@@ -95,9 +94,9 @@ def plot_co_clustering(
     DataError
         If there is not one group for each row, or there are too many, or the tree has no rows.
     SpecificationError
-        If ``most_rows`` or ``draws`` is not a positive whole number.
+        If ``max_rows`` or ``max_draws`` is not a positive whole number.
     SchemaError
-        If ``tree`` is not a result of ``fit`` or ``estimate``.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -106,12 +105,12 @@ def plot_co_clustering(
     >>> figure.axes[0].get_xlabel()
     '100 of 342 rows, drawn at random'
     """
-    expect_whole_number("most_rows", most_rows)
-    expect_whole_number("draws", draws)
-    fit = Fit.of(tree)
+    expect_whole_number("max_rows", max_rows)
+    expect_whole_number("max_draws", max_draws)
+    fit = Fit.of(mixture)
     n_rows = fit.rows(None).n_rows
     known = None if groups is None else _known(groups, n_rows)
-    matrix = _sorted(fit, n_rows, most_rows, draws, random_seed)
+    matrix = _sorted(fit, n_rows, max_rows, max_draws, random_seed)
     # The plain layout knows nothing of square axes, and cuts names off until drawn several times.
     sheet = SHEET | {"layout": "compressed"}
     figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.4), **sheet)
@@ -132,8 +131,10 @@ def _sorted(fit: Fit, n_rows: int, most_rows: int, draws: int, random_seed: Rand
     if n_rows > most_rows:
         rows = np.sort(generator(random_seed).choice(n_rows, most_rows, replace=False))
         fit = fit.with_rows(rows)
-    shares = co_clustering(fit, draws=draws).values
-    labels = partition(fit, draws=draws, runs=8, progress=False)["label"].values.astype(np.int64)
+    shares = co_clustering(fit, max_draws=draws).values
+    labels = partition(fit, max_draws=draws, n_runs=8, progress=False)["label"].values.astype(
+        np.int64
+    )
     order = np.concatenate([_alike_side_by_side(shares, cluster) for cluster in _members(labels)])
     return _Matrix(shares[np.ix_(order, order)], labels[order], rows[order], n_rows)
 
@@ -145,7 +146,7 @@ def _members(labels: Int[np.ndarray, " m"]) -> list[Int[np.ndarray, " _"]]:
 def _alike_side_by_side(
     shares: Float[np.ndarray, "m m"], members: Int[np.ndarray, " c"]
 ) -> Int[np.ndarray, " c"]:
-    """Order the rows of a cluster as the leaves of a tree in which neighbours are alike."""
+    """Order the rows of a cluster as the leaves of a tree in which neighbors are alike."""
     if members.size < 3:
         return members
     distances = 1.0 - shares[np.ix_(members, members)]
@@ -231,7 +232,7 @@ def _draw_groups(
 
 def _look(place: int) -> dict[str, Any]:
     return {
-        "facecolor": component_style(place).colour,
+        "facecolor": component_style(place).color,
         "hatch": group_hatch(place),
         "linewidth": 0,
         "edgecolor": "white",

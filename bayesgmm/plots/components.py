@@ -9,15 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
-from bayesgmm.plots.axes import SHEET, one_line_each, tidy
-from bayesgmm.plots.choice import choose
+from bayesgmm.plots.axes import SHEET, draw_interval, interval_entries, one_line_each, tidy
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.intervals import draw_interval, interval_entries
-from bayesgmm.plots.legend import note_entries, put_legend
-from bayesgmm.plots.palette import PALE
+from bayesgmm.plots.observed import choose
+from bayesgmm.plots.palette import PALE, note_entries, put_legend
 from bayesgmm.plots.text import PLAIN, wrapped
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
+from bayesgmm.tree.fit import Fit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +33,7 @@ def plot_components(
     tree: xr.DataTree,
     features: Sequence[str] | None = None,
     *,
-    probability: float = DEFAULT_PROBABILITY,
+    ci_prob: float = DEFAULT_PROBABILITY,
 ) -> Figure:
     """Draw the mean and the standard deviation of every component in every feature.
 
@@ -49,7 +47,7 @@ def plot_components(
     features : name or sequence of names, optional
         Which features to show, at most sixteen, in this order; by default all or, of more, the
         sixteen in which the components differ most, in the order of the table.
-    probability : float, default 0.89
+    ci_prob : float, default 0.89
         Posterior probability of the intervals, which leave equal tails on both sides.
 
     Returns
@@ -62,7 +60,7 @@ def plot_components(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If more than sixteen features are asked for, or ``probability`` does not lie between 0
+        If more than sixteen features are asked for, or ``ci_prob`` does not lie between 0
         and 1.
     SchemaError
         If ``tree`` is not a result of ``fit``; a point estimate has no draws.
@@ -74,7 +72,7 @@ def plot_components(
     >>> [axes.get_xlabel() for axes in figure.axes]
     ['mean', 'standard deviation']
     """
-    tails = equal_tails(probability)
+    tails = equal_tails(ci_prob)
     fit = Fit.with_draws(tree, "plot_components")
     choice = choose(fit, features, MOST_FEATURES)
     chosen = choice.features
@@ -94,7 +92,7 @@ def plot_components(
             axes.set_xlabel(label, fontsize=9)
             if row == 0:
                 axes.set_title(wrapped(feature, 28), fontsize=10, **PLAIN)
-    entries = interval_entries(interval_name(probability))
+    entries = interval_entries(interval_name(ci_prob))
     put_legend(figure, [*entries, *note_entries(choice.note)])
     return figure
 

@@ -1,29 +1,207 @@
-"""The predictive density: of one feature with its band, of two by contours."""
+"""The predictive density: of one feature with its band, of two by contours.
+
+Everything that a picture of the predictive density shows, asked of the tree once.
+
+Where the label of a contour has room.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
+from bayesgmm.analysis.density.conditional import marginalize
+from bayesgmm.analysis.density.highest_density_region import highest_density_region
+from bayesgmm.analysis.density.log_density import log_density, marginal_density
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import expect_fraction, expect_whole_number
 from bayesgmm.plots.axes import SHEET, name_across, name_up, tidy, without_scale
-from bayesgmm.plots.contours import label_contours
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import line_entry, note_entries, put_legend, tick_entry
-from bayesgmm.plots.observed import bin_edges
-from bayesgmm.plots.palette import BAND, INK, MIDDLE, PALE
-from bayesgmm.plots.surface import DensityView
-from bayesgmm.posterior.fit import Fitted
+from bayesgmm.plots.observed import bin_edges, choose, observed_cells, row_weights
+from bayesgmm.plots.palette import (
+    BAND,
+    INK,
+    MIDDLE,
+    PALE,
+    line_entry,
+    note_entries,
+    put_legend,
+    tick_entry,
+)
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
+from bayesgmm.tree.fit import Fit, Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.contour import ContourSet
     from matplotlib.figure import Figure
+
+
+_CURVE_POINTS, _SURFACE_POINTS = 401, 111
+_SURFACE_DRAWS, _SIMULATED_ROWS = 200, 4_000
+_REACH = 3.2  # standard deviations of the components that are within the picture
+_BEYOND = 0.5  # of the range of the rows; components may reach no further
+_NARROW = 2.0  # steps of the grid
+_SEED = 20
+"""Of the rows that are simulated to find contours, so that a figure is the same every time."""
+
+
+@dataclass(frozen=True, eq=False)
+class DensityView:
+    """A posterior with few enough draws, and the rows.
+
+    Attributes
+    ----------
+    fit : Fit
+    features : tuple of strings
+    note : str
+        Which features these are, where nobody asked for them and others are left out.
+    """
+
+    fit: Fit
+    features: tuple[str, ...]
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls, tree: Fitted, features: Sequence[str] | None, *, most: int, n_draws: int
+    ) -> DensityView:
+        """Ask the fit for these features, or for at most so many of all."""
+        fit = Fit.of(tree)
+        chosen = choose(fit, features, most)
+        return cls(fit.few(n_draws), chosen.features, chosen.note)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows count."""
+        return int((row_weights(self.fit) > 0).sum())
+
+    def observed(self, feature: str) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Return the observed cells of one feature, and how often each counts."""
+        return observed_cells(self.fit, feature)
+
+    def rows(
+        self, across: str, up: str
+    ) -> tuple[Float[np.ndarray, "m 2"], Float[np.ndarray, " m"]]:
+        """Return the rows that have both features, and how often each counts."""
+        rows = self.fit.tree["observed_data"][DATA].sel({FEATURE: [across, up]}).values
+        weights = row_weights(self.fit)
+        kept = ~np.isnan(rows).any(axis=1) & (weights > 0)
+        return rows[kept], weights[kept]
+
+    def curve(
+        self, feature: str, tails: tuple[float, float]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return a grid, the predictive density on it, and the ends of its band."""
+        grid = self._grid(feature, _CURVE_POINTS)
+        density = marginal_density(self.fit, feature, grid, draws=self._n_draws)
+        by_draw = density.sum(COMPONENT).stack(sample=(CHAIN, DRAW)).transpose("sample", ...)
+        lower, upper = np.quantile(by_draw.values, tails, axis=0)
+        return grid, by_draw.values.mean(axis=0), lower, upper
+
+    def surface(self, across: str, up: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return two grids, and the log density of the pair (up, across)."""
+        x, y = self._fine_grid(across), self._fine_grid(up)
+        points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+        values = log_density(self._pair(across, up), points)
+        return x, y, values.values.reshape(y.size, x.size)
+
+    def thresholds(self, across: str, up: str, shares: Sequence[float]) -> list[float]:
+        """Return the log density at the edge of each of the smallest regions."""
+        pair = self._pair(across, up)
+        regions = [
+            highest_density_region(pair, ci_prob=share, n_rows=_SIMULATED_ROWS, random_seed=_SEED)
+            for share in shares
+        ]
+        return [float(region["log_threshold"]) for region in regions]
+
+    def _pair(self, across: str, up: str) -> Fit:
+        return Fit.of(marginalize(self.fit, [across, up])).few(_SURFACE_DRAWS)
+
+    def _fine_grid(self, feature: str) -> Float[np.ndarray, " points"]:
+        """Return a grid with more points in components that are narrower than its steps."""
+        grid = self._grid(feature, _SURFACE_POINTS)
+        mean = self.fit.posterior.to_dataset()[["means", "scales"]].mean((CHAIN, DRAW))
+        means, scales = (mean[name].sel({FEATURE: feature}).values for name in mean.data_vars)
+        narrow = scales < _NARROW * (grid[1] - grid[0])
+        more = means[narrow, None] + scales[narrow, None] * np.linspace(-_REACH, _REACH, 17)
+        return np.unique(np.concatenate([grid, more[(more > grid[0]) & (more < grid[-1])]]))
+
+    @property
+    def _n_draws(self) -> int:
+        posterior = self.fit.posterior
+        return posterior.sizes[CHAIN] * posterior.sizes[DRAW]
+
+    def _grid(self, feature: str, size: int) -> Float[np.ndarray, " points"]:
+        """Points from end to end of the rows, and of components that do not reach far beyond."""
+        one = self.fit.posterior.to_dataset().sel({FEATURE: feature, FEATURE_BIS: feature})
+        means, scales = one["means"].mean((CHAIN, DRAW)), one["scales"].mean((CHAIN, DRAW))
+        low, high = float((means - _REACH * scales).min()), float((means + _REACH * scales).max())
+        values, _ = self.observed(feature)
+        if values.size:
+            least, most = values.min(), values.max()
+            room = _BEYOND * (most - least)
+            margin = 0.02 * (most - least)
+            low = min(least - margin, max(low, least - room))
+            high = max(most + margin, min(high, most + room))
+        return np.linspace(low, high, size)
+
+
+_EDGE = 0.06  # of the axes; labels keep away from its ends
+
+
+def label_contours(axes: Axes, contours: ContourSet, labels: Sequence[str]) -> None:
+    """Write one label on every level, on its largest line and far from the other levels."""
+    lines = [_largest(axes, contours, level) for level in range(len(labels))]
+    names = dict(zip(contours.levels, labels, strict=True))
+    for level, line in enumerate(lines):
+        if len(line) < 2:
+            continue
+        others = [other for place, other in enumerate(lines) if place != level and len(other)]
+        x, y = _in_data(axes, _roomiest(line, others))
+        texts = axes.clabel(
+            contours, [contours.levels[level]], fmt=names, fontsize=9, colors=INK,
+            manual=[(x, y)], inline_spacing=3,
+        )  # fmt: skip
+        for text in texts:
+            text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+            text.set_zorder(6)
+
+
+def _largest(axes: Axes, contours: ContourSet, level: int) -> Float[np.ndarray, "points 2"]:
+    """Return the line around the largest box of a level in shares of the axes."""
+    pieces = contours.get_paths()[level].to_polygons(closed_only=False)
+    pieces = [_in_shares(axes, np.asarray(piece, dtype=float)) for piece in pieces]
+    areas = [np.prod(np.ptp(piece, axis=0)) for piece in pieces]
+    return pieces[int(np.argmax(areas))] if pieces else np.empty((0, 2))
+
+
+def _roomiest(
+    line: Float[np.ndarray, "points 2"], others: Sequence[Float[np.ndarray, "_ 2"]]
+) -> Float[np.ndarray, " 2"]:
+    inside = ((line > _EDGE) & (line < 1 - _EDGE)).all(axis=1)
+    line = line[inside] if inside.any() else line
+    if not others:
+        return line[np.argmax(line[:, 1])]
+    distances = np.linalg.norm(line[:, None] - np.concatenate(others)[None], axis=-1)
+    return line[distances.min(axis=1).argmax()]
+
+
+def _in_shares(axes: Axes, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
+    return axes.transAxes.inverted().transform(axes.transData.transform(points))
+
+
+def _in_data(axes: Axes, point: Float[np.ndarray, " 2"]) -> Float[np.ndarray, " 2"]:
+    return axes.transData.inverted().transform(axes.transAxes.transform(point))
+
 
 MOST_FEATURES = 12
 """More panels than this cannot be read."""
@@ -34,12 +212,12 @@ _MANY_ROWS, _VECTOR_ROWS, _MOST_TICKS = 2_000, 5_000, 1_000
 
 
 def plot_density(
-    tree: Fitted,
+    mixture: Fitted,
     features: Sequence[str] | None = None,
     *,
-    probability: float = DEFAULT_PROBABILITY,
-    shares: Sequence[float] = (0.5, 0.8, 0.95),
-    n_draws: int = 400,
+    ci_prob: float = DEFAULT_PROBABILITY,
+    hdi_probs: Sequence[float] = (0.5, 0.8, 0.95),
+    max_draws: int = 400,
 ) -> Figure:
     """Draw the posterior predictive density over the rows.
 
@@ -49,17 +227,17 @@ def plot_density(
 
     Parameters
     ----------
-    tree : xarray.DataTree or PointEstimate
+    mixture : xarray.DataTree or PointEstimate
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned, or a conditional or
         marginal mixture.
     features : name or sequence of names, optional
         Which features to show, at most twelve; by default all or, of more, the twelve in which
         the components differ most.
-    probability : float, default 0.89
+    ci_prob : float, default 0.89
         Posterior probability of the band, at every point.
-    shares : sequence of at most four floats, default (0.5, 0.8, 0.95)
+    hdi_probs : sequence of at most four floats, default (0.5, 0.8, 0.95)
         Probabilities of the regions within the contours.
-    n_draws : int, default 400
+    max_draws : int, default 400
         About how many posterior draws to use; contours need at most 200.
 
     Returns
@@ -74,7 +252,7 @@ def plot_density(
     SpecificationError
         If more than twelve features are asked for, or an option is out of its range.
     SchemaError
-        If ``tree`` is not a result of ``fit`` or ``estimate``.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -83,13 +261,13 @@ def plot_density(
     >>> figure.axes[0].get_xlabel()
     'flipper_length_mm'
     """
-    tails = equal_tails(probability)
-    expect_whole_number("n_draws", n_draws)
-    _expect_shares(shares)
-    view = DensityView.of(tree, features, most=MOST_FEATURES, n_draws=n_draws)
+    tails = equal_tails(ci_prob)
+    expect_whole_number("max_draws", max_draws)
+    _expect_shares(hdi_probs)
+    view = DensityView.of(mixture, features, most=MOST_FEATURES, n_draws=max_draws)
     if len(view.features) == 2:
-        return _contours(view, sorted(map(float, shares)))
-    return _curves(view, tails, probability)
+        return _contours(view, sorted(map(float, hdi_probs)))
+    return _curves(view, tails, ci_prob)
 
 
 def _curves(view: DensityView, tails: tuple[float, float], probability: float) -> Drawing:
@@ -121,7 +299,7 @@ def _curves(view: DensityView, tails: tuple[float, float], probability: float) -
         ]
     if view.n_rows:
         entries.append(Patch(facecolor=PALE, label="histogram of the rows"))
-        entries.append(tick_entry("rows", colour=MIDDLE))
+        entries.append(tick_entry("rows", color=MIDDLE))
     put_legend(figure, [*entries, *note_entries(view.note)])
     return figure
 

@@ -148,12 +148,12 @@ def _draw_ticks(
 ) -> None:  # fmt: skip
     """Put every row below the densities, and doubtful ones once more, dark, below that."""
     values, said = view.rows(feature)[:, 0], _said_of_rows(view)
-    for depth, kept, colour in (
-        *((1, view.places == place, component_style(place).colour)
+    for depth, kept, color in (
+        *((1, view.places == place, component_style(place).color)
           for place in range(len(view.components))),
         (2, view.marked, INK),
     ):  # fmt: skip
-        marks = {"symbol": "line-ns", "size": 9, "line": {"width": 1.2, "color": colour}}
+        marks = {"symbol": "line-ns", "size": 9, "line": {"width": 1.2, "color": color}}
         _add(figure, room, graphs.Scatter(
             x=values[kept], y=np.full(int(kept.sum()), -0.05 * depth * highest), mode="markers",
             marker=marks, text=said[kept], hovertemplate="%{text}<extra></extra>",
@@ -188,7 +188,7 @@ def _entries(graphs: Any, view: ClusterView, certainty: float) -> list[Any]:
     entries = [
         graphs.Scatter(
             **nothing, mode="lines+markers", marker=_marker(place),
-            line={"color": component_style(place).colour, "dash": _dash(place)},
+            line={"color": component_style(place).color, "dash": _dash(place)},
             name=_plain(f"{name}, weight {weights[place]:.2f}"),
             legendgroup=f"component {place}",
         )
@@ -216,14 +216,14 @@ def _entries(graphs: Any, view: ClusterView, certainty: float) -> list[Any]:
 
 def _said_of_rows(view: ClusterView) -> np.ndarray:
     """Return what the box of every row says: its name, and its most probable components."""
-    names = view.shares[ROW].values
+    names = view.responsibilities[ROW].values
     labels = [_plain(name) for name in component_labels(view.components)]
-    shares = view.shares.values
-    first = np.argsort(-shares, axis=1, kind="stable")[:, :_MOST_LISTED]
+    responsibilities = view.responsibilities.values
+    first = np.argsort(-responsibilities, axis=1, kind="stable")[:, :_MOST_LISTED]
     return np.array(
         [
             f"row {_plain(name)}<br>"
-            + "<br>".join(f"{labels[k]}: {shares[row, k]:.1%}" for k in first[row])
+            + "<br>".join(f"{labels[k]}: {responsibilities[row, k]:.1%}" for k in first[row])
             for row, name in enumerate(names)
         ],
         dtype=object,
@@ -252,7 +252,7 @@ def _group(place: int) -> dict[str, Any]:
 
 def _marker(place: int) -> dict[str, Any]:
     style = component_style(place)
-    return {"symbol": _SYMBOLS[style.marker], "color": style.colour, "line": {"width": 0}}
+    return {"symbol": _SYMBOLS[style.marker], "color": style.color, "line": {"width": 0}}
 
 
 def _dash(place: int) -> str:
@@ -260,10 +260,10 @@ def _dash(place: int) -> str:
 
 
 def _thin(place: int) -> dict[str, Any]:
-    line = {"color": component_style(place).colour, "width": 0.6}
+    line = {"color": component_style(place).color, "width": 0.6}
     return {"mode": "lines", "line": line, "opacity": 0.3, "hoverinfo": "skip"}
 
 
 def _thick(place: int) -> dict[str, Any]:
-    line = {"color": component_style(place).colour, "width": 2.2, "dash": _dash(place)}
+    line = {"color": component_style(place).color, "width": 2.2, "dash": _dash(place)}
     return {"mode": "lines", "line": line, "hoverinfo": "skip"}

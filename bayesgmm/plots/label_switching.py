@@ -1,4 +1,4 @@
-"""What relabelling did: traces of a quantity before it and after it, chain by chain."""
+"""What relabeling did: traces of a quantity before it and after it, chain by chain."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from bayesgmm.errors import DataError
 from bayesgmm.options import expect_whole_number
 from bayesgmm.plots.axes import SHEET, SMALL, tidy
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import component_entry, put_legend
-from bayesgmm.plots.palette import component_style
+from bayesgmm.plots.palette import component_entry, component_style, put_legend
 from bayesgmm.plots.text import PLAIN, component_labels, short_names, spread_out, wrapped
-from bayesgmm.posterior.fit import Fit
-from bayesgmm.posterior.relabel.permute import in_raw_order
+from bayesgmm.posterior.relabel.permute import undo_relabeling
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
+from bayesgmm.tree.fit import Fit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,14 +27,14 @@ def plot_label_switching(
     tree: xr.DataTree,
     feature: str | None = None,
     *,
-    n_draws: int = 400,
-    most_chains: int = 8,
+    max_draws: int = 400,
+    max_chains: int = 8,
 ) -> Figure:
-    """Draw traces of all components before and after relabelling, side by side.
+    """Draw traces of all components before and after relabeling, side by side.
 
     On the left components have the numbers that the engine gave them, on the right the names that
-    relabelling gave them. Where colours swap places on the left and stay on the right, labels
-    had switched and relabelling has mended it.
+    relabeling gave them. Where colors swap places on the left and stay on the right, labels
+    had switched and relabeling has mended it.
 
     Parameters
     ----------
@@ -43,9 +42,9 @@ def plot_label_switching(
         What :func:`bayesgmm.fit` returned.
     feature : name, optional
         Show the means of this feature; the weights by default.
-    n_draws : int, default 400
+    max_draws : int, default 400
         About how many draws of each chain to show, spread evenly over it.
-    most_chains : int, default 8
+    max_chains : int, default 8
         Show the first chains only, where there are more.
 
     Returns
@@ -58,7 +57,7 @@ def plot_label_switching(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If ``n_draws`` or ``most_chains`` is not a positive whole number.
+        If ``max_draws`` or ``max_chains`` is not a positive whole number.
     SchemaError
         If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
@@ -67,16 +66,18 @@ def plot_label_switching(
     >>> import bayesgmm as bg
     >>> figure = bg.plot_label_switching(bg.example_fit())
     >>> [axes.get_title() for axes in figure.axes[:2]]
-    ['before relabelling', 'after relabelling']
+    ['before relabeling', 'after relabeling']
     """
-    expect_whole_number("n_draws", n_draws)
-    expect_whole_number("most_chains", most_chains)
+    expect_whole_number("max_draws", max_draws)
+    expect_whole_number("max_chains", max_chains)
     fit = Fit.with_draws(tree, "plot_label_switching")
     known = fit.feature_names
     if feature is not None and feature not in known:
         raise DataError(f"feature must be one of {list(known)}, not {feature!r}.")
-    before, after = (_traces(Fit.of(each), feature, n_draws) for each in (in_raw_order(fit), fit))
-    chains = after[CHAIN].values[:most_chains]
+    before, after = (
+        _traces(Fit.of(each), feature, max_draws) for each in (undo_relabeling(fit), fit)
+    )
+    chains = after[CHAIN].values[:max_chains]
     height = max(1.55, 0.14 * after.sizes[COMPONENT], 3.0 / len(chains))
     figure = Drawing(figsize=(9.4, 1.3 + height * len(chains)), **SHEET)
     panels = figure.subplots(len(chains), 2, sharex=True, sharey=True, squeeze=False)
@@ -85,8 +86,8 @@ def plot_label_switching(
         _draw(right, after.sel({CHAIN: chain}))
         left.set_ylabel(f"chain {chain}")
         _name_ends(right, after.sel({CHAIN: chain}), height)
-    panels[0, 0].set_title("before relabelling", fontsize=10)
-    panels[0, 1].set_title("after relabelling", fontsize=10)
+    panels[0, 0].set_title("before relabeling", fontsize=10)
+    panels[0, 1].set_title("after relabeling", fontsize=10)
     for axes in panels[-1]:
         axes.set_xlabel("draw")
     name = "weight" if feature is None else f"mean of {feature}"
@@ -114,7 +115,7 @@ def _name_ends(axes: Axes, traces: xr.DataArray, height: float) -> None:
         axes.annotate(
             name, (1.0, end), xycoords=("axes fraction", "data"), xytext=(5, 0),
             textcoords="offset points", va="center", fontsize=SMALL - 0.5, annotation_clip=False,
-            color=component_style(place).colour, **PLAIN,
+            color=component_style(place).color, **PLAIN,
         )  # fmt: skip
 
 
@@ -125,7 +126,7 @@ def _draw(axes: Axes, traces: xr.DataArray) -> None:
         style = component_style(place)
         first = (place * every) // max(size, 1)
         axes.plot(
-            draws, values, color=style.colour, linewidth=0.7, marker=style.marker,
+            draws, values, color=style.color, linewidth=0.7, marker=style.marker,
             markevery=(first, every), markersize=5 * style.size,
             markeredgecolor="white", markeredgewidth=0.5,
         )  # fmt: skip

@@ -1,13 +1,21 @@
-"""The rows of a fit as figures show them: without missing cells, and as often as they count."""
+"""The rows of a fit as figures show them: without missing cells, and as often as they count.
+
+Which features a picture shows.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri
 
-from bayesgmm.posterior.fit import Fit
-from bayesgmm.schema import DATA, FEATURE, ROW, ROW_WEIGHT
+from bayesgmm.analysis.summarize import discriminating_features
+from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.schema import COMPONENT, DATA, FEATURE, ROW, ROW_WEIGHT
+from bayesgmm.tree.fit import Fit
 
 FEWEST_BINS, MOST_BINS = 18, 200
 
@@ -39,7 +47,7 @@ def bin_edges(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " edges"]:
     """Return edges by the rule of Freedman and Diaconis (1981), 18 to 200 bins or so.
 
     The width is a multiple of the steps in which the feature was recorded, lest some bins catch
-    one value more than their neighbours; a value that is much more frequent lies in the middle of
+    one value more than their neighbors; a value that is much more frequent lies in the middle of
     its bin.
     """
     distinct, counts = np.unique(values, return_counts=True)
@@ -78,3 +86,52 @@ def _by_rule(values: Float[np.ndarray, " n"]) -> float:
             deviation = min(deviation, _DENSER * local)
     width = 4 * ndtri(0.75) * deviation / np.cbrt(values.size)
     return np.ptp(values) / width if width > 0 else _BESIDE_A_POINT_MASS
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The features of a picture.
+
+    Attributes
+    ----------
+    features : tuple of strings
+    note : str
+        What a legend says of them where the picture itself left some out, empty otherwise.
+    """
+
+    features: tuple[str, ...]
+    note: str = ""
+
+
+def choose(fit: Fit, features: Sequence[str] | None, most: int) -> Choice:
+    """Return the features that were asked for, once they are checked.
+
+    Where nobody asked, these are all, or as many as there is room for: those in which the
+    components differ most.
+    """
+    names = list(fit.feature_names)
+    if features is not None:
+        return Choice(_asked(names, features, most))
+    if len(names) <= most:
+        return Choice(tuple(names))
+    count = f"{most} of {len(names)} features"
+    if fit.posterior.sizes[COMPONENT] == 1:
+        return Choice(tuple(names[:most]), f"the first {count}")
+    chosen = discriminating_features(fit, most)
+    return Choice(tuple(chosen), f"{count}, in which the components differ most")
+
+
+def _asked(names: Sequence[str], features: Sequence[str], most: int) -> tuple[str, ...]:
+    chosen = (features,) if isinstance(features, str) else tuple(features)
+    unknown = [name for name in chosen if name not in names]
+    if unknown or not chosen or len(set(chosen)) < len(chosen):
+        raise DataError(
+            f"features must be different features of the fit, which has {names}; "
+            f"not {list(chosen)}."
+        )
+    if len(chosen) > most:
+        raise SpecificationError(
+            f"{len(chosen)} features are too many for one picture; name at most {most} "
+            f"of them, such as features={list(chosen[:4])}."
+        )
+    return chosen

@@ -11,19 +11,17 @@ from jaxtyping import Float
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
-from bayesgmm.analysis.conditional import marginal
+from bayesgmm.analysis.density.conditional import marginalize
+from bayesgmm.analysis.generation.posterior_predictive import posterior_predictive
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
-from bayesgmm.analysis.predictive import posterior_predictive
 from bayesgmm.options import expect_one_of, expect_whole_number
 from bayesgmm.plots.axes import SHEET, name_across, tidy, without_scale
-from bayesgmm.plots.choice import choose
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import line_entry, note_entries, put_legend
-from bayesgmm.plots.observed import bin_edges, row_weights
-from bayesgmm.plots.palette import INK, PALE_BAND
-from bayesgmm.posterior.fit import Fit, Fitted
+from bayesgmm.plots.observed import bin_edges, choose, row_weights
+from bayesgmm.plots.palette import INK, PALE_BAND, line_entry, note_entries, put_legend
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, spawn
+from bayesgmm.tree.fit import Fit, Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,12 +59,12 @@ class _Check:
 
 
 def plot_predictive(
-    tree: Fitted,
+    mixture: Fitted,
     features: Sequence[str] | None = None,
     *,
     kind: str = "histogram",
-    probability: float = DEFAULT_PROBABILITY,
-    tables: int = 100,
+    ci_prob: float = DEFAULT_PROBABILITY,
+    max_draws: int = 100,
     random_seed: RandomSeed = 1,
 ) -> Figure:
     """Draw the rows, feature by feature, against tables that the fitted model makes.
@@ -78,16 +76,16 @@ def plot_predictive(
 
     Parameters
     ----------
-    tree : xarray.DataTree or PointEstimate
+    mixture : xarray.DataTree or PointEstimate
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
     features : name or sequence of names, optional
         Which features to show, at most twelve; by default all or, of more, the twelve in which
         the components differ most.
     kind : {"histogram", "ecdf"}, default "histogram"
         Densities of bins, or the distribution function, which needs no bins.
-    probability : float, default 0.89
+    ci_prob : float, default 0.89
         Share of the tables within the intervals, which leave equal tails on both sides.
-    tables : int, default 100
+    max_draws : int, default 100
         About how many tables to make; down to 40 where there are more than 25 000 rows.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tables.
@@ -104,7 +102,7 @@ def plot_predictive(
     SpecificationError
         If more than twelve features are asked for, or an option is out of its range.
     SchemaError
-        If ``tree`` is not a result of ``fit`` or ``estimate``.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
@@ -113,10 +111,10 @@ def plot_predictive(
     >>> [axes.get_xlabel() for axes in figure.axes]
     ['bill_depth_mm', 'body_mass_g']
     """
-    tails = equal_tails(probability)
+    tails = equal_tails(ci_prob)
     expect_one_of("kind", kind, KINDS)
-    expect_whole_number("tables", tables)
-    fit = Fit.of(tree).repeated(tables)
+    expect_whole_number("max_draws", max_draws)
+    fit = Fit.of(mixture).repeated(max_draws)
     fit.rows(None)
     choice = choose(fit, features, MOST_FEATURES)
     chosen = choice.features
@@ -128,11 +126,11 @@ def plot_predictive(
     grid = figure.add_gridspec(down, across)
     for place, (feature, seed) in enumerate(zip(chosen, seeds, strict=True)):
         axes = figure.add_subplot(grid[place // across, place % across])
-        replicated = _replicated(fit, feature, tables, seed)
+        replicated = _replicated(fit, feature, max_draws, seed)
         check = _check(fit, feature, replicated, tails, cumulative=kind == "ecdf")
         _draw(axes, check, cumulative=kind == "ecdf")
         name_across(axes, feature, width=60 if len(chosen) == 1 else 28)
-    entries = _entries(kind, probability, len(replicated))
+    entries = _entries(kind, ci_prob, len(replicated))
     put_legend(figure, [*entries, *note_entries(choice.note)])
     return figure
 
@@ -144,7 +142,7 @@ def _replicated(
     posterior = fit.posterior
     tables = min(tables, max(_FEWEST_TABLES, _MOST_CELLS // fit.tree["observed_data"].sizes[ROW]))
     each = min(posterior.sizes[DRAW], -(-tables // posterior.sizes[CHAIN]))
-    made = posterior_predictive(marginal(fit, [feature]), draws=each, random_seed=random_seed)
+    made = posterior_predictive(marginalize(fit, [feature]), n_draws=each, random_seed=random_seed)
     stacked = made["posterior_predictive"][DATA].transpose(CHAIN, DRAW, ROW, FEATURE).values
     return stacked.reshape(-1, stacked.shape[2])
 
@@ -221,7 +219,7 @@ def _entries(kind: str, probability: float, tables: int) -> list:
     rows = line_entry(seen, color=INK, linewidth=1.3)
     interval = interval_name(probability)
     band = Patch(facecolor=PALE_BAND, label=f"{tables} replicated tables, {interval}")
-    # White, as in the panels, on the colour of the band.
+    # White, as in the panels, on the color of the band.
     around = withStroke(linewidth=7.0, foreground=PALE_BAND)
     middle = line_entry("their median", color="white", linewidth=1.4, path_effects=[around])
     return [rows, band, middle]

@@ -15,8 +15,7 @@ from bayesgmm.errors import SchemaError
 from bayesgmm.options import expect_one_of
 from bayesgmm.plots.axes import SHEET, tidy
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.legend import line_entry, put_legend
-from bayesgmm.plots.palette import INK, component_style
+from bayesgmm.plots.palette import INK, component_style, line_entry, put_legend
 from bayesgmm.plots.text import PLAIN, spread_out
 
 if TYPE_CHECKING:
@@ -169,19 +168,19 @@ def _read(table: Any, criterion: str) -> _Curves:
 
 def _draw_curve(axes: Axes, curves: _Curves, place: int) -> None:
     style, values, settled = component_style(place), curves.shown[place], curves.settled[place]
-    colour, look = style.colour, {"linestyle": "none", "marker": style.marker}
+    color, look = style.color, {"linestyle": "none", "marker": style.marker}
     above = curves.above[place]
     # A line lies beneath another where both of its ends do.
     beneath = np.minimum(above[1:], above[:-1]).max(initial=0)
     axes.plot(
-        curves.numbers, values, color=colour, linestyle=style.dash,
+        curves.numbers, values, color=color, linestyle=style.dash,
         linewidth=1.6 + _WIDER * beneath, zorder=2,
     )  # fmt: skip
     for depth in np.unique(above):
-        for mask, face in ((settled, colour), (~settled, "white")):
+        for mask, face in ((settled, color), (~settled, "white")):
             shown = mask & (above == depth)
             axes.plot(
-                curves.numbers[shown], values[shown], color=colour, markerfacecolor=face,
+                curves.numbers[shown], values[shown], color=color, markerfacecolor=face,
                 markersize=6 + _NESTED * depth, markeredgewidth=1.2, zorder=3, **look,
             )  # fmt: skip
 
@@ -232,7 +231,7 @@ def _draw_failures(axes: Axes, curves: _Curves) -> None:
         at = curves.numbers[curves.failed[place]]
         heights = np.full(at.size, 0.5 * _MARGIN + depth * _LINE)
         axes.plot(
-            at, heights, color=component_style(place).colour,
+            at, heights, color=component_style(place).color,
             transform=axes.get_xaxis_transform(), **_CROSS,
         )  # fmt: skip
 
@@ -247,7 +246,7 @@ def _name_curves(axes: Axes, curves: _Curves) -> None:
         axes.annotate(
             curves.structures[place], (1.0, height), xycoords="axes fraction", xytext=(6, 0),
             textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
-            color=component_style(int(place)).colour, **PLAIN,
+            color=component_style(int(place)).color, **PLAIN,
         )  # fmt: skip
 
 

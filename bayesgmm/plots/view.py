@@ -1,4 +1,7 @@
-"""Everything that the panels of a picture of clusters show, asked of the tree once."""
+"""Everything that the panels of a picture of clusters show, asked of the tree once.
+
+Ellipses that hold a given share of a bivariate normal distribution.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,31 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float, Int
 
-from bayesgmm.analysis.cluster import expected_responsibilities
-from bayesgmm.analysis.marginal import POINT, marginal_density
-from bayesgmm.plots.choice import choose
-from bayesgmm.plots.ellipses import ellipse_outlines
-from bayesgmm.plots.observed import row_weights
-from bayesgmm.posterior.fit import Fit, Fitted
+from bayesgmm.analysis.clustering.cluster import expected_responsibilities
+from bayesgmm.analysis.density.log_density import POINT, marginal_density
+from bayesgmm.plots.observed import choose, row_weights
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
+from bayesgmm.tree.fit import Fit, Fitted
+
+
+def ellipse_outlines(
+    means: Float[np.ndarray, "*batch 2"],
+    covariances: Float[np.ndarray, "*batch 2 2"],
+    *,
+    share: float,
+    n_points: int = 121,
+) -> Float[np.ndarray, "*batch points 2"]:
+    """Return closed outlines of the regions of highest density with this probability.
+
+    The squared Mahalanobis distance of a bivariate normal vector is exponential with mean 2, so
+    that its quantile is -2 log(1 - share).
+    """
+    radius = np.sqrt(-2.0 * np.log1p(-share))
+    angles = np.linspace(0.0, 2.0 * np.pi, n_points)
+    circle = radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    roots = np.linalg.cholesky(covariances)
+    return means[..., None, :] + circle @ np.swapaxes(roots, -1, -2)
+
 
 _DENSITY_POINTS = 241
 _MARGIN, _MOST_BEYOND = 0.04, 0.25  # of the range of the rows
@@ -36,7 +57,7 @@ class ClusterView:
     features : tuple of d strings
     components : array, shape (k,)
         Their names.
-    shares : xarray.DataArray
+    responsibilities : xarray.DataArray
         Responsibilities, dims ``obs_id, component``.
     places : array, shape (n,)
         For every row, the place of its component.
@@ -53,7 +74,7 @@ class ClusterView:
     fit: Fit
     features: tuple[str, ...]
     components: np.ndarray
-    shares: xr.DataArray
+    responsibilities: xr.DataArray
     places: Int[np.ndarray, " n"]
     uncertain: Bool[np.ndarray, " n"]
     share: float
@@ -74,14 +95,14 @@ class ClusterView:
         """Ask the fit for these features, or for at most so many of all."""
         fit = Fit.of(tree)
         chosen = choose(fit, features, most)
-        shares = expected_responsibilities(fit)
+        responsibilities = expected_responsibilities(fit)
         return cls(
             fit,
             chosen.features,
-            shares[COMPONENT].values,
-            shares,
-            shares.values.argmax(axis=1),
-            shares.values.max(axis=1) < certainty,
+            responsibilities[COMPONENT].values,
+            responsibilities,
+            responsibilities.values.argmax(axis=1),
+            responsibilities.values.max(axis=1) < certainty,
             share,
             fit.thinned(n_draws).stack(sample=(CHAIN, DRAW)),
             chosen.note,

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
-from bayesgmm.plots.axes import SHEET, one_line_each, tidy
+from bayesgmm.plots.axes import SHEET, draw_interval, interval_entries, one_line_each, tidy
 from bayesgmm.plots.figure import Drawing
-from bayesgmm.plots.intervals import draw_interval, interval_entries
-from bayesgmm.plots.legend import put_legend
-from bayesgmm.plots.palette import component_style
+from bayesgmm.plots.palette import component_style, put_legend
 from bayesgmm.plots.text import PLAIN
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW
+from bayesgmm.tree.fit import Fit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +23,7 @@ _BINS = 40  # of the histogram of draws above each interval
 _HEIGHT = 0.55
 
 
-def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) -> Figure:
+def plot_weights(tree: xr.DataTree, *, ci_prob: float = DEFAULT_PROBABILITY) -> Figure:
     """Draw the posterior of the weight of every component.
 
     One line for each component: the distribution of its weight over the draws, the interval of
@@ -35,7 +33,7 @@ def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     ----------
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
-    probability : float, default 0.89
+    ci_prob : float, default 0.89
         Posterior probability of the intervals, which leave equal tails on both sides.
 
     Returns
@@ -46,7 +44,7 @@ def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     Raises
     ------
     SpecificationError
-        If ``probability`` does not lie between 0 and 1.
+        If ``ci_prob`` does not lie between 0 and 1.
     SchemaError
         If ``tree`` is not a result of ``fit``; a point estimate has no draws.
 
@@ -57,7 +55,7 @@ def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
     ['0', '1', '2']
     """
-    tails = equal_tails(probability)
+    tails = equal_tails(ci_prob)
     fit = Fit.with_draws(tree, "plot_weights")
     weights = fit.posterior["weights"].stack(sample=(CHAIN, DRAW)).transpose(COMPONENT, ...)
     names, draws = weights[COMPONENT].values, weights.values
@@ -73,7 +71,7 @@ def plot_weights(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY)
     _tidy_across(axes)
     axes.set_xlabel("weight")
     axes.set_ylabel("component")
-    put_legend(figure, interval_entries(interval_name(probability)))
+    put_legend(figure, interval_entries(interval_name(ci_prob)))
     return figure
 
 
@@ -92,7 +90,7 @@ def _hill(axes: Axes, place: int, values: np.ndarray) -> None:
     counts, edges = np.histogram(values, bins=_BINS)
     heights = place - 0.08 - _HEIGHT * counts / counts.max()
     style = component_style(place)
-    axes.stairs(heights, edges, baseline=place - 0.08, fill=True, color=style.colour, alpha=0.35)
+    axes.stairs(heights, edges, baseline=place - 0.08, fill=True, color=style.color, alpha=0.35)
 
 
 def _numbers(axes: Axes, place: int, values: np.ndarray, tails: tuple[float, float]) -> None:

@@ -1,4 +1,14 @@
-"""From the raw draws of an engine to the tree that users get."""
+"""From the raw draws of an engine to the tree that users get.
+
+From the standard scale, on which engines work, to the units of the data.
+
+What the priors say of every draw, prior by prior: the group ``log_prior`` of a tree.
+
+ArviZ scales a prior by a power and asks how far the posterior moves (``psense``). Densities are
+over the parameters that a spec has priors of, without the Jacobians of any sampler: weights, means,
+standard deviations and correlations. The formula of the last two is in
+``numerics/mixture_prior.py``.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +17,134 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.estimation.figures import figures_of
 from bayesgmm.estimation.point_estimate import PointEstimate
-from bayesgmm.numerics.likeness import has_twins
+from bayesgmm.numerics.exchangeability import any_exchangeable
+from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.numerics.statistics import log_densities_of_draws
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.numerics.unconstrained import Layout, made_regular
+from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.given_draws import GivenDraws
-from bayesgmm.posterior.log_prior import log_priors
-from bayesgmm.posterior.relabel.ecr import ECR
+from bayesgmm.posterior.relabel.by_parameters import PRA
+from bayesgmm.posterior.relabel.by_rows import ECR
 from bayesgmm.posterior.relabel.order import Direction
-from bayesgmm.posterior.relabel.parameters import PRA
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, permuted
-from bayesgmm.posterior.relabel.relabel import relabelled
-from bayesgmm.posterior.rescale import rescale
-from bayesgmm.priors.spec import MixtureSpec
-from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, EVIDENCE, ROW, validate, with_record
+from bayesgmm.posterior.relabel.relabel import relabeled
+from bayesgmm.priors.spec import MixtureSpec, layout_of
+from bayesgmm.schema import (
+    ALTERNATIVE_MODE,
+    CHAIN,
+    COMPONENT,
+    DATA,
+    DRAW,
+    EVIDENCE,
+    FEATURE,
+    FEATURE_BIS,
+    ROW,
+    validate,
+    with_record,
+)
 from bayesgmm.schema import record as record_of
+from bayesgmm.tree.fit import Fit, read_parameters
+from bayesgmm.tree.write import figures_of
+
+_PARAMETER_GROUPS = ("posterior", "point_estimate", ALTERNATIVE_MODE, "chain_starts")
+
+
+def rescale(tree: xr.DataTree, scaling: Scaling) -> xr.DataTree:
+    """Return the tree with its parameters and rows in the units of the data.
+
+    Weights and correlations have no units and stay as they are. The scaling is kept in the
+    group ``constant_data``.
+    """
+    features = tree["observed_data"][FEATURE]
+    shift = xr.DataArray(scaling.shift, coords={FEATURE: features}, dims=FEATURE)
+    factor = xr.DataArray(scaling.factor, coords={FEATURE: features}, dims=FEATURE)
+    groups = {name: node.to_dataset() for name, node in tree.children.items()}
+    for name in groups.keys() & set(_PARAMETER_GROUPS):
+        groups[name] = _rescale_parameters(groups[name], shift, factor)
+    rows = groups["observed_data"]
+    groups["observed_data"] = rows.assign({DATA: rows[DATA] * factor + shift})
+    known = groups.get("constant_data", xr.Dataset())
+    groups["constant_data"] = known.assign(shift=shift, factor=factor)
+    restored = xr.DataTree.from_dict(groups)
+    restored.attrs.update(tree.attrs)
+    return restored
+
+
+def _rescale_parameters(group: xr.Dataset, shift: xr.DataArray, factor: xr.DataArray) -> xr.Dataset:
+    factor_bis = factor.rename({FEATURE: FEATURE_BIS})
+    return group.assign(
+        means=group["means"] * factor + shift,
+        scales=group["scales"] * factor,
+        covariances=group["covariances"] * factor * factor_bis,
+    )
+
+
+def log_priors(tree: xr.DataTree, spec: MixtureSpec) -> xr.Dataset:
+    """Return the log prior density of every draw, each term up to a constant.
+
+    ``weights``, ``means`` and ``covariances`` (chain, draw); the last is that of standard
+    deviations and correlations, the resolution included. Tree and spec are in the same units.
+    """
+    posterior = tree["posterior"]
+    draws = read_parameters(posterior)
+    layout = layout_of(spec, draws.n_features)
+    loc, precision = spec.means.expanded(draws.n_components, draws.n_features)
+    concentration = spec.weights.expanded(draws.n_components)
+    log_weights = np.log(np.maximum(draws.weights, np.finfo(float).tiny))
+    with np.errstate(over="ignore"):  # far below the resolution a log density is -inf
+        covariances = _of_matrices(draws, layout, spec.covariance_prior(draws.n_features))
+    terms = {
+        "weights": np.sum((concentration - 1) * log_weights, axis=-1),
+        "means": -0.5 * np.sum(precision * (draws.means - loc) ** 2, axis=(-2, -1)),
+        "covariances": covariances,
+    }
+    return xr.Dataset(
+        {name: ((CHAIN, DRAW), values) for name, values in terms.items()},
+        coords={name: posterior[name] for name in (CHAIN, DRAW)},
+    )
+
+
+def _of_matrices(
+    draws: MixtureParameters, layout: Layout, prior: CovariancePrior
+) -> Float[np.ndarray, "*batch"]:
+    """Return the log prior density of all free covariance matrices of each draw."""
+    scales = draws.scales[..., : layout.n_matrices, :]
+    log_scales = np.log(scales)
+    whitener = np.broadcast_to(np.eye(layout.n_features), (*scales.shape, layout.n_features))
+    log_determinant = np.zeros(scales.shape[:-1])
+    if layout.correlated:
+        assert draws.correlations is not None
+        correlations = draws.correlations[..., : layout.n_matrices, :, :]
+        factors = np.linalg.cholesky(made_regular(correlations))
+        log_determinant = 2 * np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
+        whitener = np.linalg.solve(factors, whitener)
+    whitener = whitener / scales[..., None, :]
+    precisions = np.sum(whitener**2, axis=-2)[..., : layout.n_scales]  # (Sigma^-1)_jj
+    value = (prior.eta - 1) * log_determinant
+    value = value + _of_scales(log_scales[..., : layout.n_scales], prior.terms).sum(axis=-1)
+    value -= np.sum((prior.floor**2 * precisions) ** 4, axis=-1)
+    if prior.beta > 0:
+        value -= prior.beta * np.log(precisions + prior.rate).sum(axis=-1)
+    if prior.count > 0:
+        value -= 0.5 * prior.count * (log_determinant + 2 * log_scales.sum(axis=-1))
+        value -= 0.5 * np.sum((whitener @ prior.scatter) * whitener, axis=(-2, -1))
+    return value.sum(axis=-1)
+
+
+def _of_scales(
+    log_scales: Float[np.ndarray, "*batch s"], terms: Float[np.ndarray, "s 6"]
+) -> Float[np.ndarray, "*batch s"]:
+    """Return log p(sigma); ``numerics/kernels/covariances.py`` has the form."""
+    constant, power, rate, exponent, precision, center = terms.T
+    tail = rate * np.exp(exponent * log_scales)
+    distance = log_scales - center
+    return constant + power * log_scales - tail - 0.5 * precision * distance**2
+
 
 MOST_LOG_LIKELIHOODS = 20_000_000
 """Numbers, one for each draw and row, 160 MB: beyond, the group ``log_likelihood`` is left out."""
@@ -67,8 +186,8 @@ def finish(
         Entries for the attribute in which the tree remembers its making.
     """
     tree = raw
-    if raw["posterior"].sizes[COMPONENT] == 1 or has_twins(Fit(raw).groups):
-        tree = relabelled(raw, PRA() if quick else ECR(), order_by)
+    if raw["posterior"].sizes[COMPONENT] == 1 or any_exchangeable(Fit(raw).groups):
+        tree = relabeled(raw, PRA() if quick else ECR(), order_by)
     else:  # something tells the components apart: to move a name would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
     n_draws = tree["posterior"]["weights"][..., 0].size
@@ -102,9 +221,9 @@ def finish(
 
 
 def _with_given(tree: xr.DataTree, given: GivenDraws, own: bool) -> xr.DataTree:
-    """Put the draws themselves, relabelled, in place of those that went to the standard scale."""
+    """Put the draws themselves, relabeled, in place of those that went to the standard scale."""
     result, posterior = tree.copy(), tree["posterior"]
-    draws = permuted(given.posterior, tree["relabelling"]["permutation"].values)
+    draws = permuted(given.posterior, tree["relabeling"]["permutation"].values)
     draws = draws.assign_coords({name: posterior[name] for name in posterior.coords})
     result["posterior"] = xr.DataTree(draws)
     if own and given.log_likelihood is not None:

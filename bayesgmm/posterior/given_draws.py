@@ -590,11 +590,11 @@ def _expect_weights(weights: Float[np.ndarray, "chain draw k"]) -> None:
 
 def _expect_near(parameters: MixtureParameters, data: Dataset) -> None:
     """Raise where the mixtures lie elsewhere than the rows, or are far too wide or narrow."""
-    weights, means = parameters.weights[..., None], parameters.means - data.centre
-    centre = (weights * means).sum(axis=-2)
-    squares = weights * (parameters.scales**2 + (means - centre[..., None, :]) ** 2)
+    weights, means = parameters.weights[..., None], parameters.means - data.center
+    center = (weights * means).sum(axis=-2)
+    squares = weights * (parameters.scales**2 + (means - center[..., None, :]) ** 2)
     spread = np.sqrt(squares.sum(axis=-2))
-    away = np.median(np.abs(centre), axis=(0, 1)) / data.deviation
+    away = np.median(np.abs(center), axis=(0, 1)) / data.deviation
     ratio = np.median(spread, axis=(0, 1)) / data.deviation
     wrong = (away > _FAR) | (ratio > _OTHER_UNITS) | (ratio < 1 / _OTHER_UNITS)
     if not wrong.any():
@@ -602,9 +602,9 @@ def _expect_near(parameters: MixtureParameters, data: Dataset) -> None:
     place = int(np.flatnonzero(wrong)[0])
     raise DataError(
         f"The draws are not those of a mixture of these rows: in {data.feature_names[place]!r} "
-        f"their mixture has mean {np.median(centre, axis=(0, 1))[place] + data.centre[place]:.4g} "
+        f"their mixture has mean {np.median(center, axis=(0, 1))[place] + data.center[place]:.4g} "
         f"and standard deviation {np.median(spread, axis=(0, 1))[place]:.4g}, the rows "
-        f"{data.centre[place]:.4g} and {data.deviation[place]:.4g}. Draws must be in the units of "
+        f"{data.center[place]:.4g} and {data.deviation[place]:.4g}. Draws must be in the units of "
         "X, with features in its order: give the model's own table, or take draws back from the "
         "standard scale."
     )

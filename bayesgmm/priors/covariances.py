@@ -6,7 +6,7 @@ there correlations (``correlated``)? Its prior is a :class:`CovariancePrior`, a 
 
 So a structure from outside of the package is a subclass of one of those here, or in
 ``inverse_wishart.py``, with other answers, priors or words, and registered
-(``priors/catalogue.py``). Relations between components that the answers cannot express, such as one
+(``priors/catalog.py``). Relations between components that the answers cannot express, such as one
 shape and several volumes, take other coordinates, ``numerics/unconstrained.py``.
 
 Here are the structures whose scales and correlations have priors of their own (the separation
@@ -34,7 +34,7 @@ import numpy as np
 from scipy.special import gammaln, multigammaln
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.lkj import lkj_log_normalizer
+from bayesgmm.numerics.distributions import lkj_log_normalizer
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.hyperparameters import ByColumn, expect_size

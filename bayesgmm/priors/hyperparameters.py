@@ -18,7 +18,7 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.options import shown
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeIs  # in typing from Python 3.13 on
+    from typing_extensions import TypeIs
 
 
 class ByColumn(Mapping[str, float]):

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.inverse_wishart import inverse_wishart_log_normalizer
+from bayesgmm.numerics.distributions import inverse_wishart_log_normalizer
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.hyperparameters import (
@@ -36,13 +36,14 @@ class InverseWishartStructure(CovarianceStructure):
     conjugate: ClassVar[bool] = True
 
     degrees_of_freedom: float | None = None
-    scale: Matrix = None
+    scale_matrix: Matrix = None
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
         freedom = checked(owner, "degrees_of_freedom", self.degrees_of_freedom, each=None)
         object.__setattr__(self, "degrees_of_freedom", freedom)
-        object.__setattr__(self, "scale", checked_matrix(owner, "scale", self.scale))
+        matrix = checked_matrix(owner, "scale_matrix", self.scale_matrix)
+        object.__setattr__(self, "scale_matrix", matrix)
 
     @property
     def scales_in_words(self) -> str:
@@ -54,8 +55,8 @@ class InverseWishartStructure(CovarianceStructure):
 
     def expect_features(self, n_features: int) -> None:
         """See :meth:`CovarianceStructure.expect_features`."""
-        if self.scale is not None and not isinstance(self.scale, ByColumn):
-            expanded_matrix(type(self).__name__, "scale", self.scale, n_features)
+        if self.scale_matrix is not None and not isinstance(self.scale_matrix, ByColumn):
+            expanded_matrix(type(self).__name__, "scale_matrix", self.scale_matrix, n_features)
         freedom = self.degrees_of_freedom
         if freedom is not None and freedom <= n_features - 1:
             raise SpecificationError(
@@ -67,23 +68,23 @@ class InverseWishartStructure(CovarianceStructure):
     def resolved(self, columns: Columns) -> InverseWishartStructure:
         """See :meth:`CovarianceStructure.resolved`."""
         spread = columns.spread
-        size, freedom, scale = spread.size, self.degrees_of_freedom, self.scale
+        size, freedom, scale = spread.size, self.degrees_of_freedom, self.scale_matrix
         freedom = size + 2.0 if freedom is None else freedom
         scale = filled(scale, (freedom - size + 1) / 12 * spread**2, columns.names)
-        return replace(self, degrees_of_freedom=freedom, scale=scale)
+        return replace(self, degrees_of_freedom=freedom, scale_matrix=scale)
 
     def standardized(self, factor: np.ndarray) -> InverseWishartStructure:
         """See :meth:`CovarianceStructure.standardized`."""
-        scale = np.asarray(self.scale)
+        scale = np.asarray(self.scale_matrix)
         if scale.ndim == 2:
             scaled: Matrix = as_tuples(scale / np.outer(factor, factor))
         else:
             scaled = collapsed(scale / factor**2)
-        return replace(self, scale=scaled)
+        return replace(self, scale_matrix=scaled)
 
     def matrix(self, n_features: int) -> Float[np.ndarray, "d d"]:
         """Return the scale matrix; it must not be ``None``."""
-        return expanded_matrix(type(self).__name__, "scale", self.scale, n_features)
+        return expanded_matrix(type(self).__name__, "scale_matrix", self.scale_matrix, n_features)
 
     def prior(self, n_features: int) -> CovariancePrior:
         """Return the prior of one matrix as numbers.
@@ -125,7 +126,8 @@ class InverseWishartStructure(CovarianceStructure):
     def __str__(self) -> str:
         given = self.degrees_of_freedom
         freedom = "d + 2" if given is None else words(given)
-        return f"{type(self).__name__}(degrees_of_freedom {freedom}, scale {words(self.scale)})"
+        matrix = words(self.scale_matrix)
+        return f"{type(self).__name__}(degrees_of_freedom {freedom}, scale matrix {matrix})"
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class InverseWishart(InverseWishartStructure):
     degrees_of_freedom : float, optional
         nu, above d - 1. ``None`` is d + 2, the smallest whole number for which the covariances
         have a prior mean, Psi / (nu - d - 1): with it, Psi itself.
-    scale : float, sequence of d floats, d x d matrix, or None
+    scale_matrix : float, sequence of d floats, d x d matrix, or None
         Psi, in *squared* units of the features: a positive definite matrix, its diagonal, or one
         number for every entry of the diagonal. ``None`` takes from each column the squared
         typical spread times (nu - d + 1) / 12: with the default degrees of freedom, half the
@@ -157,14 +159,14 @@ class InverseWishart(InverseWishartStructure):
     Raises
     ------
     SpecificationError
-        If ``degrees_of_freedom`` is not positive, or ``scale`` neither positive numbers nor a
-        symmetric positive definite matrix.
+        If ``degrees_of_freedom`` is not positive, or ``scale_matrix`` neither positive numbers nor
+        a symmetric positive definite matrix.
 
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> print(bg.InverseWishart(degrees_of_freedom=5, scale=[[2.0, 0.5], [0.5, 1.0]]))
-    InverseWishart(degrees_of_freedom 5, scale ((2, 0.5), (0.5, 1)))
+    >>> print(bg.InverseWishart(degrees_of_freedom=5, scale_matrix=[[2.0, 0.5], [0.5, 1.0]]))
+    InverseWishart(degrees_of_freedom 5, scale matrix ((2, 0.5), (0.5, 1)))
     """
 
     tied: ClassVar[bool] = False
@@ -178,7 +180,7 @@ class TiedInverseWishart(InverseWishartStructure):
     ----------
     degrees_of_freedom : float, optional
         As in :class:`InverseWishart`; above d - 1.
-    scale : float, sequence of d floats, d x d matrix, or None
+    scale_matrix : float, sequence of d floats, d x d matrix, or None
         As in :class:`InverseWishart`; in squared units of the features.
 
     Raises
@@ -190,7 +192,7 @@ class TiedInverseWishart(InverseWishartStructure):
     --------
     >>> import bayesgmm as bg
     >>> print(bg.TiedInverseWishart())
-    TiedInverseWishart(degrees_of_freedom d + 2, scale scaled to the data)
+    TiedInverseWishart(degrees_of_freedom d + 2, scale matrix scaled to the data)
     """
 
     tied: ClassVar[bool] = True

@@ -31,7 +31,7 @@ class NormalMeans:
     Parameters
     ----------
     loc : float, sequence of d floats, mapping, None, or one row per component
-        Centre of the prior, in the units of the features. ``None``, the default, takes the mean
+        Center of the prior, in the units of the features. ``None``, the default, takes the mean
         of each column. A mapping has numbers by the names of columns; those that it does not name
         are left to the default. An array of shape (k, d), or a sequence of k entries, gives every
         component a prior of its own; each entry is d numbers, a mapping, or ``None``. Components
@@ -51,7 +51,7 @@ class NormalMeans:
     -----
     Priors that differ, but overlap, do not rule out that two components change places: the
     posterior then has a mode for either order. EM also looks at the likeliest exchanges, so that
-    they are among the optima that chains may start at (``NUTS(start="multi")``), and
+    they are among the optima that chains may start at (``NUTS(init="multi")``), and
     :func:`diagnose` says if they hold mass that no chain has visited.
 
     Examples
@@ -102,7 +102,7 @@ class NormalMeans:
     def resolved(self, columns: Columns) -> NormalMeans:
         """Fill what was left open from the means and standard deviations of the columns."""
         return NormalMeans(
-            filled_rows(self.loc, columns.centre, columns.names),
+            filled_rows(self.loc, columns.center, columns.names),
             filled_rows(self.scale, 2.0 * columns.deviation, columns.names),
         )
 

@@ -17,9 +17,8 @@ from bayesgmm.priors.covariances import (
     SeparatedStructure,
 )
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
-from bayesgmm.priors.layout import layout_of
 from bayesgmm.priors.scales import HalfT
-from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.priors.spec import MixtureSpec, layout_of
 
 
 def draw_parameters(
@@ -101,7 +100,7 @@ def _draw_coordinates(
 ) -> np.ndarray:
     """Draw correlation coordinates y under LKJ(eta), row after row.
 
-    The density of y factorises over rows of length i = 1, ..., size - 1 into
+    The density of y factorizes over rows of length i = 1, ..., size - 1 into
     (1 + |y_i|^2)^(-(2 eta - 1 + size) / 2), a multivariate t with 2 eta - 1 + size - i degrees
     of freedom: a normal vector over the root of a chi-square.
     """

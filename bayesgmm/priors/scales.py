@@ -2,7 +2,7 @@
 
 Written in u = log(sigma), the log density of every prior here is
 
-    log p(sigma) = constant + power * u - rate * exp(exponent * u) - precision / 2 * (u - centre)^2
+    log p(sigma) = constant + power * u - rate * exp(exponent * u) - precision / 2 * (u - center)^2
 
 so that EM, NUTS and Gibbs need one small function for all of them, and a further prior of this
 form needs no compiled code at all. The density is with respect to sigma, not to u. The half-t
@@ -38,7 +38,7 @@ class Columns:
 
     Attributes
     ----------
-    centre, deviation : arrays, shape (d,)
+    center, deviation : arrays, shape (d,)
         Mean and standard deviation of each column.
     spread : array, shape (d,)
         Its typical spread, which a few outliers do not change.
@@ -48,7 +48,7 @@ class Columns:
         None where no hyperparameter goes by names.
     """
 
-    centre: np.ndarray
+    center: np.ndarray
     deviation: np.ndarray
     spread: np.ndarray
     resolution: np.ndarray
@@ -56,11 +56,11 @@ class Columns:
 
     def pooled(self) -> Columns:
         """Return one root mean square for all columns, in arrays of one entry."""
-        centre, deviation, spread, resolution = (
+        center, deviation, spread, resolution = (
             np.sqrt(np.mean(each**2, keepdims=True))
-            for each in (self.centre, self.deviation, self.spread, self.resolution)
+            for each in (self.center, self.deviation, self.spread, self.resolution)
         )
-        return Columns(centre, deviation, spread, resolution)
+        return Columns(center, deviation, spread, resolution)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class LogScaleTerms:
     Attributes
     ----------
     coefficients : array, shape (s, 6)
-        Columns: constant, power, rate, exponent, precision, centre.
+        Columns: constant, power, rate, exponent, precision, center.
     """
 
     coefficients: np.ndarray
@@ -84,10 +84,10 @@ class LogScaleTerms:
         rate: np.ndarray | float = 0.0,
         exponent: float = 1.0,
         precision: np.ndarray | float = 0.0,
-        centre: np.ndarray | float = 0.0,
+        center: np.ndarray | float = 0.0,
     ) -> LogScaleTerms:
         """Gather the six coefficients into columns."""
-        columns = np.broadcast_arrays(constant, power, rate, exponent, precision, centre)
+        columns = np.broadcast_arrays(constant, power, rate, exponent, precision, center)
         return cls(np.stack([np.asarray(column, float) for column in columns], axis=-1))
 
 
@@ -285,7 +285,7 @@ class LogNormal(ScalePrior):
         """See :meth:`ScalePrior.terms`."""
         loc, scale = self._expanded("loc", size), self._expanded("scale", size)
         constant = -0.5 * math.log(2 * math.pi) - np.log(scale)
-        return LogScaleTerms.of(constant=constant, power=-1.0, precision=scale**-2, centre=loc)
+        return LogScaleTerms.of(constant=constant, power=-1.0, precision=scale**-2, center=loc)
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """See :meth:`ScalePrior.draw`."""

@@ -1,4 +1,7 @@
-"""The whole model that a user believes in: number of components, and a prior for every part."""
+"""The whole model that a user believes in: number of components, and a prior for every part.
+
+How many free parameters a spec has, and where they lie in an unconstrained vector.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ from jaxtyping import Float
 from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.mixture_prior import CovariancePrior
+from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.options import expect_whole_number
-from bayesgmm.priors.catalogue import expect_registered, part_named
+from bayesgmm.priors.catalog import expect_registered, part_named
 from bayesgmm.priors.covariances import CovarianceStructure, Full
 from bayesgmm.priors.hyperparameters import (
     ByColumn,
@@ -71,7 +75,7 @@ class MixtureSpec:
     ------
     SpecificationError
         If ``n_components`` is not a positive integer, or a prior is not one of the above, nor a
-        class that was registered (``bayesgmm.priors.catalogue.register``).
+        class that was registered (``bayesgmm.priors.catalog.register``).
 
     Examples
     --------
@@ -241,3 +245,15 @@ def _from_plain(value: Any) -> Any:
         return value  # numbers by the names of columns, one of which may be "class"
     parts = {name: _from_plain(part) for name, part in value.items() if name != "class"}
     return part_named(value["class"])(**parts)
+
+
+def layout_of(spec: MixtureSpec, n_features: int) -> Layout:
+    """Return the layout of the spec's parameters for this number of features."""
+    structure = spec.covariances
+    return Layout(
+        n_components=spec.n_components,
+        n_features=n_features,
+        n_matrices=structure.n_matrices(spec.n_components),
+        n_scales=structure.n_scales(n_features),
+        correlated=structure.correlated and n_features > 1,
+    )

@@ -31,7 +31,7 @@ class Dirichlet:
 
     References
     ----------
-    Rousseau, J. and Mengersen, K. (2011). Asymptotic behaviour of the posterior distribution in
+    Rousseau, J. and Mengersen, K. (2011). Asymptotic behavior of the posterior distribution in
     overfitted mixture models. Journal of the Royal Statistical Society B 73, 689-710.
 
     Examples

@@ -9,16 +9,16 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.cluster import DEFAULT_CERTAINTY, cluster
-from bayesgmm.analysis.diagnose import diagnose
-from bayesgmm.analysis.diagnosis.approximation import is_approximation
+from bayesgmm.analysis.clustering.cluster import DEFAULT_CERTAINTY, cluster
+from bayesgmm.analysis.diagnosis.chains import is_approximation
+from bayesgmm.analysis.diagnosis.diagnose import diagnose
 from bayesgmm.analysis.diagnosis.value import Diagnosis
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.summarize import summarize
 from bayesgmm.digits import counted
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.report.words import component_heading, component_title
 from bayesgmm.schema import COMPONENT, ROW
+from bayesgmm.tree.fit import Fit
 
 INTERVAL = f"{DEFAULT_PROBABILITY:.0%}"
 """How the probability of every interval of the page is written."""
@@ -68,7 +68,7 @@ class Material:
     @cached_property
     def summary(self) -> xr.Dataset:
         """Posterior means and intervals."""
-        return summarize(self.fit, probability=DEFAULT_PROBABILITY)
+        return summarize(self.fit, ci_prob=DEFAULT_PROBABILITY)
 
     @property
     def titles(self) -> list[str]:

@@ -1,4 +1,9 @@
-"""The posterior of a fit as one table that a terminal can show."""
+"""The posterior of a fit as one table that a terminal can show.
+
+What was filled in, as a table that a terminal can show.
+
+What a reader should know before reading the numbers: may they be trusted, and what is unsure.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from bayesgmm.analysis.clustering.cluster import DEFAULT_CERTAINTY, expected_responsibilities
+from bayesgmm.analysis.diagnosis.diagnose import diagnose
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.summarize import summarize
-from bayesgmm.digits import decimals, interval, number
+from bayesgmm.digits import decimals, interval, number, plural
 from bayesgmm.schema import COMPONENT, FEATURE
+from bayesgmm.tree.fit import Fit
 
 STATISTIC = "statistic"
 _NARROWEST_NAMES = 12  # characters, enough for "component 10"
@@ -46,7 +54,7 @@ def summary_table(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY
     >>> summary_table(bg.example_fit()).row_count
     15
     """
-    summary = summarize(tree, probability=probability)
+    summary = summarize(tree, ci_prob=probability)
     lines = summary.stack(line=(COMPONENT, FEATURE))
     means, scales = _cells(lines["means"]), _cells(lines["scales"])
     weights = _cells(summary["weights"])
@@ -92,3 +100,82 @@ def _cells(statistics: xr.DataArray) -> list[Text]:
         Text(f"{text:>{width}} {interval(float(low), float(high), some)}")
         for text, low, high, some in zip(numbers, lower, upper, digits, strict=True)
     ]
+
+
+def imputation_table(cells: xr.Dataset) -> Table:
+    """Return the number of missing cells of each feature, and how well they are known.
+
+    Parameters
+    ----------
+    cells : xarray.Dataset
+        Those of an :class:`bayesgmm.Imputation`.
+
+    Returns
+    -------
+    rich.table.Table
+        A line for every feature with missing cells: how many, the mean of what was put there, and
+        the median of the standard deviations of these predictions.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> from bayesgmm.report.tables import imputation_table
+    >>> birds = bg.datasets.load("penguins")
+    >>> imputation_table(bg.impute(bg.example_fit(), birds).cells).row_count
+    4
+    """
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("", "missing cells", "mean imputed", "typical uncertainty"):
+        table.add_column(heading, justify="right" if heading else "left")
+    lines = cells[["mean", "sd"]].to_dataframe()
+    for name, own in lines.groupby(FEATURE, sort=False):
+        mean, sd = float(own["mean"].mean()), float(own["sd"].median())
+        places = decimals(sd)
+        table.add_row(Text(str(name)), str(len(own)), number(mean, places), number(sd, places))
+    return table
+
+
+def convergence_lines(tree: xr.DataTree) -> list[str]:
+    """Return the verdict on convergence in one line and, where there are any, what was found.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> from bayesgmm.report.tables import convergence_lines
+    >>> convergence_lines(bg.example_fit())
+    ['Converged: 4 chains of 1000 draws agree (R-hat at most ..., no divergences).']
+    """
+    diagnosis = diagnose(tree)
+    return [diagnosis.verdict, *(f"- {finding}" for finding in diagnosis.findings)]
+
+
+def uncertainty_line(
+    tree: xr.DataTree, *, rows: str = "rows", certainty: float = DEFAULT_CERTAINTY
+) -> str:
+    """Say how many rows are assigned with less than the given certainty.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    rows : str, default "rows"
+        What rows are called, in the plural.
+    certainty : float, default 0.9
+        Probability of the most probable component below which a row counts.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> from bayesgmm.report.tables import uncertainty_line
+    >>> uncertainty_line(bg.example_fit(), rows="birds")
+    '1... of 342 birds are assigned with less than 90% certainty.'
+    """
+    fit = Fit.of(tree)
+    blank = fit.data.blank  # of which nothing could be said
+    certainties = expected_responsibilities(fit).max(COMPONENT).values[~blank]
+    measured = " with a measured cell" if blank.any() else ""
+    count = int((certainties < certainty).sum())
+    return (
+        f"{count} of {certainties.size} {rows}{measured} {plural(count, 'is', 'are')} assigned "
+        f"with less than {certainty:.0%} certainty."
+    )

@@ -97,6 +97,6 @@ def rounded(value: float, *, digits: int = 2) -> str:
     return f"{nearest:.{max(0, digits - 1 - leading)}f}"
 
 
-def capitalised(text: str) -> str:
+def capitalized(text: str) -> str:
     """Return a sentence with a capital first letter, all others as they were."""
     return text[:1].upper() + text[1:]

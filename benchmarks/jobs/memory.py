@@ -20,7 +20,7 @@ def estimate(X: np.ndarray, start: object, iterations: int) -> None:
 RUNS = {"climb": climb, "estimate": estimate, "scikit-learn": fit_peer}
 run, path, k = RUNS[sys.argv[1]], sys.argv[2], int(sys.argv[3])
 X = np.load(path)
-small, centres = clouds(5_000, X.shape[1], k)
-start = start_at(centres)
+small, centers = clouds(5_000, X.shape[1], k)
+start = start_at(centers)
 run(small, start, 2)  # imports and compiles
 answer(megabytes=rise(lambda: run(X, start, 2)))

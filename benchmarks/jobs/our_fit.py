@@ -5,7 +5,7 @@ import sys
 import time
 
 started = time.perf_counter()
-for name in ("nutpie", "bayesgmm.fitting", "bayesgmm.engines.nuts", "bayesgmm.engines.progress",
+for name in ("nutpie", "bayesgmm.fitting", "bayesgmm.engines.nuts", "bayesgmm.progress",
              "bayesgmm.posterior.finish"):  # fmt: skip
     importlib.import_module(name)  # what fit would import when it is called
 imports = time.perf_counter() - started

@@ -26,14 +26,14 @@ read_rows <- function(path, n, d) {
 
 # So many iterations of EM with full covariances, from equal weights and unit covariances.
 em_steps <- function(means, iterations) {
-  centres <- t(means)
-  d <- nrow(centres)
-  k <- ncol(centres)
+  centers <- t(means)
+  d <- nrow(centers)
+  k <- ncol(centers)
   variance <- list(
     modelName = "VVV", d = d, G = k, sigma = array(diag(d), c(d, d, k)),
     cholsigma = array(diag(d), c(d, d, k))
   )
-  start <- list(pro = rep(1 / k, k), mean = centres, variance = variance)
+  start <- list(pro = rep(1 / k, k), mean = centers, variance = variance)
   control <- emControl(tol = 0, itmax = iterations)
   seconds <- system.time(
     result <- em(data = X, modelName = "VVV", parameters = start, control = control)

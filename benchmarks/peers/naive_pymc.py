@@ -8,10 +8,10 @@ import pymc as pm
 
 def naive_model(X: np.ndarray, k: int) -> pm.Model:
     """Declare it, with the priors of ``half_normal_spec``."""
-    d, centre, deviation = X.shape[1], X.mean(axis=0), X.std(axis=0, ddof=1)
+    d, center, deviation = X.shape[1], X.mean(axis=0), X.std(axis=0, ddof=1)
     with pm.Model() as model:
         weights = pm.Dirichlet("weights", np.ones(k))
-        means = pm.Normal("means", centre, 3 * deviation, shape=(k, d))
+        means = pm.Normal("means", center, 3 * deviation, shape=(k, d))
         components = []
         for component in range(k):
             root, _, scales = pm.LKJCholeskyCov(

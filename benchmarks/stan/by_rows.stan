@@ -5,7 +5,7 @@ data {
   int<lower=1> d;
   int<lower=2> k;
   matrix[n, d] x;
-  vector[d] centre;
+  vector[d] center;
   vector<lower=0>[d] width;
   vector<lower=0>[d] typical_scale;
 }
@@ -20,7 +20,7 @@ model {
   matrix[d, d] factors[k];
   for (c in 1:k) {
     factors[c] = diag_pre_multiply(scales[c], roots[c]);
-    means[c] ~ normal(centre, width);
+    means[c] ~ normal(center, width);
     scales[c] ~ normal(0, typical_scale);
     roots[c] ~ lkj_corr_cholesky(2);
   }

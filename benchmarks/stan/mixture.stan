@@ -4,7 +4,7 @@ data {
   int<lower=1> d;
   int<lower=2> k;
   matrix[n, d] x;
-  vector[d] centre;
+  vector[d] center;
   vector<lower=0>[d] width;
   vector<lower=0>[d] typical_scale;
 }
@@ -25,7 +25,7 @@ model {
     matrix[d, n] whitened = mdivide_left_tri_low(root, columns - rep_matrix(means[c], n));
     real constant = log(weights[c]) - sum(log(diagonal(root)));
     log_densities[c] = constant - 0.5 * columns_dot_self(whitened);
-    means[c] ~ normal(centre, width);
+    means[c] ~ normal(center, width);
     scales[c] ~ normal(0, typical_scale);
     roots[c] ~ lkj_corr_cholesky(2);
   }

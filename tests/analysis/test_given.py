@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.analysis.given import expect_mixture
+from bayesgmm.analysis.mixtures import check_parameters
 
 
 def mixture(**changes) -> bg.MixtureParameters:
@@ -29,7 +29,7 @@ def with_entry(value: float, *, both: bool = True) -> np.ndarray:
 
 def test_a_mixture_passes():
     for good in (mixture(), mixture(correlations=None), mixture(correlations=with_entry(-0.99))):
-        assert expect_mixture(good).batch_shape == ()
+        assert check_parameters(good).batch_shape == ()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_shapes_are_told():
 def test_lists_are_taken_and_words_are_not():
     changed = mixture()
     object.__setattr__(changed, "weights", [1, 0])
-    assert expect_mixture(changed).weights.dtype == float
+    assert check_parameters(changed).weights.dtype == float
     object.__setattr__(changed, "weights", ["much", "little"])
     with pytest.raises(bg.SpecificationError, match="weights must be an array of numbers"):
-        expect_mixture(changed)
+        check_parameters(changed)

@@ -32,7 +32,7 @@ def test_parameters_are_one_draw_or_many(tree):
 
 
 def test_a_prior_is_a_source():
-    tree = bg.prior_predictive([[1.0], [2.0], [4.0]], bg.MixtureSpec(2), draws=7, random_seed=1)
+    tree = bg.prior_predictive([[1.0], [2.0], [4.0]], bg.MixtureSpec(2), n_draws=7, random_seed=1)
     assert read_mixtures(tree).parameters.batch_shape == (1, 7)
 
 

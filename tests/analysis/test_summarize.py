@@ -10,7 +10,7 @@ import bayesgmm as bg
 
 def test_statistics_are_what_they_say():
     tree = bg.example_fit()
-    summary = bg.summarize(tree, probability=0.9)
+    summary = bg.summarize(tree, ci_prob=0.9)
     draws = tree["posterior"]["scales"].values.reshape(-1, 3, 4)
     table = summary["scales"]
     np.testing.assert_allclose(table.sel(statistic="mean"), draws.mean(axis=0))
@@ -24,4 +24,4 @@ def test_statistics_are_what_they_say():
 @pytest.mark.parametrize("probability", [0.0, 1.0, 89, "0.9"])
 def test_refuses_what_is_no_probability(probability):
     with pytest.raises(bg.SpecificationError, match="probability"):
-        bg.summarize(bg.example_fit(), probability=probability)
+        bg.summarize(bg.example_fit(), ci_prob=probability)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import bayesgmm as bg
-from bayesgmm.analysis.telling import telling_features
+from bayesgmm.analysis.summarize import discriminating_features
 
 
 def test_the_feature_with_the_difference_is_found():
@@ -16,6 +16,6 @@ def test_the_feature_with_the_difference_is_found():
     tree = bg.fit(
         rows, bg.MixtureSpec(2), engine=bg.Laplace(draws=50), random_seed=1, progress=False
     )
-    assert telling_features(tree, 1) == ["x2"]
-    assert telling_features(tree, 2) == ["x2", "x3"]
-    assert telling_features(tree, 9) == ["x0", "x1", "x2", "x3"]
+    assert discriminating_features(tree, 1) == ["x2"]
+    assert discriminating_features(tree, 2) == ["x2", "x3"]
+    assert discriminating_features(tree, 9) == ["x0", "x1", "x2", "x3"]

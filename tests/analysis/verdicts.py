@@ -16,9 +16,9 @@ SHORT = bg.Gibbs(draws=300, tune=200)
 """Chains that are dealt out anew need not mix well."""
 
 
-def cloud(n_rows: int, *centre: float, seed: int = 0) -> np.ndarray:
-    """Standard normal rows around a centre."""
-    return np.random.default_rng(seed).normal(size=(n_rows, len(centre))) + centre
+def cloud(n_rows: int, *center: float, seed: int = 0) -> np.ndarray:
+    """Standard normal rows around a center."""
+    return np.random.default_rng(seed).normal(size=(n_rows, len(center))) + center
 
 
 def fitted(rows: np.ndarray, spec: bg.MixtureSpec, engine: object) -> xr.DataTree:
@@ -34,7 +34,7 @@ def dealt(tree: xr.DataTree, n_chains: int = 4) -> xr.DataTree:
     sizes = tree["posterior"].sizes
     order = np.random.default_rng(0).permutation(sizes["chain"] * sizes["draw"])
     new = tree.copy()
-    for name in ("posterior", "sample_stats", "log_likelihood", "relabelling"):
+    for name in ("posterior", "sample_stats", "log_likelihood", "relabeling"):
         old = tree[name].to_dataset()
         variables = {
             key: (values.dims, _dealt(values, order, n_chains))
@@ -56,7 +56,7 @@ def _dealt(values: xr.DataArray, order: np.ndarray, n_chains: int) -> np.ndarray
 def corners() -> np.ndarray:
     """Four clouds, the same after swapping the features: two splits in two are equally good."""
     rows = np.concatenate(
-        [cloud(30, *centre, seed=seed) for seed, centre in
+        [cloud(30, *center, seed=seed) for seed, center in
          enumerate([(-5, -5), (-5, 5), (5, -5), (5, 5)])]
     )  # fmt: skip
     return np.concatenate([rows, rows[:, ::-1]])
@@ -67,7 +67,7 @@ def converged() -> xr.DataTree:
 
 
 def labels_switched() -> xr.DataTree:
-    """Draws whose labels were shuffled at random, then relabelled as every fit is."""
+    """Draws whose labels were shuffled at random, then relabeled as every fit is."""
     return bg.relabel(shuffled(converged(), seed=0))
 
 
@@ -78,7 +78,7 @@ def overlap() -> xr.DataTree:
 
 
 def different_modes() -> xr.DataTree:
-    return fitted(corners(), bg.MixtureSpec(2), bg.NUTS(start="multi"))
+    return fitted(corners(), bg.MixtureSpec(2), bg.NUTS(init="multi"))
 
 
 def unvisited_mode() -> xr.DataTree:

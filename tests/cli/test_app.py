@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 import bayesgmm as bg
-import bayesgmm.analysis.diagnose
+import bayesgmm.analysis.diagnosis.diagnose
 import bayesgmm.cli.csv_file
 from bayesgmm.cli.app import app
 from bayesgmm.examples import PENGUIN_MEASUREMENTS
@@ -74,7 +74,7 @@ def test_a_fit_reads_its_table_once_and_is_judged_once(here, monkeypatch):
         monkeypatch.setattr(f"{place}.{name}", lambda *args: calls.append(name) or whole(*args))
 
     counted("bayesgmm.cli.csv_file", "read_lines")
-    counted("bayesgmm.analysis.diagnose", "_judged")
+    counted("bayesgmm.analysis.diagnosis.diagnose", "_judged")
     assert run("fit", "bills.csv", *LAPLACE, "--out", "fit.nc", "--json").exit_code == 0
     assert run("report", "fit.nc", "--out", "fit.html", "--json").exit_code == 0
     assert sorted(calls) == ["_judged", "read_lines"]
@@ -360,13 +360,13 @@ def test_unknown_names_are_refused_with_the_known_ones(here, option):
 def test_names_offered_are_those_there_are():
     from bayesgmm.analysis.mixtures import Uncertainty
     from bayesgmm.cli import app as commands
-    from bayesgmm.engines.catalogue import ENGINES
-    from bayesgmm.engines.starts import StartChoice
+    from bayesgmm.engines.catalog import ENGINES
+    from bayesgmm.engines.starts import InitChoice
 
     options = {name: get_args(own)[1] for name, own in _hints(commands.fit).items()}
     of_new_rows = get_args(_hints(commands.generate)["uncertainty"])[1]
     assert set(re.findall(r"\w+", options["engine"].help)) >= set(ENGINES)
-    assert options["start"].metavar.split("|") == list(get_args(StartChoice))
+    assert options["init"].metavar.split("|") == list(get_args(InitChoice))
     assert of_new_rows.metavar.split("|") == list(get_args(Uncertainty))
 
 
@@ -385,14 +385,14 @@ def test_defaults_are_those_of_python():
     assert type(bg.MixtureSpec(1).covariances) is bg.Full
     assert fit["covariance"] == "full"
     assert fit["engine"] == "nuts"  # what the test before last shows to be Python's
-    assert {fit[name] for name in ("draws", "tune", "chains", "start")} == {None}
+    assert {fit[name] for name in ("draws", "tune", "chains", "init")} == {None}
     helps = {name: get_args(own)[1].help for name, own in _hints(commands.fit).items()}
     for engine in (bg.NUTS(), bg.Gibbs(), bg.Laplace(), bg.ADVI()):
         kind = "(nuts)" if isinstance(engine, bg.NUTS) else "(others)"
         assert f"{engine.draws} {kind}" in helps["draws"]
         assert f"by default {getattr(engine, 'tune', 500)}." in helps["tune"]
         assert f"by default {getattr(engine, 'chains', 4)}." in helps["chains"]
-        assert getattr(engine, "start", "mode") == "mode"
+        assert getattr(engine, "init", "mode") == "mode"
     select, python = defaults(commands.select), defaults(bg.select)
     assert numbers_in(select["components"]) == list(python["n_components"])
     assert select["covariances"] is None

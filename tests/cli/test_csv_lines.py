@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from bayesgmm.cli.csv_file import read_csv, read_text
-from bayesgmm.cli.csv_lines import StandardInput
-from bayesgmm.cli.text_format import TextFormat
+from bayesgmm.cli.csv_lines import StandardInput, TextFormat
 from bayesgmm.errors import DataError
 
 READ = {

@@ -56,10 +56,10 @@ def test_labels_of_all_rows_fix_the_allocations(structure):
     spec, data = example_spec(structure, "gamma"), annotated_dataset(40, 2, "gaps")
     parameters = random_parameters(spec, 2, seed=1)
     labels = np.random.default_rng(3).integers(0, 3, 40)
-    labelled = log_density(spec, data.labelled(labels, 3), parameters)[0]
+    labeled = log_density(spec, data.labeled(labels, 3), parameters)[0]
     shares = responsibilities(data.rows, parameters)
     expected = log_density(spec, data, parameters)[0] + np.log(shares[range(40), labels]).sum()
-    np.testing.assert_allclose(labelled, expected, rtol=1e-12)
+    np.testing.assert_allclose(labeled, expected, rtol=1e-12)
 
 
 def table(seed: int = 3) -> np.ndarray:
@@ -95,7 +95,7 @@ def test_the_tree_obeys_the_schema_and_holds_what_was_known(tree):
     assert all(np.isfinite(tree["posterior"][name]).all() for name in tree["posterior"])
     known = tree["constant_data"]
     np.testing.assert_array_equal(known["sample_weight"], WEIGHTS)
-    np.testing.assert_allclose(known["label_plausibility"][0], [0.0, 1.0])  # far, near
+    np.testing.assert_allclose(known["label_likelihood"][0], [0.0, 1.0])  # far, near
     np.testing.assert_array_equal(tree["observed_data"]["x"], table())
     assert record(tree)["partial"] is False
 

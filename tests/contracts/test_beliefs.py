@@ -64,12 +64,12 @@ def test_json_keeps_what_is_still_scaled_to_the_data(structure, prior):
 def test_resolved_priors_follow_the_units_of_the_data(structure, prior):
     """What is scaled to data in other units is the rescaled prior, to the last digits."""
     spec = MixtureSpec(2, covariances=unscaled_structure(structure, prior))
-    centre, deviation = np.array([1.0, -2.0]), np.array([0.5, 3.0])
+    center, deviation = np.array([1.0, -2.0]), np.array([0.5, 3.0])
     factor = np.array([10.0, 10.0]) if STRUCTURES[structure].isotropic else np.array([10.0, 0.1])
     shift = np.array([7.0, 8.0])
-    there = Columns(centre, deviation, 0.9 * deviation, 0.01 * deviation)
+    there = Columns(center, deviation, 0.9 * deviation, 0.01 * deviation)
     here = Columns(
-        centre * factor + shift, *(width * factor for width in list(vars(there).values())[1:4])
+        center * factor + shift, *(width * factor for width in list(vars(there).values())[1:4])
     )
     here, there = spec.resolved(here), spec.resolved(there)
     back = here.standardized(shift, factor)

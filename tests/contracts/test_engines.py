@@ -135,7 +135,7 @@ def test_every_structure_with_one_feature_and_two(name, rows, structure, n_featu
         )
 
 
-def test_works_without_standardising_and_another_seed_gives_another_tree(tree, engine, rows):
+def test_works_without_standardizing_and_another_seed_gives_another_tree(tree, engine, rows):
     units = np.array([1.0, 50.0])
     other = bg.fit(
         rows / units, bg.MixtureSpec(2), engine=engine, random_seed=12, progress=False,

@@ -38,11 +38,11 @@ def flat_direction(table: str, width: float) -> np.ndarray:
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize(("structure", "prior"), PAIRS)
-def test_the_density_falls_without_bound_towards_singular_matrices(structure, prior, table):
+def test_the_density_falls_without_bound_toward_singular_matrices(structure, prior, table):
     X = TABLES[table]
     problem = Problem.pose(X, bg.MixtureSpec(2, covariances=unscaled_structure(structure, prior)))
     target, kind = Target(problem.spec, problem.data), STRUCTURES[structure]
-    centre = X[X[:, 1] == 0].mean(axis=0) if table == "zeros" else X[0]
+    center = X[X[:, 1] == 0].mean(axis=0) if table == "zeros" else X[0]
     values = []
     # In a plane, down to where correlation matrices are singular as floating point numbers.
     widths = (1e-4, 1e-5, 4e-6) if table == "rows in a plane" else (1e-5, 1e-7, 1e-9)
@@ -56,7 +56,7 @@ def test_the_density_falls_without_bound_towards_singular_matrices(structure, pr
         if kind.correlated:
             own = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
             correlations = covariances / (own[:, :, None] * own[:, None, :])
-        means = np.array([centre, X.mean(axis=0)])
+        means = np.array([center, X.mean(axis=0)])
         parameters = MixtureParameters(np.array([0.5, 0.5]), means, scales, correlations)
         values.append(target(target.position_of(parameters))[0])
     if table == "rows in a plane" and not kind.correlated:

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 import bayesgmm as bg
 from bayesgmm.cli.app import app
 from bayesgmm.estimation.problem import Problem
-from bayesgmm.models.scales import declare_scale
-from bayesgmm.priors import catalogue
-from bayesgmm.priors.catalogue import (
+from bayesgmm.models.covariances import declare_scale
+from bayesgmm.priors import catalog
+from bayesgmm.priors.catalog import (
     part_named,
     register,
     structure_named,
@@ -185,7 +185,7 @@ def test_a_file_that_names_a_class_not_known_here_is_refused(rows, tmp_path, mon
     spec = bg.MixtureSpec(2, covariances=OneRadius())
     tree = bg.fit(rows, spec, engine=bg.Laplace(draws=20), random_seed=1, progress=False)
     path = bg.save(tree, tmp_path / "fit.nc")
-    monkeypatch.delitem(catalogue._PARTS, "OneRadius")
+    monkeypatch.delitem(catalog._PARTS, "OneRadius")
     with pytest.raises(bg.SchemaError, match=r"fit.nc cannot be read.*'OneRadius'.*import the mod"):
         bg.load(path)
     result = run("cluster", path)

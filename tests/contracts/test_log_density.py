@@ -104,7 +104,7 @@ def expect_equal_densities(spec, data, parameters, *, gradients=False):
 
 @pytest.mark.parametrize(("structure", "prior"), PAIRS)
 @pytest.mark.parametrize("n_features", [1, 3])
-def test_standardising_changes_the_log_density_by_a_constant(structure, prior, n_features):
+def test_standardizing_changes_the_log_density_by_a_constant(structure, prior, n_features):
     spec = example_spec(structure, prior)
     units = np.array([0.01, 30.0, 5.0])[:n_features]
     rows = 1000.0 + units * example_rows(40, n_features)

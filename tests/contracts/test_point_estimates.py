@@ -15,8 +15,8 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 import bayesgmm as bg
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import validate
+from bayesgmm.tree.fit import Fit
 
 NAMES = ["width", "height"]
 
@@ -54,7 +54,7 @@ ANSWERED: dict[str, dict[str, Any]] = {
     "generate": {"n_rows": 5},
     "highest_density_region": {"rows": 500},
     "impute": {"n_imputations": 2},
-    "in_raw_order": {},
+    "undo_relabeling": {},
     "log_density": {},
     "marginal": {"features": "height"},
     "merge_components": {},
@@ -79,7 +79,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "compare": {},
     "credible_ball": {"partition": [0] * 70},
     "diagnose": {},
-    "labelling_report": {},
+    "labeling_report": {},
     "plot_components": {},
     "plot_label_switching": {},
     "plot_ranks": {},
@@ -161,10 +161,10 @@ def test_a_missing_cell_is_a_mixture_of_regressions(point):
     shares = point.weights * norm.pdf(1.5, means[:, 0], sds)
     shares /= shares.sum()
     slopes = covariances[:, 0, 1] / covariances[:, 0, 0]
-    centres = means[:, 1] + slopes * (1.5 - means[:, 0])
+    centers = means[:, 1] + slopes * (1.5 - means[:, 0])
     spreads = covariances[:, 1, 1] - slopes * covariances[:, 0, 1]
-    mean = shares @ centres
-    sd = np.sqrt(shares @ (spreads + centres**2) - mean**2)
+    mean = shares @ centers
+    sd = np.sqrt(shares @ (spreads + centers**2) - mean**2)
     assert_allclose(done.cells["mean"], mean, rtol=1e-9)
     assert_allclose(done.cells["sd"], sd, rtol=1e-9)
     assert done.cells.attrs["interval"] == "89% equal-tailed interval, given the estimate"
@@ -196,11 +196,11 @@ def test_it_is_kept_as_a_tree_that_answers_the_same(point, tmp_path):
 
 def test_what_is_drawn_under_an_estimate_is_drawn_as_often_as_asked(point):
     """Of 400 allocations, a share within five standard errors of the responsibility."""
-    replicated = bg.posterior_predictive(point, draws=4, random_seed=1)
+    replicated = bg.posterior_predictive(point, n_draws=4, random_seed=1)
     assert replicated["posterior_predictive"]["x"].shape == (1, 4, 70, 2)
-    found = bg.agreement(point, [0] * 40 + [1] * 30, draws=400)
+    found = bg.agreement(point, [0] * 40 + [1] * 30, max_draws=400)
     assert found["adjusted_rand"].shape == (1, 400)
-    drawn = bg.co_clustering(point, method="allocations", draws=400)
+    drawn = bg.co_clustering(point, method="allocations", max_draws=400)
     exact = bg.co_clustering(point)
     error = np.sqrt(exact * (1 - exact) / 400)
     assert bool((abs(drawn - exact) < 5 * error + 0.01).all())
@@ -209,7 +209,7 @@ def test_what_is_drawn_under_an_estimate_is_drawn_as_often_as_asked(point):
 def test_refining_is_fitting_without_the_search(table):
     """From the mode that a fit finds with the same seed, chains start alike."""
     spec, engine = bg.MixtureSpec(2), bg.Laplace(draws=30)
-    drawn = bg.refine(
+    drawn = bg.resample(
         bg.estimate(table, spec, random_seed=1), engine=engine, random_seed=1, progress=False
     )
     fitted = bg.fit(table, spec, engine=engine, random_seed=1, progress=False)

@@ -16,7 +16,7 @@ WEIGHTS = pd.Series([1.0, 1.0, 1.0, 5.0], index=NAMES)
 
 
 def weighted_mean(table, weights):
-    return float(read_table(table, weights).centre[0])
+    return float(read_table(table, weights).center[0])
 
 
 @pytest.mark.parametrize("table", [TABLE, TABLE.reset_index(drop=True)], ids=["names", "numbers"])
@@ -50,12 +50,12 @@ def test_places_count_where_one_side_has_no_names(table, weights):
 
 def test_labels_are_matched_too_also_for_new_rows():
     labels = pd.Series([1, 0, None, {0: 0.3, 1: 0.7}], index=["d", "a", "b", "c"], dtype=object)
-    data = read_table(TABLE).labelled(labels, 2)
+    data = read_table(TABLE).labeled(labels, 2)
     expected = [[1, 0], [1, 1], [0.3, 0.7], [0, 1]]
-    np.testing.assert_allclose(np.exp(data.plausibilities), expected)
+    np.testing.assert_allclose(np.exp(data.label_log_likelihoods), expected)
     table = pd.DataFrame(np.eye(4)[:, :2] + 0.5, index=NAMES).clip(upper=1.0)
-    shuffled = read_table(TABLE).labelled(table.iloc[::-1], 2)
-    np.testing.assert_allclose(np.exp(shuffled.plausibilities), table)
+    shuffled = read_table(TABLE).labeled(table.iloc[::-1], 2)
+    np.testing.assert_allclose(np.exp(shuffled.label_log_likelihoods), table)
 
 
 def test_names_that_do_not_fit_are_refused():
@@ -66,7 +66,7 @@ def test_names_that_do_not_fit_are_refused():
     with pytest.raises(bg.DataError, match="several entries for row a"):
         read_table(TABLE, WEIGHTS.reindex([*NAMES, "a"]))
     with pytest.raises(bg.DataError, match="labels has no entry"):
-        read_table(TABLE).labelled(pd.Series([0, 0, 0, 1], index=list("wxyz")), 2)
+        read_table(TABLE).labeled(pd.Series([0, 0, 0, 1], index=list("wxyz")), 2)
 
 
 def test_dates_match_dates():

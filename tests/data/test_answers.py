@@ -109,8 +109,8 @@ def test_models_have_a_line_each(tree, selection):
     "ask",
     [
         lambda tree: bg.agreement(tree, np.arange(40) % 2),
-        lambda tree: bg.partition(tree, runs=1),
-        lambda tree: bg.credible_ball(tree, bg.partition(tree, runs=1)),
+        lambda tree: bg.partition(tree, n_runs=1),
+        lambda tree: bg.credible_ball(tree, bg.partition(tree, n_runs=1)),
         lambda tree: bg.merge_components(tree),
         lambda tree: bg.overlap(tree),
         lambda tree: bg.log_density(tree),
@@ -119,9 +119,9 @@ def test_models_have_a_line_each(tree, selection):
         lambda tree: bg.co_clustering(tree),
         lambda tree: bg.regress(tree, [[1.0]], target="width"),
         lambda tree: bg.highest_density_region(tree, [[0.0, 0.0]]),
-        lambda tree: bg.labelling_report(tree),
+        lambda tree: bg.labeling_report(tree),
         lambda tree: bg.diagnose(tree),
-        lambda tree: bg.pool([1.0, 2.0], [1.0, 1.0]),
+        lambda tree: bg.pool_imputations([1.0, 2.0], [1.0, 1.0]),
     ],
 )
 def test_every_answer_has_a_table(tree, ask):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bayesgmm.data.columns import over_rows
+from bayesgmm.data.cells import over_rows
 
 
 @pytest.mark.parametrize("n_rows", [1, 63, 64, 1000])

@@ -183,7 +183,7 @@ def test_reading_an_array_imports_no_data_frame_library():
 def test_summaries_match_their_definitions(values):
     dataset = Dataset(values, tuple(map(str, range(values.shape[1]))), np.arange(len(values)))
     size = np.abs(values).max() + 1.0
-    np.testing.assert_allclose(dataset.centre, values.mean(axis=0), atol=1e-12 * size)
+    np.testing.assert_allclose(dataset.center, values.mean(axis=0), atol=1e-12 * size)
     np.testing.assert_allclose(dataset.deviation, values.std(axis=0, ddof=1), atol=1e-10 * size)
     assert np.all(dataset.spread <= dataset.deviation)
     assert np.all((dataset.spread > 0) | (dataset.deviation == 0))
@@ -193,7 +193,7 @@ def test_the_deviation_keeps_its_digits_far_from_zero():
     small = np.random.default_rng(1).integers(0, 1000, size=(2000, 2)) / 1024
     far = read_table(small + 1e8)
     np.testing.assert_allclose(far.deviation, small.std(axis=0, ddof=1), rtol=1e-7)
-    np.testing.assert_allclose(far.centre - 1e8, small.mean(axis=0), atol=2e-8)
+    np.testing.assert_allclose(far.center - 1e8, small.mean(axis=0), atol=2e-8)
 
 
 def test_the_spread_of_normal_data_is_its_standard_deviation_and_ignores_outliers():
@@ -348,7 +348,7 @@ WITH_GAPS = {
 def test_cells_are_missing_in_the_way_of_each_kind_of_table(table):
     dataset = read_table(table)
     np.testing.assert_array_equal(dataset.values, GAP)
-    np.testing.assert_allclose(dataset.centre, [7 / 3, 15.0])
+    np.testing.assert_allclose(dataset.center, [7 / 3, 15.0])
     np.testing.assert_allclose(dataset.deviation, [np.std([1, 2, 4], ddof=1), 50**0.5])
     np.testing.assert_array_equal(dataset.n_observed, [3, 2])
 
@@ -358,8 +358,8 @@ def test_rows_without_cells_are_named_in_a_warning_and_say_nothing():
     frame.loc["s"] = np.nan
     with pytest.warns(BayesGMMWarning, match="1 of 4 rows has no observed cell: row s"):
         dataset = read_table(frame)
-    assert (dataset.n_rows, dataset.evidence.shape[0]) == (4, 3)
-    np.testing.assert_allclose(dataset.centre, read_table(GAP).centre)
+    assert (dataset.n_rows, dataset.fitted_rows.shape[0]) == (4, 3)
+    np.testing.assert_allclose(dataset.center, read_table(GAP).center)
 
 
 @pytest.mark.parametrize(("table", "words"), REFUSED.values(), ids=REFUSED)

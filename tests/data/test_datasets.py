@@ -92,7 +92,7 @@ def test_every_name_loads():
 
 
 def test_only_tables_count_as_data_sets():
-    """The folder holds a page on sources and licences, too."""
+    """The folder holds a page on sources and licenses, too."""
     assert datasets.available() == (
         "faithful", "galaxies", "penguins", "vowels", "wholesale_customers", "wine",
     )  # fmt: skip

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from bayesgmm.data.labels import read_labels
+from bayesgmm.data.alongside import read_labels
 from bayesgmm.errors import DataError
 
 ROWS = np.array(["p", "q", "r"])
@@ -35,7 +35,7 @@ KNOWN = {
 @pytest.mark.parametrize(("labels", "expected"), KNOWN.values(), ids=KNOWN)
 def test_every_form_is_read(labels, expected):
     found = read_labels(labels, 3, ROWS)
-    np.testing.assert_allclose(np.exp(found.plausibilities), expected, atol=1e-15)
+    np.testing.assert_allclose(np.exp(found.label_log_likelihoods), expected, atol=1e-15)
 
 
 def test_names_come_in_alphabetical_order():

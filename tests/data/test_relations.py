@@ -8,8 +8,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
-from bayesgmm.data.relations import linear_relations
-from bayesgmm.data.suitability import judge_relations
+from bayesgmm.data.suitability import judge_relations, linear_relations
 
 N = 300
 RNG = np.random.default_rng(0)

@@ -45,7 +45,7 @@ def log_density(parameters: MixtureParameters, rows: np.ndarray) -> np.ndarray:
 def test_the_standard_scale_has_mean_zero_and_deviation_one(unit, offset):
     dataset = table(unit=unit, offset=offset)
     standard = Scaling.of(dataset, isotropic=False).standardize(dataset)
-    np.testing.assert_allclose(standard.centre, 0.0, atol=1e-6 if offset else 1e-14)
+    np.testing.assert_allclose(standard.center, 0.0, atol=1e-6 if offset else 1e-14)
     np.testing.assert_allclose(standard.deviation, 1.0, rtol=1e-12)
     assert standard.feature_names == dataset.feature_names
     assert not standard.values.flags.writeable

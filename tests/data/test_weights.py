@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesgmm.data.columns import column_quantiles
+from bayesgmm.data.cells import column_quantiles
 from bayesgmm.data.dataset import read_table
 from bayesgmm.data.suitability import expect_enough_rows
 from bayesgmm.errors import DataError
@@ -28,10 +28,10 @@ def times() -> np.ndarray:
 
 def test_a_row_of_weight_two_is_two_rows(rows, times):
     weighted, repeated = read_table(rows, times), read_table(np.repeat(rows, times, axis=0))
-    for name in ("centre", "deviation", "spread", "n_observed"):
+    for name in ("center", "deviation", "spread", "n_observed"):
         np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-12)
     assert weighted.total_weight == repeated.n_rows
-    assert weighted.evidence.shape[0] == np.sum(times > 0)
+    assert weighted.fitted_rows.shape[0] == np.sum(times > 0)
 
 
 def test_quantiles_are_those_of_the_repeated_rows(rows, times):

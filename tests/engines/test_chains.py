@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from bayesgmm.engines.chains import ChainDraws, run_chains
-from bayesgmm.engines.progress import ChainProgress
+from bayesgmm.engines.sampling import ChainDraws, run_chains
+from bayesgmm.progress import ChainProgress
 
 
 @dataclass
@@ -22,7 +22,7 @@ class FakeHandle:
     draws_so_far: int
     interrupts: bool = False
     abort_raises: type[BaseException] | None = None
-    cancelled: bool = False
+    canceled: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -40,7 +40,7 @@ class FakeHandle:
         return self.number, self.draws_so_far
 
     def cancel(self):
-        self.cancelled = True
+        self.canceled = True
 
 
 def read(trace):
@@ -100,13 +100,13 @@ def test_no_chain_runs_on_whatever_is_raised(error):
     handles = [FakeHandle(0, 5, 9, interrupts=True, abort_raises=error), FakeHandle(1, 9, 9)]
     with pytest.raises(error):
         run(handles, cores=2)
-    assert all(handle.cancelled for handle in handles)
+    assert all(handle.canceled for handle in handles)
 
 
 INTERRUPTED_FIT = """
 import os, signal
 import numpy as np, bayesgmm as bg
-from bayesgmm.engines.progress import ChainProgress
+from bayesgmm.progress import ChainProgress
 
 class Impatient(ChainProgress):
     def reporter(self, chain):
@@ -138,7 +138,7 @@ def test_ctrl_c_in_a_real_run_returns_a_tree():
 INTERRUPTED_WARM_UP = """
 import os, signal, time
 import numpy as np, bayesgmm as bg
-from bayesgmm.engines.progress import ChainProgress
+from bayesgmm.progress import ChainProgress
 
 reports = []
 

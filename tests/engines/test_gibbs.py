@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.analysis.generate import draw_rows
+from bayesgmm.analysis.generation.generate import draw_rows
 from bayesgmm.data.dataset import Dataset, default_names
-from bayesgmm.engines.sweeps import Sweeper
+from bayesgmm.engines.gibbs import Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.priors.sampling import draw_parameters
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_spec
@@ -81,15 +81,17 @@ def successive_draws(spec, n_features, known, n_sweeps, rng):
 
 def dataset_of(rows, components, missing, known):
     """What is seen of rows: all, or some of their cells, and the components of every third."""
-    plausibilities = np.zeros((0, 0))
+    label_log_likelihoods = np.zeros((0, 0))
     if "gaps" in known:
         rows = np.where(missing, np.nan, rows)
     if "labels" in known:
-        labelled = np.arange(N_ROWS) % 3 == 0
-        plausibilities = np.where(labelled[:, None], np.log(np.eye(2) + 1e-300)[components], 0.0)
-        plausibilities[plausibilities < -600] = -np.inf
+        labeled = np.arange(N_ROWS) % 3 == 0
+        label_log_likelihoods = np.where(
+            labeled[:, None], np.log(np.eye(2) + 1e-300)[components], 0.0
+        )
+        label_log_likelihoods[label_log_likelihoods < -600] = -np.inf
     names = default_names(rows.shape[1])
-    return Dataset(rows, names, np.arange(N_ROWS), plausibilities=plausibilities)
+    return Dataset(rows, names, np.arange(N_ROWS), label_log_likelihoods=label_log_likelihoods)
 
 
 def draw_parameters_repeated(parameters):

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from scipy.stats import halfnorm, norm
 
 import bayesgmm as bg
-from bayesgmm.engines.approximation import pareto_k
+from bayesgmm.engines.laplace import pareto_k
 from bayesgmm.schema import record
 
 
@@ -50,8 +50,8 @@ def test_marginal_likelihood_is_that_of_quadrature(standardize):
 def three_clouds():
     """3000 rows, every component apart from the others: nearly normal by Bernstein-von Mises."""
     rng = np.random.default_rng(8)
-    centres = np.array([[0.0, 0.0], [9.0, 2.0], [-3.0, 8.0]])
-    return rng.normal(size=(3000, 2)) + centres[rng.choice(3, 3000, p=[0.5, 0.3, 0.2])]
+    centers = np.array([[0.0, 0.0], [9.0, 2.0], [-3.0, 8.0]])
+    return rng.normal(size=(3000, 2)) + centers[rng.choice(3, 3000, p=[0.5, 0.3, 0.2])]
 
 
 @pytest.mark.slow

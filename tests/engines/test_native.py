@@ -69,9 +69,9 @@ def test_positions_are_those_of_the_map():
     position, block = np.empty(noise.size), native.native_block(target, normal)
     arguments = pointer(noise), pointer(position), block.ctypes.data
     assert position_callback().ctypes(noise.size, noise.size, *arguments) == 0
-    np.testing.assert_allclose(position, normal.centre + normal.root @ noise, rtol=1e-12)
+    np.testing.assert_allclose(position, normal.center + normal.root @ noise, rtol=1e-12)
     np.testing.assert_allclose(
-        normal.noise(position), solve_triangular(normal.root, position - normal.centre)
+        normal.noise(position), solve_triangular(normal.root, position - normal.center)
     )
 
 

@@ -31,17 +31,17 @@ def log_normal(position):
 
 def test_a_normal_density_is_its_own_approximation():
     peak = find_peak(log_normal, np.zeros(3), UNITS)
-    np.testing.assert_allclose(peak.normal.centre, CENTRE, atol=1e-4)
+    np.testing.assert_allclose(peak.normal.center, CENTRE, atol=1e-4)
     np.testing.assert_allclose(peak.normal.root @ peak.normal.root.T, COVARIANCE, atol=1e-7)
     assert peak.log_integral == pytest.approx(1.0, abs=1e-8)
-    assert peak.mended == 0
+    assert peak.regularized == 0
     assert peak.remaining < 1e-4
 
 
 def test_densities_of_draws_are_those_of_scipy():
     normal = find_peak(log_normal, np.zeros(3), UNITS).normal
     noise = np.random.default_rng(0).standard_normal((5, 3))
-    expected = multivariate_normal(normal.centre, COVARIANCE).logpdf(normal.positions(noise))
+    expected = multivariate_normal(normal.center, COVARIANCE).logpdf(normal.positions(noise))
     np.testing.assert_allclose(normal.log_density(noise), expected, rtol=1e-7)
 
 
@@ -87,7 +87,7 @@ def saddle(position):
 @pytest.mark.parametrize("log_density", [flat, saddle])
 def test_directions_without_curvature_are_counted_and_made_wide(log_density):
     peak = find_peak(log_density, np.zeros(2), np.array([1.0, 2.0]))
-    assert peak.mended == 1
+    assert peak.regularized == 1
     widths = np.linalg.norm(peak.normal.root, axis=1)
     np.testing.assert_allclose(widths, [1.0, 200.0], rtol=1e-3)  # 100 units of 2
 
@@ -96,9 +96,9 @@ def test_a_mended_root_is_that_of_the_raised_eigenvalues():
     rng = np.random.default_rng(2)
     vectors = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     matrix = vectors * np.array([2.0, 1.0, 0.0, -3.0]) @ vectors.T
-    root, mended = precision_root(matrix, 1e-4)
+    root, regularized = precision_root(matrix, 1e-4)
     expected = vectors * np.array([2.0, 1.0, 1e-4, 1e-4]) @ vectors.T
-    assert mended == 2
+    assert regularized == 2
     np.testing.assert_allclose(root @ root.T, expected, atol=1e-12)
     np.testing.assert_array_equal(root, np.tril(root))
     assert (np.diagonal(root) > 0).all()

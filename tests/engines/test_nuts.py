@@ -12,7 +12,7 @@ import pytest
 from arro3.core import RecordBatch
 
 import bayesgmm as bg
-from bayesgmm.engines.catalogue import ENGINES, engine_named
+from bayesgmm.engines.catalog import ENGINES, engine_named
 from bayesgmm.engines.nuts import _STATISTICS, _read_trace
 
 # Draws take long where PyTensor computes in Python, as it does in the other tests.
@@ -115,7 +115,7 @@ def test_draws_after_warm_up_are_read_with_their_shape(shape, n_drawn, n_kept):
     assert read.sample_stats["lp"].tolist() == list(range(n_drawn - n_kept, n_drawn))
 
 
-def test_the_catalogue_knows_every_engine():
+def test_the_catalog_knows_every_engine():
     assert engine_named("nuts", draws=7) == bg.NUTS(draws=7)
     assert set(ENGINES) == {"nuts", "gibbs", "laplace", "advi"}
     with pytest.raises(bg.SpecificationError, match=r"\['advi', 'gibbs', 'laplace', 'nuts'\]"):

@@ -13,8 +13,8 @@ from bayesgmm.engines.nuts import _FusedSampler
 from bayesgmm.engines.starts import peak_mass, preparatory_peak, starting
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import distance
-from bayesgmm.posterior.fit import read_parameters
 from bayesgmm.schema import record
+from bayesgmm.tree.fit import read_parameters
 
 
 def four_corners() -> np.ndarray:
@@ -47,8 +47,8 @@ def test_em_finds_both_modes_each_once(estimate):
         means=estimate.means[:, ::-1],
         scales=estimate.parameters.scales[:, ::-1],
     )
-    assert distance(swapped, estimate.rival) < 0.01
-    optima = [estimate.parameters, *estimate.rivals]
+    assert distance(swapped, estimate.alternative) < 0.01
+    optima = [estimate.parameters, *estimate.alternative_modes]
     for number, one in enumerate(optima):
         assert all(distance(one, other) > 0.3 for other in optima[:number])
 
@@ -73,7 +73,7 @@ def test_modes_far_below_are_left_out(target, estimate):
         scales=np.array([[6.0, 6.0], [0.5, 0.5]]),
         weights=np.array([0.99, 0.01]),
     )
-    alone = replace(estimate, rivals=(far,))
+    alone = replace(estimate, alternative_modes=(far,))
     assert chosen(target, alone, "multi").optima == [0]
 
 
@@ -105,9 +105,9 @@ def test_chains_start_where_the_mass_is():
 def test_chains_prepared_at_different_modes_have_one_target(target, estimate, native, monkeypatch):
     """At one position all chains see one log density, in whatever coordinates they move."""
     monkeypatch.setattr("bayesgmm.engines.native.is_available", lambda: native)
-    peaks = [preparatory_peak(target, one) for one in (estimate.parameters, estimate.rival)]
+    peaks = [preparatory_peak(target, one) for one in (estimate.parameters, estimate.alternative)]
     normals = [peaks[chain % 2].normal for chain in range(4)]
-    position = peaks[0].normal.centre + 0.05
+    position = peaks[0].normal.center + 0.05
     sampler = _FusedSampler.prepare(bg.NUTS(), target, normals, np.tile(position, (4, 1)))
     for chain, normal in enumerate(normals):
         np.testing.assert_allclose(normal.positions(sampler.noise[chain]), position, rtol=1e-9)
@@ -121,10 +121,10 @@ def test_chains_prepared_at_different_modes_have_one_target(target, estimate, na
 @pytest.mark.parametrize("native", [True, False])
 def test_chains_start_at_the_modes_in_turn(native, monkeypatch):
     monkeypatch.setattr("bayesgmm.engines.native.is_available", lambda: native)
-    engine = bg.NUTS(draws=20, tune=60, chains=3, start="multi")
+    engine = bg.NUTS(draws=20, tune=60, chains=3, init="multi")
     tree = bg.fit(four_corners(), bg.MixtureSpec(2), engine=engine, random_seed=1, progress=False)
     assert record(tree)["chain_optima"] == [0, 1, 0]
-    here, there = (read_parameters(tree[name]) for name in ("point_estimate", "rival_mode"))
+    here, there = (read_parameters(tree[name]) for name in ("point_estimate", "alternative_mode"))
     starts = read_parameters(tree["chain_starts"])
     nearer = [
         distance(here, starts.draw((chain,))) < distance(there, starts.draw((chain,)))
@@ -137,7 +137,7 @@ def test_chains_start_at_the_modes_in_turn(native, monkeypatch):
 
 
 def test_gibbs_starts_where_nuts_does():
-    engine = bg.Gibbs(draws=20, tune=20, chains=2, start="multi")
+    engine = bg.Gibbs(draws=20, tune=20, chains=2, init="multi")
     tree = bg.fit(four_corners(), bg.MixtureSpec(2), engine=engine, random_seed=1, progress=False)
     assert record(tree)["chain_optima"] == [0, 1]
 
@@ -145,7 +145,7 @@ def test_gibbs_starts_where_nuts_does():
 @pytest.mark.parametrize("engine", [bg.NUTS, bg.Gibbs])
 def test_other_starts_are_refused(engine):
     with pytest.raises(bg.SpecificationError, match=r"start must be one of \['mode', 'multi'\]"):
-        engine(start="everywhere")
+        engine(init="everywhere")
 
 
 def test_slow_chains_go_on_by_sweeps():

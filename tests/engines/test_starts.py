@@ -25,9 +25,9 @@ def test_starts_are_as_likely_as_draws_of_the_posterior_are(structure):
     The mean of 400 has a standard error of sqrt(2 p / 400); skewness is allowed a tenth of p.
     """
     target = target_for(structure, n_rows=2000)
-    centre = random_parameters(target.spec, 2)
+    center = random_parameters(target.spec, 2)
     seeds = np.random.SeedSequence(0).spawn(400)
-    peak = preparatory_peak(target, centre)
+    peak = preparatory_peak(target, center)
     falls = [2 * (peak.height - target(start)[0]) for start in dispersed(target, peak, seeds)]
     size = target.layout.size
     assert abs(np.mean(falls) - size) < 0.1 * size + 4 * np.sqrt(2 * size / 400)
@@ -36,8 +36,8 @@ def test_starts_are_as_likely_as_draws_of_the_posterior_are(structure):
 def test_a_posterior_that_is_not_normal_pulls_its_starts_in():
     """Three rows for two components: the widths at the mode say little of what lies around."""
     target = target_for("full", n_rows=3)
-    centre = random_parameters(target.spec, 2)
-    peak = preparatory_peak(target, centre)
+    center = random_parameters(target.spec, 2)
+    peak = preparatory_peak(target, center)
     starts = dispersed(target, peak, np.random.SeedSequence(0).spawn(50))
     deepest = 0.5 * target.layout.size + 4 * np.sqrt(0.5 * target.layout.size)
     assert all(target(start)[0] >= peak.height - deepest for start in starts)

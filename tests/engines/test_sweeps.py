@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import bayesgmm as bg
-from bayesgmm.engines.sweeps import Steps, Sweeper
+from bayesgmm.engines.gibbs import Steps, Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.blocks import SHORT

@@ -8,7 +8,7 @@ import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, read_table
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
-from bayesgmm.priors.layout import layout_of
+from bayesgmm.priors.spec import layout_of
 from tests.cases import example_rows, structure_with
 from tests.references.density import (
     log_likelihood,
@@ -58,7 +58,7 @@ def layout_for(spec: bg.MixtureSpec, dataset: Dataset) -> Layout:
 def plain_objective(
     spec: bg.MixtureSpec, X: np.ndarray, position: np.ndarray, *, uses_prior: bool
 ) -> float:
-    """Return what EM maximises, at an unconstrained vector, by SciPy.
+    """Return what EM maximizes, at an unconstrained vector, by SciPy.
 
     The log-likelihood plus the log prior density, without the constant of the Dirichlet density,
     over weights, means along axes without correlations, log scales and unconstrained correlations.

@@ -25,8 +25,8 @@ GOALS = ("posterior", "likelihood")
 def overlapping_clouds() -> np.ndarray:
     """Return three clouds two standard deviations apart, where EM takes hundreds of steps."""
     rng = np.random.default_rng(1)
-    centres = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
-    return rng.normal(size=(2000, 2)) + centres[rng.integers(3, size=2000)]
+    centers = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
+    return rng.normal(size=(2000, 2)) + centers[rng.integers(3, size=2000)]
 
 
 def climbed(X: np.ndarray, spec: bg.MixtureSpec, goal: str, seed: int, **options):
@@ -90,7 +90,7 @@ def test_a_likelihood_without_bound_ends_in_a_collapse_and_says_so():
         estimate = bg.estimate(
             X,
             bg.MixtureSpec(3),
-            solver=bg.EM("likelihood", n_starts=1, start="k-means++"),
+            solver=bg.EM("likelihood", n_starts=1, init="k-means++"),
             random_seed=3,
         )
     assert estimate.status is Status.COLLAPSED

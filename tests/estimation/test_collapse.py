@@ -83,7 +83,7 @@ def test_rows_of_a_sample_are_named_by_their_place_among_all():
     X[equal] = 20.0
     with pytest.warns(bg.ConvergenceWarning):
         estimate = bg.estimate(
-            X, bg.MixtureSpec(2), solver=bg.EM("likelihood", n_starts=2, start="random"),
+            X, bg.MixtureSpec(2), solver=bg.EM("likelihood", n_starts=2, init="random"),
             random_seed=1,
         )  # fmt: skip
     assert estimate.collapse.components == (1,)

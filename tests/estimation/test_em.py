@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.errors import SpecificationError
-from bayesgmm.estimation import duration
+from bayesgmm.estimation import em as duration
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import distance
 from bayesgmm.estimation.problem import Problem
@@ -38,7 +38,7 @@ GOALS = ("posterior", "likelihood")
 def test_the_objective_never_decreases(structure, goal, table):
     dataset = scaled(TABLES[table])
     for n_components, start in [(1, "k-means++"), (2, "random"), (4, "k-means++")]:
-        solver = bg.EM(goal, n_starts=2, start=start, max_iterations=300)
+        solver = bg.EM(goal, n_starts=2, init=start, max_iterations=300)
         estimate = solver.run(
             spec_of(structure, n_components=n_components), dataset, seed=n_components
         )
@@ -102,7 +102,7 @@ def test_the_end_is_a_local_maximum_of_the_objective(structure, prior, table, go
         ),
     ],
 )
-def test_an_independent_optimiser_finds_the_same_mode_and_none_better(structure, prior, table):
+def test_an_independent_optimizer_finds_the_same_mode_and_none_better(structure, prior, table):
     estimate, objective, position = mode_of(structure, prior, table, "posterior")
     rng = np.random.default_rng(0)
 
@@ -203,7 +203,7 @@ def test_a_proper_optimum_is_preferred_to_a_collapse():
     clouds = rng.normal(-5, 1, size=(40, 2)), rng.normal(5, 1, size=(40, 2))
     X = np.concatenate([*clouds, np.full((6, 2), 0.3)])
     spec = bg.MixtureSpec(3, covariances=bg.Diagonal())
-    solver = bg.EM("likelihood", n_starts=30, start="random")
+    solver = bg.EM("likelihood", n_starts=30, init="random")
     estimate = bg.estimate(X, spec, solver=solver, random_seed=1)
     assert estimate.converged
     assert estimate.log_likelihood == pytest.approx(estimate.starts.objectives[0])
@@ -277,7 +277,7 @@ def test_a_sparse_dirichlet_prior_has_an_estimate_too():
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("objective", "map"), ("start", "kmeans"), ("n_starts", 0), ("max_iterations", 1.5),
+    [("objective", "map"), ("init", "kmeans"), ("n_starts", 0), ("max_iterations", 1.5),
      ("tolerance", 0.0), ("tolerance", 1.0)],
 )  # fmt: skip
 def test_options_are_checked(option, value):
@@ -301,8 +301,8 @@ def test_how_long_a_wide_table_takes_is_told_before(monkeypatch):
 
 def test_many_rows_end_in_the_same_optimum_as_an_ascent_on_all_of_them():
     rng = np.random.default_rng(0)
-    centres = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
-    X = rng.normal(size=(45_000, 2)) + centres[rng.integers(3, size=45_000)]
+    centers = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
+    X = rng.normal(size=(45_000, 2)) + centers[rng.integers(3, size=45_000)]
     problem = Problem.pose(X, bg.MixtureSpec(3))
     spec, rows = problem.scaled_spec, problem.scaled_data
     found = bg.EM(n_starts=6).run(spec, rows, seed=1)
@@ -312,7 +312,7 @@ def test_many_rows_end_in_the_same_optimum_as_an_ascent_on_all_of_them():
     assert found.objective == found.starts.objectives[0]
     # EM from the truth, on all rows, cannot do better.
     truth = MixtureParameters(
-        np.full(3, 1 / 3), problem.scaling.standardize(read_table(centres)).values,
+        np.full(3, 1 / 3), problem.scaling.standardize(read_table(centers)).values,
         np.tile(1 / problem.scaling.factor, (3, 1)), np.tile(np.eye(2), (3, 1, 1)),
     )  # fmt: skip
     best = bg.EM(tolerance=1e-12).climb(rows.values, truth, Objective(spec, 2, uses_prior=True))
@@ -322,7 +322,7 @@ def test_many_rows_end_in_the_same_optimum_as_an_ascent_on_all_of_them():
 
 def test_a_collapse_on_a_sample_of_many_rows_is_a_collapse():
     X = np.append(np.random.default_rng(0).normal(size=(30_000, 1)), np.zeros((9_000, 1)), axis=0)
-    solver = bg.EM("likelihood", n_starts=2, start="random")
+    solver = bg.EM("likelihood", n_starts=2, init="random")
     with pytest.warns(bg.ConvergenceWarning, match=r"on rows 30000, .* and 8995 more"):
         estimate = bg.estimate(X, bg.MixtureSpec(2), solver=solver, random_seed=1)
     assert estimate.status is bg.Status.COLLAPSED

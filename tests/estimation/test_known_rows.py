@@ -100,16 +100,16 @@ def test_a_few_labels_name_the_components():
     for order in ([0, 1, 2], [2, 0, 1]):
         named = [None if label is None else order[label] for label in labels]
         found = bg.estimate(X, bg.MixtureSpec(3), random_seed=1, labels=named)
-        centres = 2.0 * np.array([[0, 0], [1, 1], [2, 0]])
-        np.testing.assert_allclose(found.means[order], centres, atol=0.5)
+        centers = 2.0 * np.array([[0, 0], [1, 1], [2, 0]])
+        np.testing.assert_allclose(found.means[order], centers, atol=0.5)
 
 
 def test_a_label_that_fits_two_components_equally_well_makes_two_optima():
     sides = np.concatenate([np.linspace(3, 7, 40), np.linspace(-7, -3, 40)])
     rows = np.append(sides, 0.0)[:, None]
     found = bg.estimate(rows, bg.MixtureSpec(2), random_seed=1, labels=[*[None] * 80, "between"])
-    assert found.starts.rival_gap == pytest.approx(0.0, abs=1e-6)
-    np.testing.assert_allclose(found.rival.means, -found.means, atol=1e-4)
+    assert found.starts.mode_gap == pytest.approx(0.0, abs=1e-6)
+    np.testing.assert_allclose(found.alternative.means, -found.means, atol=1e-4)
 
 
 def test_labels_that_say_nothing_change_nothing():

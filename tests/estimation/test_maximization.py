@@ -122,9 +122,9 @@ def test_without_priors_the_maximum_is_the_pooled_sample_covariance(structure):
     assert_allclose(new.means, current.means + statistics.sums / statistics.counts[:, None])
 
     # Celeux & Govaert (1995): average over what is shared, drop what is forbidden.
-    centred = statistics.about(new.means - current.means)
+    centered = statistics.about(new.means - current.means)
     kind, counts = STRUCTURES[structure], statistics.counts
-    scatter = centred.scatter
+    scatter = centered.scatter
     if kind.correlated:
         pooled = scatter.sum(axis=0, keepdims=True) if kind.tied else scatter
         totals = np.full(1, 50.0) if kind.tied else counts
@@ -156,10 +156,10 @@ def expected(
     parameters: MixtureParameters, objective: Objective,
 ) -> float:  # fmt: skip
     """Return the expected complete log-likelihood of parameters, plus their log prior."""
-    centred = statistics.about(parameters.means - responsible.means)
+    centered = statistics.about(parameters.means - responsible.means)
     total = float(statistics.counts @ np.log(parameters.weights)) + objective.log_prior(parameters)
     for count, scatter, covariance in zip(
-        statistics.counts, centred.scatter, parameters.covariances, strict=True
+        statistics.counts, centered.scatter, parameters.covariances, strict=True
     ):
         full = scatter if scatter.ndim == 2 else np.diag(scatter)
         total += expected_log_density(count, full, covariance)
@@ -199,8 +199,8 @@ def test_under_an_inverse_wishart_prior_the_covariances_have_a_closed_form(struc
     objective, current = Objective(spec, n_features, True), random_parameters(spec, n_features)
     statistics = sufficient_statistics(X, current)
     new = maximize(statistics, current, objective)
-    centred, prior = statistics.about(new.means - current.means), spec.covariances
-    scatter, counts = centred.scatter.reshape(2, n_features, n_features), centred.counts
+    centered, prior = statistics.about(new.means - current.means), spec.covariances
+    scatter, counts = centered.scatter.reshape(2, n_features, n_features), centered.counts
     if prior.tied:
         scatter, counts = scatter.sum(axis=0, keepdims=True), counts.sum(keepdims=True)
     rows = counts + prior.degrees_of_freedom + n_features + 1

@@ -1,4 +1,4 @@
-"""What EM maximises, against SciPy, on the standard scale and in the units of the data."""
+"""What EM maximizes, against SciPy, on the standard scale and in the units of the data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import bayesgmm as bg
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.layout import layout_of
+from bayesgmm.priors.spec import layout_of
 from tests.cases import PAIRS, STRUCTURES, columns_of, example_rows
 from tests.estimation.problems import plain_objective, spec_of
 

@@ -114,8 +114,8 @@ def test_components_that_are_told_apart_do_not_change_places():
 def test_equal_heights_at_different_places_are_rivals():
     starts = Starts(np.array([-10.0, -10.0, -10.0, -np.inf]), np.array([0.0, 0.1, 3.0, np.inf]))
     assert starts.agreeing == 2
-    assert starts.rival == 2
-    assert starts.rival_gap == 0.0
+    assert starts.alternative == 2
+    assert starts.mode_gap == 0.0
     alone = Starts(np.array([-10.0, -10.05]), np.array([0.0, 0.2]))
-    assert alone.rival is None
-    assert alone.rival_gap == np.inf
+    assert alone.alternative is None
+    assert alone.mode_gap == np.inf

@@ -13,7 +13,7 @@ from bayesgmm.estimation.regularized import (
     covariances_of_factors,
     factors_of_precisions,
     from_picked_rows,
-    from_shares,
+    from_responsibilities,
 )
 from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.numerics.statistics import log_densities, responsibilities
@@ -32,8 +32,8 @@ def written_out(X, shares, structure):
     """Return weights, means and covariance matrices of every component, by the formulas."""
     counts = shares.sum(axis=0)
     means = shares.T @ X / counts[:, None]
-    centred = X[:, None] - means
-    scatter = np.einsum("nk,nki,nkj->kij", shares, centred, centred)
+    centered = X[:, None] - means
+    scatter = np.einsum("nk,nki,nkj->kij", shares, centered, centered)
     if structure.tied:
         scatter = np.broadcast_to(scatter.sum(axis=0) / counts.sum(), scatter.shape)
     else:
@@ -55,7 +55,7 @@ def matrices(mixture: FactoredMixture) -> np.ndarray:
 @pytest.mark.parametrize("structure", STRUCTURES, ids=lambda structure: type(structure).__name__)
 def test_a_step_is_the_formula(table, structure):
     shares = np.random.default_rng(1).dirichlet([1.0, 2.0], size=200)
-    start = from_shares(table, shares, structure, RIDGE)
+    start = from_responsibilities(table, shares, structure, RIDGE)
     first = climb_regularized(table, start, ridge=RIDGE, tolerance=0.0, max_iterations=1)
     for mixture, given in ((start, shares), (first.mixture, responsibilities(table, start.form()))):
         weights, means, covariances = written_out(table, given, structure)
@@ -73,7 +73,7 @@ def test_weights_are_repeated_rows(table, structure):
     repeated, of_repeated = (np.repeat(part, counts, axis=0) for part in (table, shares))
     ends = []
     for X, given in ((weighted, shares), (repeated, of_repeated)):
-        start = from_shares(X, given, structure, RIDGE)
+        start = from_responsibilities(X, given, structure, RIDGE)
         path = climb_regularized(X, start, ridge=RIDGE, tolerance=1e-6, max_iterations=50)
         ends.append((path.mixture.means, path.mixture.covariances, path.lower_bounds))
     for one, other in zip(*ends, strict=True):
@@ -102,4 +102,4 @@ def test_factors_and_matrices_are_each_others_inverses():
 def test_no_spread_is_an_error_without_a_ridge(structure):
     X, shares = np.repeat([[0.0, 1.0], [2.0, 3.0]], 4, axis=0), np.repeat(np.eye(2), 4, axis=0)
     with pytest.raises(bg.DataError, match="reg_covar"):
-        from_shares(X, shares, structure, 0.0)
+        from_responsibilities(X, shares, structure, 0.0)

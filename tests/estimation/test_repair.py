@@ -17,10 +17,10 @@ from bayesgmm.numerics.statistics import log_densities, responsibilities
 from tests.cases import STRUCTURES, example_rows
 
 
-def blobs(n_each: int, centres: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    clusters = np.repeat(np.arange(len(centres)), n_each)
-    noise = np.random.default_rng(seed).normal(size=(clusters.size, centres.shape[1]))
-    return centres[clusters] + noise, clusters
+def blobs(n_each: int, centers: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    clusters = np.repeat(np.arange(len(centers)), n_each)
+    noise = np.random.default_rng(seed).normal(size=(clusters.size, centers.shape[1]))
+    return centers[clusters] + noise, clusters
 
 
 GRID = 8.0 * np.stack(np.meshgrid(np.arange(4), np.arange(3)), -1).reshape(-1, 2)
@@ -35,7 +35,7 @@ def surrogate_of(X, partition: np.ndarray, structure: str, goal: str = "posterio
     spec = bg.MixtureSpec(n_components, covariances=STRUCTURES[structure]())
     problem = Problem.pose(X, spec, **known)
     objective = bg.EM(goal).objective_of(problem.scaled_spec, problem.scaled_data)
-    complete = filled(problem.scaled_data.evidence)
+    complete = filled(problem.scaled_data.fitted_rows)
     return complete, Surrogate.of(complete, [partition], objective), objective
 
 

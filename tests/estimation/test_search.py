@@ -79,7 +79,7 @@ def test_labels_outvote_a_prior():
     assert free.means[1, 0] < 0 < free.means[0, 0]
     certain = np.log(np.eye(2) + 1e-300)[(np.arange(60) >= 30).astype(int)]
     known = np.where(np.arange(60)[:, None] % 3 == 0, certain, 0.0)
-    rows = AnnotatedRows(X, plausibilities=known)
+    rows = AnnotatedRows(X, label_log_likelihoods=known)
     objective = Objective(replace(spec, resolution=0.01), 2, True)
     assert in_best_places(rows, point.parameters, objective) is point.parameters
 
@@ -96,7 +96,7 @@ def test_every_order_of_the_priors_is_followed(structure, goal):
         estimates.append(solver.run(spec, dataset, seed=1))
         assert_allclose(estimates[-1].means, loc[order], atol=0.1)
         assert estimates[-1].starts.agreeing == 5
-        assert not estimates[-1].rivals  # other orders are far below
+        assert not estimates[-1].alternative_modes  # other orders are far below
         # EM stops where it gains less than 1e-9 of the objective.
         assert estimates[-1].objective == pytest.approx(estimates[0].objective, abs=1e-5)
 
@@ -124,8 +124,8 @@ def test_another_order_that_a_prior_hardly_minds_is_another_mode():
     assert point.status is Status.CONVERGED
     assert point.weights[0] < point.weights[1]
     assert point.starts.agreeing == 4
-    assert_allclose(point.rival.means, point.means[::-1], atol=0.01)
-    assert point.starts.rival_gap == pytest.approx(
+    assert_allclose(point.alternative.means, point.means[::-1], atol=0.01)
+    assert point.starts.mode_gap == pytest.approx(
         np.log(point.weights[1] / point.weights[0]), abs=0.05
     )
 

@@ -31,9 +31,9 @@ def fitted(X: np.ndarray, structure: str, k: int, goal: str):
 def moments(parameters: MixtureParameters) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and covariance matrix of a whole mixture."""
     mean = parameters.weights @ parameters.means
-    centred = parameters.means - mean
+    centered = parameters.means - mean
     within = np.einsum("k,kij->ij", parameters.weights, parameters.covariances)
-    return mean, within + np.einsum("k,ki,kj->ij", parameters.weights, centred, centred)
+    return mean, within + np.einsum("k,ki,kj->ij", parameters.weights, centered, centered)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -64,7 +64,7 @@ def test_a_split_is_inside_the_space_and_raises_the_likelihood(structure, goal):
 
 def test_the_component_that_holds_two_clouds_is_the_one_to_split():
     rng = np.random.default_rng(0)
-    clouds = [rng.normal(size=(100, 2)) + centre for centre in ([0, 0], [30, 0], [36, 0])]
+    clouds = [rng.normal(size=(100, 2)) + center for center in ([0, 0], [30, 0], [36, 0])]
     X = np.concatenate(clouds)
     for goal in GOALS:
         rows, parameters, shares, objective = fitted(X, "full", 2, goal)

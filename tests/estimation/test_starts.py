@@ -35,15 +35,15 @@ def test_a_start_is_inside_the_space_and_follows_its_seed(structure, method):
 
 
 def test_k_means_finds_clouds_that_are_far_apart():
-    # A second centre in one cloud is chosen with probability of about (1 / 100)^2 only.
+    # A second center in one cloud is chosen with probability of about (1 / 100)^2 only.
     clouds = np.repeat([[-100.0, 0.0], [100.0, 0.0], [0.0, 150.0]], 30, axis=0)
     X = clouds + np.random.default_rng(0).normal(size=clouds.shape)
     objective = objective_of("full", 3, 2, uses_prior=False)
-    centres = X.reshape(3, 30, 2).mean(axis=1)
+    centers = X.reshape(3, 30, 2).mean(axis=1)
     for seed in range(20):
         means = start(X, objective, "k-means++", np.random.default_rng(seed)).means
-        order = np.linalg.norm(means[:, None] - centres, axis=2).argmin(axis=0)
-        assert_allclose(means[order], centres, atol=1e-9)
+        order = np.linalg.norm(means[:, None] - centers, axis=2).argmin(axis=0)
+        assert_allclose(means[order], centers, atol=1e-9)
 
 
 def test_labels_give_the_moments_of_their_rows():
@@ -81,7 +81,7 @@ def test_rows_are_left_alone():
 
 def test_an_unknown_word_never_gets_this_far():
     with pytest.raises(bg.SpecificationError, match="start must be one of"):
-        bg.EM(start="best")
+        bg.EM(init="best")
 
 
 def test_starts_are_sought_on_all_rows_unless_there_are_very_many():

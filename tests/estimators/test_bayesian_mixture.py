@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import bayesgmm as bg
-from bayesgmm.estimators.covariance_types import compact
+from bayesgmm.estimators.spec_from_parameters import compact
 
 ROUGH = pytest.mark.filterwarnings("ignore:An approximation:bayesgmm.errors.ConvergenceWarning")
 """For fits to few rows, which a normal distribution approximates badly, as their warning says."""
@@ -96,7 +96,7 @@ def test_covariances_have_the_shape_of_their_structure(name, shape):
 
 
 def structure(model):
-    from bayesgmm.posterior.fit import Fit
+    from bayesgmm.tree.fit import Fit
 
     return Fit(model.idata_).spec.covariances
 
@@ -157,7 +157,7 @@ def test_refine_goes_on_without_em(model, table, monkeypatch):
     errors = model.idata_["posterior"]["means"].std(("chain", "draw")).values
     assert np.all(abs(refined.means_ - model.means_) < errors)
     assert_array_equal(refined.predict(table), model.predict(table))
-    expected = bg.refine(model.idata_, engine=bg.Laplace(), random_seed=3, progress=False)
+    expected = bg.resample(model.idata_, engine=bg.Laplace(), random_seed=3, progress=False)
     assert refined.refine("laplace").idata_.identical(expected)
 
 
@@ -189,7 +189,7 @@ def test_cells_may_be_missing(model, table):
 def test_priors_reach_the_model(table):
     priors = {"weights": bg.Dirichlet(7.0), "scales": bg.HalfNormal(3.0)}
     model = bg.BayesianGaussianMixture(2, covariance_type="diag", priors=priors, **QUICK)
-    from bayesgmm.posterior.fit import Fit
+    from bayesgmm.tree.fit import Fit
 
     spec = Fit(model.fit(table).idata_).spec
     assert spec.weights == bg.Dirichlet(7.0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from bayesgmm.estimators import distinct_rows as module
-from bayesgmm.estimators.distinct_rows import at_least, distinct_rows, is_table_of_counts
+from bayesgmm.estimators import em_runs as module
+from bayesgmm.estimators.em_runs import at_least, distinct_rows, is_table_of_counts
 from bayesgmm.numerics.annotated_rows import values_of
 
 ALL_ONCE = np.empty(0)

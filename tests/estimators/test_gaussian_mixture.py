@@ -29,9 +29,9 @@ PARAMETERS = ("weights_", "means_", "covariances_", "precisions_", "precisions_c
 
 def overlapping(n: int, d: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    centres = np.array([[0.0], [2.0], [5.0]]) * np.ones(d)
+    centers = np.array([[0.0], [2.0], [5.0]]) * np.ones(d)
     kinds = rng.integers(3, size=n)
-    return centres[kinds] + rng.normal(size=(n, d)) * np.array([0.5, 1.0, 1.5])[kinds, None]
+    return centers[kinds] + rng.normal(size=(n, d)) * np.array([0.5, 1.0, 1.5])[kinds, None]
 
 
 TABLES = {

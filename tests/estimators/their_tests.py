@@ -30,7 +30,7 @@ PRIVATE = {
     "test_gaussian_mixture_array_api_compliance": "other array libraries",
     "test_gaussian_mixture_raises_where_array_api_not_implemented": "other array libraries",
 }
-"""Tests that do not ask for public behaviour, and why."""
+"""Tests that do not ask for public behavior, and why."""
 
 MODULES = (test_gaussian_mixture, test_mixture)
 

@@ -71,7 +71,7 @@ def random_point(model: pm.Model, spec: MixtureSpec, n_features: int, seed: int 
 
 
 def log_density(spec: MixtureSpec, values: np.ndarray, point: dict[str, np.ndarray]) -> float:
-    """Return the log posterior density, not normalised, at constrained values."""
+    """Return the log posterior density, not normalized, at constrained values."""
     weights, means = point["weights"], point["means"]
     total = row_log_density(values, weights, means, point["covariances"]).sum()
     total += stats.norm(spec.means.loc, spec.means.scale).logpdf(means).sum()
@@ -112,7 +112,7 @@ def lkj_log_density(cholesky: np.ndarray, eta: float) -> np.ndarray:
     """Return the LKJ log density with respect to the entries of the factor below its diagonal.
 
     The Jacobian of the map from factor to matrix is the product of L_jj^(d - j), j counted from
-    one; the density at the identity is the normaliser.
+    one; the density at the identity is the normalizer.
     """
     d = cholesky.shape[-1]
     log_diagonal = np.log(np.diagonal(cholesky, axis1=-2, axis2=-1))

@@ -6,11 +6,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pytensor import function, grad
 from scipy.special import logsumexp
 
-from bayesgmm.models.annotated_observations import (
+from bayesgmm.models.observations import (
     AnnotatedCorrelatedRow,
     AnnotatedUncorrelatedRow,
+    CorrelatedRow,
+    UncorrelatedRow,
 )
-from bayesgmm.models.observations import CorrelatedRow, UncorrelatedRow
 from tests.models.reference import FAST, rows_of
 from tests.references.density import joint_log_densities
 

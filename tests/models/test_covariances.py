@@ -7,8 +7,8 @@ from scipy import stats
 from bayesgmm.errors import SpecificationError
 from bayesgmm.models.covariances import declare_covariances
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.covariances import (
+    LKJ,
     Diagonal,
     Full,
     SeparatedStructure,

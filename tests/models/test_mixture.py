@@ -5,8 +5,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bayesgmm.fitting import build_model, estimate
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.covariances import (
+    LKJ,
     Diagonal,
     Full,
     Spherical,
@@ -162,8 +162,8 @@ def test_find_map_finds_separated_components():
         return_inferencedata=True,
         compile_kwargs={"mode": FAST},
     )
-    centres = np.array([values[:20].mean(axis=0), values[20:].mean(axis=0)])
-    assert_allclose(found.posterior["means"].values.squeeze(), centres, atol=0.01)
+    centers = np.array([values[:20].mean(axis=0), values[20:].mean(axis=0)])
+    assert_allclose(found.posterior["means"].values.squeeze(), centers, atol=0.01)
     assert_allclose(found.posterior["weights"].values.squeeze(), 0.5, atol=0.01)
 
 
@@ -194,9 +194,9 @@ def annotated(structure):
     values, spec = separated(structure)
     values[::3, 0] = np.nan
     values[1, :] = np.nan
-    plausibilities = np.zeros((40, 2))
-    plausibilities[[2, 30]] = [[0.0, -np.inf], np.log([0.4, 0.6])]
-    known = {"weights": np.tile([0.0, 0.5, 1.0, 3.0], 10), "plausibilities": plausibilities}
+    label_log_likelihoods = np.zeros((40, 2))
+    label_log_likelihoods[[2, 30]] = [[0.0, -np.inf], np.log([0.4, 0.6])]
+    known = {"weights": np.tile([0.0, 0.5, 1.0, 3.0], 10), "plausibilities": label_log_likelihoods}
     return values, spec, known
 
 
@@ -213,7 +213,7 @@ def test_missing_cells_are_not_imputed(structure):
     assert tree.prior_predictive["x"].dims == ("chain", "draw", "obs_id", "feature")
     assert np.isfinite(tree.prior_predictive["x"]).all()
     assert_array_equal(tree.constant_data["sample_weight"], known["weights"])
-    assert_allclose(tree.constant_data["label_plausibility"][30], [0.4, 0.6])
+    assert_allclose(tree.constant_data["label_likelihood"][30], [0.4, 0.6])
 
 
 def test_an_annotated_model_can_be_printed():

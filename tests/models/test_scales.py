@@ -4,7 +4,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.models.scales import declare_scale
+from bayesgmm.models.covariances import declare_scale
 from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, HalfT, InverseGamma, LogNormal
 from tests.models.reference import FAST
 from tests.references.density import scale_distribution

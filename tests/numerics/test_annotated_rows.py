@@ -28,12 +28,12 @@ def holes(n_rows: int, n_features: int, share: float, *, seed: int) -> np.ndarra
     return X
 
 
-def known_of(n_rows: int, n_components: int, *, weighted: bool, labelled: bool, seed: int) -> dict:
+def known_of(n_rows: int, n_components: int, *, weighted: bool, labeled: bool, seed: int) -> dict:
     """Return weights, some of them zero, and labels: of certain rows, doubtful ones, and none."""
     rng, known = np.random.default_rng(seed), {}
     if weighted:
         known["weights"] = rng.uniform(0.0, 3.0, n_rows) * (rng.random(n_rows) < 0.9)
-    if labelled:
+    if labeled:
         table = rng.uniform(0.0, 1.0, (n_rows, n_components))
         table[: n_rows // 3] = 1.0
         certain = np.arange(n_rows // 3, n_rows // 2)
@@ -71,8 +71,8 @@ def log_joint(rows: AnnotatedRows, number: int, mixture: MixtureParameters) -> n
     """Log density of what is observed of one row, with each component and what is known of it."""
     row = rows.values[number]
     o, logs = ~np.isnan(row), np.log(mixture.weights)
-    if rows.plausibilities.size:
-        logs = logs + rows.plausibilities[number]
+    if rows.label_log_likelihoods.size:
+        logs = logs + rows.label_log_likelihoods[number]
     if o.any():
         logs = logs + [
             multivariate_normal.logpdf(row[o], mean[o], covariance[o][:, o])
@@ -81,15 +81,15 @@ def log_joint(rows: AnnotatedRows, number: int, mixture: MixtureParameters) -> n
     return logs
 
 
-@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("labeled", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.7])
 @pytest.mark.parametrize(("structure", "d"), [("full", 4), ("full", 2), ("diagonal", 3)])
 def test_statistics_are_those_of_whole_rows_given_what_is_known(
-    structure, d, share, weighted, labelled
+    structure, d, share, weighted, labeled
 ):
     X = holes(60, d, share, seed=d) if share else example_rows(60, d, seed=d)
-    rows = AnnotatedRows(X, **known_of(60, 3, weighted=weighted, labelled=labelled, seed=1))
+    rows = AnnotatedRows(X, **known_of(60, 3, weighted=weighted, labeled=labeled, seed=1))
     mixture = random_parameters(example_spec(structure, "gamma"), d, seed=2)
     found, expected = sufficient_statistics(rows, mixture), by_hand(rows, mixture)
     scatter = expected[3] if structure == "full" else np.einsum("kii->ki", expected[3])
@@ -110,11 +110,11 @@ def test_one_row_that_lacks_a_cell_changes_nothing_about_the_others(structure):
     np.testing.assert_allclose(found.sums, complete.sums, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("labeled", [False, True])
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
-def test_what_is_asked_of_rows_is_asked_of_their_observed_cells(structure, labelled):
+def test_what_is_asked_of_rows_is_asked_of_their_observed_cells(structure, labeled):
     rows = AnnotatedRows(
-        holes(50, 3, 0.4, seed=5), **known_of(50, 3, weighted=True, labelled=labelled, seed=1)
+        holes(50, 3, 0.4, seed=5), **known_of(50, 3, weighted=True, labeled=labeled, seed=1)
     )
     mixture = random_parameters(example_spec(structure, "gamma"), 3, seed=2)
     expected = np.array([log_joint(rows, number, mixture) for number in range(50)])
@@ -129,7 +129,7 @@ def test_what_is_asked_of_rows_is_asked_of_their_observed_cells(structure, label
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
 def test_memberships_over_many_mixtures_are_those_of_each(structure):
     rows = AnnotatedRows(
-        holes(40, 3, 0.4, seed=5), **known_of(40, 3, weighted=False, labelled=True, seed=1)
+        holes(40, 3, 0.4, seed=5), **known_of(40, 3, weighted=False, labeled=True, seed=1)
     )
     spec = example_spec(structure, "gamma")
     each = [random_parameters(spec, 3, seed=seed) for seed in range(5)]
@@ -157,7 +157,7 @@ def stacked(mixtures: list[MixtureParameters]) -> MixtureParameters:
 def test_blocks_of_a_long_table_add_up(known, share):
     X = holes(20_000, 3, share, seed=6) if share else example_rows(20_000, 3, seed=6)
     mixture = random_parameters(example_spec("full", "gamma"), 3, seed=2)
-    rows = AnnotatedRows(X, **known_of(20_000, 3, weighted=known, labelled=known, seed=3))
+    rows = AnnotatedRows(X, **known_of(20_000, 3, weighted=known, labeled=known, seed=3))
     whole = sufficient_statistics(rows, mixture)
     parts = [
         sufficient_statistics(rows.subset(np.arange(start, start + 4000)), mixture)

@@ -11,8 +11,8 @@ import bayesgmm as bg
 from bayesgmm.estimation.ascent import em_steps
 from bayesgmm.estimation.likelihood import parameters_at, position_of_partition
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.numerics.kernels.centres import k_means, nearest_centres, spread_out_rows
 from bayesgmm.numerics.kernels.em import climb, step
+from bayesgmm.numerics.kernels.em_starts import k_means, nearest_centers, spread_out_rows
 from tests.cases import STRUCTURES, columns_of, example_rows
 
 
@@ -93,9 +93,9 @@ def test_equal_rows_and_components_without_rows_are_no_start():
 @pytest.mark.parametrize("seed", range(5))
 def test_k_means_is_that_of_scipy(seed):
     X, rng = example_rows(200, 3), np.random.default_rng(seed)
-    centres = X[rng.choice(200, 5, replace=False)]
-    _, theirs = kmeans2(X, centres.copy(), iter=15, minit="matrix")
-    assert np.array_equal(k_means(X, centres.copy(), 15), theirs)
+    centers = X[rng.choice(200, 5, replace=False)]
+    _, theirs = kmeans2(X, centers.copy(), iter=15, minit="matrix")
+    assert np.array_equal(k_means(X, centers.copy(), 15), theirs)
 
 
 def test_rows_are_spread_out_in_proportion_to_squared_distance():
@@ -107,8 +107,8 @@ def test_rows_are_spread_out_in_proportion_to_squared_distance():
     assert spread_out_rows(np.ones((3, 1)), 1, np.array([[0.99]])).tolist() == [1, 2]
 
 
-def test_the_nearest_centre_counts_and_the_first_of_equals():
+def test_the_nearest_center_counts_and_the_first_of_equals():
     labels = np.array([9, 1, 0])
-    changed = nearest_centres(np.array([[0.0], [2.0], [1.0]]), np.array([[0.0], [2.0]]), labels)
+    changed = nearest_centers(np.array([[0.0], [2.0], [1.0]]), np.array([[0.0], [2.0]]), labels)
     assert labels.tolist() == [0, 1, 0]
     assert changed == 1

@@ -1,4 +1,4 @@
-"""The vectorised exponential function, against NumPy's."""
+"""The vectorized exponential function, against NumPy's."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def conditionals(row, weights, means, covariances):
     for mean, whole in zip(means, covariances, strict=True):
         across = whole[np.ix_(m, o)]
         slopes = np.linalg.solve(whole[np.ix_(o, o)], across.T).T if o.any() else across
-        centre = mean[m] + slopes @ (row[o] - mean[o])
-        found.append((centre, whole[np.ix_(m, m)] - slopes @ across.T))
+        center = mean[m] + slopes @ (row[o] - mean[o])
+        found.append((center, whole[np.ix_(m, m)] - slopes @ across.T))
     return shares / shares.sum(), *map(np.array, zip(*found, strict=True))
 
 
@@ -143,7 +143,7 @@ def test_labels_decide_the_component():
         np.full((50, 2), 0.5), np.tile([[[-9.0], [9.0]]], (50, 1, 1)), np.ones((50, 2, 1))
     )
     known = np.log(np.array([[1.0, 1e-300], [1e-300, 1.0]]))
-    rows = AnnotatedRows(np.full((2, 1), np.nan), plausibilities=known)
+    rows = AnnotatedRows(np.full((2, 1), np.nan), label_log_likelihoods=known)
     np.testing.assert_allclose(predicted_cells(rows, draws, LEVELS)[:, 0], [-9.0, 9.0])
     drawn = imputed_cells(rows, draws, np.random.SeedSequence(5).spawn(50))
     assert (drawn[:, 0] < 0).all()

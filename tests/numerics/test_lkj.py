@@ -1,4 +1,4 @@
-"""The normaliser of the LKJ distribution, against integration and the published formulas."""
+"""The normalizer of the LKJ distribution, against integration and the published formulas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from bayesgmm.numerics.lkj import lkj_log_normalizer
+from bayesgmm.numerics.distributions import lkj_log_normalizer
 from tests.references.density import lkj_log_density
 
 ETAS = [0.5, 1.0, 2.0, 3.7]
@@ -45,7 +45,7 @@ def test_it_integrates_to_one_over_matrices_of_size_three(eta):
 @pytest.mark.parametrize("size", [2, 3, 4, 5, 6, 20])
 @pytest.mark.parametrize("eta", ETAS)
 def test_it_is_equation_16_of_lewandowski_kurowicka_and_joe(eta, size):
-    # At the identity the determinant is one, and the log density is the normaliser.
+    # At the identity the determinant is one, and the log density is the normalizer.
     assert lkj_log_normalizer(eta, size) == pytest.approx(
         lkj_log_density(np.eye(size), eta), rel=1e-10
     )

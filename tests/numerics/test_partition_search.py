@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score, mutual_info_score, normalized_mutual_info_score
 
-from bayesgmm.numerics.partition_search import (
+from bayesgmm.numerics.partitions import (
     LossFunction,
     PartitionDraws,
     best_partitions,
@@ -158,7 +158,7 @@ def test_clusters_are_numbered_by_size():
     np.testing.assert_array_equal(by_size(np.array([7, 3, 3, 9, 7, 3])), [1, 0, 0, 2, 1, 0])
 
 
-def test_normalised_information_is_that_of_scikit_learn():
+def test_normalized_information_is_that_of_scikit_learn():
     """1 - I / H(joint), from the arithmetic one 2 I / (H + H) by H(joint) = H + H - I."""
     draws = noisy_draws(50, 10, 0.5, seed=8)
     loss = LossFunction("normalized variation of information")

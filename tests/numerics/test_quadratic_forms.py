@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate
 from scipy.stats import chi2, ncx2, norm
 
-from bayesgmm.numerics.quadratic_forms import probability_below
+from bayesgmm.numerics.overlap import probability_below
 
 
 def on_a_line(a: float, b: float, c: float) -> float:
@@ -160,5 +160,5 @@ def test_shorter_steps_change_nothing(monkeypatch):
     b[0] = [-1.03105709e-3, -1.56733326e-2, -8.2e-5, 6.72679872e-2, 4.35e-5, 0.2444875]
     c[0] = 0.16390623177
     found = probability_below(a, b, c)
-    monkeypatch.setattr("bayesgmm.numerics.quadratic_forms._STEP", 1 / 128)
+    monkeypatch.setattr("bayesgmm.numerics.overlap._STEP", 1 / 128)
     np.testing.assert_allclose(found, probability_below(a, b, c), rtol=0, atol=1e-7)

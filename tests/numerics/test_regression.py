@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from bayesgmm.numerics.conditionals import conditional_mixture, marginal_mixture
+from bayesgmm.numerics.conditional_normals import conditional_mixture, marginal_mixture
 from bayesgmm.numerics.regression import predictive_rows, regression
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import example_spec, random_parameters
@@ -75,9 +75,9 @@ def test_targets_of_one_draw_belong_together():
     one = conditional_mixture(draws, np.array([0, 1]), ROWS[0])
     weights = one.weights / 5
     mean = np.einsum("sk,skt->t", weights, one.means)
-    centred = one.means - mean
+    centered = one.means - mean
     expected = np.einsum("sk,sk->", weights, one.covariances[..., 0, 1])
-    expected += np.einsum("sk,sk,sk->", weights, centred[..., 0], centred[..., 1])
+    expected += np.einsum("sk,sk,sk->", weights, centered[..., 0], centered[..., 1])
     products = (drawn[:, 0] - mean[0]) * (drawn[:, 1] - mean[1])
     assert abs(products.mean() - expected) < 4.5 * products.std() / np.sqrt(n)
 

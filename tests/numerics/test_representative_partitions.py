@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayesgmm.numerics.partition_search import (
+from bayesgmm.numerics.partitions import (
     LossFunction,
     PartitionDraws,
     best_partitions,
     random_starts,
+    representatives,
 )
-from bayesgmm.numerics.representative_partitions import representatives
 
 LOSS = LossFunction("variation of information")
 

@@ -28,15 +28,15 @@ def at_random(rng: np.random.Generator, n_draws: int, k: int, d: int) -> Mixture
     )
 
 
-def n_hills(landscape: Landscape, ratio: float = 1.0) -> int:
-    return np.unique(landscape.hills(ratio)).size
+def n_modes(landscape: Landscape, ratio: float = 1.0) -> int:
+    return np.unique(landscape.modes(ratio)).size
 
 
 @pytest.mark.parametrize(("distance", "expected"), [(0, 1), (1, 1), (1.99, 1), (2.01, 2), (9, 2)])
 @pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
 def test_equal_components_part_at_two_standard_deviations(distance, expected, scale):
     mixture = on_a_line([0.5, 0.5], [0.0, distance * scale], [scale, scale])
-    assert n_hills(survey(mixture)) == expected
+    assert n_modes(survey(mixture)) == expected
 
 
 @pytest.mark.parametrize("distance", [2.2, 2.6, 3.0, 4.0, 6.0])
@@ -50,7 +50,7 @@ def test_unequal_weights_part_where_the_closed_form_says(distance, side):
     for log_odds, expected in ((limit * 0.99, 2), (limit * 1.01, 1)):
         weight = 1 / (1 + np.exp(side * log_odds))
         mixture = on_a_line([weight, 1 - weight], [0.0, distance], [1.0, 1.0])
-        assert n_hills(survey(mixture)) == expected
+        assert n_modes(survey(mixture)) == expected
 
 
 def test_dips_are_those_of_a_dense_table_in_one_dimension():
@@ -64,7 +64,7 @@ def test_dips_are_those_of_a_dense_table_in_one_dimension():
         mixture = on_a_line([weight, 1 - weight], [0.0, distance], [1.0, scale])
         found = survey(mixture)
         assert np.exp(found.dips[0, 0, 1]) == pytest.approx(expected, abs=2e-3)
-        assert expected > 1 - 1e-4 or n_hills(found) == 2
+        assert expected > 1 - 1e-4 or n_modes(found) == 2
 
 
 def deepest_dip(density: np.ndarray) -> float:
@@ -142,12 +142,12 @@ def test_components_share_a_hill_where_ascents_from_their_means_end_together():
     paths are ridgelines of pairs, which the ridges of four components may leave.
     """
     draws = at_random(np.random.default_rng(3), 200, 4, 2)
-    hills, alike = survey(draws).hills(1.0), 0
+    modes, exchangeable_groups = survey(draws).modes(1.0), 0
     for number in range(200):
         ends = ascend(draws.draw((number,)))
         together = np.linalg.norm(ends[:, None] - ends, axis=-1) < 1e-3
-        alike += np.array_equal(together, hills[number][:, None] == hills[number])
-    assert alike >= 180
+        exchangeable_groups += np.array_equal(together, modes[number][:, None] == modes[number])
+    assert exchangeable_groups >= 180
 
 
 def test_a_light_component_between_two_hills_joins_one_of_them():
@@ -156,21 +156,21 @@ def test_a_light_component_between_two_hills_joins_one_of_them():
     for pair in ([0, 2], [1, 2]):
         two = on_a_line(*(np.array(each)[pair] for each in (weights, means, scales)))
         two.weights[:] /= two.weights.sum()
-        assert n_hills(survey(two)) == 1
-    assert survey(on_a_line(weights, means, scales)).hills(1.0).tolist() == [[0, 1, 1]]
+        assert n_modes(survey(two)) == 1
+    assert survey(on_a_line(weights, means, scales)).modes(1.0).tolist() == [[0, 1, 1]]
 
 
 def test_a_heavy_component_between_two_slopes_joins_them():
     """Spaced by 1.9 standard deviations; the outer two alone would be two hills."""
-    assert n_hills(survey(on_a_line([0.5, 0.5], [0.0, 3.8], [1.0, 1.0]))) == 2
+    assert n_modes(survey(on_a_line([0.5, 0.5], [0.0, 3.8], [1.0, 1.0]))) == 2
     three = on_a_line([0.3, 0.4, 0.3], [0.0, 1.9, 3.8], [1.0, 1.0, 1.0])
-    assert n_hills(survey(three)) == 1
+    assert n_modes(survey(three)) == 1
 
 
 def test_a_lower_ratio_never_makes_more_hills():
     landscape = survey(at_random(np.random.default_rng(4), 300, 5, 2))
     counts = [
-        [np.unique(heads).size for heads in landscape.hills(ratio)]
+        [np.unique(heads).size for heads in landscape.modes(ratio)]
         for ratio in (1.0, 0.9, 0.5, 0.1, 1e-9)
     ]
     assert (np.diff(counts, axis=0) <= 0).all()
@@ -184,7 +184,7 @@ def test_hills_do_not_depend_on_the_order_of_components():
         draws.weights[:, order], draws.means[:, order], draws.covariances[:, order]
     )
     for ratio in (1.0, 0.7):
-        heads, others = survey(draws).hills(ratio), survey(permuted).hills(ratio)
+        heads, others = survey(draws).modes(ratio), survey(permuted).modes(ratio)
         np.testing.assert_array_equal(order[others], heads[:, order])
 
 
@@ -204,5 +204,5 @@ def test_extreme_components_are_surveyed_without_ado():
     landscape = survey(mixture)
     assert np.isfinite(landscape.tops).all()
     assert np.isfinite(landscape.dips).all()
-    assert landscape.hills(1.0)[0, 1:].tolist() == [1, 2]
-    assert survey(on_a_line([1.0], [0.0], [1.0])).hills(1.0).tolist() == [[0]]
+    assert landscape.modes(1.0)[0, 1:].tolist() == [1, 2]
+    assert survey(on_a_line([1.0], [0.0], [1.0])).modes(1.0).tolist() == [[0]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.numerics.kernels.scale_priors import lone_scale_prior
+from bayesgmm.numerics.kernels.covariances import lone_scale_prior
 from tests.cases import SCALE_PRIORS
 from tests.references.density import scale_distribution
 

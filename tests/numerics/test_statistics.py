@@ -23,7 +23,7 @@ from bayesgmm.numerics.statistics import (
     sufficient_statistics,
 )
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.layout import layout_of
+from bayesgmm.priors.spec import layout_of
 from tests.cases import STRUCTURES, example_rows, example_spec, random_parameters
 from tests.references.density import joint_log_densities
 from tests.references.test_scipy import expected_statistics
@@ -64,11 +64,11 @@ def test_moving_the_means_moves_the_statistics(structure):
     shift = np.random.default_rng(0).normal(size=(2, 3))
     moved = sufficient_statistics(X, parameters).about(shift)
     shares = responsibilities(X, parameters)
-    centred = X[:, None, :] - parameters.means - shift
-    scatter = np.einsum("nk,nki,nkj->kij", shares, centred, centred)
+    centered = X[:, None, :] - parameters.means - shift
+    scatter = np.einsum("nk,nki,nkj->kij", shares, centered, centered)
     if structure == "diagonal":
         scatter = np.diagonal(scatter, axis1=1, axis2=2)
-    assert_allclose(moved.sums, np.einsum("nk,nki->ki", shares, centred), atol=1e-10)
+    assert_allclose(moved.sums, np.einsum("nk,nki->ki", shares, centered), atol=1e-10)
     assert_allclose(moved.scatter, scatter, atol=1e-10)
 
 
@@ -148,17 +148,17 @@ def test_rows_very_far_away_have_finite_densities(structure):
 def test_one_component_is_one_normal(structure):
     X, parameters = example_rows(130, 4), parameters_of(structure, 1, 4)
     statistics = sufficient_statistics(X, parameters)
-    centred = X - parameters.means[0]
+    centered = X - parameters.means[0]
     assert statistics.counts == pytest.approx(130)
-    assert_allclose(statistics.sums[0], centred.sum(axis=0), rtol=1e-10)
-    expected = centred.T @ centred
+    assert_allclose(statistics.sums[0], centered.sum(axis=0), rtol=1e-10)
+    expected = centered.T @ centered
     if structure == "diagonal":
         expected = np.diagonal(expected)
     assert_allclose(statistics.scatter[0], expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
-def test_factors_whiten_and_constants_normalise(structure):
+def test_factors_whiten_and_constants_normalize(structure):
     parameters = parameters_of(structure, 2, 3)
     form = PrecisionForm.of(parameters)
     factors = form.factors
@@ -201,8 +201,8 @@ def test_rows_that_are_shared_out_have_the_moments_of_the_shares(correlated):
     assert_allclose(found.counts, given.sum(axis=0), rtol=1e-12)
     assert_allclose(means, given.T @ X / found.counts[:, None], rtol=1e-13)
     assert_allclose(found.sums, 0.0, atol=1e-8)
-    centred = X[:, None] - means
-    scatter = np.einsum("nk,nki,nkj->kij", given, centred, centred)
+    centered = X[:, None] - means
+    scatter = np.einsum("nk,nki,nkj->kij", given, centered, centered)
     if not correlated:
         scatter = np.diagonal(scatter, axis1=1, axis2=2)
     assert_allclose(found.scatter, scatter, rtol=1e-10, atol=1e-9)

@@ -12,8 +12,8 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import bayesgmm as bg
-from bayesgmm.numerics import threads
-from bayesgmm.numerics.threads import one_thread_for_small_algebra
+from bayesgmm.numerics import blocks as threads
+from bayesgmm.numerics.blocks import one_thread_for_small_algebra
 from tests.cases import example_rows
 
 

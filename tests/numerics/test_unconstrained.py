@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from bayesgmm.data.dataset import read_table
 from bayesgmm.engines.target import Target
 from bayesgmm.numerics.unconstrained import Layout, made_regular
-from bayesgmm.priors.layout import layout_of
+from bayesgmm.priors.spec import layout_of
 from tests.cases import STRUCTURES, example_rows, example_spec
 from tests.references.density import Natural, log_likelihood, log_prior, natural
 

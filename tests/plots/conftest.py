@@ -7,7 +7,7 @@ import pytest
 import bayesgmm as bg
 
 LONG = (
-    "length of the bill from the feathers to the tip, in millimetres",
+    "length of the bill from the feathers to the tip, in millimeters",
     r"$\alpha_depth of the bill$ (100%)",
     "flipper_length_as_measured_by_the_second_observer_mm",
 )

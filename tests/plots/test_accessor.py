@@ -34,7 +34,7 @@ def test_options_are_keyword_only(name):
 
 
 def test_a_method_draws_what_its_function_draws(tree, plots):
-    one, other = plots.weights(probability=0.5), bg.plot_weights(tree, probability=0.5)
+    one, other = plots.weights(ci_prob=0.5), bg.plot_weights(tree, ci_prob=0.5)
     texts = [[text.get_text() for text in each.axes[0].texts] for each in (one, other)]
     assert texts[0] == texts[1]
 

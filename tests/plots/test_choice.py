@@ -32,7 +32,7 @@ def wide_single():
 
 @pytest.fixture(scope="module")
 def first_eight(wide_single):
-    return bg.plot_clusters(wide_single, n_draws=2)
+    return bg.plot_clusters(wide_single, max_draws=2)
 
 
 def words(figure):
@@ -40,7 +40,7 @@ def words(figure):
 
 
 def test_clusters_are_drawn_in_the_features_that_tell_them_apart(wide):
-    figure = bg.plot_clusters(wide, n_draws=2)
+    figure = bg.plot_clusters(wide, max_draws=2)
     chosen = [f"x{place}" for place in sorted(APART)[-8:]]
     assert [axes.get_xlabel() for axes in figure.axes[-8:]] == chosen
     assert words(figure)[-1] == "8 of 17 features, in which the components differ most"

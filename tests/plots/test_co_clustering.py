@@ -23,13 +23,13 @@ def figure(tree, species):
 
 def test_all_pairs_are_drawn_with_their_probability(tree, figure):
     drawn = figure.axes[0].images[0].get_array()
-    expected = bg.co_clustering(tree, draws=400).values
+    expected = bg.co_clustering(tree, max_draws=400).values
     assert drawn.shape == (342, 342)
     np.testing.assert_allclose(np.sort(drawn, axis=None), np.sort(expected, axis=None))
     np.testing.assert_allclose(np.diagonal(drawn), 1.0)
 
 
-def test_rows_of_a_cluster_are_neighbours(figure):
+def test_rows_of_a_cluster_are_neighbors(figure):
     drawn = figure.axes[0].images[0].get_array()
     sizes = [153, 123, 66]
     for start, size in zip(np.cumsum([0, *sizes]), sizes, strict=False):
@@ -58,7 +58,7 @@ def test_rows_without_a_group_stay_blank(tree, species):
 
 
 def test_a_long_table_is_sampled_and_the_figure_says_so(tree):
-    axes = bg.plot_co_clustering(tree, most_rows=50, draws=100).axes[0]
+    axes = bg.plot_co_clustering(tree, max_rows=50, max_draws=100).axes[0]
     assert axes.images[0].get_array().shape == (50, 50)
     assert axes.get_xlabel() == "50 of 342 rows, drawn at random"
 
@@ -81,6 +81,8 @@ def test_numbers_are_checked(tree, option):
 @pytest.mark.parametrize("dpi", [60, 110, 200])
 @pytest.mark.parametrize("with_groups", [False, True])
 def test_all_names_are_there_when_it_is_first_drawn(tree, species, dpi, with_groups):
-    figure = bg.plot_co_clustering(tree, species if with_groups else None, most_rows=40, draws=20)
+    figure = bg.plot_co_clustering(
+        tree, species if with_groups else None, max_rows=40, max_draws=20
+    )
     figure.dpi = dpi
     assert cut_off(figure) == []

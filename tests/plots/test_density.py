@@ -8,7 +8,7 @@ from matplotlib.path import Path
 
 import bayesgmm as bg
 from bayesgmm.errors import DataError, SpecificationError
-from bayesgmm.plots.surface import DensityView
+from bayesgmm.plots.density import DensityView
 
 PAIR = ["flipper_length_mm", "bill_depth_mm"]
 
@@ -26,14 +26,14 @@ def test_one_feature_has_a_density_in_its_band_over_a_histogram(tree):
 
 
 def test_the_curve_is_the_posterior_predictive_density(tree):
-    (axes,) = bg.plot_density(tree, "body_mass_g", n_draws=4000).axes
+    (axes,) = bg.plot_density(tree, "body_mass_g", max_draws=4000).axes
     grid, height = axes.lines[2].get_data()
-    expected = np.exp(bg.log_density(bg.marginal(tree, ["body_mass_g"]), grid[:, None]))
+    expected = np.exp(bg.log_density(bg.marginalize(tree, ["body_mass_g"]), grid[:, None]))
     np.testing.assert_allclose(height, expected, rtol=1e-6)
 
 
 def test_regions_hold_their_share_of_the_predictive_distribution(tree):
-    axes = bg.plot_density(tree, PAIR, shares=(0.5, 0.9)).axes[0]
+    axes = bg.plot_density(tree, PAIR, hdi_probs=(0.5, 0.9)).axes[0]
     (contours,) = [each for each in axes.collections if hasattr(each, "levels")]
     rows = bg.generate(tree, 4000, random_seed=3)["x"].sel(feature=PAIR).values
     held = [
@@ -44,8 +44,8 @@ def test_regions_hold_their_share_of_the_predictive_distribution(tree):
     np.testing.assert_allclose(held, [0.9, 0.5], atol=0.045)
 
 
-def test_every_region_is_labelled_once(tree):
-    axes = bg.plot_density(tree, PAIR, shares=(0.25, 0.5, 0.75, 0.9)).axes[0]
+def test_every_region_is_labeled_once(tree):
+    axes = bg.plot_density(tree, PAIR, hdi_probs=(0.25, 0.5, 0.75, 0.9)).axes[0]
     labels = sorted(text.get_text() for text in axes.texts)
     assert labels == ["25%", "50%", "75%", "90%"]
 

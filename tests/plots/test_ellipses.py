@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.path import Path
 
-from bayesgmm.plots.ellipses import ellipse_outlines
+from bayesgmm.plots.view import ellipse_outlines
 
 MEAN, COVARIANCE = np.array([3.0, -1.0]), np.array([[4.0, 1.5], [1.5, 1.0]])
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bayesgmm.plots.embedding import embedded
+from bayesgmm.plots.figure import embedded
 
 
 def figure(n_points: int) -> Figure:

@@ -66,6 +66,6 @@ def test_components_stand_in_order_from_the_top(named):
 
 def test_probability_is_checked(tree):
     with pytest.raises(SpecificationError, match="probability"):
-        bg.plot_weights(tree, probability=0)
+        bg.plot_weights(tree, ci_prob=0)
     with pytest.raises(SpecificationError, match="probability"):
-        bg.plot_components(tree, probability=2.0)
+        bg.plot_components(tree, ci_prob=2.0)

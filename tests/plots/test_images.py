@@ -1,4 +1,4 @@
-"""Figures look as they did: shapes and colours, without any text.
+"""Figures look as they did: shapes and colors, without any text.
 
 Fonts and layout differ a little between versions of Matplotlib, so texts and legends are taken
 away, axes get fixed places, and pictures are small. ``BAYESGMM_NEW_BASELINES=1`` in the
@@ -22,10 +22,10 @@ BASELINE = Path(__file__).parent / "baseline"
 TOLERANCE = 8.0  # root mean square of differences of shades, of 255
 
 FIGURES = {
-    "clusters": lambda tree: bg.plot_clusters(tree, n_draws=5),
+    "clusters": lambda tree: bg.plot_clusters(tree, max_draws=5),
     "density": bg.plot_density,
     "weights": bg.plot_weights,
-    "co_clustering": lambda tree: bg.plot_co_clustering(tree, most_rows=90),
+    "co_clustering": lambda tree: bg.plot_co_clustering(tree, max_rows=90),
 }
 
 

@@ -50,7 +50,7 @@ def test_the_legend_names_components_once(figure):
 @pytest.mark.parametrize("n_features", [1, 3])
 def test_other_numbers_of_features_have_densities(tree, n_features):
     features = list(tree["posterior"]["feature"].values[:n_features])
-    figure = bg.plot_clusters(tree, features, backend="plotly", n_draws=4)
+    figure = bg.plot_clusters(tree, features, backend="plotly", max_draws=4)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert len(bars) == n_features
     for bar in bars:
@@ -58,7 +58,7 @@ def test_other_numbers_of_features_have_densities(tree, n_features):
 
 
 def test_names_are_no_markup_and_no_mathematics(named):
-    figure = bg.plot_clusters(named, backend="plotly", n_draws=4)
+    figure = bg.plot_clusters(named, backend="plotly", max_draws=4)
     titles = [
         figure.layout[name].title.text for name in figure.layout if name[:5] in ("xaxis", "yaxis")
     ]

@@ -1,4 +1,4 @@
-"""Traces as the engine drew them, and as relabelling named them."""
+"""Traces as the engine drew them, and as relabeling named them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import bayesgmm as bg
 from bayesgmm.errors import DataError, SpecificationError
 
 
-def test_left_is_raw_and_right_is_relabelled(tree):
-    figure = bg.plot_label_switching(tree, "body_mass_g", n_draws=1000)
-    raw = bg.in_raw_order(tree)
+def test_left_is_raw_and_right_is_relabeled(tree):
+    figure = bg.plot_label_switching(tree, "body_mass_g", max_draws=1000)
+    raw = bg.undo_relabeling(tree)
     for place, (axes, each) in enumerate(zip(figure.axes, [raw, tree] * 4, strict=True)):
         traces = each["posterior"]["means"].sel(feature="body_mass_g", chain=place // 2)
         for component, line in enumerate(axes.lines):
@@ -31,7 +31,7 @@ def test_switched_labels_are_seen_on_the_left_only():
 
 
 def test_chains_are_rows_up_to_a_limit(tree):
-    figure = bg.plot_label_switching(tree, most_chains=2)
+    figure = bg.plot_label_switching(tree, max_chains=2)
     assert [axes.get_ylabel() for axes in figure.axes] == ["chain 0", "", "chain 1", ""]
 
 
@@ -39,6 +39,6 @@ def test_what_cannot_be_asked_is_refused(tree):
     with pytest.raises(DataError, match="'wing'"):
         bg.plot_label_switching(tree, "wing")
     with pytest.raises(SpecificationError, match="n_draws"):
-        bg.plot_label_switching(tree, n_draws=0)
+        bg.plot_label_switching(tree, max_draws=0)
     with pytest.raises(SpecificationError, match="most_chains"):
-        bg.plot_label_switching(tree, most_chains=1.5)
+        bg.plot_label_switching(tree, max_chains=1.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesgmm.plots.observed import bin_edges, observed_cells, row_weights
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.tree.fit import Fit
 
 
 def test_bins_hold_all_values():

@@ -34,8 +34,8 @@ def test_components_have_their_own_names_or_numbers():
 def test_names_that_differ_still_do_when_they_are_short():
     islands = [f"penguins of the island of {name}" for name in ("Biscoe", "Dream")]
     assert short_names(islands, 16) == ["penguin…f Biscoe", "penguin…of Dream"]
-    alike = ["a" * 10 + middle + "b" * 20 for middle in "xy"]
-    short = short_names([*alike, "c"], 12)
+    exchangeable_groups = ["a" * 10 + middle + "b" * 20 for middle in "xy"]
+    short = short_names([*exchangeable_groups, "c"], 12)
     assert len(set(short)) == 3
     assert max(map(len, short)) <= 12
 

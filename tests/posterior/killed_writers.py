@@ -28,7 +28,7 @@ def tree_with(number: int) -> xr.DataTree:
     both = (*dims, "feature", "feature_bis")
     posterior["covariances"] = (both, np.full((*shape, 3, 3), float(number)))
     rows = xr.Dataset({"x": (("obs_id", "feature"), np.full((20_000, 3), float(number)))})
-    others = ("sample_stats", "constant_data", "point_estimate", "relabelling")
+    others = ("sample_stats", "constant_data", "point_estimate", "relabeling")
     groups = {"posterior": xr.Dataset(posterior), "observed_data": rows}
     tree = xr.DataTree.from_dict(groups | {name: xr.Dataset() for name in others})
     tree.attrs[ATTRIBUTE] = "{}"

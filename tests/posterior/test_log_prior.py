@@ -8,10 +8,10 @@ import pytest
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.target import Target
-from bayesgmm.estimation.draws import parameters_dataset
-from bayesgmm.posterior.fit import Fit
-from bayesgmm.posterior.log_prior import log_priors
-from bayesgmm.priors.layout import layout_of
+from bayesgmm.posterior.finish import log_priors
+from bayesgmm.priors.spec import layout_of
+from bayesgmm.tree.fit import Fit
+from bayesgmm.tree.write import parameters_dataset
 from tests.cases import PAIRS, example_rows, example_spec
 
 K = 3

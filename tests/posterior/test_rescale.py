@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.posterior.rescale import rescale
+from bayesgmm.posterior.finish import rescale
 
 FACTOR = np.array([256.0, 0.125])
 

@@ -8,9 +8,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import bayesgmm as bg
+from bayesgmm.analysis.calibration.calibrate import without_data
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.priors.hyperparameters import ByColumn
-from bayesgmm.priors.waiting import without_data
 
 SCALES = {
     bg.HalfT: "scale",
@@ -35,7 +35,7 @@ def specs_with(value: object) -> list[bg.MixtureSpec]:
         bg.MixtureSpec(2, means=bg.NormalMeans(loc=value)),
         bg.MixtureSpec(2, means=bg.NormalMeans(scale=value)),
         bg.MixtureSpec(2, resolution=value),
-        bg.MixtureSpec(2, covariances=bg.InverseWishart(scale=value)),
+        bg.MixtureSpec(2, covariances=bg.InverseWishart(scale_matrix=value)),
         *(
             bg.MixtureSpec(2, covariances=bg.Diagonal(scales=prior(**{name: value})))
             for prior, name in SCALES.items()
@@ -120,7 +120,7 @@ def test_answers_follow(table):
     )
     assert_allclose(found.means, expected.means, rtol=1e-6)
     drawn, expected = (
-        bg.prior_predictive(table, bg.MixtureSpec(2, means=means), draws=9, random_seed=1)
+        bg.prior_predictive(table, bg.MixtureSpec(2, means=means), n_draws=9, random_seed=1)
         for means in (ours, vector)
     )
     assert_allclose(drawn["prior"]["means"], expected["prior"]["means"], rtol=1e-9)

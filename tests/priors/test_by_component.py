@@ -10,13 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 import bayesgmm as bg
-from bayesgmm.analysis.prior_ranges import prior_ranges
+from bayesgmm.analysis.calibration.calibrate import without_data
+from bayesgmm.analysis.generation.prior_predictive import prior_ranges
 from bayesgmm.estimation.problem import Problem
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.priors.sampling import draw_parameters
-from bayesgmm.priors.waiting import without_data
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.prior import prior
+from bayesgmm.tree.fit import Fit
 
 NAMES = ["age", "income"]
 LOC = ((60.0, 1.0), (20.0, 4.0))
@@ -133,7 +133,7 @@ def test_chains_have_the_names_of_the_priors(tree):
         means = tree[group]["means"].values.reshape(-1, 2, 2)
         assert np.all(np.abs(means - LOC) < [5.0, 1.0])
     assert tree["posterior"]["weights"].mean(("chain", "draw")).values[0] < 0.5
-    assert np.all(tree["relabelling"]["permutation"] == [0, 1])
+    assert np.all(tree["relabeling"]["permutation"] == [0, 1])
     assert len(set(Fit(tree).groups)) == 2
     with pytest.raises(bg.SpecificationError, match="names mean something already"):
         bg.relabel(tree)
@@ -152,7 +152,7 @@ def test_names_move_only_among_components_with_one_prior(table):
     tree = bg.fit(table, spec, engine=engine, random_seed=1, progress=False)
     groups = Fit(tree).groups
     assert groups[1] == groups[2] != groups[0]
-    assert np.all(tree["relabelling"]["permutation"][..., 0] == 0)
+    assert np.all(tree["relabeling"]["permutation"][..., 0] == 0)
     assert np.all(np.abs(tree["posterior"]["means"][:, :, 0] - LOC[0]) < [5.0, 1.0])
 
 
@@ -162,5 +162,5 @@ def test_ranges_and_the_report_have_a_row_for_each(tree):
     assert_allclose(means.transpose("end", "component", "feature"), expected)
     page = prior(Material(Fit(tree), None)).markup()
     assert "component 0 52 to 68 and component 1 12 to 28" in page
-    again = bg.refine(tree, engine=bg.Laplace(draws=30), random_seed=1)
+    again = bg.resample(tree, engine=bg.Laplace(draws=30), random_seed=1)
     assert np.all(np.abs(again["posterior"]["means"][0] - LOC) < [5.0, 1.0])

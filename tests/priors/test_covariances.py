@@ -11,8 +11,7 @@ from scipy.special import logsumexp
 
 import bayesgmm as bg
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.kernels.covariances import expected_log_posterior
-from bayesgmm.numerics.kernels.scale_priors import lone_scale_prior
+from bayesgmm.numerics.kernels.covariances import expected_log_posterior, lone_scale_prior
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.priors.covariances import huang_wand
 from tests.cases import STRUCTURES, columns_of

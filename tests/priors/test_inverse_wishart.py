@@ -24,7 +24,7 @@ def test_a_number_a_diagonal_and_a_matrix_mean_the_same_scale(kind):
 
 def test_a_matrix_becomes_tuples_and_keeps_its_numbers_through_json():
     spec = bg.MixtureSpec(2, covariances=bg.InverseWishart(4.5, np.array(MATRIX)))
-    assert spec.covariances.scale == tuple(map(tuple, MATRIX))
+    assert spec.covariances.scale_matrix == tuple(map(tuple, MATRIX))
     assert hash(spec) == hash(bg.MixtureSpec(2, covariances=bg.InverseWishart(4.5, MATRIX)))
     assert json.loads(spec.to_json())["covariances"]["scale"] == MATRIX
     assert bg.MixtureSpec.from_json(spec.to_json()) == spec
@@ -32,7 +32,9 @@ def test_a_matrix_becomes_tuples_and_keeps_its_numbers_through_json():
 
 def test_the_spec_tells_the_prior_in_words():
     text = str(bg.MixtureSpec(2, covariances=bg.InverseWishart(4.5, MATRIX)))
-    line = "covariances  ~ InverseWishart(degrees_of_freedom 4.5, scale ((4, 1.2), (1.2, 2)))"
+    line = (
+        "covariances  ~ InverseWishart(degrees_of_freedom 4.5, scale matrix ((4, 1.2), (1.2, 2)))"
+    )
     assert f"{line}, one for each component" in text
     assert "shared by all components" in str(bg.MixtureSpec(2, covariances=bg.TiedInverseWishart()))
     assert "scales" not in text
@@ -104,7 +106,7 @@ def test_degrees_of_freedom_must_be_enough_for_the_features():
 def test_the_scale_must_be_for_as_many_features(scale, message):
     rows = np.random.default_rng(0).normal(size=(20, 3))
     with pytest.raises(SpecificationError, match=message):
-        bg.estimate(rows, bg.MixtureSpec(2, covariances=bg.InverseWishart(scale=scale)))
+        bg.estimate(rows, bg.MixtureSpec(2, covariances=bg.InverseWishart(scale_matrix=scale)))
 
 
 def test_a_matrix_in_very_different_units_is_still_positive_definite():

@@ -102,7 +102,7 @@ def test_covariances_under_an_inverse_wishart_prior(kind, size):
 def test_defaults_cover_the_data_without_straying():
     """The default prior predictive of the penguins: as the docstring of MixtureSpec tells it."""
     X = bg.datasets.load("penguins")[["bill_length_mm", "body_mass_g"]].dropna()
-    tree = bg.prior_predictive(X, bg.MixtureSpec(3), draws=4000, rows=5, random_seed=3)
+    tree = bg.prior_predictive(X, bg.MixtureSpec(3), n_draws=4000, n_rows=5, random_seed=3)
     rows = tree["prior_predictive"]["x"]
     z = (rows - X.mean().to_numpy()) / X.std().to_numpy()
     inside = float((abs(z) < 3).mean())

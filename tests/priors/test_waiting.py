@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.priors.waiting import without_data
+from bayesgmm.analysis.calibration.calibrate import without_data
 from tests.cases import STRUCTURES, UNSCALED_PRIORS, example_spec
 
 MEANS = bg.NormalMeans(0.0, 1.0)
@@ -32,7 +32,7 @@ def test_means_that_wait():
 
 
 def test_degrees_of_freedom_need_no_data():
-    structure = bg.InverseWishart(scale=1.0)
+    structure = bg.InverseWishart(scale_matrix=1.0)
     spec = bg.MixtureSpec(2, means=MEANS, covariances=structure)
     filled, waiting = without_data(spec, 2)
     assert waiting == []

@@ -181,7 +181,7 @@ def log_prior_of_matrices(structure: InverseWishartStructure, parameters: Natura
 
 def inverse_wishart(structure: InverseWishartStructure, d: int):
     """Return the distribution of SciPy, which takes a number, a diagonal or a matrix as well."""
-    scale = np.asarray(structure.scale)
+    scale = np.asarray(structure.scale_matrix)
     scale = np.broadcast_to(scale, d) if scale.ndim < 2 else scale
     return stats.invwishart(structure.degrees_of_freedom, scale)
 
@@ -209,7 +209,7 @@ def huang_wand_log_density(covariance: np.ndarray, prior: HalfT) -> float:
 
 
 def lkj_log_density(correlation: np.ndarray, eta: float) -> float:
-    """Return the LKJ log density, normalised by Lewandowski, Kurowicka & Joe (2009), eq. 16."""
+    """Return the LKJ log density, normalized by Lewandowski, Kurowicka & Joe (2009), eq. 16."""
     d = correlation.shape[-1]
     log_normalizer = 0.0
     for k in range(1, d):

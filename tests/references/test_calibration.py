@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.analysis.calibration.uniformity import uniformity_p_value
+from bayesgmm.analysis.calibration.value import uniformity_p_value
 from tests.cases import STRUCTURES
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("calibration")]  # they share runs
@@ -37,7 +37,7 @@ ENGINES = {
 }
 
 ERROR_RATE = 0.01
-"""Of the p-values of one parametrised test together, by Bonferroni; seeds are fixed."""
+"""Of the p-values of one parametrized test together, by Bonferroni; seeds are fixed."""
 
 
 def spec(structure: str, n_components: int) -> bg.MixtureSpec:
@@ -60,7 +60,7 @@ def calibrated(engine: str, structure: str) -> bg.Calibration:
     n_features, n_components = SIZES[structure]
     return bg.calibrate(
         spec(structure, n_components), ENGINES[engine], n_rows=N_ROWS, n_features=n_features,
-        replications=REPLICATIONS, solver=bg.EM(n_starts=6), random_seed=7, progress=False,
+        n_replications=REPLICATIONS, solver=bg.EM(n_starts=6), random_seed=7, progress=False,
     )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def every(engine: str) -> list[bg.Calibration]:
 def test_a_normal_approximation_is_found_out():
     """Laplace's is too narrow or to the side for fifteen rows of two components."""
     calibration = bg.calibrate(
-        spec("full", 2), bg.Laplace(draws=99), n_rows=15, n_features=2, replications=80,
+        spec("full", 2), bg.Laplace(draws=99), n_rows=15, n_features=2, n_replications=80,
         solver=bg.EM(n_starts=6), random_seed=7, progress=False,
     )  # fmt: skip
     assert not calibration.passed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from bayesgmm.analysis.merging.hierarchy import elbow, hierarchy
+from bayesgmm.analysis.clustering.merge_by_entropy import elbow, hierarchy
 from tests.references.tables import records_of, rows_of
 
 WEIGHTS = [0.15, 0.2, 0.1, 0.25, 0.2, 0.1]

@@ -124,9 +124,9 @@ def quadrature(scale_distribution) -> tuple[np.ndarray, np.ndarray]:
 def log_marginal(rows: np.ndarray, scale_distribution) -> float:
     """Return log of the integral over sigma of p(sigma) N(rows | loc, sigma^2 I + tau^2 11')."""
     variances, log_weights = quadrature(scale_distribution)
-    centred, n = rows - LOC, rows.size
+    centered, n = rows - LOC, rows.size
     total = variances + n * TAU**2
-    quadratic = (centred @ centred - TAU**2 * centred.sum() ** 2 / total) / variances
+    quadratic = (centered @ centered - TAU**2 * centered.sum() ** 2 / total) / variances
     log_densities = -0.5 * (
         n * np.log(2 * np.pi) + (n - 1) * np.log(variances) + np.log(total) + quadratic
     )

@@ -37,15 +37,15 @@ CASES = [
 def test_the_covariance_given_its_mean_is_inverse_wishart(kind, n_features, engine):
     rows, root = example_rows(15, n_features), np.tri(n_features)
     scale, freedom = root @ root.T, n_features + 1.5
-    centre = rows.mean(axis=0) + 0.3
+    center = rows.mean(axis=0) + 0.3
     spec = bg.MixtureSpec(
         1,
-        means=bg.NormalMeans(tuple(centre), 0.001),
+        means=bg.NormalMeans(tuple(center), 0.001),
         covariances=kind(freedom, scale),
     )
     tree = bg.fit(rows, spec, engine=ENGINES[engine], random_seed=1, progress=False)
     matrices = tree["posterior"]["covariances"].values[:, :, 0]
-    scatter = scale + (rows - centre).T @ (rows - centre)
+    scatter = scale + (rows - center).T @ (rows - center)
     total = freedom + len(rows)
     expect_average(matrices, scatter / (total - n_features - 1))
     expect_average(np.linalg.inv(matrices), total * np.linalg.inv(scatter))

@@ -57,7 +57,7 @@ def test_posterior_is_that_of_the_reference_draws(structure, engine):
 @pytest.mark.parametrize(
     "method", [bg.ECR(), bg.IterativeECR(2), bg.Stephens(), bg.PRA(), bg.PointProcess()], ids=repr
 )
-def test_shuffled_and_relabelled_draws_are_those_of_the_reference(method):
+def test_shuffled_and_relabeled_draws_are_those_of_the_reference(method):
     """The reference orders the means; components this far apart come out in the same order."""
     tree = posterior(FULL, GIBBS).isel(draw=slice(None, None, 4))
     expect_reference(draws_by_name(bg.relabel(shuffled(tree, seed=2), method, order_by="x0")))

@@ -107,9 +107,9 @@ def expected_statistics(X: np.ndarray, parameters: MixtureParameters) -> tuple:
     """Return log-likelihood, N_k, S1_k and S2_k about the means, in plain NumPy and SciPy."""
     joint = joint_log_densities(X, parameters.weights, parameters.means, parameters.covariances)
     responsibilities = special.softmax(joint, axis=1)
-    centred = X[:, None, :] - parameters.means
-    sums = np.einsum("nk,nki->ki", responsibilities, centred)
-    scatter = np.einsum("nk,nki,nkj->kij", responsibilities, centred, centred)
+    centered = X[:, None, :] - parameters.means
+    sums = np.einsum("nk,nki->ki", responsibilities, centered)
+    scatter = np.einsum("nk,nki,nkj->kij", responsibilities, centered, centered)
     if parameters.correlations is None:
         scatter = np.diagonal(scatter, axis1=1, axis2=2)
     return special.logsumexp(joint, axis=1).sum(), responsibilities.sum(axis=0), sums, scatter

@@ -54,7 +54,7 @@ def test_posterior_moments_are_those_of_stan(run, data, n_components, engine):
     ids=repr,
 )
 @pytest.mark.parametrize(("run", "data", "n_components"), RUNS)
-def test_shuffled_and_relabelled_draws_keep_the_moments_of_stan(run, data, n_components, method):
+def test_shuffled_and_relabeled_draws_keep_the_moments_of_stan(run, data, n_components, method):
     tree = shuffled(fit_of(run, data, n_components, "nuts"), seed=1)
     expect_moments_of_stan(bg.relabel(tree, method), run)
 
@@ -76,11 +76,11 @@ def expect_moments_of_stan(tree: xr.DataTree, run: str) -> None:
 
 
 def stan_model(X: np.ndarray, n_components: int) -> bg.MixtureSpec:
-    centre, deviation = X.mean(axis=0), X.std(axis=0, ddof=1)
+    center, deviation = X.mean(axis=0), X.std(axis=0, ddof=1)
     return bg.MixtureSpec(
         n_components,
         bg.Dirichlet(1.0),
-        bg.NormalMeans(tuple(centre), tuple(3 * deviation)),
+        bg.NormalMeans(tuple(center), tuple(3 * deviation)),
         bg.Full(bg.HalfNormal(tuple(deviation)), bg.LKJ(eta=2.0)),
     )
 

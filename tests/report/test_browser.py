@@ -41,7 +41,7 @@ def page(folder):
 
 
 def screenshot(page, width: int, *, dark: bool) -> np.ndarray:
-    """Return the first screens of a page as pixels (height, width, colour)."""
+    """Return the first screens of a page as pixels (height, width, color)."""
     picture = page.with_suffix(".png")
     subprocess.run(
         [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import bayesgmm as bg
-from bayesgmm.analysis.diagnosis.stored import stored_diagnosis
-from bayesgmm.report.verdict import convergence_lines, uncertainty_line
+from bayesgmm.analysis.diagnosis.value import stored_diagnosis
+from bayesgmm.report.tables import convergence_lines, uncertainty_line
 
 
 def test_a_good_fit_has_one_line():

@@ -14,15 +14,15 @@ import xarray as xr
 import bayesgmm as bg
 from bayesgmm.examples import PENGUIN_MEASUREMENTS
 from bayesgmm.html import element, listed
-from bayesgmm.plots.embedding import EmbeddedImage
-from bayesgmm.posterior.fit import Fit
-from bayesgmm.posterior.timing import Timing, with_timing
+from bayesgmm.plots.figure import EmbeddedImage
 from bayesgmm.report.material import Material
-from bayesgmm.report.page import in_short
 from bayesgmm.report.sections.fitted import fitted
 from bayesgmm.report.sections.rows import rows
 from bayesgmm.report.sections.verdict import banner
+from bayesgmm.report.write import in_short
 from bayesgmm.schema import with_record
+from bayesgmm.tree.fit import Fit
+from bayesgmm.tree.timing import Timing, with_timing
 from tests.report.pages import Element, expect_sound, read_page
 
 MOST_BYTES = 2_000_000
@@ -170,7 +170,7 @@ def test_a_failed_verdict_stands_at_the_top(tree):
 def no_pictures(monkeypatch):
     """Draw figures, and leave them out of the page: most of its time goes there."""
     blank = EmbeddedImage("data:image/png;base64,", 1, 1)
-    monkeypatch.setattr("bayesgmm.report.images.embedded", lambda figure: blank)
+    monkeypatch.setattr("bayesgmm.report.sections.section.embedded", lambda figure: blank)
 
 
 def test_rows_without_a_cell_are_told_once_and_counted_nowhere(tree, no_pictures):
@@ -281,8 +281,8 @@ def test_one_component_of_one_feature(plain_page):
 @pytest.mark.slow
 def test_twelve_components_of_nine_features(tmp_path):
     rng = np.random.default_rng(1)
-    centres = rng.uniform(-20, 20, (12, 9))
-    rows = np.repeat(centres, 20, axis=0) + rng.normal(size=(240, 9))
+    centers = rng.uniform(-20, 20, (12, 9))
+    rows = np.repeat(centers, 20, axis=0) + rng.normal(size=(240, 9))
     page = written(tmp_path, quick_fit(rows, 12, spec=bg.MixtureSpec(12, covariances=bg.Tied())))
     assert "Of 9 features 8 are shown" in page.with_id("density").text
     assert "Component 11" in page.with_id("rows").text
@@ -334,7 +334,7 @@ def test_other_things_are_refused_in_words(tmp_path, birds):
     with pytest.raises(bg.SchemaError, match=r"bayesgmm\.fit"):
         bg.write_report(birds, path)
     with pytest.raises(bg.SchemaError, match="conditional or marginal"):
-        bg.write_report(bg.marginal(tree, ["bill_length_mm"]), path)
+        bg.write_report(bg.marginalize(tree, ["bill_length_mm"]), path)
     with pytest.raises(bg.SpecificationError, match=r"bayesgmm\.select"):
         bg.write_report(tree, path, selection=bg.summarize(tree))
     of_others = bg.select(birds[:40], [1], [bg.Tied()], random_seed=1, progress=False)

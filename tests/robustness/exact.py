@@ -40,7 +40,7 @@ def _exact(values: np.ndarray) -> list[Decimal]:
 
 
 def _component(mixture: MixtureParameters, k: int) -> tuple:
-    """Return weight over normalising constant, mean, scales and L of one component."""
+    """Return weight over normalizing constant, mean, scales and L of one component."""
     size = mixture.n_features
     correlations = np.eye(size) if mixture.correlations is None else mixture.correlations[k]
     root, scales = _cholesky([_exact(row) for row in correlations]), _exact(mixture.scales[k])

@@ -1,7 +1,7 @@
 """A fit of a X + b is the fit of X in other units; rows in another order change nothing.
 
 Where a and b are powers of two and few digits are used, the two tables are the same on the
-standard scale to the last bit, and so are the draws. Elsewhere standardising rounds, chains part
+standard scale to the last bit, and so are the draws. Elsewhere standardizing rounds, chains part
 after some steps, and averages are compared.
 """
 
@@ -148,15 +148,15 @@ def test_the_evidence_follows_units_and_not_the_order(structure):
     a, b = units(structure, exact=False)
     order = np.random.default_rng(0).permutation(len(ROWS))
     spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
-    evidence = [
+    fitted_rows = [
         record(
             bg.fit(X, spec, engine=bg.Laplace(draws=1), solver=FEW, random_seed=1, progress=False)
         )["log_marginal_likelihood"]
         for X in (ROWS, ROWS * a + b, ROWS[order])
     ]
     jacobian = len(ROWS) * np.log(np.abs(a)).sum()
-    assert_allclose(evidence[1] + jacobian, evidence[0], atol=1e-4)
-    assert_allclose(evidence[2], evidence[0], atol=1e-4)
+    assert_allclose(fitted_rows[1] + jacobian, fitted_rows[0], atol=1e-4)
+    assert_allclose(fitted_rows[2], fitted_rows[0], atol=1e-4)
 
 
 @pytest.mark.slow

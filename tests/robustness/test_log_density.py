@@ -21,7 +21,7 @@ from bayesgmm.numerics.statistics import (
     sufficient_statistics,
 )
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import read_parameters
+from bayesgmm.tree.fit import read_parameters
 from tests.cases import STRUCTURES
 from tests.robustness import exact
 from tests.robustness.tables import two_clouds

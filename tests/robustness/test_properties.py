@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
-from bayesgmm.data.relations import linear_relations
+from bayesgmm.data.suitability import linear_relations
 from tests.cases import STRUCTURES
 from tests.robustness.tables import UNBOUNDED
 
@@ -119,13 +119,13 @@ def test_draws_are_numbers(X, structure, k, name):
 @settings(max_examples=100)
 @given(st.data())
 def test_the_standard_scale_is_standard(data):
-    """Centre and deviation of a column, whatever its unit and offset, to the digits it has."""
+    """Center and deviation of a column, whatever its unit and offset, to the digits it has."""
     n, d = data.draw(st.integers(2, 60)), data.draw(st.integers(1, 3))
     rows = np.random.default_rng(data.draw(st.integers(0, 1000))).standard_normal((n, d))
     a, b = data.draw(units(d, common=False))
     dataset = read_table(rows * a + b)
     # The mean of numbers near 1e8 is itself known to 1.5e-8, their differences to as much.
-    assert_allclose((dataset.centre - b) / a, rows.mean(axis=0), atol=1e-7)
+    assert_allclose((dataset.center - b) / a, rows.mean(axis=0), atol=1e-7)
     assert_allclose(dataset.deviation / a, rows.std(axis=0, ddof=1), rtol=1e-6, atol=1e-7)
     assert np.all(dataset.spread <= dataset.deviation)
     assert np.all(dataset.spread > 0)

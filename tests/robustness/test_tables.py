@@ -44,16 +44,16 @@ def estimated(
 
 def log_likelihood(X: np.ndarray, parameters: MixtureParameters) -> float:
     """Return the log-likelihood by SciPy, on scales where all features are near one."""
-    centre, units = X[0], X.std(axis=0)
+    center, units = X[0], X.std(axis=0)
     k, d = parameters.means.shape
     identity = np.broadcast_to(np.eye(d), (k, d, d))
     correlations = identity if parameters.correlations is None else parameters.correlations
     scales = parameters.scales / units
     with np.errstate(divide="ignore"):  # a component may have weight zero
         joint = joint_log_densities(
-            (X - centre) / units,
+            (X - center) / units,
             parameters.weights,
-            (parameters.means - centre) / units,
+            (parameters.means - center) / units,
             scales[:, :, None] * correlations * scales[:, None, :],
         )
     return float(np.logaddexp.reduce(joint, axis=1).sum() - len(X) * np.log(units).sum())
@@ -125,10 +125,10 @@ def test_a_likelihood_without_bound_is_no_answer(table, structure):
 
 
 def closed_form(X: np.ndarray, structure: str) -> np.ndarray:
-    """Return the covariance matrix that maximises the likelihood of one component."""
+    """Return the covariance matrix that maximizes the likelihood of one component."""
     kind = STRUCTURES[structure]
-    centred = (X - X[0]) - (X - X[0]).mean(axis=0)
-    covariance = centred.T @ centred / len(X)
+    centered = (X - X[0]) - (X - X[0]).mean(axis=0)
+    covariance = centered.T @ centered / len(X)
     if kind.correlated:
         return covariance
     diagonal = np.diag(covariance)

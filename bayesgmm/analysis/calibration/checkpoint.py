@@ -12,8 +12,8 @@ import xarray as xr
 from bayesgmm.analysis.calibration.replicate import Replication
 from bayesgmm.analysis.calibration.value import QUANTITY, REPLICATION
 from bayesgmm.errors import BayesGMMError, DataError, SpecificationError
-from bayesgmm.paths import expect_folder_of
-from bayesgmm.posterior.storage import read_table, write_whole
+from bayesgmm.files import expect_folder_of
+from bayesgmm.tree.storage import atomic_write, read_table
 
 _VARIABLES = ("ranks", "pit", "ess")
 
@@ -84,7 +84,7 @@ class Checkpoint:
         stored = self.gathered()
         stored.attrs["failures"] = json.dumps(self.failures)
         stored.attrs["settings"] = json.dumps(self.settings)
-        write_whole(stored, self.path)
+        atomic_write(stored, self.path)
 
     def gathered(self) -> xr.Dataset:
         """Return the finished replications in the order of their numbers."""

@@ -1,8 +1,18 @@
-"""Whether chains agree and move, draws are enough, and the run came to its end."""
+"""Whether chains agree and move, draws are enough, and the run came to its end.
+
+What an engine was told, so that no remedy is what was done already.
+
+Draws from an approximation: they converge at once, but to the approximation.
+
+Divergent transitions: how many, and where in the space of parameters.
+"""
 
 from __future__ import annotations
 
+import ast
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,11 +24,47 @@ from bayesgmm.analysis.diagnosis.convergence import (
     named,
     smallest_ess,
 )
-from bayesgmm.analysis.diagnosis.page import rhat_beyond
-from bayesgmm.analysis.diagnosis.settings import Settings
-from bayesgmm.analysis.diagnosis.value import Finding
-from bayesgmm.posterior.fit import Fit
-from bayesgmm.schema import CHAIN, DRAW
+from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding, rhat_beyond
+from bayesgmm.engines.laplace import PARETO_LIMIT
+from bayesgmm.schema import CHAIN, DRAW, FEATURE
+from bayesgmm.tree.fit import Fit
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The name of an engine, and its options; empty where a tree does not say.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> from bayesgmm.analysis.diagnosis.chains import Settings
+    >>> from bayesgmm.tree.fit import Fit
+    >>> settings = Settings.of(Fit(bg.example_fit()))
+    >>> settings.engine, settings.options["draws"]
+    ('NUTS', 1000)
+    """
+
+    engine: str
+    options: dict[str, Any]
+
+    @classmethod
+    def of(cls, fit: Fit) -> Settings:
+        """Read the record of a fit, which holds the engine as Python writes it."""
+        try:
+            call: Any = ast.parse(str(fit.record.get("engine", "")), mode="eval").body
+            options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+            return cls(call.func.id, options)
+        except (SyntaxError, ValueError, AttributeError):
+            return cls("", {})
+
+    def more_draws(self, factor: float) -> str:
+        """Return, as words, the same engine with at least so many times as many draws."""
+        draws = self.options.get("draws")
+        if not isinstance(draws, int):
+            return "more draws"
+        wanted = max(2 * draws, -(-int(factor * draws) // 1000) * 1000)
+        return f"{self.engine}(draws={wanted})"
+
 
 _STUCK = 0.005
 """Share of the draws in which a width moved, below which it has not been sampled."""
@@ -114,7 +160,7 @@ def _for_agreement(rhat: float, limit: float, settings: Settings) -> str:
     factor = _SPARE * (rhat**2 - 1) / (limit**2 - 1)
     if factor <= _MOST_FACTOR:
         return f"Sample longer, with {settings.more_draws(factor)}, and more tune."
-    look = "starts at different places" if not settings.engine else 'start="multi"'
+    look = "starts at different places" if not settings.engine else 'init="multi"'
     return (
         "Chains move between parts of the posterior too rarely for longer runs to help: see with "
         f"{look} whether there are several modes; if so, report each by itself, or use fewer "
@@ -145,3 +191,157 @@ def findings_about_the_end(fit: Fit) -> list[Finding]:
         "Run it again to the end before you rely on it.",
         kind="interrupted",
     )]  # fmt: skip
+
+
+DISTANCE_LIMIT = 0.1
+"""A climb that ends further from the mode, in standard deviations, has not reached it."""
+
+
+def is_approximation(fit: Fit) -> bool:
+    """Whether the draws are independent draws from an approximation."""
+    return fit.posterior.sizes[CHAIN] == 1 and "pareto_k" in fit.record
+
+
+def judge_approximation(fit: Fit, figures: xr.Dataset) -> Diagnosis:
+    """Return a verdict on the error of the approximation."""
+    k = fit.record["pareto_k"]
+    known = "unknown for so few draws" if k is None else f"{k:.2f}"
+    figures = figures.assign_attrs(pareto_k=np.nan if k is None else k)
+    findings = [_far(known) if k is not None and k > PARETO_LIMIT else NEAR]
+    findings += findings_about_the_peak(fit) + findings_about_the_end(fit)
+    verdict = f"An approximation (Pareto k {known}), not a converged sample."
+    return Diagnosis(False, verdict, tuple(findings), figures)
+
+
+NEAR = Finding(
+    "These are draws from a normal approximation of the posterior, not from the posterior.",
+    "Compare with NUTS() before you rely on the intervals.",
+    kind="approximation",
+    serious=False,
+)
+"""What is found of every approximation, and no news for who asked for one."""
+
+
+def _far(known: str) -> Finding:
+    return Finding(
+        f"The normal approximation is far from the posterior: the weights that would mend it "
+        f"have Pareto k {known}, above {PARETO_LIMIT}.",
+        "Use NUTS() or Gibbs() for anything but a first look.",
+        kind="approximation",
+    )
+
+
+def findings_about_the_peak(fit: Fit) -> list[Finding]:
+    """Findings about the mode and the curvature of a Laplace approximation."""
+    findings, known = [], fit.record
+    remedy = "Use NUTS() or Gibbs(), fewer components, or stronger priors."
+    if known.get("mended"):
+        findings.append(Finding(
+            f"At the mode the density is as good as flat in {known['mended']} of its directions; "
+            "the widths there are made up.",
+            remedy,
+            kind="peak",
+        ))  # fmt: skip
+    if known.get("distance_to_mode", 0.0) > DISTANCE_LIMIT:
+        findings.append(Finding(
+            f"The climb ended {known['distance_to_mode']:.1f} standard deviations from the mode.",
+            remedy,
+            kind="peak",
+        ))  # fmt: skip
+    return findings
+
+
+_FEWEST = 3  # divergences, to speak of a place
+_CLEAR = 5.0
+"""Standard errors by which divergent draws must differ to name a place.
+
+Of a hundred parameters one differs by as much, with no reason, once in 20 000 fits."""
+
+HARMLESS = 0.002
+"""Share of the transitions that may diverge: the part of the posterior that chains cannot enter is
+of that order, less than the error of any interval of a few thousand draws."""
+
+_ACCEPTANCE = (0.95, 0.99)  # what target_accept is raised to, in turn
+
+_REMEDIES = {
+    ("small", "scale"): ", or keep scales further from zero by their prior",
+    ("large", "scale"): ", look for outliers there, or give scales a prior with less room above",
+    ("small", "weight"): ", use fewer components, or a larger concentration of the weights",
+    ("large", "weight"): ", use fewer components, or a larger concentration of the weights",
+}
+"""What may help beside smaller steps, by what the divergent draws have in common."""
+
+_NEAR = 0.5  # and standard deviations: less would be no place
+
+
+def count_divergences(fit: Fit) -> int:
+    """Return how many kept transitions diverged; 0 for engines that know no divergences."""
+    statistics = fit.tree["sample_stats"]
+    return int(statistics["diverging"].sum()) if "diverging" in statistics else 0
+
+
+def findings_about_divergences(fit: Fit) -> list[Finding]:
+    """Say how many transitions diverged and, if it stands out, where."""
+    count = count_divergences(fit)
+    if not count:
+        return []
+    total = fit.tree["sample_stats"]["diverging"].size
+    where, remedy = _place(fit, count)
+    diverged = f"{count} of {total} transitions diverged{where}"
+    if count <= HARMLESS * total:
+        return [Finding(
+            f"{diverged}: too few to change an interval.",
+            "Nothing needs to be done.",
+            kind="divergences",
+            serious=False,
+        )]  # fmt: skip
+    return [Finding(
+        f"{diverged}: parts of the posterior may be missing.",
+        _remedy(Settings.of(fit), remedy),
+        kind="divergences",
+    )]  # fmt: skip
+
+
+def _remedy(settings: Settings, place: str) -> str:
+    now = settings.options.get("target_accept", 0.0)
+    higher = next((value for value in _ACCEPTANCE if value > now), None)
+    steps = f"Raise target_accept to {higher}" if higher else "Use Gibbs(), which takes no steps"
+    return f"{steps}{place}."
+
+
+def _place(fit: Fit, count: int) -> tuple[str, str]:
+    """Name the weight or scale in which divergent draws differ most from all others.
+
+    The second text is what may help there.
+    """
+    diverging = fit.tree["sample_stats"]["diverging"].values
+    if not _FEWEST <= count < diverging.size - 1:
+        return "", ""
+    values, names = _places(fit)
+    divergent, others = values[diverging], values[~diverging]
+    with np.errstate(all="ignore"):  # a weight of one never varies
+        shifts = (divergent.mean(axis=0) - others.mean(axis=0)) / others.std(axis=0)
+    shifts = np.nan_to_num(shifts, nan=0.0, posinf=0.0, neginf=0.0)
+    place = int(np.abs(shifts).argmax())
+    clear = _CLEAR / np.sqrt(count)
+    if abs(shifts[place]) < max(clear, _NEAR):
+        return ", at no place that stands out", ""
+    size, side = ("small", "below") if shifts[place] < 0 else ("large", "above")
+    where = (
+        f" near {size} {names[place]} ({abs(shifts[place]):.1f} standard deviations {side} the "
+        "other draws)"
+    )
+    return where, _REMEDIES[size, names[place].split()[0]]
+
+
+def _places(fit: Fit) -> tuple[np.ndarray, list[str]]:
+    """Return log weights and log scales, axes chain, draw, place; and their names."""
+    draws = fit.draws
+    components = fit.names
+    features = fit.posterior[FEATURE].values
+    names = [f"weight of component {component}" for component in components]
+    names += [f"scale of component {component}, {name}" for component in components
+              for name in features]  # fmt: skip
+    scales = draws.scales.reshape(*draws.batch_shape, -1)
+    values = np.concatenate([draws.weights, scales], axis=-1)
+    return np.log(np.maximum(values, np.finfo(float).tiny)), names

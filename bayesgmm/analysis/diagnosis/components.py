@@ -19,9 +19,9 @@ from bayesgmm.numerics.statistics import (
 )
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import FEATURE
+from bayesgmm.tree.fit import Fit
 
 _DRAWS, _FEWEST_DRAWS = 40, 8
 _MOST_ROWS = 1_000_000  # rows times draws that are looked at
@@ -66,8 +66,8 @@ class Components:
         if fit.knows_prior:
             expected = _expected_rows(draws, fit.spec, data.total_weight)
         else:  # weights may have any prior, so rows are counted
-            shares = _mean_responsibilities(data, draws)
-            expected = data.weights @ shares if data.weights.size else shares.sum(axis=0)
+            resp = _mean_responsibilities(data, draws)
+            expected = data.weights @ resp if data.weights.size else resp.sum(axis=0)
         moments = Moments.of(data.rows, _some(draws, data.n_rows), layout)
         narrow = np.zeros(draws.means.shape[-2:], dtype=bool)
         if layout.n_matrices == layout.n_components:
@@ -183,10 +183,10 @@ def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
 def _too_few(fit: Fit, components: Components, places: np.ndarray) -> Finding:
     names = fit.names[places]
     data, draws, _ = fit.on_standard_scale(fit.rows(None).fitted)
-    shares, row_names = _mean_responsibilities(data, draws), data.row_names
+    resp, row_names = _mean_responsibilities(data, draws), data.row_names
     counts, one = [], names.size == 1
     for place in places:
-        belonging = row_names[shares[:, place] > _BELONGS][:_NAMED_ROWS]
+        belonging = row_names[resp[:, place] > _BELONGS][:_NAMED_ROWS]
         rows = f", {plural(belonging.size, 'row')} {listed(belonging)}"
         count = f"{components.expected_rows[place]:.1f} expected"
         counts.append(count + (rows if belonging.size else ""))
@@ -236,11 +236,11 @@ def _fewest_rows(layout: Layout) -> int:
     return layout.n_features + 1 if layout.correlated else 2
 
 
-def _repeated(data: Dataset, shares: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "k d"]:
+def _repeated(data: Dataset, resp: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "k d"]:
     """Whether the rows of a component hold few distinct values of a feature."""
-    found = np.zeros((shares.shape[1], data.n_features), dtype=bool)
+    found = np.zeros((resp.shape[1], data.n_features), dtype=bool)
     for component, feature in np.ndindex(*found.shape):
-        values = data.values[shares[:, component] > _BELONGS, feature]
+        values = data.values[resp[:, component] > _BELONGS, feature]
         values = values[np.isfinite(values)]
         found[component, feature] = np.unique(values).size <= max(1, _REPEATED * values.size)
     return found

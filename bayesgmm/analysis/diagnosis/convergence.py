@@ -10,7 +10,7 @@ variance W within them
     R-hat^2 - 1 = (B / W - 1) / n,    (M - 1) B S / (M n W) ~ chi-square with M - 1 degrees.
 
 So R-hat of one entry is below sqrt(1 + q M / ((M - 1) S) - 1 / n) with the probability of the
-quantile q. Rank-normalised R-hat is the larger of two such numbers, and a fit has hundreds of
+quantile q. Rank-normalized R-hat is the larger of two such numbers, and a fit has hundreds of
 entries: q leaves all of them together the probability ``FALSE_ALARMS``. S comes from the
 autocorrelations about the mean of each half. Those about the common mean would take chains that
 disagree for chains of few effective draws, and excuse them.
@@ -78,7 +78,7 @@ def convergence(quantities: list[Quantity]) -> xr.Dataset:
 
 
 def largest_rhat(values: Float[np.ndarray, "chain draw ..."]) -> float:
-    """Return the rank-normalised split R-hat of the worst entry; NaN where there is none."""
+    """Return the rank-normalized split R-hat of the worst entry; NaN where there is none."""
     return _worst_rhat(_entries(values))
 
 

@@ -13,8 +13,8 @@ from scipy.special import expit
 from bayesgmm.analysis.diagnosis.convergence import RHAT_LIMIT, disagreeing, largest_rhat
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit, read_parameters
-from bayesgmm.posterior.relabel.permute import in_raw_order
+from bayesgmm.posterior.relabel.permute import undo_relabeling
+from bayesgmm.tree.fit import Fit, read_parameters
 
 CONFUSION_LIMIT = 0.05
 """Share of draws in which two names may be the wrong way round."""
@@ -27,7 +27,7 @@ _PARAMETERS = ("weights", "means", "scales")
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What relabelling did, and how sure the names are.
+    """What relabeling did, and how sure the names are.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Labels:
     confusion : array, shape (pair,)
         How probable it is, on average over draws, that the two have each other's name.
     rhat_before : float
-        R-hat of the worst of weights, means and scales before relabelling; NaN if unknown.
+        R-hat of the worst of weights, means and scales before relabeling; NaN if unknown.
     """
 
     switched: Bool[np.ndarray, "chain draw"]
@@ -53,7 +53,7 @@ class Labels:
         pairs = tuple(
             (one, other) for one, other in combinations(named, 2) if groups[one] == groups[other]
         )
-        switched = _switched(fit.tree["relabelling"]["permutation"].values[..., ~small])
+        switched = _switched(fit.tree["relabeling"]["permutation"].values[..., ~small])
         before = _rhat_before(fit) if switched.any() else float("nan")
         some = read_parameters(fit.thinned(_MOST_DRAWS))
         confusion = np.array([confusion_of(some, *pair) for pair in pairs])
@@ -71,12 +71,12 @@ def confusion_of(draws: MixtureParameters, one: int, other: int) -> float:
     Let q_k be the normal distribution, independent between coordinates, of the parameters of
     component k over all draws. A draw with parameters a and b for the two components has their
     names the wrong way round with probability q_1(b) q_2(a) / (q_1(a) q_2(b) + q_1(b) q_2(a)),
-    as in the probabilistic relabelling of Sperrin et al. (2010). Coordinates are log weights,
+    as in the probabilistic relabeling of Sperrin et al. (2010). Coordinates are log weights,
     means and log standard deviations. For one cloud split in two at random it is 0.1 to 0.2.
 
     References
     ----------
-    Sperrin, M., Jaki, T. and Wit, E. (2010). Probabilistic relabelling strategies for the label
+    Sperrin, M., Jaki, T. and Wit, E. (2010). Probabilistic relabeling strategies for the label
     switching problem in Bayesian mixture models. Statistics and Computing 20, 357-366.
     """
     first, second = (_coordinates(draws, place) for place in (one, other))
@@ -86,16 +86,16 @@ def confusion_of(draws: MixtureParameters, one: int, other: int) -> float:
 
 
 def findings_about_labels(fit: Fit, labels: Labels, figures: xr.Dataset) -> list[Finding]:
-    """Say that labels switched and relabelling cured it, or which pairs it could not cure."""
+    """Say that labels switched and relabeling cured it, or which pairs it could not cure."""
     label_free = figures["label_free"].values
     if disagreeing(figures.isel(variable=label_free)).sizes["variable"]:
         return []
     agree = disagreeing(figures).sizes["variable"] == 0
     pairs = labels.confused(CONFUSION_LIMIT if agree else _SUSPECT)
-    relabelled = float(figures["rhat"].values[~label_free].max())
+    relabeled = float(figures["rhat"].values[~label_free].max())
     if pairs:
-        return [_overlap(fit, labels, pairs, relabelled)]
-    return [_cured(labels, relabelled)] if agree and labels.switched.any() else []
+        return [_overlap(fit, labels, pairs, relabeled)]
+    return [_cured(labels, relabeled)] if agree and labels.switched.any() else []
 
 
 def _overlap(fit: Fit, labels: Labels, pairs: list[tuple[int, int]], rhat: float) -> Finding:
@@ -105,7 +105,7 @@ def _overlap(fit: Fit, labels: Labels, pairs: list[tuple[int, int]], rhat: float
     before = f" ({labels.rhat_before:.2f} before)" if np.isfinite(labels.rhat_before) else ""
     return Finding(
         f"Components overlap too much to name: {listed}. In {worst:.0%} of the draws their "
-        f"names could as well be the other way round; R-hat of the relabelled parameters is "
+        f"names could as well be the other way round; R-hat of the relabeled parameters is "
         f"{rhat:.3f}{before}, that of what needs no names is fine.",
         "Use what needs no names (densities, predictions, which rows belong together), but no "
         "parameter of these components; or use fewer components, or stronger priors.",
@@ -120,7 +120,7 @@ def _cured(labels: Labels, rhat: float) -> Finding:
         before = f": R-hat of the parameters was {labels.rhat_before:.3f} and is {rhat:.3f}"
     return Finding(
         f"Labels switched in {count} of {labels.switched.size} draws, in {chains} of "
-        f"{labels.switched.shape[0]} chains, and relabelling cured it{before}.",
+        f"{labels.switched.shape[0]} chains, and relabeling cured it{before}.",
         "Nothing needs to be done.",
         kind="labels switched",
         serious=False,
@@ -138,7 +138,7 @@ def _switched(orders: Int[np.ndarray, "chain draw k"]) -> Bool[np.ndarray, "chai
 
 
 def _rhat_before(fit: Fit) -> float:
-    raw = in_raw_order(fit)["posterior"]
+    raw = undo_relabeling(fit)["posterior"]
     return float(np.max([largest_rhat(raw[name].values) for name in _PARAMETERS]))
 
 

@@ -1,7 +1,7 @@
 """How much posterior mass modes hold: bridge sampling from the draws in each of them.
 
 A mode is where a normal distribution of unconstrained positions, fitted to half of its draws, is
-higher than those of the other modes. With q this distribution, normalised, and p the posterior
+higher than those of the other modes. With q this distribution, normalized, and p the posterior
 density within this region, known up to its integral Z, the identity of Meng & Wong (1996),
 
     Z = E_q[p h] / E_p[q h],    h = 1 / (s_1 p / Z + s_2 q),
@@ -39,10 +39,10 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logsumexp
 
 from bayesgmm.engines.target import Target
-from bayesgmm.numerics.likeness import forbidding, has_twins
+from bayesgmm.numerics.exchangeability import any_exchangeable, with_forbidden_swaps
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.tree.fit import Fit
 
 _MOST_DRAWS = 1000  # of each half of a mode, and from its normal distribution
 _FEWEST_DRAWS = 50
@@ -176,7 +176,7 @@ class _Shape:
     ----------
     layout : Layout
     groups : integer array, shape (k,)
-    centres, widths : arrays, shape (k, c)
+    centers, widths : arrays, shape (k, c)
         Of log weights, means and log scales of the components.
     mean, root : arrays, shape (p,), (p, p)
         Of positions; the root is the lower triangular one of the covariance matrix.
@@ -184,7 +184,7 @@ class _Shape:
 
     layout: Layout
     groups: Int[np.ndarray, " k"]
-    centres: Float[np.ndarray, "k c"]
+    centers: Float[np.ndarray, "k c"]
     widths: Float[np.ndarray, "k c"]
     mean: Float[np.ndarray, " p"]
     root: Float[np.ndarray, "p p"]
@@ -203,11 +203,11 @@ class _Shape:
         self, draws: MixtureParameters
     ) -> tuple[MixtureParameters, Bool[np.ndarray, " draw"]]:
         """Return draws in their most probable order, and whether they came in it."""
-        if not has_twins(self.groups):
+        if not any_exchangeable(self.groups):
             return draws, np.ones(draws.batch_shape, dtype=bool)
-        away = (_points(draws)[:, None] - self.centres[:, None]) / self.widths[:, None]
+        away = (_points(draws)[:, None] - self.centers[:, None]) / self.widths[:, None]
         costs = 0.5 * (away**2).sum(axis=-1) + np.log(self.widths).sum(axis=-1)[:, None]
-        costs = forbidding(costs - costs.min(axis=(1, 2), keepdims=True), self.groups)
+        costs = with_forbidden_swaps(costs - costs.min(axis=(1, 2), keepdims=True), self.groups)
         orders = np.array([linear_sum_assignment(cost)[1] for cost in costs])
         return _reordered(draws, orders), np.all(orders == np.arange(orders.shape[1]), axis=1)
 

@@ -17,8 +17,8 @@ from bayesgmm.engines.normal import climb
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.schema import CHAIN, DATA
+from bayesgmm.tree.fit import Fit
 
 _TIMES_WITHIN = 3.0
 """How much further apart two chains are than the halves of either, if modes differ."""

@@ -22,8 +22,8 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import share_nearer
 from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit, read_parameters
-from bayesgmm.schema import RIVAL
+from bayesgmm.schema import ALTERNATIVE_MODE
+from bayesgmm.tree.fit import Fit, read_parameters
 
 MASS_LIMIT = 0.05
 """Share of the posterior that chains may leave out and still be called converged."""
@@ -117,13 +117,13 @@ def _about_missed_modes(fit: Fit, target: Target) -> list[Finding]:
 def _about_unvisited_modes(fit: Fit, target: Target, draws: MixtureParameters) -> list[Finding]:
     """Weigh the mode that no chain was started at, if there is one and chains did not go there."""
     optima = set(fit.record.get("chain_optima", [0]))
-    if RIVAL not in fit.tree.children or {0, 1} <= optima:
+    if ALTERNATIVE_MODE not in fit.tree.children or {0, 1} <= optima:
         return []
     scaling = fit.scaling
-    best, rival = (scaling.standardize_parameters(read_parameters(fit.tree[name]))
-                   for name in ("point_estimate", RIVAL))  # fmt: skip
-    gap = float(fit.tree[RIVAL]["gap"])
-    here, there = (best, rival) if 0 in optima else (rival, best)
+    best, alternative = (scaling.standardize_parameters(read_parameters(fit.tree[name]))
+                   for name in ("point_estimate", ALTERNATIVE_MODE))  # fmt: skip
+    gap = float(fit.tree[ALTERNATIVE_MODE]["gap"])
+    here, there = (best, alternative) if 0 in optima else (alternative, best)
     lower = gap if 0 in optima else -gap
     groups = fit.groups
     if share_nearer(there, here, _some(draws), groups) > _VISITED:
@@ -144,7 +144,7 @@ def _about_unvisited_modes(fit: Fit, target: Target, draws: MixtureParameters) -
     return [Finding(
         f"EM found another mode, {height}, and no chain went there. {mass}: the draws leave out "
         "what it says.",
-        'Start chains at both, with NUTS(start="multi"), and look at tree[\'rival_mode\']; '
+        'Start chains at both, with NUTS(init="multi"), and look at tree[\'alternative_mode\']; '
         f"{_ways_to_one_mode(fit)} if both modes are not wanted.",
         kind="unvisited mode",
     )]  # fmt: skip
@@ -163,7 +163,7 @@ def _weighed(
         return shares([UNKNOWN, UNKNOWN])[1]
     ours, theirs = (find_peak(target, target.position_of(one), target.rough_deviations(one))
                     for one in (here, there))  # fmt: skip
-    if not theirs.mended and theirs.log_integral < ours.log_integral - _NEGLIGIBLE:
+    if not theirs.regularized and theirs.log_integral < ours.log_integral - _NEGLIGIBLE:
         return None
     look_seed, bridge_seed = fit.seed.spawn(2)
     found = explore(target, there, _LOOK, look_seed)
@@ -180,11 +180,11 @@ def _some(draws: MixtureParameters) -> MixtureParameters:
 
 
 class _Density:
-    """The log posterior density that EM maximises, over natural parameters, up to a constant."""
+    """The log posterior density that EM maximizes, over natural parameters, up to a constant."""
 
     def __init__(self, target: Target) -> None:
         data = target.data
-        self._rows = data.evidence
+        self._rows = data.fitted_rows
         self._objective = Objective(target.spec, data.n_features, True, data.spread)
 
     def __call__(self, parameters: MixtureParameters) -> float:
@@ -197,5 +197,5 @@ def _more_starts(fit: Fit) -> int:
 
 
 def _ways_to_one_mode(fit: Fit) -> str:
-    labels = "give more labels, " if fit.data.plausibilities.size else ""
+    labels = "give more labels, " if fit.data.label_log_likelihoods.size else ""
     return f"{labels}use fewer components or stronger priors"

@@ -1,4 +1,4 @@
-"""What is judged: quantities that no permutation can change, then relabelled parameters.
+"""What is judged: quantities that no permutation can change, then relabeled parameters.
 
 Responsibilities have axes chain, draw, row, component.
 """
@@ -15,8 +15,8 @@ from scipy.special import xlogy
 from bayesgmm.analysis.diagnosis.convergence import Quantity
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture, responsibilities
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit, read_parameters
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, PARAMETER_DIMS
+from bayesgmm.tree.fit import Fit, read_parameters
 
 _MOST_ROWS = 120  # to tell how rows are put together; any rows would do
 _MOST_DRAWS = 4000
@@ -124,7 +124,7 @@ def label_free_quantities(fit: Fit, allocation: Allocation) -> list[Quantity]:
     return [Quantity(name, values, label_free=True) for name, values in found.items()]
 
 
-def relabelled_quantities(fit: Fit) -> list[Quantity]:
+def relabeled_quantities(fit: Fit) -> list[Quantity]:
     """Return the parameters, each entry of which has one variable of its own; then what came along.
 
     What given draws hold beside the parameters of the mixture may have no ``component``: then
@@ -153,8 +153,8 @@ def relabelled_quantities(fit: Fit) -> list[Quantity]:
 
 def _total_covariance(draws: MixtureParameters) -> Float[np.ndarray, "chain draw pair"]:
     """Return the covariances of the whole mixture: within components, and of their means."""
-    centre = np.einsum("...k,...ki->...i", draws.weights, draws.means)
-    away = draws.means - centre[..., None, :]
+    center = np.einsum("...k,...ki->...i", draws.weights, draws.means)
+    away = draws.means - center[..., None, :]
     total = np.einsum("...k,...ki,...kj->...ij", draws.weights, away, away)
     weights, scales, correlations = draws.weights, draws.scales, draws.correlations
     if correlations is None:

@@ -1,14 +1,104 @@
-"""A verdict on a posterior as a value: what was found, how bad it is, what to do about it."""
+"""A verdict on a posterior as a value: what was found, how bad it is, what to do about it.
+
+A diagnosis as a piece of a page, for notebooks.
+
+A diagnosis as a group of the tree, and back.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict, dataclass
 
-from bayesgmm.analysis.diagnosis.page import as_html, rhat_in_words
+import numpy as np
+import xarray as xr
 
-if TYPE_CHECKING:  # heavy, and not needed for a finding alone
-    import xarray as xr
+from bayesgmm import __version__
+from bayesgmm.errors import SchemaError
+from bayesgmm.html import Markup, element
+from bayesgmm.schema import ALTERNATIVE_MODE, ATTRIBUTE, DIAGNOSIS, REQUIRED_GROUPS
+from bayesgmm.tree.checksum import checksum
+
+_LARGEST_RHAT = 100  # what is larger is written as larger than this
+_HEADINGS = ("worst entry of", "R-hat", "bulk ESS", "tail ESS")
+# Translucent, so that they suit dark pages as well as light ones.
+GOOD, NEUTRAL, BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
+
+
+def as_html(
+    passed: bool, verdict: str, findings: tuple[Finding, ...], figures: xr.Dataset
+) -> Markup:
+    """Return the verdict, what was found, and the table of figures as HTML."""
+    return element(
+        "div",
+        element("p", element("strong", verdict), style="margin:0 0 0.5em"),
+        findings_as_html(findings),
+        _table(figures),
+        style=f"border-left:4px solid {GOOD if passed else BAD};padding-left:0.8em;max-width:50em",
+    )
+
+
+def rhat_in_words(rhat: float) -> str:
+    """Write R-hat, which is huge where a chain never moved.
+
+    Examples
+    --------
+    >>> from bayesgmm.analysis.diagnosis.value import rhat_in_words
+    >>> rhat_in_words(1.0042), rhat_in_words(float("nan")), rhat_in_words(1e15)
+    ('1.004', '-', '> 100')
+    """
+    if np.isnan(rhat):
+        return "-"
+    return f"{rhat:.3f}" if rhat <= _LARGEST_RHAT else f"> {_LARGEST_RHAT}"
+
+
+def rhat_beyond(rhat: float, limit: float) -> str:
+    """Write R-hat and the limit that it exceeds, with digits enough to tell them apart.
+
+    Examples
+    --------
+    >>> from bayesgmm.analysis.diagnosis.value import rhat_beyond
+    >>> rhat_beyond(1.0104, 1.01), rhat_beyond(1.2, 1.0134)
+    ('1.0104, above 1.0100', '1.200, above 1.013')
+    """
+    if not rhat <= _LARGEST_RHAT:
+        return f"{rhat_in_words(rhat)}, above {limit:.3f}"
+    digits = next((n for n in range(3, 12) if f"{rhat:.{n}f}" != f"{limit:.{n}f}"), 12)
+    return f"{rhat:.{digits}f}, above {limit:.{digits}f}"
+
+
+def findings_as_html(findings: tuple[Finding, ...]) -> Markup:
+    """Return findings as a list, or nothing where there are none."""
+    if not findings:
+        return Markup()
+    items = []
+    for finding in findings:
+        color = BAD if finding.serious else NEUTRAL
+        kind = element("span", f"{finding.kind}.", style=f"color:{color}") if finding.kind else ""
+        remedy = element("em", finding.remedy)
+        items.append(element("li", kind, f" {finding.problem} ", remedy, style="margin:0.3em 0"))
+    return element("ul", items, style="margin:0.4em 0 0.6em;padding-left:1.4em;max-width:50em")
+
+
+def _table(figures: xr.Dataset) -> Markup:
+    head = [_cell(text, "th", left=not place) for place, text in enumerate(_HEADINGS)]
+    rows = []
+    for name in figures["variable"].values:
+        entry = figures.sel(variable=name)
+        rhat, bulk, tail = (float(entry[key]) for key in ("rhat", "ess_bulk", "ess_tail"))
+        texts = (rhat_in_words(rhat), f"{bulk:.0f}", f"{tail:.0f}")
+        rows.append(element("tr", _cell(str(name), left=True), map(_cell, texts)))
+    return element(
+        "table",
+        element("thead", element("tr", head)),
+        element("tbody", rows),
+        style="margin:0;font-size:inherit",
+    )
+
+
+def _cell(text: str, tag: str = "td", *, left: bool = False) -> Markup:
+    side = "left" if left else "right"
+    return element(tag, text, style=f"text-align:{side};padding:0.15em 0.8em")
 
 
 @dataclass(frozen=True)
@@ -61,7 +151,7 @@ class Diagnosis:
         from passing.
     figures : xarray.Dataset
         ``rhat``, ``ess_bulk`` and ``ess_tail`` of the worst entry of each variable, dim
-        ``variable``, what chance allows its R-hat (``rhat_limit``), and whether relabelling can
+        ``variable``, what chance allows its R-hat (``rhat_limit``), and whether relabeling can
         change it (``label_free``); ``expected_rows``
         of each component; ``confusion`` of each pair of components; ``chain_distance``, how
         differently two chains put rows together. Attribute ``divergences``.
@@ -103,3 +193,65 @@ class Diagnosis:
             rhat, bulk, tail = (float(entry[key]) for key in ("rhat", "ess_bulk", "ess_tail"))
             rows.append(f"{name:<{width}}{rhat_in_words(rhat):>8}{bulk:>10.0f}{tail:>10.0f}")
         return "\n".join(rows)
+
+
+_JUDGED = (*REQUIRED_GROUPS, "chain_starts", ALTERNATIVE_MODE)
+"""Groups that a diagnosis looks at."""
+
+
+def with_diagnosis(tree: xr.DataTree, diagnosis: Diagnosis) -> xr.DataTree:
+    """Return the tree with a diagnosis in its group ``diagnosis``.
+
+    The figures are its variables; ``verdict``, ``passed`` (0 or 1, as files know no truth
+    values), ``findings`` (JSON) and ``of``, a checksum of what was judged, its attributes.
+    """
+    group = diagnosis.figures.assign_attrs(
+        diagnosis.figures.attrs,
+        verdict=diagnosis.verdict,
+        passed=int(diagnosis.passed),
+        findings=json.dumps([asdict(finding) for finding in diagnosis.findings]),
+        of=_checksum(tree),
+    )
+    result = tree.copy()
+    result[DIAGNOSIS] = xr.DataTree(group)
+    return result
+
+
+def stored_diagnosis(tree: xr.DataTree) -> Diagnosis:
+    """Read the diagnosis that ``fit`` stored, whatever has happened to the tree since.
+
+    Raises
+    ------
+    SchemaError
+        If the tree holds none.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> from bayesgmm.analysis.diagnosis.value import stored_diagnosis
+    >>> stored_diagnosis(bg.example_fit()).passed
+    True
+    """
+    if DIAGNOSIS not in tree.children:
+        raise SchemaError(f"The tree has no group {DIAGNOSIS!r}; use bayesgmm.diagnose(tree).")
+    figures = tree[DIAGNOSIS].to_dataset()
+    known = dict(figures.attrs)
+    findings = tuple(Finding(**entries) for entries in json.loads(known.pop("findings")))
+    verdict, passed = known.pop("verdict"), bool(known.pop("passed"))
+    known.pop("of", None)
+    figures.attrs = known
+    return Diagnosis(passed, verdict, findings, figures)
+
+
+def known_diagnosis(tree: xr.DataTree) -> Diagnosis | None:
+    """Return the stored diagnosis if it is of this very tree, judged by this version."""
+    if DIAGNOSIS not in tree.children or tree[DIAGNOSIS].attrs.get("of") != _checksum(tree):
+        return None
+    return stored_diagnosis(tree)
+
+
+def _checksum(tree: xr.DataTree) -> str:
+    """Return a checksum of all that a diagnosis looks at."""
+    groups = {name: tree[name].to_dataset() for name in _JUDGED if name in tree.children}
+    known = {"version": __version__, "record": tree.attrs[ATTRIBUTE]}
+    return checksum(xr.DataTree.from_dict(groups), known)

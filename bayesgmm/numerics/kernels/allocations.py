@@ -2,16 +2,31 @@
 
 Random numbers are those of SplitMix64 (Steele, Lea & Flood, 2014), which needs no state but a
 counter: row i always gets the i-th number of its sweep, whatever the order of the rows.
+
+Rows with missing cells: the pass that draws allocations, and with them what is missing.
+
+Given all cells, covariances have the conditionals that they have in complete tables; so Gibbs
+sampling draws the missing ones, too (Tanner & Wong, 1987): an allocation from what is observed of a
+row, then its missing cells from the normal distribution that the component gives them. What
+describes patterns is said in ``patterns.py``.
+
+References
+----------
+Tanner, M. A. and Wong, W. H. (1987). The calculation of posterior distributions by data
+augmentation. Journal of the American Statistical Association 82, 528-540.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled, inlined
+from bayesgmm.numerics.kernels.patterns import covariances_of, marginals_with, rows_of
 from bayesgmm.numerics.kernels.tiles import (
     TILE,
-    add_plausibilities,
+    add_label_log_likelihoods,
     add_statistics,
     exponentials,
     load,
@@ -19,6 +34,7 @@ from bayesgmm.numerics.kernels.tiles import (
     log_likelihood,
     mirror,
 )
+from bayesgmm.numerics.kernels.triangular import cholesky
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -55,23 +71,139 @@ def allocate(table, rows, seed, first, below, level):
 
 
 @compiled
-def allocations(X, plausibilities, first, constants, means, factors, seed):
+def allocations(X, label_log_likelihoods, first, constants, means, factors, seed):
     """Log-likelihood, then counts, sums and scatter about the means of drawn allocations.
 
     Shapes as for ``statistics``. ``first`` is the number of the first row of X within the
     whole table.
     """
     (n, d), k = X.shape, means.shape[0]
-    tile, centred, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
+    tile, centered, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
     table, work = np.empty((k, TILE)), np.empty((4, TILE))
     counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
     value = 0.0
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        log_densities(tile, rows, constants, means, factors, centred, work, table)
-        add_plausibilities(plausibilities, start, rows, table)
+        log_densities(tile, rows, constants, means, factors, centered, work, table)
+        add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
         value += allocate(table, rows, seed, first + start, work[0], work[1])
-        add_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
+        add_statistics(tile, rows, table, means, centered, weighted, counts, sums, scatter)
     mirror(scatter)
+    return value, counts, sums, scatter
+
+
+_OTHER_STREAM = np.uint64(0xD1B54A32D192ED03)  # of random numbers, for the noise
+
+
+@inlined
+def _write_noise(seed, first, rows, n_missing, tile, n_observed):
+    """Write standard normal numbers where cells are missing (Box & Muller, 1958), two at a time."""
+    for row in range(rows):
+        for i in range(0, n_missing, 2):
+            counter = (first + row) * (n_missing + 1) + i
+            radius = math.sqrt(-2.0 * math.log(1.0 - uniform(seed, counter)))
+            angle = 2.0 * math.pi * uniform(seed, counter + 1)
+            tile[n_observed + i, row] = radius * math.cos(angle)
+            if i + 1 < n_missing:
+                tile[n_observed + i + 1, row] = radius * math.sin(angle)
+
+
+@inlined
+def _complete(table, rows, means, slopes, roots, n_observed, tile, away):
+    """Turn noise into missing cells, given the observed ones and drawn allocations.
+
+    ``means`` and the rows of a tile are in the order of a pattern, observed features first.
+    """
+    n_missing = tile.shape[0] - n_observed
+    for component in range(table.shape[0]):
+        if roots.ndim == 2:
+            for i in range(n_missing):
+                mean, scale = means[component, n_observed + i], roots[component, i]
+                for row in range(rows):
+                    if table[component, row] == 1.0:
+                        tile[n_observed + i, row] = mean + scale * tile[n_observed + i, row]
+        else:
+            for row in range(rows):
+                if table[component, row] == 1.0:
+                    for i in range(n_missing):
+                        total = means[component, n_observed + i]
+                        for j in range(n_observed):
+                            total += slopes[component, i, j] * (tile[j, row] - means[component, j])
+                        for j in range(i + 1):
+                            total += roots[component, i, j] * tile[n_observed + j, row]
+                        away[i] = total
+                    for i in range(n_missing):
+                        tile[n_observed + i, row] = away[i]
+
+
+@inlined
+def _in_order(means, order, ordered):
+    for component in range(means.shape[0]):
+        for i in range(means.shape[1]):
+            ordered[component, i] = means[component, order[i]]
+
+
+@inlined
+def _factorize(covariances):
+    """Write lower Cholesky factors in place of the lower triangles; deviations for variances."""
+    for component in range(covariances.shape[0]):
+        if covariances.ndim == 2:
+            for i in range(covariances.shape[1]):
+                covariances[component, i] = math.sqrt(covariances[component, i])
+        else:
+            root = cholesky(covariances[component])
+            for i in range(root.shape[0]):
+                for j in range(i + 1):
+                    covariances[component, i, j] = root[i, j]
+
+
+@inlined
+def _add_in_order(order, part_sums, part_scatter, sums, scatter):
+    """Add sums and (lower) scatter of a pattern, whose features come in another order."""
+    for component in range(sums.shape[0]):
+        for i in range(order.shape[0]):
+            sums[component, order[i]] += part_sums[component, i]
+            if scatter.ndim == 2:
+                scatter[component, order[i]] += part_scatter[component, i]
+            else:
+                for j in range(order.shape[0]):
+                    row, column = max(i, j), min(i, j)
+                    scatter[component, order[i], order[j]] += part_scatter[component, row, column]
+
+
+@compiled
+def pattern_allocations(patterns, label_log_likelihoods, first, constants, means, factors, seed):
+    """What ``allocations`` returns, missing cells drawn with the allocations."""
+    k, d = means.shape
+    tile, centered, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
+    table, work, away = np.empty((k, TILE)), np.empty((4, TILE)), np.empty(d)
+    value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
+    part_sums, part_scatter = np.empty((k, d)), np.empty(factors.shape)
+    centers, covariances = np.empty((k, d)), covariances_of(factors)
+    for pattern in range(patterns.n_observed.shape[0]):
+        begin, end, X = rows_of(patterns, pattern)
+        order, size = patterns.features[pattern], X.shape[1]
+        part_constants, part_means, part_factors, slopes, rests = marginals_with(
+            order, size, constants, means, factors, covariances
+        )
+        _factorize(rests)
+        _in_order(means, order, centers)
+        part_sums[:] = 0.0
+        part_scatter[:] = 0.0
+        for start in range(0, end - begin, TILE):
+            rows, number = min(TILE, end - begin - start), first + begin + start
+            load(X, start, rows, tile)
+            log_densities(
+                tile[:size], rows, part_constants, part_means, part_factors, centered[:size], work,
+                table,
+            )  # fmt: skip
+            add_label_log_likelihoods(label_log_likelihoods[begin:end], start, rows, table)
+            value += allocate(table, rows, seed, number, work[0], work[1])
+            _write_noise(seed ^ _OTHER_STREAM, number, rows, d - size, tile, size)
+            _complete(table, rows, centers, slopes, rests, size, tile, away)
+            add_statistics(
+                tile, rows, table, centers, centered, weighted, counts, part_sums, part_scatter
+            )
+        _add_in_order(order, part_sums, part_scatter, sums, scatter)
     return value, counts, sums, scatter

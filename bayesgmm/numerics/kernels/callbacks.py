@@ -3,7 +3,7 @@
 Such a function gets pointers only. What it needs lies in one block of numbers: a length, then
 for each argument where it begins and its shape, then all arguments, row by row.
 
-The functions see a position through an affine map, position = centre + root @ z: they take z, and
+The functions see a position through an affine map, position = center + root @ z: they take z, and
 return the log density at the position with its gradient in z. ``root`` is upper triangular.
 """
 
@@ -33,7 +33,7 @@ _DONE, _FAILED, _NOT_FINITE = 0, 1, 2
 
 # What lies in a block, in this order; complete rows lie where the first part of patterns does.
 _NAMES = (
-    "centre", "root", "weights", "plausibilities", *MixturePrior._fields[:-1],
+    "center", "root", "weights", "plausibilities", *MixturePrior._fields[:-1],
     *CovariancePrior._fields, *Patterns._fields,
 )  # fmt: skip
 _Places = namedtuple("_Places", _NAMES)
@@ -41,13 +41,13 @@ _PLACES = _Places(*range(len(_NAMES)))
 _ENTRY = 4  # numbers that describe one argument: where it begins, and three lengths of axes
 
 
-def pack_block(centre, root, known, rows, prior):
+def pack_block(center, root, known, rows, prior):
     """Write what a density needs into one block of numbers.
 
     That is an affine map, ``known`` (weights and plausibilities), ``rows`` (values alone, or
     ``Patterns``), and a ``MixturePrior``.
     """
-    parts = (centre, root, *known, *prior[:-1], *prior.covariances, *rows)
+    parts = (center, root, *known, *prior[:-1], *prior.covariances, *rows)
     arrays = [np.asarray(part, dtype=float) for part in parts]
     begin = 1 + _ENTRY * len(arrays)
     block = np.empty(begin + sum(array.size for array in arrays))
@@ -87,11 +87,11 @@ def _open(pointer):
 
 @inlined
 def _move(block, z, position):
-    """Write centre + root @ z."""
-    centre, root = _vector(block, _PLACES.centre), _matrix(block, _PLACES.root)
-    for i in range(centre.shape[0]):
-        total = centre[i]
-        for j in range(i, centre.shape[0]):
+    """Write center + root @ z."""
+    center, root = _vector(block, _PLACES.center), _matrix(block, _PLACES.root)
+    for i in range(center.shape[0]):
+        total = center[i]
+        for j in range(i, center.shape[0]):
             total += root[i, j] * z[j]
         position[i] = total
 
@@ -166,7 +166,7 @@ def _density(correlated, has_gaps):
             block, position = _enter(size, z, pointer)
             prior, gradient = _prior(block), np.empty(size)
             weights = _vector(block, _PLACES.weights)
-            plausibilities = _matrix(block, _PLACES.plausibilities)
+            label_log_likelihoods = _matrix(block, _PLACES.label_log_likelihoods)
             k, d = prior.loc.shape
             if correlated:
                 state = State(*state_at(position, prior, np.empty((k, d, d))))
@@ -174,12 +174,12 @@ def _density(correlated, has_gaps):
                 state = State(*state_at(position, prior, np.empty((k, d))))
             if has_gaps:
                 found = pattern_statistics(
-                    _patterns(block), weights, plausibilities,
+                    _patterns(block), weights, label_log_likelihoods,
                     state.constants, state.means, state.factors,
                 )  # fmt: skip
             else:
                 found = statistics(
-                    _matrix(block, _PLACES.rows), weights, plausibilities,
+                    _matrix(block, _PLACES.rows), weights, label_log_likelihoods,
                     state.constants, state.means, state.factors,
                 )  # fmt: skip
             value = write_gradient(state, found, prior, gradient)

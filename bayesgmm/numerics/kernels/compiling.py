@@ -1,4 +1,4 @@
-"""How kernels are compiled and called: cached, free of the interpreter lock, vectorised.
+"""How kernels are compiled and called: cached, free of the interpreter lock, vectorized.
 
 An interrupt may come at any time. While numba loads or compiles a kernel, LLVM's lock and numba's
 are taken, and would stay so: other threads would wait for ever. So it is held back until that is
@@ -73,7 +73,7 @@ inlined: Callable = _compiler(
 )
 """For parts of such loops, which only kernels call. They become part of whoever calls them.
 
-As functions of their own they would be optimised once more in every library that they are linked
+As functions of their own they would be optimized once more in every library that they are linked
 to, into sums of another order. Which copy then runs depends on who was compiled first, and with
 it the last bits of a result.
 """

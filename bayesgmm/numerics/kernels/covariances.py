@@ -2,10 +2,15 @@
 
 u (d,) are the logarithms of the scales, D = diag(exp(u)). y (d (d - 1) / 2,) are the strictly
 lower entries, row by row, of the Cholesky factor C of a correlation matrix before its rows are
-normalised: row i of C is (y_i, 1) / sqrt(1 + |y_i|^2), and R = C C'.
+normalized: row i of C is (y_i, 1) / sqrt(1 + |y_i|^2), and R = C C'.
 
 Under LKJ(eta), |R|^(eta - 1) = prod_i C_ii^(2 eta - 2), and on the space of y the density is
 prod_{i >= 1} C_ii^(2 eta - 1 + d): the rows are independent multivariate t vectors.
+
+The log density of a standard deviation under its prior, written in u = log(sigma).
+
+One form covers every scale prior of the package; ``bayesgmm.priors.scales`` states it and gives
+the six coefficients. It is concave in u.
 """
 
 from __future__ import annotations
@@ -15,13 +20,43 @@ import math
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
-from bayesgmm.numerics.kernels.scale_priors import scale_prior
 from bayesgmm.numerics.kernels.triangular import (
     cholesky,
     congruence,
     inverse,
     transposed_congruence,
 )
+
+
+@compiled_exactly
+def scale_prior(terms, log_scale):
+    """Value, first and second derivative in u of log p(sigma); ``terms`` has shape (6,)."""
+    constant, power, rate, exponent, precision, center = terms
+    tail = rate * math.exp(exponent * log_scale)
+    distance = log_scale - center
+    value = constant + power * log_scale - tail - 0.5 * precision * distance * distance
+    slope = power - exponent * tail - precision * distance
+    curvature = -exponent * exponent * tail - precision
+    return value, slope, curvature
+
+
+@compiled_exactly
+def lone_scale_prior(prior, place, log_scale):
+    """The same for a scale without correlations, with the scale mixture and the floor.
+
+    That is -beta log(sigma^-2 + rate) - (floor / sigma)^8, see ``bayesgmm.numerics.mixture_prior``.
+    """
+    value, slope, curvature = scale_prior(prior.terms[place], log_scale)
+    precision = math.exp(-2.0 * log_scale)
+    wall = (prior.floor[place] ** 2 * precision) ** 4
+    value, slope, curvature = value - wall, slope + 8.0 * wall, curvature - 64.0 * wall
+    if prior.beta > 0.0:
+        together = precision + prior.rate[place]
+        share = precision / together
+        value -= prior.beta * math.log(together)
+        slope += 2.0 * prior.beta * share
+        curvature -= 4.0 * prior.beta * share * (1.0 - share)
+    return value, slope, curvature
 
 
 @compiled_exactly
@@ -214,7 +249,7 @@ def expected_log_density(position, count, scatter, prior):
 
 @compiled_exactly
 def expected_log_posterior(position, count, scatter, prior):
-    """What a covariance M-step maximises, and its gradient; the position is u, then y.
+    """What a covariance M-step maximizes, and its gradient; the position is u, then y.
 
     -count/2 log|Sigma| - tr(Sigma^-1 scatter)/2 + log p(scales, R), the density with respect to
     scales and correlation matrix (no Jacobian of u and y). Count and scatter are those of rows and

@@ -73,7 +73,7 @@ def _write_moments(X, weights, half, side, mean, scatter):
     """Write mean and scatter of one half; return its count."""
     (n, d), count = X.shape, 0.0
     mean[:], scatter[:] = 0.0, 0.0
-    centred = np.empty(d)
+    centered = np.empty(d)
     for row in range(n):
         weight = weights[row] * (half[row] if side == 0 else 1.0 - half[row])
         count += weight
@@ -84,9 +84,9 @@ def _write_moments(X, weights, half, side, mean, scatter):
     for row in range(n):
         weight = weights[row] * (half[row] if side == 0 else 1.0 - half[row])
         for i in range(d):
-            centred[i] = X[row, i] - mean[i]
+            centered[i] = X[row, i] - mean[i]
             for j in range(i + 1):
-                scatter[i, j] += weight * centred[i] * centred[j]
+                scatter[i, j] += weight * centered[i] * centered[j]
     return count
 
 
@@ -106,7 +106,9 @@ def _share_between(X, weights, half, counts, means, whiteners, heights):
 
 
 @compiled
-def best_halves(X, shares, axis, covariance, prior, correlated, tied, steps, means, covariances):
+def best_halves(
+    X, responsibilities, axis, covariance, prior, correlated, tied, steps, means, covariances
+):
     """Split rows, each with a share (n,), in two across an axis, and let EM improve the halves.
 
     Writes means (2, d) and covariances (2, d, d); returns what the objective gains, and the share
@@ -115,11 +117,11 @@ def best_halves(X, shares, axis, covariance, prior, correlated, tied, steps, mea
     n, d = X.shape
     mean, scatter, half = np.empty(d), np.empty((d, d)), np.ones(n)
     whiteners, heights, counts = np.empty((2, d, d)), np.empty(2), np.empty(2)
-    count = _write_moments(X, shares, half, 0, mean, scatter)
+    count = _write_moments(X, responsibilities, half, 0, mean, scatter)
     whitener, whole = _whitener(covariance)
     before = 0.0 if tied else _log_prior(whitener, whole, prior)
     for row in range(n):
-        before += shares[row] * (whole - 0.5 * _square(X, row, mean, whitener))
+        before += responsibilities[row] * (whole - 0.5 * _square(X, row, mean, whitener))
         along = 0.0
         for i in range(d):
             white, white_axis = 0.0, 0.0
@@ -132,7 +134,7 @@ def best_halves(X, shares, axis, covariance, prior, correlated, tied, steps, mea
     for _ in range(steps):
         priors = 0.0
         for side in range(2):
-            counts[side] = _write_moments(X, shares, half, side, means[side], scatter)
+            counts[side] = _write_moments(X, responsibilities, half, side, means[side], scatter)
             if not counts[side] > _SMALLEST_HALF:
                 return -np.inf, 0.5
             if tied:
@@ -144,24 +146,26 @@ def best_halves(X, shares, axis, covariance, prior, correlated, tied, steps, mea
                 return -np.inf, 0.5
             if not tied:
                 priors += _log_prior(whiteners[side], heights[side], prior)
-        after = priors + _share_between(X, shares, half, counts, means, whiteners, heights)
+        after = priors + _share_between(
+            X, responsibilities, half, counts, means, whiteners, heights
+        )
     return after - before, counts[0] / count
 
 
 @compiled
-def _gathered(X, shares):
+def _gathered(X, responsibilities):
     """The rows of which a component has some, and their shares."""
-    chosen = np.flatnonzero(shares > _LEAST_SHARE)
+    chosen = np.flatnonzero(responsibilities > _LEAST_SHARE)
     rows, some = np.empty((chosen.shape[0], X.shape[1])), np.empty(chosen.shape[0])
     for number in range(chosen.shape[0]):
-        some[number] = shares[chosen[number]]
+        some[number] = responsibilities[chosen[number]]
         for i in range(X.shape[1]):
             rows[number, i] = X[chosen[number], i]
     return rows, some
 
 
 @compiled
-def split_gains(X, shares, axes, covariances, prior, correlated, tied, steps):
+def split_gains(X, responsibilities, axes, covariances, prior, correlated, tied, steps):
     """Split every component across each of its axes (k, c, d), and keep the better halves.
 
     Returns gains (k,), shares of the first half (k,), means (k, 2, d), covariances (k, 2, d, d).
@@ -172,7 +176,7 @@ def split_gains(X, shares, axes, covariances, prior, correlated, tied, steps):
     new_means, new_matrices, share = np.empty((2, d)), np.empty((2, d, d)), np.empty(n)
     for component in range(k):
         for row in range(n):
-            share[row] = shares[row, component]
+            share[row] = responsibilities[row, component]
         rows, some = _gathered(X, share)
         for number in range(n_axes):
             if not np.any(axes[component, number]):
@@ -188,18 +192,18 @@ def split_gains(X, shares, axes, covariances, prior, correlated, tied, steps):
 
 
 @compiled
-def pair_entropies(shares, weights):
+def pair_entropies(responsibilities, weights):
     """How undecided the rows are between two components, of those that are theirs (k, k).
 
     That is -sum_i w_i (r_ij log(r_ij / r) + r_il log(r_il / r)) with r = r_ij + r_il; and for
     every component, what the rows lose if it is left out, -sum_i w_i log(1 - r_ij).
     """
-    n, k = shares.shape
+    n, k = responsibilities.shape
     entropies, losses, some = np.zeros((k, k)), np.zeros(k), np.empty(k, dtype=np.int64)
     for row in range(n):
         weight, kept = weights[row], 0
         for component in range(k):
-            share = shares[row, component]
+            share = responsibilities[row, component]
             if share > _LEAST_SHARE:
                 losses[component] -= weight * math.log(max(1.0 - share, 1e-300))
                 some[kept] = component
@@ -207,9 +211,9 @@ def pair_entropies(shares, weights):
             else:
                 losses[component] += weight * share
         for first in range(kept):
-            one = shares[row, some[first]]
+            one = responsibilities[row, some[first]]
             for second in range(first):
-                other = shares[row, some[second]]
+                other = responsibilities[row, some[second]]
                 both = one + other
                 entropy = -one * math.log(one / both) - other * math.log(other / both)
                 entropies[some[first], some[second]] += weight * entropy

@@ -7,6 +7,10 @@ References
 ----------
 Jarque, C. M. and Bera, A. K. (1987). A test for normality of observations and regression residuals.
 International Statistical Review 55, 163-172.
+
+Partitions of rows to start from: spread-out centers, the nearest center, and k-means.
+
+Axes: rows n, features d, centers k.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import math
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
-from bayesgmm.numerics.kernels.moments import maximize
+from bayesgmm.numerics.kernels.positions import maximize
 from bayesgmm.numerics.kernels.triangular import add, cholesky, inverse
 
 _HALF = 2.0 / math.pi
@@ -27,14 +31,14 @@ _FEWEST_ROWS = 2.0  # of a component that is split
 
 
 @compiled
-def moments_of(X, shares):
+def moments_of(X, responsibilities):
     """Counts (k,), means (k, d) and scatter (k, d, d) about them, weighted by shares (n, k)."""
-    (n, d), k = X.shape, shares.shape[1]
+    (n, d), k = X.shape, responsibilities.shape[1]
     counts, means, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
-    centred = np.empty(d)
+    centered = np.empty(d)
     for row in range(n):
         for component in range(k):
-            share = shares[row, component]
+            share = responsibilities[row, component]
             counts[component] += share
             for i in range(d):
                 means[component, i] += share * X[row, i]
@@ -43,12 +47,12 @@ def moments_of(X, shares):
             means[component, i] /= max(counts[component], 1e-300)
     for row in range(n):
         for component in range(k):
-            share = shares[row, component]
+            share = responsibilities[row, component]
             if share > 0.0:
                 for i in range(d):
-                    centred[i] = X[row, i] - means[component, i]
+                    centered[i] = X[row, i] - means[component, i]
                     for j in range(i + 1):
-                        scatter[component, i, j] += share * centred[i] * centred[j]
+                        scatter[component, i, j] += share * centered[i] * centered[j]
     for component in range(k):
         for i in range(d):
             for j in range(i):
@@ -80,10 +84,10 @@ def partition_moments(X, labels, n_components, smallest):
     has full rank where it has few rows of its own. There is no start where one has no rows, or
     several that are equal.
     """
-    shares = np.zeros((X.shape[0], n_components))
+    responsibilities = np.zeros((X.shape[0], n_components))
     for row in range(X.shape[0]):
-        shares[row, labels[row]] = 1.0
-    counts, means, scatter = moments_of(X, shares)
+        responsibilities[row, labels[row]] = 1.0
+    counts, means, scatter = moments_of(X, responsibilities)
     pooled, usable = np.zeros(scatter.shape[1:]), True
     for component in range(n_components):
         add(scatter[component], pooled)
@@ -130,7 +134,7 @@ def longest_axis(matrix):
 
 
 @compiled
-def _odd_axis(X, shares, component, mean, root):
+def _odd_axis(X, responsibilities, component, mean, root):
     """The column of a root of the covariance matrix along which rows are least like a normal.
 
     That is the one with the largest statistic of Jarque & Bera (1987), of skewness and kurtosis.
@@ -138,7 +142,7 @@ def _odd_axis(X, shares, component, mean, root):
     d, whitener = mean.shape[0], inverse(root)
     third, fourth = np.zeros(d), np.zeros(d)
     for row in range(X.shape[0]):
-        share = shares[row, component]
+        share = responsibilities[row, component]
         for i in range(d):
             total = 0.0
             for j in range(i + 1):
@@ -146,7 +150,7 @@ def _odd_axis(X, shares, component, mean, root):
             square = total * total
             third[i] += share * square * total
             fourth[i] += share * square * square
-    count, best, oddest = shares[:, component].sum(), 0, -1.0
+    count, best, oddest = responsibilities[:, component].sum(), 0, -1.0
     for i in range(d):
         skewness, excess = third[i] / count, fourth[i] / count - 3.0
         oddness = 4.0 * skewness * skewness + excess * excess
@@ -156,14 +160,14 @@ def _odd_axis(X, shares, component, mean, root):
 
 
 @compiled_exactly
-def split_axes(X, shares):
+def split_axes(X, responsibilities):
     """Counts, means and scatter of components, and the axes to split each across (k, c, d).
 
     They are as long as the rows vary along them: the longest, and the one along which the rows
     are least like a normal distribution. The latter is zero where there is none, and both are for
     a component with fewer than two rows.
     """
-    counts, means, scatter = moments_of(X, shares)
+    counts, means, scatter = moments_of(X, responsibilities)
     (k, d), n_axes = means.shape, 1 if X.shape[1] == 1 else 2
     axes = np.zeros((k, n_axes, d))
     for component in range(k):
@@ -176,7 +180,7 @@ def split_axes(X, shares):
         root = cholesky(covariance)
         if n_axes == 1 or not root[d - 1, d - 1] > 0.0:
             continue
-        odd = _odd_axis(X, shares, component, means[component], root)
+        odd = _odd_axis(X, responsibilities, component, means[component], root)
         for i in range(d):
             axes[component, 1, i] = odd[i]
     return counts, means, scatter, axes
@@ -203,13 +207,13 @@ def _halved(component, axis, counts, means, scatter):
 
 
 @compiled_exactly
-def write_halves(X, shares, prior, correlated, smallest, positions):
+def write_halves(X, responsibilities, prior, correlated, smallest, positions):
     """Write positions with one component more, each cut in half in turn; return their number.
 
-    ``shares`` are the responsibilities (n, k) of the components before; there is space for 2 k
-    positions (2 k, p).
+    ``responsibilities`` are the responsibilities (n, k) of the components before; there is space
+    for 2 k positions (2 k, p).
     """
-    counts, means, scatter, axes = split_axes(X, shares)
+    counts, means, scatter, axes = split_axes(X, responsibilities)
     written = 0
     for component in range(axes.shape[0]):
         for axis in axes[component]:
@@ -217,3 +221,87 @@ def write_halves(X, shares, prior, correlated, smallest, positions):
                 new = _halved(component, axis, counts, means, scatter)
                 written += write_moments(*new, prior, correlated, smallest, positions[written])
     return written
+
+
+@compiled
+def _distance_to_nearest(X, center, nearest, new):
+    """Write the squared distance of each row to the nearest center, one more; return their sum."""
+    total = 0.0
+    for row in range(X.shape[0]):
+        square = 0.0
+        for feature in range(X.shape[1]):
+            square += (X[row, feature] - center[feature]) ** 2
+        new[row] = min(nearest[row], square)
+        total += new[row]
+    return total
+
+
+@compiled_exactly
+def spread_out_rows(X, first, uniforms):
+    """Numbers of k rows: each picked with probability proportional to the squared distance.
+
+    That is to the nearest of those before. Of several that are picked in this way (k - 1, trials),
+    the one that leaves the smallest sum of distances is taken: greedy k-means++. Where all rows are
+    centers already, any is picked.
+    """
+    n, (k, trials) = X.shape[0], (uniforms.shape[0] + 1, uniforms.shape[1])
+    rows, nearest, left = np.empty(k, dtype=np.int64), np.full(n, np.inf), np.empty((2, n))
+    rows[0] = first
+    total = _distance_to_nearest(X, X[first], nearest, nearest)
+    for number in range(1, k):
+        least = np.inf
+        for trial in range(trials):
+            level, below, row = uniforms[number - 1, trial] * total, nearest[0], 0
+            while below <= level and row < n - 1:
+                row += 1
+                below += nearest[row]
+            if not total > 0.0:
+                row = int(uniforms[number - 1, trial] * n)
+            rest = _distance_to_nearest(X, X[row], nearest, left[0])
+            if rest < least:
+                least, rows[number] = rest, row
+                for i in range(n):
+                    left[1, i] = left[0, i]
+        total = least
+        for i in range(n):
+            nearest[i] = left[1, i]
+    return rows
+
+
+@compiled
+def nearest_centers(X, centers, labels):
+    """Write for every row the number of the nearest center; return how many have changed."""
+    changed = 0
+    for row in range(X.shape[0]):
+        least, label = np.inf, 0
+        for center in range(centers.shape[0]):
+            square = 0.0
+            for feature in range(X.shape[1]):
+                square += (X[row, feature] - centers[center, feature]) ** 2
+            if square < least:
+                least, label = square, center
+        changed += label != labels[row]
+        labels[row] = label
+    return changed
+
+
+@compiled_exactly
+def k_means(X, centers, iterations):
+    """Labels (n,) after so many rounds of Lloyd's algorithm, or when none changes any more.
+
+    The centers are moved; one without rows stays where it is.
+    """
+    labels = np.full(X.shape[0], -1)
+    for _ in range(iterations):
+        if nearest_centers(X, centers, labels) == 0:
+            break
+        counts, sums = np.zeros(centers.shape[0]), np.zeros(centers.shape)
+        for row in range(X.shape[0]):
+            counts[labels[row]] += 1.0
+            for feature in range(X.shape[1]):
+                sums[labels[row], feature] += X[row, feature]
+        for center in range(centers.shape[0]):
+            if counts[center] > 0.0:
+                for feature in range(X.shape[1]):
+                    centers[center, feature] = sums[center, feature] / counts[center]
+    return labels

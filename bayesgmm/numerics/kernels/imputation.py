@@ -37,7 +37,15 @@ def _roots_of(rests):
 
 @compiled_exactly
 def conditional_cells(
-    X, plausibilities, features, constants, means, factors, shares, centres, spreads
+    X,
+    label_log_likelihoods,
+    features,
+    constants,
+    means,
+    factors,
+    responsibilities,
+    centers,
+    spreads,
 ):
     """Write responsibilities (n, m, k), means (n, q, m, k), standard deviations (q, m, k)."""
     (n, size), (n_mixtures, k) = X.shape, constants.shape
@@ -46,8 +54,10 @@ def conditional_cells(
         part_constants, part_means, part_factors, slopes, rests = marginals(
             features, size, constants[draw], means[draw], factors[draw]
         )
-        component_table(X, plausibilities, part_constants, part_means, part_factors, True, table)
-        shares[:, draw] = table
+        component_table(
+            X, label_log_likelihoods, part_constants, part_means, part_factors, True, table
+        )
+        responsibilities[:, draw] = table
         for component in range(k):
             for i in range(n_missing):
                 spreads[i, draw, component] = _deviation(rests[component], i)
@@ -57,7 +67,7 @@ def conditional_cells(
                     for j in range(slopes.shape[2]):
                         distance = X[row, j] - part_means[component, j]
                         total += slopes[component, i, j] * distance
-                    centres[row, i, draw, component] = total
+                    centers[row, i, draw, component] = total
 
 
 @compiled_exactly
@@ -66,11 +76,11 @@ def _deviation(rest, i):
 
 
 @compiled
-def _below(value, weights, centres, spreads):
+def _below(value, weights, centers, spreads):
     """Distribution function and density of a mixture of normal distributions."""
     probability, density = 0.0, 0.0
     for term in range(weights.shape[0]):
-        distance = (value - centres[term]) / spreads[term]
+        distance = (value - centers[term]) / spreads[term]
         probability += weights[term] * 0.5 * math.erfc(-distance / _ROOT_2)
         scaled = weights[term] / (spreads[term] * _ROOT_2_PI)
         density += scaled * math.exp(-0.5 * distance * distance)
@@ -78,7 +88,7 @@ def _below(value, weights, centres, spreads):
 
 
 @compiled
-def _quantile(level, normal, weights, centres, spreads, start, tolerance):
+def _quantile(level, normal, weights, centers, spreads, start, tolerance):
     """Where the distribution function of a mixture reaches a level: Newton's method, kept safe.
 
     ``normal`` is the quantile of the standard normal distribution. That of a mixture lies between
@@ -87,11 +97,11 @@ def _quantile(level, normal, weights, centres, spreads, start, tolerance):
     """
     low, high = np.inf, -np.inf
     for term in range(weights.shape[0]):
-        own = centres[term] + normal * spreads[term]
+        own = centers[term] + normal * spreads[term]
         low, high = min(low, own), max(high, own)
     value, last = min(max(start, low), high), high - low
     for _ in range(_MOST_STEPS):
-        probability, density = _below(value, weights, centres, spreads)
+        probability, density = _below(value, weights, centers, spreads)
         excess = probability - level
         if excess > 0:
             high = value
@@ -112,19 +122,19 @@ def _quantile(level, normal, weights, centres, spreads, start, tolerance):
 
 
 @compiled
-def summaries(shares, centres, spreads, levels, normals, output):
+def summaries(responsibilities, centers, spreads, levels, normals, output):
     """Write mean, standard deviation and quantiles of every cell, (n, q, 2 + levels)."""
-    n, n_missing, n_mixtures, k = centres.shape
+    n, n_missing, n_mixtures, k = centers.shape
     work = np.empty((3, n_mixtures * k))
     for row in range(n):
         for cell in range(n_missing):
             size, total, mean = 0, 0.0, 0.0
             for draw in range(n_mixtures):
                 for component in range(k):
-                    share = shares[row, draw, component]
+                    share = responsibilities[row, draw, component]
                     if share > _NEGLIGIBLE:
                         work[0, size] = share
-                        work[1, size] = centres[row, cell, draw, component]
+                        work[1, size] = centers[row, cell, draw, component]
                         work[2, size] = spreads[cell, draw, component]
                         total += share
                         mean += share * work[1, size]
@@ -146,29 +156,33 @@ def summaries(shares, centres, spreads, levels, normals, output):
 
 
 @compiled_exactly
-def _picked(shares, uniform):
+def _picked(responsibilities, uniform):
     """The component that a number in [0, 1) falls on."""
-    level, last = uniform * shares.sum(), 0
-    for component in range(shares.shape[0]):
-        if shares[component] > 0:
+    level, last = uniform * responsibilities.sum(), 0
+    for component in range(responsibilities.shape[0]):
+        if responsibilities[component] > 0:
             last = component
-            if level < shares[component]:
+            if level < responsibilities[component]:
                 break
-        level -= shares[component]
+        level -= responsibilities[component]
     return last
 
 
 @compiled_exactly
-def imputations(X, plausibilities, features, constants, means, factors, uniforms, noise, output):
+def imputations(
+    X, label_log_likelihoods, features, constants, means, factors, uniforms, noise, output
+):
     """Draw a component, then all missing cells of a row together; one mixture, output (n, q)."""
     (n, size), n_missing = X.shape, noise.shape[1]
     part_constants, part_means, part_factors, slopes, rests = marginals(
         features, size, constants, means, factors
     )
-    shares, roots = np.empty((n, means.shape[0])), _roots_of(rests)
-    component_table(X, plausibilities, part_constants, part_means, part_factors, True, shares)
+    responsibilities, roots = np.empty((n, means.shape[0])), _roots_of(rests)
+    component_table(
+        X, label_log_likelihoods, part_constants, part_means, part_factors, True, responsibilities
+    )
     for row in range(n):
-        component = _picked(shares[row], uniforms[row])
+        component = _picked(responsibilities[row], uniforms[row])
         for i in range(n_missing):
             total = means[component, features[size + i]]
             for j in range(slopes.shape[2]):

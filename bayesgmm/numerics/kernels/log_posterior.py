@@ -24,9 +24,9 @@ from bayesgmm.numerics.kernels.covariances import (
     log_determinant,
     partial_precisions,
     partial_prior,
+    scale_prior,
 )
 from bayesgmm.numerics.kernels.positions import log_weights_of, parts
-from bayesgmm.numerics.kernels.scale_priors import scale_prior
 from bayesgmm.numerics.kernels.triangular import add, congruence, inverse
 
 _LOG_2_PI = math.log(2 * math.pi)

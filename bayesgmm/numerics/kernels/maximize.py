@@ -14,11 +14,11 @@ from bayesgmm.numerics.kernels.covariances import (
     correlation_factor,
     expected_log_posterior,
     floor_scatter,
+    lone_scale_prior,
     mixing_scatter,
     partial_precisions,
     write_coordinates,
 )
-from bayesgmm.numerics.kernels.scale_priors import lone_scale_prior
 from bayesgmm.numerics.kernels.triangular import inverse
 
 _SUFFICIENT_INCREASE = 1e-4  # Armijo's constant, Nocedal & Wright (2006), section 3.1
@@ -131,7 +131,7 @@ def _write_scatter_per_row(position, count, scatter, prior, of_floor, target):
 
 @compiled_exactly
 def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
-    """Maximise the expected log posterior of one covariance matrix from where it is now.
+    """Maximize the expected log posterior of one covariance matrix from where it is now.
 
     Returns log scales and correlation coordinates at least as good as the given ones; no log scale
     is below its ``lowest``.

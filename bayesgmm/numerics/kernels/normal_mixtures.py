@@ -170,32 +170,32 @@ def thinned_points(points, gaps, output):
 
 @compiled
 def write_regression(
-    X, shares, given_means, slopes, means, scales, probabilities, normal_quantiles, output
+    X, responsibilities, given_means, slopes, means, scales, probabilities, normal_quantiles, output
 ):
     """Describe one target given each row: mean, deviation, that of the means, and quantiles.
 
-    Axes: n rows, s mixtures, k components, g given features. ``shares`` (s, n, k) are the
+    Axes: n rows, s mixtures, k components, g given features. ``responsibilities`` (s, n, k) are the
     responsibilities; ``given_means`` (s, k, g), ``slopes`` (s, k, g), ``means`` and ``scales``
     (s, k) those of the target; ``output`` (n, 3 + q), NaN where a row has no shares.
     """
-    (s, n, k), size = shares.shape, slopes.shape[2]
-    weights, centres, widths = np.empty(s * k), np.empty(s * k), np.empty(s * k)
+    (s, n, k), size = responsibilities.shape, slopes.shape[2]
+    weights, centers, widths = np.empty(s * k), np.empty(s * k), np.empty(s * k)
     for row in range(n):
         count, mean, squares = 0, 0.0, 0.0
         for draw in range(s):
             expected = 0.0
             for component in range(k):
-                share = shares[draw, row, component]
+                share = responsibilities[draw, row, component]
                 if not share > _NEGLIGIBLE:
                     continue
-                centre = means[draw, component]
+                center = means[draw, component]
                 for j in range(size):
-                    centre += slopes[draw, component, j] * (
+                    center += slopes[draw, component, j] * (
                         X[row, j] - given_means[draw, component, j]
                     )
-                weights[count], centres[count] = share / s, centre
+                weights[count], centers[count] = share / s, center
                 widths[count] = scales[draw, component]
-                expected += share * centre
+                expected += share * center
                 count += 1
             change = expected - mean
             mean += change / (draw + 1)
@@ -205,7 +205,7 @@ def write_regression(
             continue
         output[row, 2] = math.sqrt(squares / s)
         _describe(
-            weights[:count], centres[:count], widths[:count],
+            weights[:count], centers[:count], widths[:count],
             probabilities, normal_quantiles, output[row],
         )  # fmt: skip
 

@@ -172,7 +172,7 @@ def _add_expected(features, slopes, rest, count, part_sum, part_scatter, total, 
 
 
 @compiled_exactly
-def pattern_statistics(patterns, row_weights, plausibilities, constants, means, factors):
+def pattern_statistics(patterns, row_weights, label_log_likelihoods, constants, means, factors):
     """What ``statistics`` returns of whole rows, expected given the observed cells."""
     k, d = means.shape
     value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
@@ -184,7 +184,7 @@ def pattern_statistics(patterns, row_weights, plausibilities, constants, means, 
             order, X.shape[1], constants, means, factors, covariances
         )
         part_value, part_counts, part_sums, part_scatter = statistics(
-            X, row_weights[first:last], plausibilities[first:last],
+            X, row_weights[first:last], label_log_likelihoods[first:last],
             part_constants, part_means, part_factors,
         )  # fmt: skip
         value += part_value
@@ -198,7 +198,7 @@ def pattern_statistics(patterns, row_weights, plausibilities, constants, means, 
 
 
 @compiled_exactly
-def pattern_log_densities(patterns, plausibilities, constants, means, factors, output):
+def pattern_log_densities(patterns, label_log_likelihoods, constants, means, factors, output):
     """Write what ``mixture_log_densities`` does, rows in the order of their patterns."""
     covariances = covariances_of(factors)
     for pattern in range(patterns.n_observed.shape[0]):
@@ -207,13 +207,13 @@ def pattern_log_densities(patterns, plausibilities, constants, means, factors, o
             patterns.features[pattern], X.shape[1], constants, means, factors, covariances
         )
         mixture_log_densities(
-            X, plausibilities[first:last], part_constants, part_means, part_factors,
+            X, label_log_likelihoods[first:last], part_constants, part_means, part_factors,
             output[first:last],
         )  # fmt: skip
 
 
 @compiled_exactly
-def pattern_table(patterns, plausibilities, constants, means, factors, normalized, output):
+def pattern_table(patterns, label_log_likelihoods, constants, means, factors, normalized, output):
     """Write what ``component_table`` does, rows in the order of their patterns."""
     covariances = covariances_of(factors)
     for pattern in range(patterns.n_observed.shape[0]):
@@ -222,6 +222,6 @@ def pattern_table(patterns, plausibilities, constants, means, factors, normalize
             patterns.features[pattern], X.shape[1], constants, means, factors, covariances
         )
         component_table(
-            X, plausibilities[first:last], part_constants, part_means, part_factors, normalized,
-            output[first:last],
+            X, label_log_likelihoods[first:last], part_constants, part_means, part_factors,
+            normalized, output[first:last],
         )  # fmt: skip

@@ -2,6 +2,15 @@
 
 A position holds k - 1 log-ratios of the weights, k d means, the log scales u of every free
 covariance matrix, then their correlation coordinates y (see ``covariances.py``).
+
+From moments to a position (``positions.py``): the M-step that has a closed form.
+
+That is maximum likelihood, or the mode under prior rows and pseudo-counts of the weights, which are
+added to the moments. Of the scatter of prior rows only the diagonal counts here.
+
+Moments are counts (k,), sums (k, d) and scatter (k, d, d) or squares (k, d) about given means.
+``widths`` of a position are one over the standard deviations that its parameters would roughly
+have if every row knew its component. Axes: components k, features d.
 """
 
 from __future__ import annotations
@@ -11,6 +20,7 @@ import math
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
+from bayesgmm.numerics.kernels.triangular import cholesky
 
 
 @compiled_exactly
@@ -55,3 +65,111 @@ def write_ratios(log_weights, ratios):
     mean = log_weights.mean()
     for component in range(ratios.shape[0]):
         ratios[component] = log_weights[component] - mean
+
+
+_FEWEST_ROWS = 1e-100  # a component of less is empty; a position takes the logarithm of its weight
+
+
+@compiled_exactly
+def _write_weights_and_means(counts, sums, means, pseudo_counts, ratios, new_means):
+    """Write log-ratios and means; return whether no component is empty."""
+    total, log_weights = counts.sum() + pseudo_counts.sum(), np.empty(counts.shape[0])
+    for component in range(counts.shape[0]):
+        count = counts[component] + pseudo_counts[component]
+        if not (counts[component] > _FEWEST_ROWS and count > _FEWEST_ROWS):
+            return False
+        log_weights[component] = math.log(count / total)
+        for i in range(means.shape[1]):
+            shift = sums[component, i] / counts[component]
+            new_means[component, i] = means[component, i] + shift
+    write_ratios(log_weights, ratios)
+    return True
+
+
+@compiled_exactly
+def _write_widths(counts, log_scales, widths, n_features):
+    n_components, (n_matrices, n_scales) = counts.shape[0], log_scales.shape
+    ratios, means, scales, pairs = parts(widths, n_components, n_features, n_matrices, n_scales)
+    shared = np.zeros(n_matrices)
+    for component in range(n_components):
+        matrix = component % n_matrices
+        shared[matrix] += counts[component]
+        width = math.sqrt(1.0 + counts[component])
+        if component < n_components - 1:
+            ratios[component] = width
+        for i in range(n_features):
+            means[component, i] = width * math.exp(-log_scales[matrix, i % n_scales])
+    for matrix in range(n_matrices):
+        for i in range(n_scales):
+            scales[matrix, i] = math.sqrt(2.0 * (1.0 + shared[matrix]))
+        for i in range(pairs.shape[1]):
+            pairs[matrix, i] = math.sqrt(1.0 + shared[matrix])
+
+
+@compiled_exactly
+def _add_about_own_mean(scatter, total, count, pooled):
+    """Add scatter, or squares, about the mean of these rows, given that about another point."""
+    for i in range(total.shape[0]):
+        shift = total[i] / count
+        if scatter.ndim == 1:
+            pooled[i] += scatter[i] - shift * total[i]
+        else:
+            for j in range(i + 1):
+                pooled[i, j] += scatter[i, j] - shift * total[j]
+
+
+@compiled_exactly
+def _write_matrix(scatter, count, smallest, log_scales, pairs):
+    """Write log scales and correlation coordinates of scatter (lower triangle, which is used up).
+
+    Squares alone have only scales; one for all features where there is one. Returns whether the
+    scatter is of full rank, and no scale at its smallest.
+    """
+    size, n_scales, position = scatter.shape[0], log_scales.shape[0], 0
+    for scale in range(n_scales):
+        square = 0.0
+        for i in range(scale, size, n_scales):
+            square += scatter[i] if scatter.ndim == 1 else scatter[i, i]
+        together = count * (size // n_scales)
+        if not square > together * smallest[scale] ** 2:
+            return False
+        log_scales[scale] = 0.5 * math.log(square / together)
+    if scatter.ndim == 2:
+        for i in range(size):
+            for j in range(i):
+                scatter[i, j] /= math.sqrt(scatter[i, i]) * math.sqrt(scatter[j, j])
+        for i in range(size):
+            scatter[i, i] = 1.0
+        root = cholesky(scatter)
+        for i in range(size):
+            if not root[i, i] > 0.0:
+                return False
+            for j in range(i):
+                pairs[position] = root[i, j] / root[i, i]
+                position += 1
+    return True
+
+
+@compiled_exactly
+def maximize(counts, sums, scatter, means, prior, smallest, position, widths):
+    """Write the best position given the moments; return whether no component has collapsed."""
+    (k, d), n_matrices, of_matrix = means.shape, prior.n_matrices, prior.covariances
+    n_scales = of_matrix.terms.shape[0]
+    ratios, new_means, log_scales, pairs = parts(position, k, d, n_matrices, n_scales)
+    if not _write_weights_and_means(counts, sums, means, prior.concentration, ratios, new_means):
+        return False
+    for matrix in range(n_matrices):
+        count, pooled = of_matrix.count, np.zeros(scatter.shape[1:])
+        for i in range(d):
+            square = of_matrix.scatter[i % n_scales, i % n_scales]
+            if scatter.ndim == 2:
+                pooled[i] = square
+            else:
+                pooled[i, i] = square
+        for component in range(matrix, k, n_matrices):  # which share the matrix
+            count += counts[component]
+            _add_about_own_mean(scatter[component], sums[component], counts[component], pooled)
+        if not _write_matrix(pooled, count, smallest, log_scales[matrix], pairs[matrix]):
+            return False
+    _write_widths(counts, log_scales, widths, d)
+    return True

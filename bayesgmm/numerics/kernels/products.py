@@ -18,43 +18,43 @@ BLOCK = 4
 
 
 @inlined
-def subtract_half_squares(factors, component, centred, rows, work, table):
-    """Subtract |factor @ centred|^2 / 2 from the values of a component in the table.
+def subtract_half_squares(factors, component, centered, rows, work, table):
+    """Subtract |factor @ centered|^2 / 2 from the values of a component in the table.
 
     The factor is the component's of ``factors`` (k, d, d), lower triangular.
     """
-    n_features = centred.shape[0]
+    n_features = centered.shape[0]
     blocked = n_features - n_features % BLOCK
     for i in range(0, blocked, BLOCK):
-        _whiten(factors, component, centred, i, BLOCK, rows, work)
-        _subtract_four(factors, component, centred, i, rows, work, table)
+        _whiten(factors, component, centered, i, BLOCK, rows, work)
+        _subtract_four(factors, component, centered, i, rows, work, table)
     if blocked < n_features:
-        _whiten(factors, component, centred, blocked, n_features - blocked, rows, work)
-        _subtract_rest(factors, component, centred, blocked, rows, work, table)
+        _whiten(factors, component, centered, blocked, n_features - blocked, rows, work)
+        _subtract_rest(factors, component, centered, blocked, rows, work, table)
 
 
 @inlined
-def _whiten(factors, component, centred, i, count, rows, work):
+def _whiten(factors, component, centered, i, count, rows, work):
     """Write what features before i add to whitened values i to i + count - 1."""
     for line in range(count):
         for row in range(rows):
             work[line, row] = 0.0
     for j in range(0, i, BLOCK):
         if count == BLOCK:
-            _add_four_by_four(factors, component, centred, i, j, rows, work)
+            _add_four_by_four(factors, component, centered, i, j, rows, work)
         else:
             for line in range(count):
                 f0, f1 = factors[component, i + line, j], factors[component, i + line, j + 1]
                 f2, f3 = factors[component, i + line, j + 2], factors[component, i + line, j + 3]
                 for row in range(rows):
                     work[line, row] += (
-                        f0 * centred[j, row] + f1 * centred[j + 1, row]
-                        + f2 * centred[j + 2, row] + f3 * centred[j + 3, row]
+                        f0 * centered[j, row] + f1 * centered[j + 1, row]
+                        + f2 * centered[j + 2, row] + f3 * centered[j + 3, row]
                     )  # fmt: skip
 
 
 @inlined
-def _add_four_by_four(factors, component, centred, i, j, rows, work):
+def _add_four_by_four(factors, component, centered, i, j, rows, work):
     k = component
     f00, f01, f02, f03 = (
         factors[k, i, j], factors[k, i, j + 1], factors[k, i, j + 2], factors[k, i, j + 3],
@@ -72,7 +72,7 @@ def _add_four_by_four(factors, component, centred, i, j, rows, work):
         factors[k, i, j], factors[k, i, j + 1], factors[k, i, j + 2], factors[k, i, j + 3],
     )  # fmt: skip
     w0, w1, w2, w3 = work[0], work[1], work[2], work[3]
-    c0, c1, c2, c3 = centred[j], centred[j + 1], centred[j + 2], centred[j + 3]
+    c0, c1, c2, c3 = centered[j], centered[j + 1], centered[j + 2], centered[j + 3]
     for row in range(rows):
         x0, x1, x2, x3 = c0[row], c1[row], c2[row], c3[row]
         w0[row] += f00 * x0 + f01 * x1 + f02 * x2 + f03 * x3
@@ -82,7 +82,7 @@ def _add_four_by_four(factors, component, centred, i, j, rows, work):
 
 
 @inlined
-def _subtract_four(factors, component, centred, i, rows, work, table):
+def _subtract_four(factors, component, centered, i, rows, work, table):
     """Add the triangle on the diagonal to four whitened values, and subtract half their squares."""
     k, i1, i2, i3 = component, i + 1, i + 2, i + 3
     f00 = factors[k, i, i]
@@ -91,7 +91,7 @@ def _subtract_four(factors, component, centred, i, rows, work, table):
     f30, f31, f32 = factors[k, i3, i], factors[k, i3, i1], factors[k, i3, i2]
     f33 = factors[k, i3, i3]
     w0, w1, w2, w3, values = work[0], work[1], work[2], work[3], table[k]
-    c0, c1, c2, c3 = centred[i], centred[i1], centred[i2], centred[i3]
+    c0, c1, c2, c3 = centered[i], centered[i1], centered[i2], centered[i3]
     for row in range(rows):
         x0, x1, x2, x3 = c0[row], c1[row], c2[row], c3[row]
         z0 = w0[row] + f00 * x0
@@ -102,26 +102,26 @@ def _subtract_four(factors, component, centred, i, rows, work, table):
 
 
 @inlined
-def _subtract_rest(factors, component, centred, i, rows, work, table):
+def _subtract_rest(factors, component, centered, i, rows, work, table):
     """The same for the last one, two or three features, from i on."""
-    k, n_left = component, centred.shape[0] - i
+    k, n_left = component, centered.shape[0] - i
     f00 = factors[k, i, i]
     if n_left == 1:
         for row in range(rows):
-            z0 = work[0, row] + f00 * centred[i, row]
+            z0 = work[0, row] + f00 * centered[i, row]
             table[k, row] -= 0.5 * z0 * z0
         return
     f10, f11 = factors[k, i + 1, i], factors[k, i + 1, i + 1]
     if n_left == 2:
         for row in range(rows):
-            x0, x1 = centred[i, row], centred[i + 1, row]
+            x0, x1 = centered[i, row], centered[i + 1, row]
             z0 = work[0, row] + f00 * x0
             z1 = work[1, row] + f10 * x0 + f11 * x1
             table[k, row] -= 0.5 * (z0 * z0 + z1 * z1)
         return
     f20, f21, f22 = factors[k, i + 2, i], factors[k, i + 2, i + 1], factors[k, i + 2, i + 2]
     for row in range(rows):
-        x0, x1, x2 = centred[i, row], centred[i + 1, row], centred[i + 2, row]
+        x0, x1, x2 = centered[i, row], centered[i + 1, row], centered[i + 2, row]
         z0 = work[0, row] + f00 * x0
         z1 = work[1, row] + f10 * x0 + f11 * x1
         z2 = work[2, row] + f20 * x0 + f21 * x1 + f22 * x2
@@ -129,31 +129,31 @@ def _subtract_rest(factors, component, centred, i, rows, work, table):
 
 
 @inlined
-def add_products(weighted, centred, rows, component, scatter):
-    """Add the lower triangle of weighted @ centred.T to the scatter (k, d, d) of a component.
+def add_products(weighted, centered, rows, component, scatter):
+    """Add the lower triangle of weighted @ centered.T to the scatter (k, d, d) of a component.
 
     Above the diagonal it may be left with anything.
     """
-    n_features = centred.shape[0]
+    n_features = centered.shape[0]
     blocked = n_features - n_features % BLOCK
     for i in range(0, blocked, BLOCK):
         for j in range(0, i + 1, BLOCK):
-            _add_sixteen(weighted, centred, i, j, rows, component, scatter)
+            _add_sixteen(weighted, centered, i, j, rows, component, scatter)
     for i in range(blocked, n_features):
         for j in range(0, blocked, BLOCK):
-            _add_four(weighted, centred, i, j, rows, component, scatter)
+            _add_four(weighted, centered, i, j, rows, component, scatter)
     if blocked < n_features:
-        _add_rest(weighted, centred, blocked, rows, component, scatter)
+        _add_rest(weighted, centered, blocked, rows, component, scatter)
 
 
 @inlined
-def _add_sixteen(weighted, centred, i, j, rows, component, scatter):
+def _add_sixteen(weighted, centered, i, j, rows, component, scatter):
     s00, s01, s02, s03 = 0.0, 0.0, 0.0, 0.0
     s10, s11, s12, s13 = 0.0, 0.0, 0.0, 0.0
     s20, s21, s22, s23 = 0.0, 0.0, 0.0, 0.0
     s30, s31, s32, s33 = 0.0, 0.0, 0.0, 0.0
     w0, w1, w2, w3 = weighted[i], weighted[i + 1], weighted[i + 2], weighted[i + 3]
-    c0, c1, c2, c3 = centred[j], centred[j + 1], centred[j + 2], centred[j + 3]
+    c0, c1, c2, c3 = centered[j], centered[j + 1], centered[j + 2], centered[j + 3]
     for row in range(rows):
         x0, x1, x2, x3 = c0[row], c1[row], c2[row], c3[row]
         y0, y1, y2, y3 = w0[row], w1[row], w2[row], w3[row]
@@ -168,14 +168,14 @@ def _add_sixteen(weighted, centred, i, j, rows, component, scatter):
 
 
 @inlined
-def _add_four(weighted, centred, i, j, rows, component, scatter):
+def _add_four(weighted, centered, i, j, rows, component, scatter):
     s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
     for row in range(rows):
         y = weighted[i, row]
-        s0 += y * centred[j, row]
-        s1 += y * centred[j + 1, row]
-        s2 += y * centred[j + 2, row]
-        s3 += y * centred[j + 3, row]
+        s0 += y * centered[j, row]
+        s1 += y * centered[j + 1, row]
+        s2 += y * centered[j + 2, row]
+        s3 += y * centered[j + 3, row]
     _add_line(scatter, component, i, j, s0, s1, s2, s3)
 
 
@@ -188,17 +188,17 @@ def _add_line(scatter, component, i, j, first, second, third, fourth):
 
 
 @inlined
-def _add_rest(weighted, centred, i, rows, component, scatter):
+def _add_rest(weighted, centered, i, rows, component, scatter):
     """Products among the last one, two or three features, from i on."""
-    n_left = centred.shape[0] - i
+    n_left = centered.shape[0] - i
     s00, s10, s11 = 0.0, 0.0, 0.0
     if n_left == 1:
         for row in range(rows):
-            s00 += weighted[i, row] * centred[i, row]
+            s00 += weighted[i, row] * centered[i, row]
         scatter[component, i, i] += s00
         return
     for row in range(rows):
-        x0, x1, y1 = centred[i, row], centred[i + 1, row], weighted[i + 1, row]
+        x0, x1, y1 = centered[i, row], centered[i + 1, row], weighted[i + 1, row]
         s00 += weighted[i, row] * x0
         s10 += y1 * x0
         s11 += y1 * x1
@@ -209,9 +209,9 @@ def _add_rest(weighted, centred, i, rows, component, scatter):
         s20, s21, s22 = 0.0, 0.0, 0.0
         for row in range(rows):
             y2 = weighted[i + 2, row]
-            s20 += y2 * centred[i, row]
-            s21 += y2 * centred[i + 1, row]
-            s22 += y2 * centred[i + 2, row]
+            s20 += y2 * centered[i, row]
+            s21 += y2 * centered[i + 1, row]
+            s22 += y2 * centered[i + 2, row]
         scatter[component, i + 2, i] += s20
         scatter[component, i + 2, i + 1] += s21
         scatter[component, i + 2, i + 2] += s22

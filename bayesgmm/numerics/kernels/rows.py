@@ -9,14 +9,18 @@ Axes: n rows, d features, k components; ``factors`` are lower Cholesky factors o
 in the sense that ``factor @ (x - mean)`` is standard normal: (k, d, d) with correlations, and
 (k, d), one over the scales, without. Kernels are compiled for either. Scatter has the shape of the
 factors; without correlations it is the diagonal alone. ``row_weights`` is (n,), or (0,) where all
-rows count once. ``plausibilities`` are logarithms, (n, k), that are added to the log densities of
-the components: what is known of where a row comes from (Côme et al., 2009); (0, k) where nothing
-is.
+rows count once. ``label_log_likelihoods`` are logarithms, (n, k), that are added to the log
+densities of the components: what is known of where a row comes from (Côme et al., 2009); (0, k)
+where nothing is.
 
 References
 ----------
 Côme, E., Oukhellou, L., Denoeux, T. and Aknin, P. (2009). Learning from partially supervised data
 using mixture models and belief functions. Pattern Recognition 42, 334-348.
+
+Responsibilities of the same rows under many mixtures, in one call.
+
+Axes: m mixtures, n rows, d features, k components; the rest as in ``rows.py``.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ import numpy as np
 from bayesgmm.numerics.kernels.compiling import compiled, inlined
 from bayesgmm.numerics.kernels.tiles import (
     TILE,
-    add_plausibilities,
+    add_label_log_likelihoods,
     add_statistics,
     exponentials,
     load,
@@ -64,20 +68,20 @@ def _share_out(table, rows, start, row_weights, largest, total):
 
 
 @compiled
-def statistics(X, row_weights, plausibilities, constants, means, factors):
+def statistics(X, row_weights, label_log_likelihoods, constants, means, factors):
     """Log-likelihood, counts (k,), sums (k, d) and scatter about the means."""
     (n, d), k = X.shape, means.shape[0]
-    tile, centred, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
+    tile, centered, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
     table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
     counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
     value = 0.0
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        log_densities(tile, rows, constants, means, factors, centred, work, table)
-        add_plausibilities(plausibilities, start, rows, table)
+        log_densities(tile, rows, constants, means, factors, centered, work, table)
+        add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
         value += _share_out(table, rows, start, row_weights, work[0], work[1])
-        add_statistics(tile, rows, table, means, centred, weighted, counts, sums, scatter)
+        add_statistics(tile, rows, table, means, centered, weighted, counts, sums, scatter)
     mirror(scatter)
     return value, counts, sums, scatter
 
@@ -90,16 +94,16 @@ def _sum_out(table, rows, largest, total, output):
 
 
 @compiled
-def mixture_log_densities(X, plausibilities, constants, means, factors, output):
+def mixture_log_densities(X, label_log_likelihoods, constants, means, factors, output):
     """Write log sum_k pi_k N(x_i | mu_k, Sigma_k) into ``output`` (n,)."""
     (n, d), k = X.shape, means.shape[0]
-    tile, centred = np.empty((d, TILE)), np.empty((d, TILE))
+    tile, centered = np.empty((d, TILE)), np.empty((d, TILE))
     table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        log_densities(tile, rows, constants, means, factors, centred, work, table)
-        add_plausibilities(plausibilities, start, rows, table)
+        log_densities(tile, rows, constants, means, factors, centered, work, table)
+        add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
         _sum_out(table, rows, work[0], work[1], output[start:])
 
 
@@ -116,14 +120,29 @@ def _write(table, rows, normalized, work, output):
 
 
 @compiled
-def component_table(X, plausibilities, constants, means, factors, normalized, output):
+def component_table(X, label_log_likelihoods, constants, means, factors, normalized, output):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)), or normalized the responsibilities, (n, k)."""
     (n, d), k = X.shape, means.shape[0]
-    tile, centred = np.empty((d, TILE)), np.empty((d, TILE))
+    tile, centered = np.empty((d, TILE)), np.empty((d, TILE))
     table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        log_densities(tile, rows, constants, means, factors, centred, work, table)
-        add_plausibilities(plausibilities, start, rows, table)
+        log_densities(tile, rows, constants, means, factors, centered, work, table)
+        add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
         _write(table, rows, normalized, work, output[start:])
+
+
+@compiled
+def component_tables(X, label_log_likelihoods, constants, means, factors, output):
+    """Write the responsibilities under every mixture, (m, n, k)."""
+    for draw in range(constants.shape[0]):
+        component_table(
+            X,
+            label_log_likelihoods,
+            constants[draw],
+            means[draw],
+            factors[draw],
+            True,
+            output[draw],
+        )

@@ -9,16 +9,15 @@ import math
 
 import numpy as np
 
-from bayesgmm.numerics.kernels.allocations import allocations
+from bayesgmm.numerics.kernels.allocations import allocations, pattern_allocations
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
-from bayesgmm.numerics.kernels.conditionals import (
+from bayesgmm.numerics.kernels.full_conditionals import (
     draw_covariance,
     draw_log_scale,
     draw_log_weights,
     draw_mean_shift,
 )
 from bayesgmm.numerics.kernels.log_posterior import State, state_at, value_at
-from bayesgmm.numerics.kernels.pattern_allocations import pattern_allocations
 from bayesgmm.numerics.kernels.positions import parts, write_ratios
 from bayesgmm.numerics.kernels.triangular import add
 
@@ -112,7 +111,7 @@ def draw_parameters(position, factors, counts, sums, scatter, prior, steps, rng)
 
 @compiled_exactly
 def sweeps(
-    position, rows, plausibilities, prior, factors, steps, rng, seeds,
+    position, rows, label_log_likelihoods, prior, factors, steps, rng, seeds,
     positions, log_densities, acceptances,
 ):  # fmt: skip
     """As many sweeps as there are seeds.
@@ -125,11 +124,17 @@ def sweeps(
         state = State(*state_at(position, prior, factors))
         if len(rows) == 1:
             log_likelihood, counts, sums, scatter = allocations(
-                rows[0], plausibilities, 0, state.constants, state.means, factors, seeds[sweep]
+                rows[0],
+                label_log_likelihoods,
+                0,
+                state.constants,
+                state.means,
+                factors,
+                seeds[sweep],
             )
         else:
             log_likelihood, counts, sums, scatter = pattern_allocations(
-                rows, plausibilities, 0, state.constants, state.means, factors, seeds[sweep]
+                rows, label_log_likelihoods, 0, state.constants, state.means, factors, seeds[sweep]
             )
         log_densities[sweep] = value_at(state, log_likelihood, prior)
         acceptances[sweep] = draw_parameters(

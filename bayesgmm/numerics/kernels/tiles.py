@@ -30,19 +30,19 @@ def load(X, start, rows, tile):
 
 
 @inlined
-def log_densities(tile, rows, constants, means, factors, centred, work, table):
+def log_densities(tile, rows, constants, means, factors, centered, work, table):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)) into a table."""
     for component in range(means.shape[0]):
         if factors.ndim == 3:
             for feature in range(tile.shape[0]):
                 mean = means[component, feature]
                 for row in range(rows):
-                    centred[feature, row] = tile[feature, row] - mean
+                    centered[feature, row] = tile[feature, row] - mean
         constant = constants[component]
         for row in range(rows):
             table[component, row] = constant
         if factors.ndim == 3:
-            subtract_half_squares(factors, component, centred, rows, work, table)
+            subtract_half_squares(factors, component, centered, rows, work, table)
         else:
             for feature in range(tile.shape[0]):
                 mean, factor = means[component, feature], factors[component, feature]
@@ -52,12 +52,12 @@ def log_densities(tile, rows, constants, means, factors, centred, work, table):
 
 
 @inlined
-def add_plausibilities(plausibilities, start, rows, table):
+def add_label_log_likelihoods(label_log_likelihoods, start, rows, table):
     """Add to log densities what is known of where rows come from, (n, k) or (0, k)."""
-    if plausibilities.shape[0] > 0:
+    if label_log_likelihoods.shape[0] > 0:
         for component in range(table.shape[0]):
             for row in range(rows):
-                table[component, row] += plausibilities[start + row, component]
+                table[component, row] += label_log_likelihoods[start + row, component]
 
 
 @inlined
@@ -108,13 +108,13 @@ def scale(table, rows, factors):
 
 
 @inlined
-def _weigh(tile, feature, mean, table, component, rows, line, centred, weighted):
+def _weigh(tile, feature, mean, table, component, rows, line, centered, weighted):
     """Write x - mean, and the same times the share, into a line; return the sum of the latter."""
     total = 0.0
     for row in range(rows):
         distance = tile[feature, row] - mean
         product = table[component, row] * distance
-        centred[line, row], weighted[line, row] = distance, product
+        centered[line, row], weighted[line, row] = distance, product
         total += product
     return total
 
@@ -128,23 +128,31 @@ def _sum(table, component, rows):
 
 
 @inlined
-def add_statistics(tile, rows, shares, means, centred, weighted, counts, sums, scatter):
+def add_statistics(tile, rows, responsibilities, means, centered, weighted, counts, sums, scatter):
     """Add what a tile contributes to counts, sums and scatter, or squares, about the means.
 
     Of the scatter only the lower triangles are right.
     """
     for component in range(means.shape[0]):
-        counts[component] += _sum(shares, component, rows)
+        counts[component] += _sum(responsibilities, component, rows)
         for i in range(tile.shape[0]):
             line = i if scatter.ndim == 3 else 0
             sums[component, i] += _weigh(
-                tile, i, means[component, i], shares, component, rows, line, centred, weighted
+                tile,
+                i,
+                means[component, i],
+                responsibilities,
+                component,
+                rows,
+                line,
+                centered,
+                weighted,
             )
             if scatter.ndim == 2:
                 for row in range(rows):
-                    scatter[component, i] += weighted[line, row] * centred[line, row]
+                    scatter[component, i] += weighted[line, row] * centered[line, row]
         if scatter.ndim == 3:
-            add_products(weighted, centred, rows, component, scatter)
+            add_products(weighted, centered, rows, component, scatter)
 
 
 @inlined

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
-from bayesgmm.numerics.likeness import forbidding
+from bayesgmm.numerics.exchangeability import with_forbidden_swaps
 
 _MOST_TRIED = 3  # components up to which trying every permutation is the quickest way
 
@@ -37,7 +37,7 @@ class Assignments:
 def assign(
     costs: Float[np.ndarray, "draws k k"], groups: Int[np.ndarray, " k"] | None = None
 ) -> Assignments:
-    """Minimise the sum of ``costs[s, j, order[j]]``, none of them negative, over permutations.
+    """Minimize the sum of ``costs[s, j, order[j]]``, none of them negative, over permutations.
 
     Where components are in groups, those that no component leaves its own by.
     Up to three components every permutation is tried; beyond, the Hungarian method finds the best
@@ -45,7 +45,7 @@ def assign(
     """
     size = costs.shape[-1]
     if groups is not None:
-        costs = forbidding(costs, groups)
+        costs = with_forbidden_swaps(costs, groups)
     if size == 1:
         n_draws = costs.shape[0]
         return Assignments(np.zeros((n_draws, 1), np.int64), costs[:, 0, 0], np.ones(n_draws))

@@ -10,12 +10,12 @@ import xarray as xr
 from jaxtyping import Int
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.likeness import ordered
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.numerics.exchangeability import ordered
 from bayesgmm.posterior.relabel.assignment import Assignments
 from bayesgmm.posterior.relabel.permute import Permutations, named_as_pivot
 from bayesgmm.posterior.relabel.rows import RowsInDraws
-from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, RIVAL
+from bayesgmm.schema import ALTERNATIVE_MODE, CHAIN, COMPONENT, DATA, DRAW, FEATURE
+from bayesgmm.tree.fit import Fit
 
 BY_WEIGHT = "weights"
 
@@ -29,7 +29,7 @@ class OrderBy:
 
     The oldest way, and only as good as the quantity: where the components overlap in it, draws of
     different components are mixed up (Stephens, 2000, section 3), which the margins show: the
-    smallest step between neighbours, as a fraction of the whole range.
+    smallest step between neighbors, as a fraction of the whole range.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ class OrderBy:
         values = key.values.reshape(-1, key.sizes[COMPONENT])
         rows = RowsInDraws.of(fit)
         orders = ordered(values, rows.groups)
-        neighbours = rows.groups[1:] == rows.groups[:-1]
-        steps = np.diff(np.take_along_axis(values, orders, axis=1), axis=1)[:, neighbours]
+        neighbors = rows.groups[1:] == rows.groups[:-1]
+        steps = np.diff(np.take_along_axis(values, orders, axis=1), axis=1)[:, neighbors]
         margins = np.ones(steps.shape[0])
         if steps.shape[1]:
             whole = steps.sum(axis=1)
@@ -114,11 +114,11 @@ def _key(posterior: xr.Dataset, order_by: Direction) -> xr.DataArray:
 def reorder(tree: xr.DataTree, order: Int[np.ndarray, " k"]) -> xr.DataTree:
     """Return the tree with the components of all its groups in another order.
 
-    The permutations in the group ``relabelling`` still lead from the raw order of the engine.
+    The permutations in the group ``relabeling`` still lead from the raw order of the engine.
     """
     groups = {
         name: node.to_dataset().isel({COMPONENT: order}).assign_coords({COMPONENT: node[COMPONENT]})
-        if COMPONENT in node.dims and name != RIVAL
+        if COMPONENT in node.dims and name != ALTERNATIVE_MODE
         else node.to_dataset()
         for name, node in tree.children.items()
     }

@@ -9,11 +9,11 @@ import xarray as xr
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
-from bayesgmm.numerics.likeness import forbidding
-from bayesgmm.posterior.fit import Fit, Fitted
+from bayesgmm.numerics.exchangeability import with_forbidden_swaps
 from bayesgmm.posterior.relabel.assignment import Assignments
 from bayesgmm.posterior.relabel.rows import RowsInDraws
 from bayesgmm.schema import CHAIN, COMPONENT, DIAGNOSIS, DRAW
+from bayesgmm.tree.fit import Fit, Fitted
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Permutations:
     orders : integer array, shape (chain, draw, k)
         ``orders[c, s, j]`` is the component of the raw draw that takes place j.
     agreement : array, shape (chain, draw)
-        Fraction of the rows that the relabelled draw allocates as the point estimate does.
+        Fraction of the rows that the relabeled draw allocates as the point estimate does.
     method : str
         What found them, in words.
     margin : array, shape (chain, draw), optional
@@ -68,7 +68,7 @@ class Permutations:
 
 def named_as_pivot(found: Assignments, rows: RowsInDraws) -> Assignments:
     """Rename the places of all draws alike, so that they agree most with the point estimate."""
-    costs = forbidding(_disagreeing(found, rows).sum(axis=0), rows.groups)
+    costs = with_forbidden_swaps(_disagreeing(found, rows).sum(axis=0), rows.groups)
     labels, places = linear_sum_assignment(costs)
     return replace(found, orders=found.orders[:, places[np.argsort(labels)]])
 
@@ -82,7 +82,7 @@ def _disagreeing(found: Assignments, rows: RowsInDraws) -> Float[np.ndarray, "dr
 def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.DataTree:
     """Return the tree with every draw's components in the given order, which it keeps.
 
-    The group ``relabelling`` holds the permutations from the raw order of the engine.
+    The group ``relabeling`` holds the permutations from the raw order of the engine.
     """
     posterior, by_draw = tree["posterior"], (CHAIN, DRAW)
     orders = xr.DataArray(
@@ -90,31 +90,29 @@ def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.Data
         dims=(*by_draw, COMPONENT),
         coords={name: posterior[name] for name in (*by_draw, COMPONENT)},
     )
-    relabelling = xr.Dataset(
-        {"permutation": orders, "agreement": (by_draw, permutations.agreement)}
-    )
+    relabeling = xr.Dataset({"permutation": orders, "agreement": (by_draw, permutations.agreement)})
     if permutations.margin is not None:
-        relabelling["margin"] = (by_draw, permutations.margin)
-    relabelling.attrs.update(method=permutations.method, **permutations.figures)
+        relabeling["margin"] = (by_draw, permutations.margin)
+    relabeling.attrs.update(method=permutations.method, **permutations.figures)
     groups = {
         name: permuted(node.to_dataset(), permutations.orders)
         for name, node in tree.children.items()
         if name != DIAGNOSIS  # it speaks of the labels that were
     }
-    groups["relabelling"] = relabelling
-    relabelled = xr.DataTree.from_dict(groups)
-    relabelled.attrs.update(tree.attrs)
-    return relabelled
+    groups["relabeling"] = relabeling
+    relabeled = xr.DataTree.from_dict(groups)
+    relabeled.attrs.update(tree.attrs)
+    return relabeled
 
 
-def in_raw_order(tree: Fitted) -> xr.DataTree:
+def undo_relabeling(mixture: Fitted) -> xr.DataTree:
     """Return the tree with every draw's components in the order in which the engine drew them.
 
-    To see what relabelling has done, or to try it by other means.
+    To see what relabeling has done, or to try it by other means.
 
     Parameters
     ----------
-    tree : xarray.DataTree or PointEstimate
+    mixture : xarray.DataTree or PointEstimate
         What :func:`bayesgmm.fit`, :func:`bayesgmm.estimate` or :func:`bayesgmm.relabel` returned;
         it is not changed.
 
@@ -126,20 +124,20 @@ def in_raw_order(tree: Fitted) -> xr.DataTree:
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit`` or ``estimate``.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
 
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> raw = bg.in_raw_order(bg.example_fit())
-    >>> raw["relabelling"]["permutation"].values[0, 0]
+    >>> raw = bg.undo_relabeling(bg.example_fit())
+    >>> raw["relabeling"]["permutation"].values[0, 0]
     array([0, 1, 2])
     """
-    tree = Fit.of(tree).tree
-    orders = tree["relabelling"]["permutation"].values
+    mixture = Fit.of(mixture).tree
+    orders = mixture["relabeling"]["permutation"].values
     back = Permutations(np.argsort(orders, axis=-1), np.ones(orders.shape[:-1]), "none")
-    raw = apply_permutations(tree, back)
-    raw["relabelling"]["permutation"][:] = np.arange(orders.shape[-1])
+    raw = apply_permutations(mixture, back)
+    raw["relabeling"]["permutation"][:] = np.arange(orders.shape[-1])
     return raw
 
 

@@ -1,4 +1,4 @@
-"""Relabelling a whole tree: permutations found, applied, kept, and components put in order."""
+"""Relabeling a whole tree: permutations found, applied, kept, and components put in order."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Protocol, runtime_checkable
 import xarray as xr
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.likeness import has_twins
-from bayesgmm.posterior.fit import Fit, Fitted
-from bayesgmm.posterior.relabel.ecr import ECR
+from bayesgmm.numerics.exchangeability import any_exchangeable
+from bayesgmm.posterior.relabel.by_rows import ECR
 from bayesgmm.posterior.relabel.order import (
     BY_WEIGHT,
     Direction,
@@ -18,12 +17,13 @@ from bayesgmm.posterior.relabel.order import (
     order_of,
     reorder,
 )
-from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, in_raw_order
+from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations, undo_relabeling
 from bayesgmm.schema import COMPONENT, DATA, FEATURE
+from bayesgmm.tree.fit import Fit, Fitted
 
 
 @runtime_checkable
-class Relabelling(Protocol):
+class Relabeling(Protocol):
     """A way to find one permutation for every draw."""
 
     def permutations(self, fit: Fit) -> Permutations:
@@ -31,19 +31,19 @@ class Relabelling(Protocol):
 
 
 def relabel(
-    tree: Fitted, method: Relabelling | None = None, *, order_by: Direction = BY_WEIGHT
+    mixture: Fitted, method: Relabeling | None = None, *, order_by: Direction = BY_WEIGHT
 ) -> xr.DataTree:
     """Name the components of all draws again, by another method, from their raw order.
 
-    :func:`bayesgmm.fit` has already done so with :class:`ECR`. All chains are relabelled
+    :func:`bayesgmm.fit` has already done so with :class:`ECR`. All chains are relabeled
     together, with every variable that has a ``component`` axis. The verdict that ``fit`` stored
     goes, as it speaks of the old names; nothing else changes. No draw is dropped:
-    ``tree["relabelling"]`` holds for each its permutation from the order of the engine, the
+    ``tree["relabeling"]`` holds for each its permutation from the order of the engine, the
     ``margin`` by which it was the best, and its ``agreement`` with the point estimate.
 
     Parameters
     ----------
-    tree : xarray.DataTree or PointEstimate
+    mixture : xarray.DataTree or PointEstimate
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; it is not changed. An
         estimate has nothing to match, and its components are only put in order.
     method : optional
@@ -61,7 +61,7 @@ def relabel(
     Raises
     ------
     SchemaError
-        If ``tree`` is not a result of ``fit`` or ``estimate``.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
     SpecificationError
         If the method is none, or the prior itself tells the components apart: to move labels
         would then change the posterior.
@@ -70,35 +70,35 @@ def relabel(
     --------
     >>> import bayesgmm as bg
     >>> tree = bg.relabel(bg.example_fit(), bg.Stephens())
-    >>> tree["relabelling"].attrs["method"]
+    >>> tree["relabeling"].attrs["method"]
     'Stephens()'
     """
-    fit = Fit.of(tree)
+    fit = Fit.of(mixture)
     method = ECR() if method is None else method
-    expect_relabelling(fit, method)
+    expect_relabeling(fit, method)
     expect_order(order_by, tuple(fit.tree["observed_data"][DATA][FEATURE].values))
     if fit.is_point:  # there is nothing to match, only an order to be chosen
         return reorder(
             fit.tree, order_of(fit, method.by if isinstance(method, OrderBy) else order_by)
         )
-    return relabelled(in_raw_order(fit), method, order_by)
+    return relabeled(undo_relabeling(fit), method, order_by)
 
 
-def relabelled(raw: xr.DataTree, method: Relabelling, order_by: Direction) -> xr.DataTree:
-    """Return a tree in the raw order of its engine relabelled and with components in order."""
+def relabeled(raw: xr.DataTree, method: Relabeling, order_by: Direction) -> xr.DataTree:
+    """Return a tree in the raw order of its engine relabeled and with components in order."""
     tree = apply_permutations(raw, method.permutations(Fit(raw)))
     key = method.by if isinstance(method, OrderBy) else order_by
     return reorder(tree, order_of(Fit(tree), key))
 
 
-def expect_relabelling(fit: Fit, method: Relabelling) -> None:
-    """Raise unless this is a way of relabelling, and the fit can be relabelled."""
-    if isinstance(method, type) or not isinstance(method, Relabelling):
+def expect_relabeling(fit: Fit, method: Relabeling) -> None:
+    """Raise unless this is a way of relabeling, and the fit can be relabeled."""
+    if isinstance(method, type) or not isinstance(method, Relabeling):
         raise SpecificationError(
-            f"method must be a way of relabelling such as ECR(), not {method!r}."
+            f"method must be a way of relabeling such as ECR(), not {method!r}."
         )
-    if fit.posterior.sizes[COMPONENT] > 1 and not has_twins(fit.groups):
+    if fit.posterior.sizes[COMPONENT] > 1 and not any_exchangeable(fit.groups):
         raise SpecificationError(
             "The priors of weights or means, or the labels of rows, tell the components apart, so "
-            "their names mean something already; relabelling would change the posterior."
+            "their names mean something already; relabeling would change the posterior."
         )

@@ -1,4 +1,4 @@
-"""How draws allocate the rows: what most ways of relabelling look at."""
+"""How draws allocate the rows: what most ways of relabeling look at."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.tree.fit import Fit
 
 _MOST_ROWS = 2_000
 """Enough rows to tell components apart; more would only cost time."""
@@ -34,7 +34,7 @@ class RowsInDraws:
     keeps_all : bool
         Whether there is room for the responsibilities in all draws.
     groups : integer array, shape (k,)
-        Components that nothing but their names tells apart, see ``numerics/likeness.py``.
+        Components that nothing but their names tells apart, see ``numerics/exchangeability.py``.
     """
 
     X: Rows

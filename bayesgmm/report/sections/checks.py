@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import xarray as xr
 
-from bayesgmm.analysis.predictive_checks import CHECK, CHECKS, predictive_checks
-from bayesgmm.analysis.telling import telling_features
+from bayesgmm.analysis.generation.posterior_predictive import CHECK, CHECKS, predictive_checks
+from bayesgmm.analysis.summarize import discriminating_features
 from bayesgmm.digits import counted, plural
 from bayesgmm.html import Content, Markup, element, paragraph, table
 from bayesgmm.plots.predictive import plot_predictive
-from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
-from bayesgmm.report.sections.section import Section, shortened
+from bayesgmm.report.sections.section import Section, image, shortened
 from bayesgmm.report.words import in_a_row, measured
 from bayesgmm.schema import FEATURE
 
@@ -49,14 +48,14 @@ def checks(material: Material) -> Section:
             name="predictive",
         ),
         note,
-        paragraph(_judgement(found)),
+        paragraph(_judgment(found)),
         _picture(material),
     )
     return Section("checks", "Does the model fit the table?", body)
 
 
 def _picture(material: Material) -> Markup:
-    chosen = telling_features(material.fit, _MOST_PANELS)
+    chosen = discriminating_features(material.fit, _MOST_PANELS)
     return image(
         plot_predictive(material.fit, chosen),
         alternative=f"Histograms of {in_a_row(chosen)} beside those that the model makes.",
@@ -82,7 +81,7 @@ def _line(found: xr.Dataset, feature: str) -> list[Content]:
     return [feature, *cells]
 
 
-def _judgement(found: xr.Dataset) -> str:
+def _judgment(found: xr.Dataset) -> str:
     count = found["p_value"].size
     odd = {feature: said for feature in found[FEATURE].values if (said := _odd(found, feature))}
     if not odd:

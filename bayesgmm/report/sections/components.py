@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
-from bayesgmm.analysis.telling import telling_features
+from bayesgmm.analysis.summarize import discriminating_features
 from bayesgmm.digits import decimals, interval, number
 from bayesgmm.html import Content, Markup, element, grouped_table, paragraph
 from bayesgmm.plots.components import plot_components
 from bayesgmm.plots.weights import plot_weights
-from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
-from bayesgmm.report.sections.section import Section, shortened
+from bayesgmm.report.sections.section import Section, image, shortened
 from bayesgmm.report.words import in_a_row, measured
 from bayesgmm.schema import FEATURE
 
@@ -56,14 +55,14 @@ def components(material: Material) -> Section:
 def _pictures(material: Material) -> Iterator[Markup]:
     if not material.is_single:
         yield image(
-            plot_weights(material.drawn, probability=DEFAULT_PROBABILITY),
+            plot_weights(material.drawn, ci_prob=DEFAULT_PROBABILITY),
             alternative="The weight of every component, with its interval.",
             caption=(
                 "The weight of a component is its share of all rows. Dots are estimates; thin "
                 f"lines hold {INTERVAL} of the probability, thick lines half of it."
             ),
         )
-    chosen = telling_features(material.fit, _MOST_PANELS)
+    chosen = discriminating_features(material.fit, _MOST_PANELS)
     apart = (
         ""
         if material.is_single
@@ -73,7 +72,7 @@ def _pictures(material: Material) -> Iterator[Markup]:
     for part in np.array_split(chosen, -(-len(chosen) // _ACROSS)):
         features = part.tolist()
         yield image(
-            plot_components(material.drawn, features, probability=DEFAULT_PROBABILITY),
+            plot_components(material.drawn, features, ci_prob=DEFAULT_PROBABILITY),
             alternative=(
                 f"Means and standard deviations of {in_a_row(features)}, with their intervals."
             ),

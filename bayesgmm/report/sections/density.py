@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bayesgmm.analysis.telling import telling_features
+from bayesgmm.analysis.summarize import discriminating_features
 from bayesgmm.html import Markup, paragraph
 from bayesgmm.plots.density import plot_density
-from bayesgmm.report.images import image
 from bayesgmm.report.material import INTERVAL, Material
-from bayesgmm.report.sections.section import Section
+from bayesgmm.report.sections.section import Section, image
 from bayesgmm.report.words import in_a_row
 
 _MOST_PANELS = 8
@@ -34,7 +33,7 @@ def _pictures(material: Material) -> Iterator[Markup]:
 
 
 def _curves(material: Material) -> Markup:
-    chosen = telling_features(material.fit, _MOST_PANELS)
+    chosen = discriminating_features(material.fit, _MOST_PANELS)
     return image(
         plot_density(material.fit, chosen),
         alternative=f"The density of {in_a_row(chosen)}, with its band, over a histogram of rows.",
@@ -47,7 +46,7 @@ def _curves(material: Material) -> Markup:
 
 
 def _contours(material: Material) -> Markup:
-    chosen = telling_features(material.fit, 2)
+    chosen = discriminating_features(material.fit, 2)
     return image(
         plot_density(material.fit, chosen),
         alternative=f"Contours of the density of {in_a_row(chosen)}, over the rows.",

@@ -1,4 +1,7 @@
-"""What was fitted to what."""
+"""What was fitted to what.
+
+Where the page comes from, so that it can be made again.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bayesgmm.analysis.diagnosis.chains import Settings
 from bayesgmm.digits import counted, plural, whole
-from bayesgmm.engines.catalogue import ENGINES
-from bayesgmm.html import Content, facts, paragraph, table
-from bayesgmm.posterior.timing import read_timing
-from bayesgmm.priors.catalogue import typed
+from bayesgmm.engines.catalog import ENGINES
+from bayesgmm.html import Content, element, facts, paragraph, table
+from bayesgmm.priors.catalog import typed
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section, shortened
 from bayesgmm.report.words import in_a_row, measured, share
 from bayesgmm.schema import CHAIN, DRAW
+from bayesgmm.tree.timing import read_timing
 
 MOST_FEATURES = 60
 
@@ -115,7 +119,7 @@ def _weights(material: Material) -> str:
 
 
 def _labels(material: Material) -> str:
-    logs = material.fit.data.plausibilities
+    logs = material.fit.data.label_log_likelihoods
     if not logs.size:
         return "none; the model was told nothing of the component that a row comes from"
     known = (logs != logs[:, :1]).any(axis=1)
@@ -150,3 +154,48 @@ def _feature_lines(material: Material, count: int) -> Iterator[list[Content]]:
         cells = [measured(float(value), spread / 10) for value in figures]
         missing = [whole(values.shape[0] - observed.size)] if material.fit.data.has_gaps else []
         yield [feature, *cells, *missing]
+
+
+def provenance(material: Material) -> Section:
+    """Return the section on versions, seed and time."""
+    body = (
+        facts(_provenance_facts(material)),
+        paragraph(
+            (
+                "The same table, spec, engine and seed give the same fit with these versions. "
+                if material.fit.knows_prior
+                else "The draws were made elsewhere, and their prior is not known here. "
+            )
+            + "Intervals hold under the assumptions above: that the rows are independent, and that "
+            "the model is about right."
+            + (" The file of the fit holds the prior in full." if material.fit.knows_prior else "")
+        ),
+    )
+    return Section("provenance", "Where this comes from", body)
+
+
+def _provenance_facts(material: Material) -> Iterator[tuple[str, Content]]:
+    known = material.fit.record
+    timing = read_timing(material.fit.tree)
+    if timing is None:
+        yield "Fitted", "at a time that the fit does not record"
+    else:
+        moment = element("time", f"{timing.date:%d %B %Y, %H:%M %Z}", datetime=timing.began)
+        yield "Fitted", [moment, f", in {_duration(timing.seconds)}"]
+    yield "Engine", _engine(material)
+    yield "Seed", str(known["seed"])
+    versions = known.get("versions", {})
+    yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield "Rows (SHA-256)", element("code", material.fit.data.checksum)
+
+
+def _engine(material: Material) -> str:
+    settings = Settings.of(material.fit)
+    told = (f"{name} {value}" for name, value in settings.options.items() if value is not None)
+    return ", ".join([settings.engine, *told])
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.prior_ranges import END, prior_ranges
+from bayesgmm.analysis.generation.prior_predictive import END, prior_ranges
 from bayesgmm.html import Content, listed, paragraph, table
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
@@ -38,7 +38,7 @@ def prior(material: Material) -> Section:
         note,
         paragraph(
             f"Where these ranges are much wider than the intervals of {whose} below, the table "
-            "spoke and the prior hardly mattered. Where they are as wide, little was learnt."
+            "spoke and the prior hardly mattered. Where they are as wide, little was learned."
         ),
     )
     return Section("prior", "What was assumed before", body)
@@ -65,9 +65,9 @@ def _weights(material: Material, ranges: xr.Dataset) -> str:
         return f"Weights: they were expected to differ, {in_a_row(each, most=12)}."
     kind = "every way to share the rows out among the components was equally plausible"
     if concentration[0] < 1:
-        kind = "unequal shares were favoured, so that components without use stay nearly empty"
+        kind = "unequal shares were favored, so that components without use stay nearly empty"
     elif concentration[0] > 1:
-        kind = "nearly equal shares were favoured"
+        kind = "nearly equal shares were favored"
     ends = " and ".join(_shares(low[0], high[0]))
     return f"Weights: {kind}; each component has between {ends} of the rows."
 

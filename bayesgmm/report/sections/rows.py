@@ -7,16 +7,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bayesgmm.analysis.partition import partition
-from bayesgmm.analysis.telling import telling_features
+from bayesgmm.analysis.clustering.partition import partition
+from bayesgmm.analysis.summarize import discriminating_features
 from bayesgmm.digits import counted, plural, whole
 from bayesgmm.html import Content, Markup, paragraph, table
 from bayesgmm.plots.certainty import plot_certainty
-from bayesgmm.plots.pairs import plot_clusters
+from bayesgmm.plots.clusters import plot_clusters
 from bayesgmm.plots.view import MOST_RINGS, in_some_panel
-from bayesgmm.report.images import image
 from bayesgmm.report.material import CERTAINTY, INTERVAL, Material
-from bayesgmm.report.sections.section import Section
+from bayesgmm.report.sections.section import Section, image
 from bayesgmm.report.words import in_a_row, share
 from bayesgmm.schema import ROW
 
@@ -144,31 +143,29 @@ def _between(material: Material) -> str:
 
 def _line(material: Material, row: int) -> list[Content]:
     found = material.told_clusters
-    shares, low, high = (found[name].values[row] for name in ("responsibilities", "lower", "upper"))
-    first, second = np.argsort(-shares, kind="stable")[:2]
+    resp, low, high = (found[name].values[row] for name in ("responsibilities", "lower", "upper"))
+    first, second = np.argsort(-resp, kind="stable")[:2]
     return [
         str(found[ROW].values[row]),
         material.titles[first],
-        share(shares[first]),
+        share(resp[first]),
         f"{share(low[first])} to {share(high[first])}",
         material.titles[second],
-        share(shares[second]),
+        share(resp[second]),
     ]
 
 
 def _picture(material: Material) -> Markup:
-    chosen = telling_features(material.fit, _MOST_PANELS)
+    chosen = discriminating_features(material.fit, _MOST_PANELS)
     what = "rows" if len(chosen) > 1 else "histogram of the rows"
     outlines = "the distribution" if material.is_single else "each component"
-    colours = (
-        "" if material.is_single else "Rows have the colour of their most probable component. "
-    )
+    colors = "" if material.is_single else "Rows have the color of their most probable component. "
     unsure = "" if material.is_single else f" Rows that are unsure {_mark(material, chosen)}."
     return image(
         plot_clusters(material.drawn, chosen, certainty=CERTAINTY),
         alternative=f"The {what} in {in_a_row(chosen)}, with the outline of {outlines}.",
         caption=(
-            f"{colours}The thick line of {outlines} is at its estimated values; thin lines beside "
+            f"{colors}The thick line of {outlines} is at its estimated values; thin lines beside "
             "it are other plausible values, so that a wide bundle means that it is not well known."
             f"{unsure}{material.leaving_out(chosen)}"
         ),
@@ -203,7 +200,7 @@ def _partition(material: Material) -> Iterator[Markup]:
             f"{whole(MOST_PARTITIONED)} rows that is left to bayesgmm.partition(tree)."
         )
         return
-    found = partition(material.fit, draws=_DRAWS, runs=_RUNS, progress=False)
+    found = partition(material.fit, max_draws=_DRAWS, n_runs=_RUNS, progress=False)
     sizes = [whole(int(size)) for size in found["size"].values]
     clusters = counted(len(sizes), "cluster")
     told = (

@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bayesgmm.analysis.select import STRUCTURES
+from bayesgmm.analysis.selection.select import STRUCTURES
 from bayesgmm.analysis.selection.table import DIMS, SAME, name_of, one_line_a_model, title_of
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
 from bayesgmm.html import Content, listed, paragraph, table
 from bayesgmm.plots.selection import plot_selection
-from bayesgmm.report.images import image
 from bayesgmm.report.material import Material
-from bayesgmm.report.sections.section import Section
+from bayesgmm.report.sections.section import Section, image
 
 MOST_FITS = 10
 _CRITERIA = ("BIC", "AIC", "ICL", "NEC")

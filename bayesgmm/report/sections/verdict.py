@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bayesgmm.analysis.diagnosis.page import rhat_in_words
-from bayesgmm.analysis.diagnosis.value import Finding
+from bayesgmm.analysis.diagnosis.value import Finding, rhat_in_words
 from bayesgmm.digits import whole
 from bayesgmm.html import Content, Markup, element, listed, paragraph, table
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section
-from bayesgmm.report.words import capitalised
+from bayesgmm.report.words import capitalized
 
 
 def verdict(material: Material) -> Section:
@@ -23,7 +22,7 @@ def verdict(material: Material) -> Section:
 
 
 def banner(material: Material) -> Markup:
-    """Return the verdict, marked by words, a sign and a colour."""
+    """Return the verdict, marked by words, a sign and a color."""
     diagnosis = material.diagnosis
     kind, sign, word = "good", "✓", "The result can be trusted."
     if not diagnosis.passed:
@@ -36,7 +35,7 @@ def banner(material: Material) -> Markup:
 
 
 def _item(finding: Finding) -> Markup:
-    kind = element("strong", f"{capitalised(finding.kind)}. ") if finding.kind else ""
+    kind = element("strong", f"{capitalized(finding.kind)}. ") if finding.kind else ""
     note = "" if finding.serious else " (Good to know; it does not stand against the result.)"
     return element("span", kind, f"{finding.problem} ", element("em", finding.remedy), note)
 

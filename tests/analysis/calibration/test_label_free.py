@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesgmm.analysis.calibration.quantities import label_free
+from bayesgmm.analysis.calibration.replicate import label_free
 from bayesgmm.data.dataset import read_table
 from bayesgmm.engines.target import Target
 from bayesgmm.parameters import MixtureParameters
@@ -51,9 +51,9 @@ def test_values_agree_with_scipy():
         assert quantities["log_likelihood"][number] == pytest.approx(
             np.log(densities.sum(axis=1)).sum()
         )
-        centre = sum(w * part.pdf([0.3, 0.3]) for w, part in zip(one.weights, parts, strict=True))
+        center = sum(w * part.pdf([0.3, 0.3]) for w, part in zip(one.weights, parts, strict=True))
         aside = sum(w * part.pdf([2.4, 2.4]) for w, part in zip(one.weights, parts, strict=True))
-        assert quantities["log_density_centre"][number] == pytest.approx(np.log(centre))
+        assert quantities["log_density_center"][number] == pytest.approx(np.log(center))
         assert quantities["log_density_aside"][number] == pytest.approx(np.log(aside))
         shares = densities / densities.sum(axis=1, keepdims=True)
         entropy = np.mean([stats.entropy(row) for row in shares])

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from bayesgmm.analysis.calibration.uniformity import uniformity_p_value
+from bayesgmm.analysis.calibration.value import uniformity_p_value
 
 
 @pytest.mark.parametrize(("n_replications", "n_draws"), [(1, 3), (3, 2), (4, 3), (5, 2), (2, 9)])

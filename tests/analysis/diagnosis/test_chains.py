@@ -6,10 +6,13 @@ import pytest
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.analysis.diagnosis.chains import findings_about_agreement, findings_about_chains
-from bayesgmm.analysis.diagnosis.settings import Settings
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.analysis.diagnosis.chains import (
+    Settings,
+    findings_about_agreement,
+    findings_about_chains,
+)
 from bayesgmm.schema import with_record
+from bayesgmm.tree.fit import Fit
 
 
 def figures_with(rhat, limit, effective=5000.0):

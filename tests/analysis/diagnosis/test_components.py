@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.components import Components
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.tree.fit import Fit
 
 
 def test_expected_rows_are_the_sums_of_the_responsibilities():

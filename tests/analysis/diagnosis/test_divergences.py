@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.analysis.diagnosis.divergences import findings_about_divergences
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.analysis.diagnosis.chains import findings_about_divergences
 from bayesgmm.schema import with_record
+from bayesgmm.tree.fit import Fit
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.labels import Labels, confusion_of
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.tree.fit import Fit
 
 
 def draws_with(means: np.ndarray) -> MixtureParameters:
@@ -31,7 +31,7 @@ def test_confusion_is_that_of_two_normals():
 
 
 def test_one_cloud_split_at_random_is_confused_as_much_as_the_documentation_says():
-    """Sorted by their means, which is what relabelling makes of one cloud."""
+    """Sorted by their means, which is what relabeling makes of one cloud."""
     means = np.sort(np.random.default_rng(0).normal(size=(4, 5000, 2)), axis=-1)
     assert 0.1 < confusion_of(draws_with(means), 0, 1) < 0.2
 
@@ -51,9 +51,9 @@ def test_small_components_have_no_names_to_confuse():
 
 def test_draws_in_another_order_than_most_have_switched():
     tree = bg.example_fit()
-    orders = tree["relabelling"]["permutation"].copy(deep=True)
+    orders = tree["relabeling"]["permutation"].copy(deep=True)
     orders[2, 10:13] = orders[2, 10:13].values[:, ::-1]
-    tree["relabelling"] = tree["relabelling"].to_dataset().assign(permutation=orders)
+    tree["relabeling"] = tree["relabeling"].to_dataset().assign(permutation=orders)
     labels = Labels.of(Fit(tree), np.zeros(3, dtype=bool))
     assert np.argwhere(labels.switched).tolist() == [[2, 10], [2, 11], [2, 12]]
     assert labels.rhat_before < 1.02

@@ -11,7 +11,7 @@ from bayesgmm.analysis.diagnosis.mass import UNKNOWN, LogMass, log_masses, share
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.target import Target
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.tree.fit import Fit
 
 ALONE = np.zeros(1, dtype=int)
 

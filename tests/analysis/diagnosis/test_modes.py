@@ -15,7 +15,7 @@ from bayesgmm.analysis.diagnosis.modes import (
     findings_about_modes,
 )
 from bayesgmm.analysis.diagnosis.quantities import Allocation
-from bayesgmm.posterior.fit import Fit
+from bayesgmm.tree.fit import Fit
 
 NOTHING = [Quantity("some", np.random.default_rng(0).normal(size=(4, 100)), True)]
 """Values that tell no chain from another."""

@@ -10,12 +10,12 @@ import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.quantities import (
     Allocation,
     label_free_quantities,
-    relabelled_quantities,
+    relabeled_quantities,
 )
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
 from bayesgmm.schema import record
+from bayesgmm.tree.fit import Fit
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_no_permutation_changes_them(tree):
     there = values_of(other)
     for name, values in values_of(tree).items():
         assert_allclose(there[name], values, rtol=1e-9, atol=1e-9, err_msg=name)
-    names = {one.name for one in relabelled_quantities(Fit(tree))}
+    names = {one.name for one in relabeled_quantities(Fit(tree))}
     assert names == {"weights", "means", "scales", "correlations"}
 
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.analysis.diagnosis.stored import stored_diagnosis, with_diagnosis
+from bayesgmm.analysis.diagnosis.value import stored_diagnosis, with_diagnosis
 from bayesgmm.schema import with_record
 
 
@@ -26,13 +26,15 @@ def test_fit_stores_what_diagnose_says(tree):
 
 def test_the_stored_one_is_returned_as_long_as_the_tree_is_the_same(tree, monkeypatch):
     judged = []
-    monkeypatch.setattr("bayesgmm.analysis.diagnose._judged", lambda fit: judged.append(fit))
+    monkeypatch.setattr(
+        "bayesgmm.analysis.diagnosis.diagnose._judged", lambda fit: judged.append(fit)
+    )
     assert str(bg.diagnose(tree)) == str(stored_diagnosis(tree))
     assert bg.diagnose(tree.copy(deep=True)).passed
     assert judged == []
     bg.diagnose(tree.isel(draw=slice(500)))
     bg.diagnose(with_record(tree, partial=True))
-    bg.diagnose(bg.in_raw_order(tree).isel(chain=[1, 0, 2, 3]))
+    bg.diagnose(bg.undo_relabeling(tree).isel(chain=[1, 0, 2, 3]))
     tree["sample_stats"]["diverging"][0, 0] = True
     bg.diagnose(tree)
     assert len(judged) == 4

@@ -1,4 +1,4 @@
-"""Relabelling undoes any permutation of the labels, and nothing else."""
+"""Relabeling undoes any permutation of the labels, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.numerics.statistics import component_log_densities
-from bayesgmm.posterior.fit import Fit, read_parameters
-from bayesgmm.posterior.relabel.ecr import ECR
+from bayesgmm.posterior.relabel.by_rows import ECR
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
+from bayesgmm.tree.fit import Fit, read_parameters
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_random_permutations_come_back_exactly(tree):
     assert not switched["posterior"].equals(tree["posterior"])
     restored = apply_permutations(switched, ECR().permutations(Fit(switched)))
     xr.testing.assert_equal(restored["posterior"].to_dataset(), tree["posterior"].to_dataset())
-    found = restored["relabelling"]["permutation"].values
+    found = restored["relabeling"]["permutation"].values
     np.testing.assert_array_equal(found, np.argsort(orders, axis=-1))
 
 
@@ -65,7 +65,7 @@ def test_assignment_is_the_best_of_all_permutations(tree):
         assert found.agreement[index] == pytest.approx(best)
 
 
-def test_chains_that_disagree_on_labels_pass_after_relabelling(tree):
+def test_chains_that_disagree_on_labels_pass_after_relabeling(tree):
     """A chain with two labels swapped throughout: R-hat is huge before and fine after."""
     import arviz_stats
 

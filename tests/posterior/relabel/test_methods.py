@@ -11,8 +11,8 @@ from scipy.special import rel_entr
 
 import bayesgmm as bg
 from bayesgmm.numerics.statistics import responsibilities
-from bayesgmm.posterior.fit import Fit, read_parameters
 from bayesgmm.posterior.relabel.rows import RowsInDraws
+from bayesgmm.tree.fit import Fit, read_parameters
 from tests.labels import shuffled
 
 METHODS = [
@@ -34,7 +34,7 @@ def test_random_permutations_come_back_exactly(tree, method):
     restored = bg.relabel(shuffled(tree, seed=3), method)
     xr.testing.assert_equal(restored["posterior"].to_dataset(), expected["posterior"].to_dataset())
     np.testing.assert_allclose(
-        restored["relabelling"]["margin"], expected["relabelling"]["margin"], rtol=1e-9
+        restored["relabeling"]["margin"], expected["relabeling"]["margin"], rtol=1e-9
     )
 
 
@@ -50,8 +50,8 @@ def test_repeated_from_the_raw_order_nothing_changes(tree, method):
     once = bg.relabel(tree, method)
     again = bg.relabel(bg.relabel(once, bg.PRA()), method)
     xr.testing.assert_equal(again["posterior"].to_dataset(), once["posterior"].to_dataset())
-    xr.testing.assert_equal(again["relabelling"].to_dataset(), once["relabelling"].to_dataset())
-    raw, expected = bg.in_raw_order(once), bg.in_raw_order(tree)
+    xr.testing.assert_equal(again["relabeling"].to_dataset(), once["relabeling"].to_dataset())
+    raw, expected = bg.undo_relabeling(once), bg.undo_relabeling(tree)
     xr.testing.assert_equal(raw["posterior"].to_dataset(), expected["posterior"].to_dataset())
 
 
@@ -61,7 +61,7 @@ def test_every_method_takes_one_component():
     for method in (*METHODS[:-1], bg.OrderBy()):
         after = bg.relabel(tree, method)
         xr.testing.assert_equal(after["posterior"].to_dataset(), tree["posterior"].to_dataset())
-        assert np.all(after["relabelling"]["margin"] == 1)
+        assert np.all(after["relabeling"]["margin"] == 1)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def stephens_cost(rows, orders):
 
 
 def pra_cost(rows, orders):
-    """Squared distance in standard deviations of the relabelled draws, and of one draw more."""
+    """Squared distance in standard deviations of the relabeled draws, and of one draw more."""
 
     def points(parameters):
         parts = (parameters.weights[..., None], parameters.means, np.log(parameters.scales))
@@ -112,16 +112,16 @@ def pra_cost(rows, orders):
     of_weights = inside * outside / (n_rows + 2) / n_rows**2
     scales = rows.pivot.scales
     errors = np.hstack([of_weights, scales**2 / inside, np.ones_like(scales) / (2 * inside)])
-    relabelled = np.take_along_axis(draws, orders[:, :, None], axis=1)
-    squares = (((relabelled - pivot) ** 2).sum(axis=0) + errors) / (rows.n_draws + 1)
+    relabeled = np.take_along_axis(draws, orders[:, :, None], axis=1)
+    squares = (((relabeled - pivot) ** 2).sum(axis=0) + errors) / (rows.n_draws + 1)
     return lambda number, order: np.sum((draws[number][order] - pivot) ** 2 / squares)
 
 
 def test_iterations_end_at_the_pivot_of_their_own_draws(tree):
-    """IterativeECR(1): no row's label is outvoted by the relabelled draws."""
-    relabelled = bg.relabel(shuffled(tree, 5), bg.IterativeECR(1))
-    X = relabelled["observed_data"]["x"].values
-    draws = read_parameters(relabelled["posterior"])
+    """IterativeECR(1): no row's label is outvoted by the relabeled draws."""
+    relabeled = bg.relabel(shuffled(tree, 5), bg.IterativeECR(1))
+    X = relabeled["observed_data"]["x"].values
+    draws = read_parameters(relabeled["posterior"])
     labels = [
         responsibilities(X, draws.draw(index)).argmax(axis=1)
         for index in np.ndindex(*draws.batch_shape)
@@ -132,7 +132,7 @@ def test_iterations_end_at_the_pivot_of_their_own_draws(tree):
     assert agreement.mean() > 0.9
 
 
-def test_a_sampler_over_all_labellings_is_brought_back_to_one_mode():
+def test_a_sampler_over_all_labelings_is_brought_back_to_one_mode():
     """Random permutations of a Gibbs run (Fruehwirth-Schnatter, 2001), on two features."""
     rng = np.random.default_rng(2)
     rows = np.concatenate([rng.normal(place, 1.0, size=(70, 2)) for place in (0.0, 5.0, 10.0)])
@@ -196,16 +196,16 @@ def test_what_tells_components_apart_decides(case):
 
 def test_the_non_permutation_rate_counts_draws_without_a_naming(tree):
     apart = bg.relabel(tree, bg.PointProcess())
-    assert apart["relabelling"].attrs["non_permutation_rate"] == 0.0
+    assert apart["relabeling"].attrs["non_permutation_rate"] == 0.0
     rows = np.random.default_rng(0).normal(size=(60, 1))  # one cloud, three components
     spec = bg.MixtureSpec(3)
     one = bg.fit(rows, spec, engine=bg.Gibbs(100, 50, 2), **QUICK)
-    relabelled = bg.relabel(one, bg.PointProcess())
-    rate = relabelled["relabelling"].attrs["non_permutation_rate"]
+    relabeled = bg.relabel(one, bg.PointProcess())
+    rate = relabeled["relabeling"].attrs["non_permutation_rate"]
     assert 0.2 < rate < 1.0
-    unnamed = (relabelled["relabelling"]["margin"] == 0).mean()
+    unnamed = (relabeled["relabeling"]["margin"] == 0).mean()
     assert float(unnamed) == pytest.approx(rate)
-    assert relabelled["posterior"].sizes == one["posterior"].sizes  # no draw is dropped
+    assert relabeled["posterior"].sizes == one["posterior"].sizes  # no draw is dropped
 
 
 def test_order_by_a_direction(tree):
@@ -235,7 +235,7 @@ def test_unknown_quantities_are_refused(tree, method):
 
 @pytest.mark.parametrize("method", ["ECR", bg.ECR, 3])
 def test_only_methods_are_taken(tree, method):
-    with pytest.raises(bg.SpecificationError, match="a way of relabelling such as"):
+    with pytest.raises(bg.SpecificationError, match="a way of relabeling such as"):
         bg.relabel(tree, method)
 
 

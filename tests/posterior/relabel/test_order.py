@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.posterior.fit import Fit
 from bayesgmm.posterior.relabel.order import order_of, reorder
-from bayesgmm.posterior.relabel.permute import in_raw_order
+from bayesgmm.posterior.relabel.permute import undo_relabeling
+from bayesgmm.tree.fit import Fit
 
 QUICK = bg.NUTS(draws=20, tune=60, chains=2)
 
@@ -46,7 +46,7 @@ def test_reorder_moves_every_group_and_keeps_permutations_true():
             moved[group]["means"].isel(component=0), tree[group]["means"].isel(component=2)
         )
     np.testing.assert_array_equal(
-        moved["relabelling"]["permutation"], tree["relabelling"]["permutation"][..., order]
+        moved["relabeling"]["permutation"], tree["relabeling"]["permutation"][..., order]
     )
     np.testing.assert_array_equal(moved["posterior"]["component"], [0, 1, 2])
     assert order_of(Fit(tree), "weights").tolist() == [0, 1, 2]
@@ -57,16 +57,16 @@ def test_components_with_priors_of_their_own_keep_their_places():
     rows = np.random.default_rng(1).normal(size=(40, 1))
     spec = bg.MixtureSpec(2, weights=bg.Dirichlet((1.0, 5.0)))
     tree = bg.fit(rows, spec, engine=QUICK, random_seed=2, progress=False)
-    permutation = tree["relabelling"]["permutation"].values
+    permutation = tree["relabeling"]["permutation"].values
     assert np.all(permutation == [0, 1])
 
 
-def test_the_raw_order_is_the_one_before_any_relabelling():
+def test_the_raw_order_is_the_one_before_any_relabeling():
     tree = bg.example_fit().isel(draw=slice(0, 20))
-    raw = in_raw_order(reorder(tree, np.array([2, 0, 1])))
-    orders = tree["relabelling"]["permutation"].values
+    raw = undo_relabeling(reorder(tree, np.array([2, 0, 1])))
+    orders = tree["relabeling"]["permutation"].values
     for chain, draw in np.ndindex(*orders.shape[:2]):
         weights = raw["posterior"]["weights"].values[chain, draw]
-        relabelled = tree["posterior"]["weights"].values[chain, draw]
-        np.testing.assert_array_equal(weights[orders[chain, draw]], relabelled)
-    assert np.all(raw["relabelling"]["permutation"] == np.arange(3))
+        relabeled = tree["posterior"]["weights"].values[chain, draw]
+        np.testing.assert_array_equal(weights[orders[chain, draw]], relabeled)
+    assert np.all(raw["relabeling"]["permutation"] == np.arange(3))

@@ -1,0 +1,125 @@
+"""The component that each row comes from, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.special import entr
+
+from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
+from bayesgmm.numerics.memberships import memberships
+from bayesgmm.numerics.statistics import mean_responsibilities
+from bayesgmm.options import expect_fraction
+from bayesgmm.progress import CountProgress
+from bayesgmm.schema import COMPONENT, ROW
+from bayesgmm.tree.fit import Fit, Fitted
+
+DEFAULT_CERTAINTY = 0.9
+"""Below this probability of its most probable component, a row counts as unsure."""
+
+
+def cluster(
+    mixture: Fitted,
+    X: Any | None = None,
+    *,
+    certainty: float = DEFAULT_CERTAINTY,
+    ci_prob: float = DEFAULT_PROBABILITY,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Assign rows to components, with probabilities that include parameter uncertainty.
+
+    r_ik = E[ pi_k N(x_i | mu_k, Sigma_k) / sum_l pi_l N(x_i | mu_l, Sigma_l) ], the expectation
+    being over the posterior draws.
+
+    Two things may be unsure about a row. It may lie between components, whatever their
+    parameters are: then r_ik is far from one. And the parameters may be known too little to say:
+    then the fraction in the brackets differs from draw to draw, and its interval is wide.
+
+    Parameters
+    ----------
+    mixture : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+    X : table with the features of the fit, optional
+        New rows; those of the fit by default.
+    certainty : float, default 0.9
+        Probability of its component from which a row counts as ``core``, and below which as
+        ``unsure``.
+    ci_prob : float, default 0.89
+        Posterior probability of the intervals, which leave equal tails on both sides.
+    progress : bool, default True
+        Whether to show progress where it takes more than two seconds.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``responsibilities`` (obs_id, component), which sum to one over components, and the ends
+        ``lower`` and ``upper`` of the interval of each over the draws, beyond which a mean may lie
+        where nearly all draws agree and a few do not; ``label`` (obs_id), the
+        most probable component, and ``certainty`` (obs_id), its probability; ``entropy``
+        (obs_id), that of the responsibilities, -sum_k r_ik log r_ik in nats: zero where the
+        component is certain, log k where all are equally probable; ``core`` (obs_id), whether
+        the certainty of a row and the lower end of its interval both reach ``certainty``, so
+        that hardly a draw doubts it; and ``unsure`` (obs_id), whether its certainty does not.
+        Rows that are neither are sure on average, and not under every draw. The attribute
+        ``interval`` names the kind of interval. Under a point estimate responsibilities are those
+        at its parameters, as if these were known: ``lower`` and ``upper`` are NaN, and every row
+        that is not unsure counts as core.
+
+    Raises
+    ------
+    SchemaError
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
+    DataError
+        If the features of ``X`` are not those of the fit.
+    SpecificationError
+        If ``certainty`` or ``ci_prob`` does not lie between 0 and 1.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> tree = bg.example_fit()
+    >>> clusters = bg.cluster(tree)
+    >>> dict(clusters.sizes)
+    {'obs_id': 342, 'component': 3}
+    >>> bool(clusters["unsure"].mean() < 0.05)
+    True
+    """
+    expect_fraction("certainty", certainty)
+    tails = equal_tails(ci_prob)
+    fit = Fit.of(mixture)
+    rows, draws, _ = fit.on_standard_scale(data := fit.rows(X))
+    with CountProgress("rows", data.n_rows, visible=progress) as bar:
+        found = memberships(rows.rows, draws, tails, report=bar.advance)
+    names, by_component = fit.names, (ROW, COMPONENT)
+    labels, highest = found.mean.argmax(axis=1), found.mean.max(axis=1)
+    least = np.take_along_axis(found.lower, labels[:, None], axis=1)[:, 0]
+    answer = xr.Dataset(
+        {
+            "responsibilities": (by_component, found.mean),
+            "lower": (by_component, found.lower),
+            "upper": (by_component, found.upper),
+            "label": (ROW, names[labels]),
+            "certainty": (ROW, highest),
+            "entropy": (ROW, entr(found.mean).sum(axis=1)),
+            "core": (ROW, (highest >= certainty) & (least >= certainty)),
+            "unsure": (ROW, highest < certainty),
+        },
+        coords={ROW: data.row_names, COMPONENT: names},
+        attrs={"interval": NO_INTERVAL if fit.is_point else interval_name(ci_prob)},
+    )
+    unknown = answer[["lower", "upper"]] * np.nan
+    return answer.assign(unknown) if fit.is_point else answer
+
+
+def expected_responsibilities(tree: Fitted, X: Any | None = None) -> xr.DataArray:
+    """Return the responsibilities that :func:`cluster` does, alone: a pass, and no quantiles."""
+    fit = Fit.of(tree)
+    rows, draws, _ = fit.on_standard_scale(data := fit.rows(X))
+    return xr.DataArray(
+        mean_responsibilities(rows.rows, draws),
+        coords={ROW: data.row_names, COMPONENT: fit.names},
+        dims=(ROW, COMPONENT),
+        name="responsibilities",
+    )

@@ -1,0 +1,225 @@
+"""Components into clusters, with the probability of each merge.
+
+Which components form one cluster: one answer for every draw, and what they say together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float, Int
+
+from bayesgmm.analysis.clustering.cluster import expected_responsibilities
+from bayesgmm.analysis.clustering.merge_by_ridgeline import RidgelineMerging
+from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.options import expect_whole_number
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.schema import COMPONENT, COMPONENT_BIS, ROW
+from bayesgmm.tree.fit import Fit, Fitted
+
+
+def named_by_first(groups: Int[np.ndarray, "draws k"]) -> Int[np.ndarray, "draws k"]:
+    """Name every group by its first component, so that equal groupings are equal arrays."""
+    return (groups[:, :, None] == groups[:, None, :]).argmax(axis=2)
+
+
+@dataclass(frozen=True, eq=False)
+class Groupings:
+    """The components of many draws in groups.
+
+    Attributes
+    ----------
+    labels : integer array, shape (draws, k)
+        The first component of the group that each component is in.
+    weights : array, shape (draws, k)
+        The weights of the components.
+    """
+
+    labels: Int[np.ndarray, "draws k"]
+    weights: Float[np.ndarray, "draws k"]
+
+    @cached_property
+    def together(self) -> Bool[np.ndarray, "draws k k"]:
+        """Whether two components are in one group."""
+        return self.labels[:, :, None] == self.labels[:, None, :]
+
+    @cached_property
+    def probability(self) -> Float[np.ndarray, "k k"]:
+        """Share of the draws in which two components are in one group."""
+        return self.together.mean(axis=0)
+
+    def typical(self) -> tuple[Int[np.ndarray, " k"], float]:
+        """Return the grouping that is nearest to all draws, and the share of draws that have it.
+
+        Of the groupings that occur, it is the one with the least expected number of pairs of rows
+        that it puts together and a draw puts apart, or the other way round (Binder, 1978), each
+        component counting with its mean weight; the more frequent one of two that are as near.
+        """
+        _, first, times = np.unique(self.labels, axis=0, return_index=True, return_counts=True)
+        weights = self.weights.mean(axis=0)
+        pairs = weights[:, None] * weights
+        wrong = np.abs(self.together[first] - self.probability)
+        losses = np.round((pairs * wrong).sum(axis=(1, 2)), 12)  # rounding must not decide
+        best = np.lexsort((first, -times, losses))[0]
+        return self.labels[first[best]], float(times[best] / self.labels.shape[0])
+
+    def n_clusters_probability(self, n_rows: float) -> Float[np.ndarray, " k"]:
+        """Return the shares of the draws with 1, 2, ..., k groups that hold a row or more."""
+        held = n_rows * (self.together * self.weights[:, None, :]).sum(axis=2)
+        k = self.labels.shape[1]
+        counted = (self.labels == np.arange(k)) & (held >= 1.0)
+        counts = np.maximum(counted.sum(axis=1), 1)
+        return np.bincount(counts, minlength=k + 1)[1:] / counts.size
+
+
+CLUSTER, N_CLUSTERS = "cluster", "n_clusters"
+
+
+@runtime_checkable
+class Merging(Protocol):
+    """A way to make clusters of the components of a mixture."""
+
+    def groups(self, rows: Rows, draws: MixtureParameters) -> np.ndarray:
+        """Return the cluster of every component in every draw, shape (draws, k)."""
+
+    def figures(self, responsibilities: np.ndarray, names: np.ndarray) -> dict[str, xr.DataArray]:
+        """Return what else the method says of the posterior mean responsibilities."""
+
+
+def merge_components(
+    mixture: Fitted,
+    method: Merging | None = None,
+    *,
+    X: Any | None = None,
+    max_draws: int = 400,
+) -> xr.Dataset:
+    """Make clusters of components, and say how sure each merge is.
+
+    A cluster that is not normal takes several components to fit, so that components are not yet
+    clusters. Which of them belong together is decided anew in every posterior draw, as relabeled;
+    the share of draws in which two are in one cluster is the posterior probability of that.
+
+    Two notions of a cluster are known. :class:`RidgelineMerging` merges components that share one
+    hill of the density; :class:`EntropyMerging` merges those between which rows waver. The first
+    is the default because it asks about the density itself, which the posterior knows, and
+    because it may find any number of clusters; the elbow by which the second finds theirs is a
+    rule of thumb, and can name neither one cluster nor k. Each method says where it fails.
+
+    Parameters
+    ----------
+    mixture : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+    method : optional
+        ``RidgelineMerging()`` by default, or ``EntropyMerging()``.
+    X : table with the features of the fit, optional
+        Rows to put in the clusters; those of the fit by default. How components merge does not
+        depend on them.
+    max_draws : int, default 400
+        About how many draws to merge components in, spread evenly over all chains.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``probability`` (component, component_bis), that two components are in one cluster.
+        ``grouping`` (component), the cluster of each component in the draw that is nearest to all
+        draws: of the groupings that occur, the one with the fewest pairs of rows that it puts
+        together and a draw apart, or the other way round, on average (Binder, 1978). Clusters are
+        numbered by their weight, largest first. ``grouping_probability``, the share of draws with
+        exactly this grouping, and ``n_clusters_probability`` (n_clusters), of each number of
+        clusters; those that hold less than one row do not count.
+
+        ``responsibilities`` (obs_id, cluster), those of :func:`bayesgmm.cluster` added up over
+        the components of a cluster; ``label`` (obs_id), the most probable cluster, and
+        ``certainty`` (obs_id), its probability.
+
+        ``EntropyMerging`` adds the whole hierarchy at the mean responsibilities of the rows of
+        the fit: ``entropy``, ``merged_rows`` (n_left) and ``hierarchy`` (n_left, component), where
+        so many clusters are left, each named by its first component; and ``merged`` (merge, side),
+        the two clusters of each merge.
+
+    Raises
+    ------
+    SpecificationError
+        If the method is none, does not suit the number of components, or ``max_draws`` is not a
+        whole number of at least 1.
+    DataError
+        If the features of ``X`` are not those of the fit.
+    SchemaError
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
+
+    References
+    ----------
+    Binder, D. A. (1978). Bayesian cluster analysis. Biometrika 65, 31-38.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> merged = bg.merge_components(bg.example_fit())
+    >>> merged["grouping"].values
+    array([0, 1, 2])
+    """
+    method = RidgelineMerging() if method is None else method
+    _expect_merging(method)
+    expect_whole_number("max_draws", max_draws)
+    fit = Fit.of(mixture)
+    rows, mixtures, _ = fit.on_standard_scale(fit.rows(None), n_draws=max_draws)
+    flat = mixtures.draw(tuple(place.ravel() for place in np.indices(mixtures.batch_shape)))
+    groups = method.groups(rows.rows, flat)
+    found, names = Groupings(named_by_first(groups), flat.weights), fit.names
+    of_fit = expected_responsibilities(fit)
+    figures = method.figures(of_fit.values, names)
+    merged = _posterior(found, names, rows.fitted.total_weight).assign(figures)
+    of_asked = of_fit if X is None else expected_responsibilities(fit, X)
+    merged = merged.merge(_rows_in_clusters(of_asked, merged["grouping"].values))
+    return merged.assign_attrs(method=repr(method))
+
+
+def _posterior(found: Groupings, names: np.ndarray, n_rows: float) -> xr.Dataset:
+    labels, probability = found.typical()
+    return xr.Dataset(
+        {
+            "probability": ((COMPONENT, COMPONENT_BIS), found.probability),
+            "grouping": (COMPONENT, _by_weight(labels, found.weights)),
+            "grouping_probability": ((), probability),
+            "n_clusters_probability": (N_CLUSTERS, found.n_clusters_probability(n_rows)),
+        },
+        coords={
+            COMPONENT: names,
+            COMPONENT_BIS: names,
+            N_CLUSTERS: np.arange(1, names.size + 1),
+        },
+    )
+
+
+def _by_weight(
+    labels: Int[np.ndarray, " k"], weights: Float[np.ndarray, "draws k"]
+) -> Int[np.ndarray, " k"]:
+    """Number the clusters by their mean weight, largest first."""
+    totals = np.bincount(labels, weights.mean(axis=0), minlength=labels.size)
+    return np.argsort(np.argsort(-totals, kind="stable"))[labels]
+
+
+def _rows_in_clusters(of_components: xr.DataArray, grouping: Int[np.ndarray, " k"]) -> xr.Dataset:
+    member = grouping[:, None] == np.arange(grouping.max() + 1)
+    probabilities = of_components.values @ member
+    return xr.Dataset(
+        {
+            "responsibilities": ((ROW, CLUSTER), probabilities),
+            "label": (ROW, probabilities.argmax(axis=1)),
+            "certainty": (ROW, probabilities.max(axis=1)),
+        },
+        coords={ROW: of_components[ROW].values, CLUSTER: np.arange(member.shape[1])},
+    )
+
+
+def _expect_merging(method: Merging) -> None:
+    if isinstance(method, type) or not isinstance(method, Merging):
+        raise SpecificationError(
+            "method must be a way of merging, RidgelineMerging() or EntropyMerging(), "
+            f"not {method!r}."
+        )

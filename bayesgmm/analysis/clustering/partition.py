@@ -1,0 +1,368 @@
+"""One partition of the rows that stands for the whole posterior.
+
+How far a partition is from another, as a loss to be minimized over the posterior.
+
+n_t and n_e are the sizes of the groups of the true partition and of the estimate, n_te of what
+they share.
+
+Draws of the component that every row comes from: partitions of the rows, from the posterior.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int32, Int64
+
+from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.partitions import (
+    LossFunction,
+    PartitionDraws,
+    best_partitions,
+    random_starts,
+)
+from bayesgmm.numerics.statistics import each_mixture, responsibilities
+from bayesgmm.options import expect_between, expect_whole_number
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.progress import waiting
+from bayesgmm.schema import ROW
+from bayesgmm.seeds import RandomSeed, generator, spawn
+from bayesgmm.tree.fit import Fit, Fitted
+
+
+class PartitionLoss(ABC):
+    """A loss that :func:`bayesgmm.partition` can minimize."""
+
+    @abstractmethod
+    def function(self) -> LossFunction:
+        """Return the loss as compiled code takes it."""
+
+
+@dataclass(frozen=True)
+class _WithCosts(PartitionLoss):
+    """A loss in which splitting costs a, and joining 2 - a."""
+
+    a: float = 1.0
+
+    kind: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        expect_between(self, "a", 0.0, 2.0)
+
+    def function(self) -> LossFunction:
+        """Return the loss as compiled code takes it."""
+        return LossFunction(self.kind, float(self.a))
+
+
+@dataclass(frozen=True)
+class VariationOfInformation(_WithCosts):
+    """The information that two partitions do not share.
+
+    a H(estimate | truth) + (2 - a) H(truth | estimate), in natural logarithms (divide by log 2 for
+    bits). With a = 1 it is a metric, and its estimates tend to have few, clean clusters.
+
+    Parameters
+    ----------
+    a : float, default 1.0
+        Cost of splitting what belongs together, between 0 and 2; joining what does not costs
+        2 - a. Smaller ones give more clusters.
+
+    Raises
+    ------
+    SpecificationError
+        If ``a`` does not lie strictly between 0 and 2.
+
+    References
+    ----------
+    Meila, M. (2007). Comparing clusterings: an information based distance. Journal of Multivariate
+    Analysis 98, 873-895.
+
+    Dahl, D. B., Johnson, D. J. and Mueller, P. (2022). Search algorithms and loss functions for
+    Bayesian clustering. Journal of Computational and Graphical Statistics 31, 1189-1201.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.VariationOfInformation(a=0.5)
+    VariationOfInformation(a=0.5)
+    """
+
+    kind = "variation of information"
+
+
+@dataclass(frozen=True)
+class Binder(_WithCosts):
+    """The share of pairs of rows that two partitions treat differently.
+
+    [a (sum_t n_t^2 - sum_te n_te^2) + (2 - a) (sum_e n_e^2 - sum_te n_te^2)] / n^2. Where rows
+    could belong to several clusters, its estimates may put them into small ones of their own.
+
+    Parameters
+    ----------
+    a : float, default 1.0
+        Cost of splitting a pair that belongs together, between 0 and 2; joining one that does not
+        costs 2 - a. Smaller ones give more clusters.
+
+    Raises
+    ------
+    SpecificationError
+        If ``a`` does not lie strictly between 0 and 2.
+
+    References
+    ----------
+    Binder, D. A. (1978). Bayesian cluster analysis. Biometrika 65, 31-38.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.Binder()
+    Binder(a=1.0)
+    """
+
+    kind = "Binder"
+
+
+@dataclass(frozen=True)
+class OneMinusAdjustedRand(PartitionLoss):
+    """One less the adjusted Rand index: agreement on pairs of rows beyond that by chance.
+
+    References
+    ----------
+    Hubert, L. and Arabie, P. (1985). Comparing partitions. Journal of Classification 2, 193-218.
+
+    Fritsch, A. and Ickstadt, K. (2009). Improved criteria for clustering based on the posterior
+    similarity matrix. Bayesian Analysis 4, 367-391.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.OneMinusAdjustedRand()
+    OneMinusAdjustedRand()
+    """
+
+    def function(self) -> LossFunction:
+        """Return the loss as compiled code takes it."""
+        return LossFunction("adjusted Rand")
+
+
+@dataclass(frozen=True)
+class NormalizedVariationOfInformation(PartitionLoss):
+    """The variation of information over the joint entropy of both partitions: 0 to 1.
+
+    References
+    ----------
+    Vinh, N. X., Epps, J. and Bailey, J. (2010). Information theoretic measures for clusterings
+    comparison. Journal of Machine Learning Research 11, 2837-2854.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> bg.NormalizedVariationOfInformation()
+    NormalizedVariationOfInformation()
+    """
+
+    def function(self) -> LossFunction:
+        """Return the loss as compiled code takes it."""
+        return LossFunction("normalized variation of information")
+
+
+def expect_loss(loss: object) -> None:
+    """Raise unless this is a loss."""
+    if not isinstance(loss, PartitionLoss):
+        raise SpecificationError(
+            "loss must be one of VariationOfInformation(), Binder(), OneMinusAdjustedRand() and "
+            f"NormalizedVariationOfInformation(), not {loss!r}."
+        )
+
+
+DEFAULT_DRAWS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Allocations:
+    """Partitions of some rows, one for each of some draws.
+
+    Attributes
+    ----------
+    labels : integer array, shape (draws, n)
+        The component of every row; labels of one draw say nothing of those of another.
+    row_names : array, shape (n,)
+    """
+
+    labels: Int32[np.ndarray, "draws n"]
+    row_names: np.ndarray
+
+
+def draw_allocations(
+    tree: Fitted,
+    X: Any | None = None,
+    *,
+    draws: int = DEFAULT_DRAWS,
+    random_seed: RandomSeed = None,
+) -> Allocations:
+    """Draw the component of every row, z_i ~ Categorical(r_i1, ..., r_ik), once in each draw.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+    X : table with the features of the fit, optional
+        New rows; those of the fit by default.
+    draws : int, default 1000
+        About how many draws to use, spread evenly over all chains.
+    random_seed : int, SeedSequence or Generator, optional
+        By default the seed of the fit, so that one fit always gives the same allocations.
+    """
+    fit = Fit.of(tree)
+    expect_whole_number("draws", draws)
+    fit = fit.repeated(draws)
+    rows, mixtures, _ = fit.on_standard_scale(data := fit.rows(X), n_draws=draws)
+    labels = np.empty((int(np.prod(mixtures.batch_shape)), data.n_rows), np.int32)
+    seed = fit.seed if random_seed is None else random_seed
+    for number, (found, _) in enumerate(each_allocation(rows.rows, mixtures, seed)):
+        labels[number] = found
+    return Allocations(labels, data.row_names)
+
+
+def each_allocation(
+    X: Rows, mixtures: MixtureParameters, seed: RandomSeed
+) -> Iterator[tuple[Int64[np.ndarray, " n"], Float[np.ndarray, "n k"]]]:
+    """Yield, for one mixture after another, drawn components and what they are drawn with."""
+    rng = generator(seed)
+    for _, mixture in each_mixture(mixtures):
+        shares = responsibilities(X, mixture)
+        below = np.cumsum(shares[:, :-1], axis=1)
+        yield (below <= rng.random((X.shape[0], 1))).sum(axis=1), shares
+
+
+_SAME = 1e-9  # difference of losses that is rounding
+
+
+def partition(
+    mixture: Fitted,
+    loss: PartitionLoss | None = None,
+    *,
+    X: Any | None = None,
+    max_draws: int = DEFAULT_DRAWS,
+    n_runs: int = 16,
+    max_clusters: int | None = None,
+    random_seed: RandomSeed = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Partition the rows so that the posterior expected loss is smallest.
+
+    argmin over partitions c of E[loss(truth, c)], the expectation being over drawn allocations of
+    the rows. Clusters are groups of rows, not components: labels of components play no part, and
+    two components between which rows cannot be told apart may end up as one cluster. The search is
+    SALSO: rows are allocated one after another, then moved one at a time, and clusters are taken
+    apart and allocated anew, as long as the expected loss falls; from several random starts, and
+    from the best of the draws.
+
+    Parameters
+    ----------
+    mixture : xarray.DataTree or PointEstimate
+        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+    loss : loss, default VariationOfInformation()
+        Or ``Binder()``, ``OneMinusAdjustedRand()``, ``NormalizedVariationOfInformation()``.
+    X : table with the features of the fit, optional
+        New rows; those of the fit by default.
+    max_draws : int, default 1000
+        About how many draws to use, spread evenly over all chains.
+    n_runs : int, default 16
+        Number of random starts.
+    max_clusters : int, optional
+        The most clusters allowed; by default as many as any draw has. Without a limit (the number
+        of rows) ``Binder`` gives doubtful rows clusters of their own, often hundreds.
+    random_seed : int, SeedSequence or Generator, optional
+        By default the seed of the fit.
+    progress : bool, default True
+        Whether to show the time that has passed where it takes more than two seconds.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``label`` (obs_id), numbered by size from 0, the largest; ``cohesion`` (obs_id), the
+        posterior probability that the row and another of its cluster, picked at random, belong
+        together (1 where it is alone); ``size`` (cluster); ``expected_loss``; ``run_loss`` (run),
+        what every start led to, the best draw last; ``runs_agreed``, how many of them found this
+        partition. The attribute ``loss`` names the loss.
+
+    Raises
+    ------
+    SchemaError
+        If ``mixture`` is not a result of ``fit`` or ``estimate``.
+    SpecificationError
+        If ``loss`` is no loss, or a number is not a positive whole one.
+    DataError
+        If the features of ``X`` are not those of the fit.
+
+    References
+    ----------
+    Dahl, D. B., Johnson, D. J. and Mueller, P. (2022). Search algorithms and loss functions for
+    Bayesian clustering. Journal of Computational and Graphical Statistics 31, 1189-1201.
+
+    Wade, S. and Ghahramani, Z. (2018). Bayesian cluster analysis: point estimation and credible
+    balls. Bayesian Analysis 13, 559-626.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> found = bg.partition(bg.example_fit(), draws=200)
+    >>> found["size"].size
+    3
+    """
+    loss = VariationOfInformation() if loss is None else loss
+    expect_loss(loss)
+    expect_whole_number("n_runs", n_runs)
+    if max_clusters is not None:
+        expect_whole_number("max_clusters", max_clusters)
+    fit = Fit.of(mixture)
+    allocations = draw_allocations(fit, X, draws=max_draws, random_seed=random_seed)
+    partitions, function = PartitionDraws.of(allocations.labels), loss.function()
+    start_seed, search_seed = spawn(fit.seed if random_seed is None else random_seed, 2)
+    limit = min(max_clusters or partitions.n_groups, partitions.n_rows)
+    starts = random_starts(n_runs, partitions, limit, np.random.default_rng(start_seed))
+    starts += best_draw(partitions, function, limit)
+    with waiting("searching for a partition", visible=progress):
+        found = best_partitions(partitions, function, starts, most_clusters=limit, seed=search_seed)
+    best = min(found, key=lambda one: one.loss)
+    agreed = sum(abs(one.loss - best.loss) <= _SAME for one in found)
+    return xr.Dataset(
+        {
+            "label": (ROW, best.labels),
+            "cohesion": (ROW, _cohesion(partitions, best.labels)),
+            "size": ("cluster", np.bincount(best.labels)),
+            "expected_loss": best.loss,
+            "run_loss": ("run", [one.loss for one in found]),
+            "runs_agreed": agreed,
+        },
+        coords={ROW: allocations.row_names, "cluster": np.arange(best.labels.max() + 1)},
+        attrs={"loss": repr(loss), "n_draws": partitions.labels.shape[0]},
+    )
+
+
+def best_draw(
+    draws: PartitionDraws, loss: LossFunction, most_clusters: int
+) -> list[Int32[np.ndarray, " n"]]:
+    """Return the draw with the smallest expected loss, if one has few enough clusters."""
+    allowed = np.flatnonzero(draws.labels.max(axis=1) < most_clusters)
+    if not allowed.size:
+        return []
+    return [draws.labels[allowed[draws.expected_losses(loss, allowed).argmin()]]]
+
+
+def _cohesion(draws: PartitionDraws, labels: Int32[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Mean over draws of the share of the other rows of its cluster that a row is with."""
+    n_clusters, others = int(labels.max()) + 1, np.bincount(labels)[labels] - 1.0
+    total = np.zeros(draws.n_rows)
+    for draw in draws.labels:
+        cells = draw * n_clusters + labels
+        total += np.bincount(cells)[cells] - 1.0
+    alone = others == 0
+    return np.where(alone, 1.0, total / (len(draws.labels) * np.where(alone, 1.0, others)))

@@ -1,0 +1,183 @@
+"""Can this posterior be trusted? A verdict in words, and the figures behind it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from bayesgmm.analysis.diagnosis.chains import (
+    Settings,
+    count_divergences,
+    findings_about_agreement,
+    findings_about_chains,
+    findings_about_divergences,
+    findings_about_the_end,
+    is_approximation,
+    judge_approximation,
+)
+from bayesgmm.analysis.diagnosis.components import Components, findings_about_components
+from bayesgmm.analysis.diagnosis.convergence import convergence, smallest_ess
+from bayesgmm.analysis.diagnosis.labels import Labels, findings_about_labels
+from bayesgmm.analysis.diagnosis.modes import chain_distance, find_modes, findings_about_modes
+from bayesgmm.analysis.diagnosis.optima import findings_about_optima
+from bayesgmm.analysis.diagnosis.prior_conflicts import findings_about_priors
+from bayesgmm.analysis.diagnosis.quantities import (
+    Allocation,
+    label_free_quantities,
+    relabeled_quantities,
+)
+from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding, known_diagnosis
+from bayesgmm.digits import counted
+from bayesgmm.numerics.blocks import on_one_thread
+from bayesgmm.schema import CHAIN, COMPONENT, DRAW
+from bayesgmm.tree.fit import Fit
+
+_OF_THE_MODEL = {
+    "collapsed component", "empty component", "few rows", "overlap", "prior conflict",
+}  # fmt: skip
+"""Findings about what was asked, which chains that agree may have, too."""
+
+_NOT_OF_STARTS = {"prior conflict", "divergences", "few draws", "one chain", "interrupted"}
+"""Findings that a mode which EM missed would not explain."""
+
+
+@on_one_thread
+def diagnose(tree: xr.DataTree | Fit) -> Diagnosis:
+    """Judge whether the draws of a fit have converged to one distribution.
+
+    It looks first at quantities that no permutation of the components can change: log-likelihood,
+    log posterior, predictive density at a few of the rows, total covariance, sorted weights,
+    entropy of the allocation, occupied components, and how rows are put together; then at the
+    relabeled parameters. All are judged by the rank-normalized split R-hat and the bulk and
+    tail effective sample sizes (Vehtari et al., 2021). So it can tell apart
+
+    - chains that agree, with labels that never switched, or whose switching relabeling cured;
+    - a pair of components that overlaps too much to be named, where all else is fine;
+    - chains in different modes: which ones, and how much of the mass each mode holds, by bridge
+      sampling (Meng & Wong, 1996) with its error, or that it cannot be told;
+    - components that are empty, have too few rows, or have collapsed onto repeated values;
+    - a prior that conflicts with the rows: in which scale or correlation, and what prior does not;
+    - divergent transitions, and near which parameter they lie; few of them are no problem.
+
+    The limit for the largest of hundreds of R-hats is 1.01 or, where chance alone exceeds that,
+    what a perfect sampler with as many effective draws would exceed in one fit of 200.
+
+    Chains that all start at one mode do not show others. Therefore it also looks, with two short
+    chains, at the heaviest other mode that EM found where no chain was: one that holds more than a
+    twentieth of the posterior is a problem. And it asks whether EM missed the mode: whether draws
+    have a higher posterior density, or, where few starts of EM agreed and something else is wrong,
+    whether a second search ends higher. Chains of ``NUTS(init="multi")`` start at different modes.
+
+    At most 120 rows and 4000 draws are looked at for what needs a pass over rows, and of a
+    variable with more than 128 entries those 128 in which chains differ most. ``fit`` stores its
+    verdict in ``tree["diagnosis"]``, and as long as the tree is the same, that one is returned.
+
+    Parameters
+    ----------
+    tree : xarray.DataTree
+        What :func:`bayesgmm.fit` returned.
+
+    Returns
+    -------
+    Diagnosis
+        With ``passed``, ``verdict``, ``findings`` (each with its remedy) and ``figures``.
+
+    Raises
+    ------
+    SchemaError
+        If ``tree`` is not a result of ``fit``; a point estimate has no draws.
+
+    References
+    ----------
+    Meng, X.-L. and Wong, W. H. (1996). Simulating ratios of normalizing constants via a simple
+    identity: a theoretical exploration. Statistica Sinica 6, 831-860.
+
+    Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. and Buerkner, P.-C. (2021).
+    Rank-normalization, folding, and localization: an improved R-hat for assessing convergence
+    of MCMC. Bayesian Analysis 16, 667-718.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> diagnosis = bg.diagnose(bg.example_fit())
+    >>> diagnosis.passed
+    True
+    """
+    fit = Fit.with_draws(tree, "diagnose")
+    fit.expect_fitted()
+    return known_diagnosis(fit.tree) or _judged(fit)
+
+
+def _judged(fit: Fit) -> Diagnosis:
+    allocation = Allocation.of(fit)
+    label_free = label_free_quantities(fit, allocation)
+    figures = convergence([*label_free, *relabeled_quantities(fit)])
+    components = Components.of(fit)
+    labels = Labels.of(fit, components.small)
+    distances = chain_distance(allocation)
+    figures = _with_all(figures, fit, components, labels, distances)
+    if is_approximation(fit):
+        return judge_approximation(fit, figures)
+    modes = find_modes(fit, label_free, distances)
+    findings = findings_about_the_end(fit) + findings_about_chains(fit)
+    findings += findings_about_components(fit, components)
+    findings += findings_about_priors(fit, components)
+    findings += findings_about_divergences(fit)
+    findings += findings_about_modes(fit, modes) or _findings_within_a_mode(fit, labels, figures)
+    in_trouble = any(one.serious and one.kind not in _NOT_OF_STARTS for one in findings)
+    # What EM missed comes first: it may be the cause of all that follows.
+    findings = findings_about_optima(fit, in_trouble=in_trouble) + findings
+    return _verdict(fit, tuple(findings), figures)
+
+
+def _findings_within_a_mode(fit: Fit, labels: Labels, figures: xr.Dataset) -> list[Finding]:
+    """Return findings about names and agreement, moot for chains in different modes."""
+    found = findings_about_labels(fit, labels, figures)
+    if any(finding.kind == "overlap" for finding in found):
+        # The parameters of components that cannot be named have no other fault to be found.
+        figures = figures.isel(variable=figures["label_free"].values)
+    return found + findings_about_agreement(figures, Settings.of(fit))
+
+
+def _with_all(
+    figures: xr.Dataset,
+    fit: Fit,
+    components: Components,
+    labels: Labels,
+    distances: Float[np.ndarray, "chain chain"],
+) -> xr.Dataset:
+    """Return the figures of the variables with those of components, pairs and chains."""
+    names, chains = fit.names, fit.posterior[CHAIN].values
+    pairs = [f"{names[one]}, {names[other]}" for one, other in labels.pairs]
+    return figures.assign(
+        expected_rows=(COMPONENT, components.expected_rows),
+        confusion=("pair", labels.confusion),
+        chain_distance=((CHAIN, "chain_bis"), distances),
+    ).assign_coords({COMPONENT: names, "pair": pairs, CHAIN: chains, "chain_bis": chains}
+    ).assign_attrs(
+        divergences=count_divergences(fit),
+        switched_draws=int(labels.switched.sum()),
+        rhat_before_relabeling=labels.rhat_before,
+    )  # fmt: skip
+
+
+def _verdict(fit: Fit, findings: tuple[Finding, ...], figures: xr.Dataset) -> Diagnosis:
+    serious = {finding.kind for finding in findings if finding.serious}
+    posterior, count = fit.posterior, sum(finding.serious for finding in findings)
+    if serious:
+        found = f"{counted(count, 'problem')} found."
+        chains = "The chains agree, but" if serious <= _OF_THE_MODEL else "Not converged:"
+        verdict = f"{chains} {found}"
+        return Diagnosis(False, verdict, findings, figures)
+    cured = any(finding.kind == "labels switched" for finding in findings)
+    diverged = figures.attrs["divergences"]
+    verdict = (
+        f"Converged{' after relabeling' if cured else ''}: {posterior.sizes[CHAIN]} chains of "
+        f"{posterior.sizes[DRAW]} draws agree (R-hat at most {float(figures['rhat'].max()):.3f}, "
+        f"at least {math.floor(smallest_ess(figures).min())} effective draws, "
+        f"{counted(diverged, 'divergence') if diverged else 'no divergences'})."
+    )
+    return Diagnosis(True, verdict, findings, figures)

@@ -1,0 +1,161 @@
+"""New rows from what has been learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+
+from bayesgmm.analysis.mixtures import Mixtures, Uncertainty, read_mixtures
+from bayesgmm.errors import SpecificationError
+from bayesgmm.options import expect_whole_number
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, ROW
+from bayesgmm.seeds import RandomSeed, generator
+
+_NUMBERS_AT_ONCE = 2_000_000
+"""Of the parameters that belong to a block of rows, each row having a mixture of its own."""
+
+
+def generate(
+    mixture: Any,
+    n_rows: int,
+    *,
+    components: Any | Sequence[Any] | None = None,
+    uncertainty: Uncertainty = "posterior",
+    random_seed: RandomSeed = None,
+) -> xr.Dataset:
+    """Draw new rows from a mixture that was fitted, believed or given.
+
+    Each row takes one draw at random, then a component by its weights, then a point from that
+    component. So rows from the posterior differ as much as the uncertainty says, and their order
+    carries nothing.
+
+    Parameters
+    ----------
+    mixture : xarray.DataTree, PointEstimate or MixtureParameters
+        What :func:`bayesgmm.fit` returned; the prior, as :func:`bayesgmm.prior_predictive`
+        returned it; what :func:`bayesgmm.estimate` returned; or parameters, one mixture or, with
+        one batch axis, many.
+    n_rows : int
+        How many rows.
+    components : name or sequence of names, optional
+        Rows of these components only, as if there were no others: in every draw their weights
+        are divided by their sum. All by default.
+    uncertainty : {"posterior", "point"}, default "posterior"
+        From all draws of a fit, or from its point estimate.
+    random_seed : int, SeedSequence or Generator, optional
+        The same seed gives the same rows.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``x`` (obs_id, feature) in the units of the data; ``component``, ``chain`` and ``draw``
+        (obs_id), where each row came from. A single mixture is draw 0 of chain 0.
+
+    Raises
+    ------
+    SpecificationError
+        If ``n_rows`` is not a positive whole number, ``components`` names one that does not
+        exist, or the parameters given make no mixture.
+    SchemaError
+        If ``mixture`` is a tree of another kind.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> new = bg.generate(bg.example_fit(), 500, random_seed=2)
+    >>> dict(new["x"].sizes)
+    {'obs_id': 500, 'feature': 4}
+    >>> some = bg.generate(bg.example_fit(), 500, components=[0, 2], random_seed=2)
+    >>> sorted(set(some["component"].values.tolist()))
+    [0, 2]
+    """
+    expect_whole_number("n_rows", n_rows)
+    mixtures = read_mixtures(mixture, uncertainty)
+    if components is not None:
+        mixtures = _restricted(mixtures, components)
+    rng = generator(random_seed)
+    n_chains, n_draws = mixtures.parameters.batch_shape
+    chains, draws = rng.integers(n_chains, size=n_rows), rng.integers(n_draws, size=n_rows)
+    rows, places = _draw_in_blocks(mixtures.parameters, chains, draws, rng)
+    return xr.Dataset(
+        {
+            DATA: ((ROW, FEATURE), rows),
+            COMPONENT: (ROW, mixtures.components[places]),
+            CHAIN: (ROW, mixtures.chains[chains]),
+            DRAW: (ROW, mixtures.draws[draws]),
+        },
+        coords={ROW: np.arange(n_rows), FEATURE: list(mixtures.features)},
+    )
+
+
+def draw_rows(
+    parameters: MixtureParameters, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
+    """Draw one row from each of n mixtures (batch axis n), and the component it came from.
+
+    Weights need not sum to one.
+    """
+    cumulative = np.cumsum(parameters.weights, axis=-1)
+    uniform = rng.random(cumulative.shape[0])[:, None] * cumulative[:, -1:]
+    components = (uniform > cumulative).sum(axis=-1)
+    index = (np.arange(components.size), components)
+    noise = rng.standard_normal((components.size, parameters.n_features))
+    if parameters.correlations is not None:
+        roots = np.linalg.cholesky(parameters.correlations[index])
+        noise = np.einsum("nij,nj->ni", roots, noise)
+    return parameters.means[index] + parameters.scales[index] * noise, components
+
+
+def repeated(one: MixtureParameters, n_rows: int) -> MixtureParameters:
+    """Return the same mixture (no batch axes) for every row; nothing is copied."""
+
+    def repeat(values: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(values, (n_rows, *values.shape))
+
+    correlations = None if one.correlations is None else repeat(one.correlations)
+    return MixtureParameters(
+        repeat(one.weights), repeat(one.means), repeat(one.scales), correlations
+    )
+
+
+def _draw_in_blocks(
+    parameters: MixtureParameters,
+    chains: Int[np.ndarray, " n"],
+    draws: Int[np.ndarray, " n"],
+    rng: np.random.Generator,
+) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
+    """Draw one row from each of the mixtures that are named, a few thousand rows at a time."""
+    n, k, d = chains.size, parameters.n_components, parameters.n_features
+    rows, places = np.empty((n, d)), np.empty(n, dtype=int)
+    at_once = max(1, _NUMBERS_AT_ONCE // (k * d * (d + 2)))
+    for first in range(0, n, at_once):
+        block = slice(first, first + at_once)
+        own = parameters.draw((chains[block], draws[block]))
+        rows[block], places[block] = draw_rows(own, rng)
+    return rows, places
+
+
+def _restricted(mixtures: Mixtures, components: Any) -> Mixtures:
+    """Return the mixtures with some of their components, in the order of the mixtures."""
+    is_one = isinstance(components, str | bytes) or np.ndim(components) == 0
+    wanted = [components] if is_one else list(components)
+    known = mixtures.components.tolist()
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted or len(set(wanted)) < len(wanted):
+        raise SpecificationError(
+            f"components must name components of the mixture, each once; it has {known}, and "
+            f"{components!r} was asked for."
+        )
+    chosen = [place for place, name in enumerate(known) if name in wanted]
+    parameters = mixtures.parameters.draw((slice(None), slice(None), chosen))
+    if not np.all(parameters.weights.sum(axis=-1) > 0):
+        raise SpecificationError(
+            f"components: the weights of {wanted} are zero, so no row comes from there."
+        )
+    return replace(mixtures, parameters=parameters, components=mixtures.components[chosen])

@@ -1,0 +1,223 @@
+"""Which of several fits would predict a new row best."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Bool
+
+from bayesgmm.data.answers import Tabular
+from bayesgmm.digits import counted
+from bayesgmm.errors import DataError, SchemaError, SpecificationError
+from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
+from bayesgmm.schema import DATA, FEATURE, ROW
+from bayesgmm.tree.fit import Fit
+
+if TYPE_CHECKING:
+    from arviz_stats.utils import ELPDDataLOO
+
+MODEL = "model"
+
+
+def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
+    """Compare fits of the same rows by how well each would predict a new one.
+
+    PSIS-LOO estimates the expected log predictive density of new rows,
+    elpd = sum_i log p(x_i | all other rows), without fitting again: the draws are weighted
+    instead, with Pareto smoothed weights (Vehtari, Gelman & Gabry, 2017). The likelihood is that
+    of the mixture, allocations summed out, so labels do not matter. Stacking weights are those
+    with which the predictive densities of the models, mixed, would predict best (Yao et al.,
+    2018).
+
+    It fails where one row changes the posterior much, such as an outlier with a component of its
+    own. Then the Pareto k of the row is high, and the elpd of the model is not to be relied on;
+    the table says for how many rows. Draws of ADVI and Laplace are treated as if they came from
+    the posterior.
+
+    It answers which model predicts better, and not how many clusters there are. Where clusters
+    are not exactly normal, ever more components fit them better as rows are added, and even the
+    posterior of the number of components has no limit (Cai, Campbell & Broderick, 2021). A
+    difference of few standard errors, or of less than four, says little (Sivula et al., 2025).
+    Rows without any observed cell, and those of weight zero, do not count.
+
+    Parameters
+    ----------
+    trees : mapping of names to trees
+        At least two results of :func:`bayesgmm.fit` on the same rows.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dim ``model``, the best first: ``elpd``, in nats, summed over rows, and its standard error
+        ``elpd_se``; ``p_loo``, the effective number of parameters; ``elpd_difference``, to the
+        best, zero or less, and its standard error ``difference_se``; ``weight``, of stacking;
+        ``largest_pareto_k``; ``high_pareto_k``, the number of rows above ``pareto_k_threshold``,
+        which is 0.7, or less for few draws. The attribute ``note`` says in words whether the
+        numbers can be relied on.
+
+    Raises
+    ------
+    SpecificationError
+        If ``trees`` does not map names to at least two trees.
+    SchemaError
+        If a tree is not a result of ``fit``, or has no log-likelihoods: they are not kept for
+        more than 20 million pairs of a draw and a row.
+    DataError
+        If the trees were fitted to different features or rows.
+
+    References
+    ----------
+    Cai, D., Campbell, T. and Broderick, T. (2021). Finite mixture models do not reliably learn
+    the number of components. International Conference on Machine Learning 38.
+    Sivula, T., Magnusson, M., Matamoros, A. A. and Vehtari, A. (2025). Uncertainty in Bayesian
+    leave-one-out cross-validation based model comparison. arXiv:2008.10296.
+    Vehtari, A., Gelman, A. and Gabry, J. (2017). Practical Bayesian model evaluation using
+    leave-one-out cross-validation and WAIC. Statistics and Computing 27, 1413-1432.
+    Yao, Y., Vehtari, A., Simpson, D. and Gelman, A. (2018). Using stacking to average Bayesian
+    predictive distributions. Bayesian Analysis 13, 917-1007.
+
+    Examples
+    --------
+    >>> import bayesgmm as bg
+    >>> three = bg.example_fit()
+    >>> X = bg.datasets.load("penguins")[list(three["observed_data"]["feature"].values)].dropna()
+    >>> one = bg.fit(
+    ...     X, bg.MixtureSpec(1), engine=bg.NUTS(draws=200, tune=200), random_seed=1,
+    ...     progress=False,
+    ... )
+    >>> table = bg.compare({"one": one, "three": three})
+    >>> table["model"].values.tolist()
+    ['three', 'one']
+    >>> table["weight"].values.round(1)
+    array([1., 0.])
+    """
+    fits = _fits_of(trees)
+    # Rows that no fit learns from have the density 1 under every model, and do not count.
+    counted = np.any([fit.data.is_fitted for fit in fits.values()], axis=0)
+    with warnings.catch_warnings():  # what they say is in the table
+        warnings.simplefilter("ignore")
+        results = {name: _leave_one_out(fit, counted) for name, fit in fits.items()}
+        table = _ranked(results)
+    names = list(table.index)
+    ordered = [results[name] for name in names]
+    high = [int(np.sum(~(each.pareto_k.values <= each.good_k))) for each in ordered]
+    columns = {
+        "elpd": [each.elpd for each in ordered],
+        "elpd_se": [each.se for each in ordered],
+        "p_loo": [each.p for each in ordered],
+        "elpd_difference": table["elpd_diff"],
+        "difference_se": table["dse"],
+        "weight": table["weight"],
+        "largest_pareto_k": [each.pareto_k.max().item() for each in ordered],
+        "high_pareto_k": high,
+        "pareto_k_threshold": [each.good_k for each in ordered],
+    }
+    return Tabular(
+        {name: (MODEL, np.asarray(values)) for name, values in columns.items()},
+        coords={MODEL: names},
+        attrs={"note": _note(dict(zip(names, high, strict=True)))},
+    )
+
+
+def _leave_one_out(fit: Fit, counted: Bool[np.ndarray, " n"]) -> ELPDDataLOO:
+    from arviz_stats import loo
+
+    densities = fit.tree["log_likelihood"].to_dataset().isel({ROW: counted})
+    groups = {"posterior": fit.posterior.to_dataset(), "log_likelihood": densities}
+    return loo(xr.DataTree.from_dict(groups), pointwise=True, var_name=DATA)
+
+
+def _ranked(results: dict[str, ELPDDataLOO]) -> pd.DataFrame:
+    """Return ArviZ's comparison: differences and stacking weights, the best first.
+
+    They do not change if the density of a row is divided by the same number under every model.
+    That keeps ArviZ, which takes the exponential of each, from underflow where a row is improbable
+    under all of them.
+    """
+    from arviz_stats import compare as compare_results
+
+    best = np.max([each.elpd_i.values for each in results.values()], axis=0)
+    relative = {
+        name: replace(
+            each, elpd=each.elpd - best.sum(), elpd_i=each.elpd_i - best, log_weights=None
+        )
+        for name, each in results.items()
+    }
+    return compare_results(relative, round_to="none")
+
+
+def _note(high: dict[str, int]) -> str:
+    doubtful = [f"{name} ({counted(count, 'row')})" for name, count in high.items() if count]
+    if not doubtful:
+        return "No row has a high Pareto k: elpd estimates can be relied on."
+    return f"Not to be relied on, as rows have a high Pareto k: {', '.join(doubtful)}."
+
+
+def _fits_of(trees: Any) -> dict[str, Fit]:
+    is_mapping = isinstance(trees, Mapping) and not isinstance(trees, xr.DataTree)
+    if not is_mapping or not all(isinstance(name, str) for name in trees):
+        raise SpecificationError(
+            'trees must map names to fits, such as {"two": tree_2, "three": tree_3}, not '
+            f"{type(trees).__name__!r}."
+        )
+    if len(trees) < 2:
+        raise SpecificationError(f"trees must hold at least two fits; there are {len(trees)}.")
+    fits = {name: _fit_of(name, tree) for name, tree in trees.items()}
+    (first, reference), *others = fits.items()
+    for name, fit in others:
+        _expect_same_rows(first, reference, name, fit)
+    return fits
+
+
+def _fit_of(name: str, tree: Any) -> Fit:
+    try:
+        fit = Fit.with_draws(tree, "compare")
+        fit.expect_fitted()
+    except SchemaError as error:
+        raise SchemaError(f"{name!r} is no fit. {error}") from None
+    if "log_likelihood" not in fit.tree.children and not fit.knows_prior:
+        raise SchemaError(
+            f"{name!r} has no log-likelihoods: draws of a model in which rows have weights of "
+            "their own must bring them along, in a group log_likelihood, to from_draws."
+        )
+    if "log_likelihood" not in fit.tree.children:
+        n_rows = fit.tree["observed_data"].sizes[ROW]
+        n_draws = fit.n_draws
+        raise SchemaError(
+            f"{name!r} has no log-likelihoods, which fits do not keep for more than "
+            f"{MOST_LOG_LIKELIHOODS:,} pairs of a draw and a row: here {n_draws:,} draws and "
+            f"{n_rows:,} rows. Fit with at most {max(1, MOST_LOG_LIKELIHOODS // n_rows):,} draws "
+            "in all chains, or compare fits of a sample of the rows."
+        )
+    return fit
+
+
+def _expect_same_rows(first: str, reference: Fit, name: str, fit: Fit) -> None:
+    one, other = (each.tree["observed_data"][DATA] for each in (reference, fit))
+    features = [sorted(map(str, each[FEATURE].values)) for each in (one, other)]
+    if features[0] != features[1]:
+        raise DataError(
+            f"{first!r} was fitted to the features {features[0]}, {name!r} to {features[1]}. "
+            "Densities of different features cannot be compared."
+        )
+    remedy = "Fit all models to the same rows, in the same order and units."
+    if one.sizes[ROW] != other.sizes[ROW]:
+        raise DataError(
+            f"{first!r} was fitted to {one.sizes[ROW]} rows, {name!r} to {other.sizes[ROW]}. "
+            f"{remedy}"
+        )
+    values = other.sel({FEATURE: one[FEATURE]}).values
+    missing = np.isnan(one.values) & np.isnan(values)
+    different = np.flatnonzero(((one.values != values) & ~missing).any(axis=1))
+    if different.size:
+        row = one[ROW].values[different[0]]
+        raise DataError(
+            f"{first!r} and {name!r} were fitted to different rows: {different.size} differ, the "
+            f"first of them row {row}. {remedy}"
+        )

@@ -1,0 +1,105 @@
+"""The engines, and what they are called."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol, runtime_checkable
+
+import xarray as xr
+
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.digits import counted
+from bayesgmm.engines.advi import ADVI
+from bayesgmm.engines.gibbs import Gibbs
+from bayesgmm.engines.laplace import Laplace
+from bayesgmm.engines.nuts import NUTS
+from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.em import EM
+from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.priors.catalog import typed
+from bayesgmm.priors.spec import MixtureSpec, layout_of
+from bayesgmm.seeds import RandomSeed
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What every engine is: immutable settings with one method."""
+
+    def run(
+        self,
+        spec: MixtureSpec,
+        data: Dataset,
+        *,
+        start: PointEstimate,
+        seed: RandomSeed,
+        progress: bool = False,
+    ) -> xr.DataTree:
+        """Return draws from the posterior of ``spec`` given ``data``."""
+
+
+ENGINES: dict[str, type[NUTS | Gibbs | Laplace | ADVI]] = {
+    typed(engine.__name__): engine for engine in (NUTS, Gibbs, Laplace, ADVI)
+}
+
+
+def read_engine(engine: Engine | str | None) -> Engine:
+    """Return an engine that is given as such or by name; without one, ``NUTS()``.
+
+    Raises
+    ------
+    SpecificationError
+        If it is none; ``EM`` runs, too, but draws nothing.
+    """
+    if engine is None:
+        return NUTS()
+    if isinstance(engine, str):
+        return engine_named(engine)
+    if isinstance(engine, type | EM) or not hasattr(engine, "run"):
+        raise SpecificationError(f"engine must be an engine such as NUTS(), not {engine!r}.")
+    return engine
+
+
+def engine_named(name: str, **options: Any) -> NUTS | Gibbs | Laplace | ADVI:
+    """Return the engine of this name with the given options.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no such engine.
+    """
+    if name not in ENGINES:
+        raise SpecificationError(f"There is no engine {name!r}; choose one of {sorted(ENGINES)}.")
+    return ENGINES[name](**options)
+
+
+def expect_room(engine: Engine, spec: MixtureSpec, data: Dataset) -> None:
+    """Raise unless the draws, and the matrices that prepare chains, have room in memory.
+
+    Raises
+    ------
+    SpecificationError
+        If they have not: covariance matrices grow with the square of the number of features, and
+        matrices of all parameters with its fourth power.
+    """
+    layout = layout_of(spec, data.n_features)
+    matrices = 2 * layout.n_features**2 if layout.correlated else layout.n_features
+    a_draw = layout.size + layout.n_components * (matrices + 2 * layout.n_features)
+    n_draws = getattr(engine, "draws", 0) * getattr(engine, "chains", 1)
+    preparing = 0 if isinstance(engine, ADVI) else 3 * layout.size**2
+    needed, present = 8.0 * (n_draws * a_draw + preparing), _memory()
+    if needed > present:
+        raise SpecificationError(
+            f"The posterior of {counted(layout.n_features, 'feature')} in "
+            f"{counted(layout.n_components, 'component')} has {layout.size} parameters, and "
+            f"{n_draws} draws need {needed / 1e9:.0f} GB of memory, where this machine has "
+            f"{present / 1e9:.0f}. Ask for fewer draws, for no correlations (Diagonal()), or for "
+            "fewer columns, such as the first principal components; or for the mode: estimate()."
+        )
+
+
+def _memory() -> float:
+    """Return how many bytes this machine has; as many as anyone may want where it does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return float("inf")

@@ -1,0 +1,231 @@
+"""Files and folders that are there whole, or not at all.
+
+What is written goes beside its place under a hidden name first, and takes its place by renaming,
+which the system does whole or not at all. So a process that is killed at any moment leaves what
+was there before, or the new, and at worst a hidden leftover that the next write of the same name
+removes.
+
+A folder cannot be renamed over another one that is not empty. Linux can exchange the two in one
+step (``renameat2``). Where that is not to be had, the old one steps aside under a fixed name
+first; a process killed right then leaves no folder of the name, and readers take the one that
+stepped aside (:func:`present`).
+
+Whether there is something to read at a path, or room to write: one check, one kind of error.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from glob import escape
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from bayesgmm.errors import DataError
+
+_UNFINISHED = ".part"
+_ASIDE = ".aside"
+_ABANDONED_AFTER = 24 * 3600.0  # seconds; nobody writes that long
+
+_HERE, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+_NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a hidden place beside ``path`` to write to; what is there in the end replaces ``path``.
+
+    Where the block fails, ``path`` stays as it was and nothing else is left. Where ``path`` is a
+    link, it stays one, and what it points to is replaced.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from bayesgmm.files import replacing
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "new.txt") as unfinished:
+    ...         _ = unfinished.write_text("whole")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['new.txt']
+    """
+    named, path = path, _target(path)
+    unfinished = _beside(path)
+    try:
+        _clear_leftovers(path)
+        yield unfinished
+        _flush(unfinished)
+        _put(unfinished, path)
+    except OSError as error:
+        if str(error.filename).startswith(str(unfinished)):
+            error.filename, error.filename2 = str(named), None  # the name that people know
+        raise
+    finally:
+        with suppress(OSError):
+            remove(unfinished)
+
+
+def try_place(path: Path) -> None:
+    """Raise an ``OSError`` that names ``path`` if nothing can be written beside it.
+
+    Asked before work whose result goes there: permissions alone do not tell all, such as that the
+    disk is for reading only.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from bayesgmm.files import try_place
+    >>> try_place(Path("nowhere/fit.nc"))
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'nowhere/fit.nc'
+    """
+    trial = _beside(_target(path))
+    try:
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _target(path: Path) -> Path:
+    """Return what a path leads to where it is a link, and the path otherwise."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def _beside(path: Path) -> Path:
+    """Return a hidden name of its own that tells who writes there."""
+    owner = f"{platform.node()}-{os.getpid()}"
+    return path.with_name(f".{path.name}.{owner}-{uuid4().hex[:8]}{_UNFINISHED}")
+
+
+def present(path: Path) -> Path:
+    """Return where ``path`` is to be read: itself, or the folder that stepped aside for a new one.
+
+    The latter where a write was killed between two renames, see above.
+    """
+    aside = _aside(_target(path))
+    return aside if not path.exists() and aside.exists() else path
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _put(unfinished: Path, path: Path) -> None:
+    """Rename over what may be there."""
+    if not unfinished.is_dir() or not path.exists():
+        unfinished.replace(path)
+    elif not _exchanged(unfinished, path):
+        path.rename(_aside(path))
+        unfinished.rename(path)
+        remove(_aside(path))
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step; false where the system cannot."""
+    if sys.platform != "linux":
+        return False
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if exchange is None:
+        return False
+    if exchange(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _NOT_SUPPORTED:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_ASIDE}")
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what writes of this path that were killed have left."""
+    if _aside(path).exists():
+        if path.exists():
+            remove(_aside(path))
+        else:
+            _aside(path).rename(path)
+    for leftover in path.parent.glob(f".{escape(path.name)}.*{_UNFINISHED}"):
+        if _is_abandoned(leftover):
+            remove(leftover)
+
+
+def _is_abandoned(unfinished: Path) -> bool:
+    """Say whether nobody writes there any more: its process is gone, or it is a day old."""
+    owner = unfinished.name.removesuffix(_UNFINISHED).rsplit("-", 1)[0]
+    machine, _, process = owner.rpartition("-")
+    if machine.endswith(platform.node()) and process.isdigit() and not _is_alive(int(process)):
+        return True
+    with suppress(FileNotFoundError):
+        return time.time() - unfinished.stat().st_mtime > _ABANDONED_AFTER
+    return False
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":  # elsewhere signal 0 is no question
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold what was written before it is renamed, for when the power fails."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    for file in files:
+        if file.is_file():
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+
+
+def as_path(path: Any) -> Path:
+    """Return a path that a user gave as text or as such."""
+    try:
+        return Path(path)
+    except TypeError:
+        raise DataError(f"Expected the path of a file, not {path!r}.") from None
+
+
+def expect_present(path: Path) -> None:
+    """Raise unless there is something to read."""
+    if not path.exists():
+        raise DataError(f"There is no file {path}.")
+
+
+def expect_no_folder(path: Path, example: str) -> None:
+    """Raise if there is a folder where a file is wanted."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give the name of a file in it, such as {example}.")
+
+
+def expect_file_or_nothing(path: Path, example: str) -> None:
+    """Raise if something other than an ordinary file is where one is to be written."""
+    expect_no_folder(path, example)
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is no ordinary file; give the name of one, such as {example}.")
+
+
+def expect_folder_of(path: Path) -> None:
+    """Raise unless there is a folder to write a file to."""
+    if not path.parent.is_dir():
+        raise DataError(f"There is no folder {path.parent} to write {path.name} to.")

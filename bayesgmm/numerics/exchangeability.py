@@ -1,0 +1,50 @@
+"""Which components nothing tells apart: those that may change places.
+
+Axes: rows n, components k.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+def exchangeable_groups(
+    hyperparameters: Float[np.ndarray, "k h"], label_log_likelihoods: Float[np.ndarray, "_ _"]
+) -> Int[np.ndarray, " k"]:
+    """Number groups of components that prior and labels treat alike.
+
+    Two components are in one group where their hyperparameters are equal, and no label says
+    anything of one that it does not say of the other.
+    """
+    columns = hyperparameters.T
+    if label_log_likelihoods.size:
+        columns = np.vstack([columns, label_log_likelihoods])
+    _, groups = np.unique(columns, axis=1, return_inverse=True)
+    return groups.ravel()
+
+
+def any_exchangeable(groups: Int[np.ndarray, " k"]) -> bool:
+    """Whether any two components are alike."""
+    return np.unique(groups).size < groups.size
+
+
+def ordered(
+    keys: Float[np.ndarray, "*batch k"], groups: Int[np.ndarray, " k"]
+) -> Int[np.ndarray, "*batch k"]:
+    """Return the order in which keys rise within each group, whose places stay its own."""
+    orders = np.empty(keys.shape, dtype=np.int64)
+    for group in np.unique(groups):
+        members = np.flatnonzero(groups == group)
+        orders[..., members] = members[np.argsort(keys[..., members], axis=-1, kind="stable")]
+    return orders
+
+
+def with_forbidden_swaps(
+    costs: Float[np.ndarray, "*batch k k"], groups: Int[np.ndarray, " k"]
+) -> Float[np.ndarray, "*batch k k"]:
+    """Return costs of components (last) in places, too high where the two are not alike."""
+    if np.all(groups == groups[0]):
+        return costs
+    most = costs.sum(axis=(-1, -2), keepdims=True) + 1.0
+    return np.where(groups[:, None] == groups, costs, costs + most)

@@ -1,0 +1,323 @@
+"""Draws from the full conditionals of a mixture, given allocations: the steps of a Gibbs sweep.
+
+Weights and means have conjugate conditionals, and so has a covariance matrix under an
+inverse-Wishart prior. One with free scales has none: it is proposed from an inverse-Wishart
+(without correlations: scaled inverse chi-square) distribution and accepted by Metropolis-Hastings,
+in which the likelihood cancels and a ratio of priors remains (Hastings, 1970; Tierney, 1994, on
+independence chains). With LKJ correlations the proposal is what the likelihood alone would give.
+Under a scale mixture of inverse-Wishart distributions psi_j is drawn first, from its Gamma
+distribution with shape beta and rate ((Sigma^-1)_jj + rate_j) / 2 (Huang & Wand, 2013). Given psi,
+the rows have psi_j more scatter, and the conditional is inverse-Wishart but for the floor. One code
+serves all priors: with their prior rows and degrees of freedom, priors of this family are their own
+proposals, and the ratio is one.
+
+Where the proposal would be improper, or where too many were rejected in the warm-up (a mean of
+zero in ``proposes``), every coordinate is drawn by slice sampling instead (Neal, 2003).
+
+Axes: ``prior`` is a ``CovariancePrior``, and count and scatter include its prior rows.
+
+References
+----------
+Huang, A. and Wand, M. P. (2013). Simple marginally noninformative prior distributions for
+covariance matrices. Bayesian Analysis 8, 439-452.
+Neal, R. M. (2003). Slice sampling. Annals of Statistics 31, 705-767.
+Tierney, L. (1994). Markov chains for exploring posterior distributions. Annals of Statistics 22,
+1701-1728.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bayesgmm.numerics.kernels.compiling import compiled_exactly
+from bayesgmm.numerics.kernels.covariances import (
+    correlation_factor,
+    expected_log_density,
+    log_determinant_of,
+    lone_scale_prior,
+    partial_precisions,
+    precision_factor_of,
+    scale_prior,
+    write_coordinates,
+)
+from bayesgmm.numerics.kernels.triangular import cholesky, inverse
+
+_SLICE_WIDTH = 1.0  # in log scales and correlation coordinates; stepping out does the rest
+_MOST_STEPS = 50
+_NO_WALL = 0.01  # its fourth power, what a floor takes from a log density, is 1e-8
+
+
+@compiled_exactly
+def draw_log_weights(counts, concentration, rng, log_weights):
+    """Dirichlet(concentration + counts), on the log scale."""
+    total = 0.0
+    for component in range(counts.shape[0]):
+        shape = concentration[component] + counts[component]
+        # log Gamma(a) = log Gamma(a + 1) + log(U) / a does not underflow for small shapes.
+        value = math.log(rng.standard_gamma(shape + 1.0)) - rng.standard_exponential() / shape
+        log_weights[component] = value
+    largest = log_weights.max()
+    for component in range(counts.shape[0]):
+        total += math.exp(log_weights[component] - largest)
+    log_weights -= largest + math.log(total)
+
+
+@compiled_exactly
+def draw_mean_shift(count, total, mean, factor, loc, precision, rng):
+    """Draw mu - mean: precision N Sigma^-1 + T, with Sigma^-1 = factor' factor.
+
+    Without correlations features are independent, and the factor (d,) is one over the scales.
+    """
+    if factor.ndim == 1:
+        shift = np.empty(mean.shape[0])
+        for i in range(mean.shape[0]):
+            squared = factor[i] * factor[i]
+            together = count * squared + precision[i]
+            center = (squared * total[i] + precision[i] * (loc[i] - mean[i])) / together
+            shift[i] = center + rng.standard_normal() / math.sqrt(together)
+        return shift
+    size = mean.shape[0]
+    matrix, target = np.zeros((size, size)), np.zeros(size)
+    for i in range(size):
+        whitened = 0.0
+        for j in range(i + 1):
+            whitened += factor[i, j] * total[j]
+        for j in range(i + 1):
+            target[j] += factor[i, j] * whitened
+            for m in range(i + 1):
+                matrix[j, m] += count * factor[i, j] * factor[i, m]
+    for i in range(size):
+        matrix[i, i] += precision[i]
+        target[i] += precision[i] * (loc[i] - mean[i])
+    root = cholesky(matrix)
+    # Forward substitution, noise in between, then backward substitution.
+    for i in range(size):
+        for j in range(i):
+            target[i] -= root[i, j] * target[j]
+        target[i] /= root[i, i]
+    for i in range(size):
+        target[i] += rng.standard_normal()
+    for i in range(size - 1, -1, -1):
+        for j in range(i + 1, size):
+            target[i] -= root[j, i] * target[j]
+        target[i] /= root[i, i]
+    return target
+
+
+@compiled_exactly
+def _inverse_wishart(freedom, root, rng):
+    """Draw from the inverse-Wishart distribution with scale root root' (Bartlett, 1933)."""
+    size = root.shape[0]
+    triangle = np.zeros((size, size))
+    for i in range(size):
+        for j in range(i):
+            triangle[i, j] = rng.standard_normal()
+        triangle[i, i] = math.sqrt(rng.chisquare(freedom - i))
+    back = inverse(triangle)
+    product = np.zeros((size, size))
+    for i in range(size):
+        for j in range(size):
+            for m in range(min(i + 1, size)):
+                product[i, j] += root[i, m] * back[j, m] if m <= j else 0.0
+    matrix = np.zeros((size, size))
+    for i in range(size):
+        for j in range(i + 1):
+            for m in range(size):
+                matrix[i, j] += product[i, m] * product[j, m]
+            matrix[j, i] = matrix[i, j]
+    return matrix
+
+
+@compiled_exactly
+def _copy(vector, target):
+    for place in range(vector.shape[0]):
+        target[place] = vector[place]
+
+
+@compiled_exactly
+def _log_target_over_proposal(log_scales, pairs, prior, count, freedom):
+    """Log ratio of the conditional to the proposal, over scales and correlations; no constants.
+
+    The conditional, given psi, is |Sigma|^(-count/2) exp(-tr(Sigma^-1 (scatter + psi))/2) p(scales)
+    |R|^(eta-1), times the floor. The proposal, over scales and correlations, has the same
+    exponential, the power -(freedom + d + 1)/2 of |Sigma|, and the product of all sigma_i^d.
+    """
+    size = log_scales.shape[0]
+    log_root = log_determinant_of(pairs, size)
+    excess = freedom + size + 1.0 - count
+    value = (2.0 * (prior.eta - 1.0) + excess) * log_root
+    for i in range(size):
+        value += scale_prior(prior.terms[i], log_scales[i])[0]
+        value += (excess - size) * log_scales[i]
+    return value - _wall(log_scales, pairs, prior, log_root)
+
+
+@compiled_exactly
+def _wall(log_scales, pairs, prior, log_root):
+    """What the floor takes from the log density; nothing where that is less than 1e-8.
+
+    (Sigma^-1)_jj is at most 1 / (sigma_j^2 |R|), by the inequality of Hadamard.
+    """
+    is_near = False
+    for i in range(log_scales.shape[0]):
+        is_near |= prior.floor[i] ** 2 * math.exp(-2.0 * (log_scales[i] + log_root)) > _NO_WALL
+    if not is_near:
+        return 0.0
+    precisions, total = _precisions(log_scales, pairs), 0.0
+    for i in range(log_scales.shape[0]):
+        total += (prior.floor[i] ** 2 * precisions[i]) ** 4
+    return total
+
+
+@compiled_exactly
+def _precisions(log_scales, pairs):
+    """Diagonal of Sigma^-1."""
+    factor = correlation_factor(pairs, log_scales.shape[0])
+    return partial_precisions(precision_factor_of(log_scales, inverse(factor)))
+
+
+@compiled_exactly
+def _with_mixing_scatter(scatter, log_scales, pairs, prior, rng):
+    """Draw psi given Sigma, and return the scatter plus psi; see the top of this file."""
+    together = scatter.copy()
+    if prior.beta > 0.0:
+        precisions = _precisions(log_scales, pairs)
+        for j in range(log_scales.shape[0]):
+            together[j, j] += _mixing_scatter(precisions[j], prior, j, rng)
+    return together
+
+
+@compiled_exactly
+def _mixing_scatter(precision, prior, place, rng):
+    """Draw one psi_j."""
+    return 2.0 * rng.standard_gamma(prior.beta) / (precision + prior.rate[place])
+
+
+@compiled_exactly
+def draw_covariance(count, scatter, prior, proposes, rng, log_scales, pairs):
+    """Draw one covariance matrix in place; return the acceptance, or NaN for slice sampling."""
+    size = scatter.shape[0]
+    freedom = count - prior.count + prior.freedom
+    if not proposes or freedom <= size:
+        _slice_covariance(count, scatter, prior, rng, log_scales, pairs)
+        return np.nan
+    root = cholesky(_with_mixing_scatter(scatter, log_scales, pairs, prior, rng))
+    if not np.isfinite(root).all():
+        _slice_covariance(count, scatter, prior, rng, log_scales, pairs)
+        return np.nan
+    proposal, coordinates = np.empty(size), np.empty(pairs.shape[0])
+    matrix = _inverse_wishart(freedom, root, rng)
+    threshold = math.log(rng.random())
+    if not write_coordinates(matrix, proposal, coordinates):
+        return 0.0
+    ratio = _log_target_over_proposal(proposal, coordinates, prior, count, freedom)
+    ratio -= _log_target_over_proposal(log_scales, pairs, prior, count, freedom)
+    if not threshold < ratio:
+        return 0.0
+    _copy(proposal, log_scales)
+    _copy(coordinates, pairs)
+    return 1.0
+
+
+@compiled_exactly
+def _log_conditional(position, count, scatter, prior):
+    """Log density of u and y together, with the Jacobians of scales and correlations."""
+    size = scatter.shape[0]
+    u, y = position[:size], position[size:]
+    value = expected_log_density(position, count, scatter, prior)
+    return value + u.sum() + (size + 1.0) * log_determinant_of(y, size)
+
+
+@compiled_exactly
+def _slice_covariance(count, scatter, prior, rng, log_scales, pairs):
+    """One slice-sampling update of every log scale and every correlation coordinate."""
+    size = log_scales.shape[0]
+    position = np.concatenate((log_scales, pairs))
+    for place in range(position.shape[0]):
+        here = position[place]
+        level = _log_conditional(position, count, scatter, prior)
+        level -= rng.standard_exponential()
+        low = here - _SLICE_WIDTH * rng.random()
+        high = low + _SLICE_WIDTH
+        for end in range(2):
+            for _ in range(_MOST_STEPS):
+                position[place] = low if end == 0 else high
+                if not _log_conditional(position, count, scatter, prior) > level:
+                    break
+                if end == 0:
+                    low -= _SLICE_WIDTH
+                else:
+                    high += _SLICE_WIDTH
+        while True:
+            position[place] = low + (high - low) * rng.random()
+            if _log_conditional(position, count, scatter, prior) >= level:
+                break
+            if position[place] < here:
+                low = position[place]
+            else:
+                high = position[place]
+    _copy(position[:size], log_scales)
+    _copy(position[size:], pairs)
+
+
+@compiled_exactly
+def _log_scale_conditional(log_scale, count, scatter, prior, place):
+    """Log density of u = log(sigma), with its Jacobian."""
+    of_prior = lone_scale_prior(prior, place, log_scale)[0]
+    return of_prior + (1.0 - count) * log_scale - 0.5 * scatter * math.exp(-2.0 * log_scale)
+
+
+@compiled_exactly
+def draw_log_scale(count, scatter, prior, proposes, rng, log_scales, place):
+    """Draw one log scale in place; return the acceptance, or NaN for slice sampling."""
+    here, freedom = log_scales[place], count - prior.count + prior.freedom
+    if not proposes or freedom <= 1.0:
+        log_scales[place] = _slice_log_scale(here, count, scatter, prior, place, rng)
+        return np.nan
+    together = scatter
+    if prior.beta > 0.0:
+        together += _mixing_scatter(math.exp(-2.0 * here), prior, place, rng)
+    if not together > 0.0:
+        log_scales[place] = _slice_log_scale(here, count, scatter, prior, place, rng)
+        return np.nan
+    proposal = 0.5 * math.log(together / rng.chisquare(freedom))
+    ratio = _scale_prior_given_mixing(prior, place, proposal)
+    ratio -= _scale_prior_given_mixing(prior, place, here)
+    ratio += (freedom + 1.0 - count) * (proposal - here)
+    if not math.log(rng.random()) < ratio:
+        return 0.0
+    log_scales[place] = proposal
+    return 1.0
+
+
+@compiled_exactly
+def _scale_prior_given_mixing(prior, place, log_scale):
+    """Log density of a scale given psi, apart from what psi adds to the scatter."""
+    wall = (prior.floor[place] * math.exp(-log_scale)) ** 8
+    return scale_prior(prior.terms[place], log_scale)[0] - wall
+
+
+@compiled_exactly
+def _slice_log_scale(here, count, scatter, prior, place, rng):
+    level = _log_scale_conditional(here, count, scatter, prior, place)
+    level -= rng.standard_exponential()
+    low = here - _SLICE_WIDTH * rng.random()
+    high = low + _SLICE_WIDTH
+    for _ in range(_MOST_STEPS):
+        if not _log_scale_conditional(low, count, scatter, prior, place) > level:
+            break
+        low -= _SLICE_WIDTH
+    for _ in range(_MOST_STEPS):
+        if not _log_scale_conditional(high, count, scatter, prior, place) > level:
+            break
+        high += _SLICE_WIDTH
+    while True:
+        proposal = low + (high - low) * rng.random()
+        if _log_scale_conditional(proposal, count, scatter, prior, place) >= level:
+            return proposal
+        if proposal < here:
+            low = proposal
+        else:
+            high = proposal

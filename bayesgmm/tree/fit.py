@@ -1,0 +1,392 @@
+"""A fit, read from its tree once. Every question about a fit begins here.
+
+A point estimate is asked as a tree of one chain of one draw: what a fit answers, it answers, too.
+
+A point estimate as a tree of one chain of one draw.
+"""
+
+from __future__ import annotations
+
+import json
+from ast import literal_eval
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+
+from bayesgmm.data.dataset import Dataset, read_like
+from bayesgmm.data.standardize import Scaling
+from bayesgmm.errors import DataError, SchemaError
+from bayesgmm.estimation.point_estimate import PointEstimate, Status
+from bayesgmm.estimation.problem import Problem
+from bayesgmm.numerics.exchangeability import exchangeable_groups
+from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.spec import MixtureSpec, layout_of
+from bayesgmm.schema import (
+    ALTERNATIVE_MODE,
+    CHAIN,
+    COMPONENT,
+    DATA,
+    DERIVED,
+    DRAW,
+    EXCHANGEABLE,
+    FEATURE,
+    LABEL_LIKELIHOOD,
+    ROW,
+    ROW_WEIGHT,
+    record,
+    validate,
+)
+from bayesgmm.tree.write import draws_tree, read_starts
+
+
+def tree_of_point(point: PointEstimate) -> xr.DataTree:
+    """Return the tree that stands for an estimate.
+
+    Raises
+    ------
+    SchemaError
+        If it does not know its rows, or every component of it collapsed.
+    """
+    problem = point.problem
+    if problem is None:
+        raise SchemaError(
+            "This PointEstimate does not know its rows and its spec. Pass what bayesgmm.estimate "
+            "returned."
+        )
+    if point.status is Status.COLLAPSED:
+        raise SchemaError(f"EM found no estimate: {point.explanation}.")
+    scaling, draws = problem.scaling, point.parameters.draw((None, None))
+    tree = draws_tree(
+        draws,
+        data=problem.data,
+        spec=problem.spec,
+        start=point,
+        chain_starts=point.parameters.draw((None,)),
+        sample_stats={"objective": point.trace[None, -1:]},
+        scaling=scaling.to_plain(),
+        partial=False,
+        **point.record,
+    )
+    units = {"shift": (FEATURE, scaling.shift), "factor": (FEATURE, scaling.factor)}
+    tree["constant_data"] = xr.DataTree(
+        tree["constant_data"]
+        .to_dataset()
+        .assign(units)
+        .assign_coords({FEATURE: list(problem.data.feature_names)})
+    )
+    order = tree["posterior"]["weights"].copy(data=np.arange(draws.n_components)[None, None])
+    tree["relabeling"] = xr.DataTree(
+        xr.Dataset(
+            {"permutation": order, "agreement": ((CHAIN, DRAW), [[1.0]])},
+            attrs={"method": "none: one set of parameters"},
+        )
+    )
+    return tree
+
+
+_SAME = 1e-9
+"""Relative difference of numbers that are one shared number, written out several times."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The one reader of a tree; what has been read is kept.
+
+    ``Fit(tree)`` reads a tree that the package has just made; what users hand over goes through
+    ``Fit.of`` or ``Fit.with_draws``, which check it.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+        Never modified.
+    """
+
+    tree: xr.DataTree
+
+    @classmethod
+    def of(cls, tree: Fitted) -> Fit:
+        """Return what is asked, checked; an estimate is written as a tree.
+
+        Raises
+        ------
+        SchemaError
+            If it is neither a fit nor an estimate, or one of which every component collapsed.
+        """
+        if isinstance(tree, Fit):
+            return tree
+        if isinstance(tree, PointEstimate):
+            return cls(tree_of_point(tree))
+        validate(tree)
+        return cls(tree)
+
+    @classmethod
+    def with_draws(cls, tree: Fitted, who: str) -> Fit:
+        """Return a fit, for ``who`` asks about its draws.
+
+        Raises
+        ------
+        SchemaError
+            If it is a point estimate, or no fit.
+        """
+        if isinstance(tree, PointEstimate) or (fit := cls.of(tree)).is_point:
+            raise SchemaError(
+                f"{who} asks about posterior draws, and a point estimate has none: it has one set "
+                "of parameters and no chains. bayesgmm.resample(estimate) draws from the "
+                "posterior, starting there; bayesgmm.fit(X, spec) does both."
+            )
+        return fit
+
+    def expect_fitted(self) -> None:
+        """Raise a ``SchemaError`` if this is a mixture made from a fit, and no fit itself."""
+        if DERIVED in self.record:
+            raise SchemaError(
+                "This tree is a conditional or marginal mixture. It has no spec, log-likelihoods "
+                "or diagnosis of its own: ask this of the fit that it was made from."
+            )
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What the tree remembers of its own making (spec, seed, scaling, versions)."""
+        return record(self.tree)
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it holds the one set of parameters of a point estimate."""
+        return str(self.record.get("engine", "")).startswith("EM(")
+
+    @property
+    def posterior(self) -> xr.DataTree:
+        """The group of the draws."""
+        return self.tree["posterior"]
+
+    @property
+    def names(self) -> np.ndarray:
+        """The names of the components."""
+        return self.posterior[COMPONENT].values
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the features."""
+        return tuple(str(name) for name in self.posterior[FEATURE].values)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws of all chains."""
+        return self.posterior.sizes[CHAIN] * self.posterior.sizes[DRAW]
+
+    @cached_property
+    def draws(self) -> MixtureParameters:
+        """All draws, in the units of the data."""
+        return read_parameters(self.posterior)
+
+    @cached_property
+    def standard_draws(self) -> MixtureParameters:
+        """All draws, on the standard scale."""
+        return self.scaling.standardize_parameters(self.draws)
+
+    @cached_property
+    def mode(self) -> MixtureParameters:
+        """The point estimate that the engine started from, in the units of the data."""
+        return read_parameters(self.tree["point_estimate"])
+
+    @cached_property
+    def standard_mode(self) -> MixtureParameters:
+        """The same on the standard scale."""
+        return self.scaling.standardize_parameters(self.mode)
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The rows of the fit with all that was known of them."""
+        observed = self.tree["observed_data"]
+        names = tuple(str(name) for name in observed[FEATURE].values)
+        known = self.tree["constant_data"] if "constant_data" in self.tree.children else {}
+        more = {}
+        if ROW_WEIGHT in known:
+            more["weights"] = known[ROW_WEIGHT].values
+        if LABEL_LIKELIHOOD in known:
+            with np.errstate(divide="ignore"):
+                more["plausibilities"] = np.log(known[LABEL_LIKELIHOOD].values)
+        return Dataset(observed[DATA].values, names, observed[ROW].values, **more)
+
+    def rows(self, X: Any | None) -> Dataset:
+        """Return the rows of the fit where ``X`` is ``None``, or else ``X`` checked against it.
+
+        Raises
+        ------
+        DataError
+            If there are none, or features of ``X`` are not those of the fit.
+        """
+        observed = self.tree["observed_data"]
+        names = [str(name) for name in observed[FEATURE].values]
+        if X is not None:
+            return read_like(X, names)
+        if observed.sizes[ROW] == 0:
+            raise DataError(
+                "A conditional mixture has no rows of its own. Pass X, rows with the features "
+                f"{names}; or ask the fit that it was made from."
+            )
+        return self.data
+
+    @property
+    def knows_prior(self) -> bool:
+        """Whether it says which prior its draws have, so that their target can be computed."""
+        return self.record.get("spec") is not None
+
+    @cached_property
+    def spec(self) -> MixtureSpec:
+        """The spec that was fitted, every hyperparameter a number in the units of the data.
+
+        Raises
+        ------
+        SchemaError
+            If this is a mixture made from a fit, or its draws came without a spec.
+        """
+        self.expect_fitted()
+        if not self.knows_prior:
+            raise SchemaError(
+                "The prior of these draws is not known, as they came without a spec, and this "
+                "needs it. If the draws are of the very model that a spec describes, give it: "
+                "bayesgmm.from_draws(draws, X, spec)."
+            )
+        return MixtureSpec.from_json(json.dumps(self.record["spec"]))
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The rows, with the names that labels gave to components, and the spec."""
+        data = self.data
+        if not np.issubdtype(self.names.dtype, np.integer):
+            data = replace(data, component_names=tuple(map(str, self.names)))
+        return Problem(data, self.spec)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """How many parameters are free: by the spec, or where there is none, by the draws."""
+        if self.knows_prior:
+            return layout_of(self.spec, self.draws.n_features)
+        return draws_layout(self.draws)
+
+    @cached_property
+    def groups(self) -> Int[np.ndarray, " k"]:
+        """Numbers of the groups of exchangeable components."""
+        n_components = self.posterior.sizes[COMPONENT]
+        if not self.record.get(EXCHANGEABLE, True):
+            return np.arange(n_components)
+        self.expect_fitted()
+        hyperparameters = np.ones((n_components, 1))
+        if self.knows_prior:
+            hyperparameters = self.spec.of_each_component(self.posterior.sizes[FEATURE])
+        return exchangeable_groups(hyperparameters, self.data.label_log_likelihoods)
+
+    @cached_property
+    def scaling(self) -> Scaling:
+        """The way to the standard scale and back."""
+        return Scaling.from_plain(self.record["scaling"])
+
+    @property
+    def seed(self) -> np.random.SeedSequence:
+        """The seed of the fit, for answers that the tree alone should determine; a new object."""
+        return np.random.SeedSequence(literal_eval(self.record["seed"]))
+
+    @cached_property
+    def point_estimate(self) -> PointEstimate:
+        """The estimate that the engine started from, in the units of the data.
+
+        Of its ascent the tree keeps the end, and of the other optima the best.
+        """
+        group = self.tree["point_estimate"]
+        objective = float(group["objective"])
+        return PointEstimate(
+            parameters=self.mode,
+            log_likelihood=float(group["log_likelihood"]),
+            objective=objective,
+            trace=np.array([objective]),
+            status=Status(group.attrs["status"]),
+            starts=read_starts(group),
+            alternative_modes=(read_parameters(self.tree[ALTERNATIVE_MODE]),)
+            if ALTERNATIVE_MODE in self.tree.children
+            else (),
+        )
+
+    def thinned(self, n_draws: int | None) -> xr.Dataset:
+        """Return about ``n_draws`` draws, spread evenly over each chain, or all."""
+        return thinned(self.posterior, n_draws)
+
+    def few(self, n_draws: int) -> Fit:
+        """Return the fit with about ``n_draws`` draws in its posterior; other groups stay."""
+        some = self.tree.copy()
+        some["posterior"] = xr.DataTree(self.thinned(n_draws))
+        return Fit(some)
+
+    def on_standard_scale(
+        self, data: Dataset, *, n_draws: int | None = None
+    ) -> tuple[Dataset, MixtureParameters, Float[np.ndarray, " n"]]:
+        """Return rows, draws and the log Jacobian of each row, where numbers are near one.
+
+        Densities are exact in any unit, but far from zero (an offset of 1e8, say) the differences
+        between rows and means lose digits unless both are centered first. All draws, or about
+        ``n_draws`` that are spread evenly over the chains.
+        """
+        draws = self.standard_draws
+        if n_draws is not None:
+            draws = self.scaling.standardize_parameters(read_parameters(self.thinned(n_draws)))
+        return self.scaling.standardize(data), draws, self.scaling.log_jacobians(data)
+
+    def with_rows(self, positions: Int[np.ndarray, " m"]) -> Fit:
+        """Return the fit with some of its rows, and with all that is known of these."""
+        some = self.tree.copy()
+        for name in ("observed_data", "constant_data"):
+            group = self.tree[name].to_dataset()
+            if ROW in group.dims:
+                some[name] = xr.DataTree(group.isel({ROW: positions}))
+        return Fit(some)
+
+    def repeated(self, n_draws: int) -> Fit:
+        """Return a point estimate so many times, one for each table or allocation to be drawn.
+
+        Fits with draws of their own stay as they are.
+        """
+        if not self.is_point:
+            return self
+        many = self.tree.copy()
+        one = self.posterior.to_dataset().isel({DRAW: [0] * n_draws})
+        many["posterior"] = xr.DataTree(one.assign_coords({DRAW: range(n_draws)}))
+        return Fit(many)
+
+
+type Fitted = xr.DataTree | PointEstimate | Fit
+"""What questions about a fit take: users a tree or an estimate, the package what it has read."""
+
+
+def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
+    """Return the parameters in a group of a tree, with its batch axes."""
+    correlations = group["correlations"].values if "correlations" in group else None
+    return MixtureParameters(
+        group["weights"].values, group["means"].values, group["scales"].values, correlations
+    )
+
+
+def draws_layout(draws: MixtureParameters) -> Layout:
+    """Return how many parameters are free in draws: what is equal in all of them is shared."""
+    k, d, scales, correlations = (
+        draws.n_components, draws.n_features, draws.scales, draws.correlations
+    )  # fmt: skip
+    tied = np.allclose(scales, scales[..., :1, :], rtol=_SAME, atol=0)
+    if correlations is not None:
+        tied = tied and np.allclose(correlations, correlations[..., :1, :, :], rtol=0, atol=_SAME)
+    isotropic = correlations is None and np.allclose(scales, scales[..., :1], rtol=_SAME, atol=0)
+    return Layout(k, d, 1 if tied else k, 1 if isotropic else d, correlations is not None)
+
+
+def thinned(posterior: xr.DataTree, n_draws: int | None) -> xr.Dataset:
+    """Return about ``n_draws`` draws, as many from each chain and spread evenly over it, or all."""
+    if n_draws is None:
+        return posterior.to_dataset()
+    available = posterior.sizes[DRAW]
+    per_chain = min(available, -(-n_draws // posterior.sizes[CHAIN]))
+    chosen = np.linspace(0, available - 1, per_chain).round().astype(int)
+    return posterior.to_dataset().isel({DRAW: chosen})

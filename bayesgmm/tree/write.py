@@ -1,0 +1,190 @@
+"""From arrays of draws to the tree that every engine returns.
+
+What a point estimate says beside its parameters, as variables of the tree, and back.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm import __version__
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.errors import SchemaError
+from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
+from bayesgmm.numerics.statistics import sufficient_statistics
+from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.schema import (
+    ALTERNATIVE_MODE,
+    ATTRIBUTE,
+    CHAIN,
+    COMPONENT,
+    DATA,
+    DRAW,
+    FEATURE,
+    FEATURE_BIS,
+    LABEL_LIKELIHOOD,
+    PARAMETER_DIMS,
+    ROW,
+    ROW_WEIGHT,
+    START,
+    START_DISTANCES,
+    START_OBJECTIVES,
+)
+
+
+def figures_of(point: PointEstimate) -> dict[str, Any]:
+    """Write log-likelihood and objective, and what the starts of EM led to, if it ran."""
+    figures = {"log_likelihood": point.log_likelihood, "objective": point.objective}
+    if point.status is Status.DRAW:
+        return figures
+    return {
+        **figures,
+        START_OBJECTIVES: (START, point.starts.objectives),
+        START_DISTANCES: (START, point.starts.distances),
+    }
+
+
+def read_starts(estimate: xr.DataTree) -> Starts:
+    """Return what the starts of EM led to, from the group of the point estimate.
+
+    Raises
+    ------
+    SchemaError
+        If the group does not hold it.
+    """
+    if START_OBJECTIVES not in estimate or START_DISTANCES not in estimate:
+        raise SchemaError(
+            "The tree does not say what the starts of EM led to, as trees of older versions and "
+            "of mixtures made from a fit do not. Use bayesgmm.fit."
+        )
+    return Starts(estimate[START_OBJECTIVES].values, estimate[START_DISTANCES].values)
+
+
+def draws_tree(
+    draws: MixtureParameters,
+    *,
+    data: Dataset,
+    spec: MixtureSpec | None,
+    start: PointEstimate,
+    chain_starts: MixtureParameters | None = None,
+    sample_stats: dict[str, np.ndarray],
+    **record: Any,
+) -> xr.DataTree:
+    """Gather draws, and what they came from, into a tree in the units of ``data``.
+
+    Parameters
+    ----------
+    draws : MixtureParameters
+        Batch axes chain and draw.
+    data, spec, start
+        What the engine was given; no spec where the prior is not known.
+    chain_starts : MixtureParameters, optional
+        Batch axis chain: where each chain began, if that is known.
+    sample_stats : dict of arrays
+        Axes chain and draw.
+    **record
+        Further entries for the attribute in which the tree remembers its making.
+    """
+    coords = {
+        COMPONENT: _component_names(data, draws.n_components),
+        FEATURE: list(data.feature_names),
+        FEATURE_BIS: list(data.feature_names),
+    }
+    estimate = parameters_dataset(start.parameters, (), coords)
+    estimate = estimate.assign(figures_of(start))
+    estimate.attrs["status"] = start.status.text
+    if start.status is not Status.DRAW:
+        estimate.attrs["starts"] = str(start.starts)
+    groups = {
+        "posterior": parameters_dataset(draws, (CHAIN, DRAW), coords),
+        "sample_stats": _with_chain_and_draw(
+            xr.Dataset({name: ((CHAIN, DRAW), values) for name, values in sample_stats.items()})
+        ),
+        "point_estimate": estimate,
+        "observed_data": rows_dataset(data),
+        "constant_data": _known_dataset(data, coords),
+    }
+    if chain_starts is not None:
+        groups["chain_starts"] = parameters_dataset(chain_starts, (CHAIN,), coords)
+    if spec is not None and start.alternative is not None:
+        groups[ALTERNATIVE_MODE] = parameters_dataset(start.alternative, (), coords).assign(
+            gap=_gap(start, spec, data)
+        )
+    tree = xr.DataTree.from_dict(groups)
+    plain = None if spec is None else json.loads(spec.to_json())
+    tree.attrs[ATTRIBUTE] = json.dumps({"spec": plain, "versions": _versions(), **record})
+    return tree
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Return the versions of what trees are made with."""
+    others = ("pymc", "nutpie", "numba", "numpy", "xarray")
+    return {"bayesgmm": __version__, **{name: version(name) for name in others}}
+
+
+def _gap(start: PointEstimate, spec: MixtureSpec, data: Dataset) -> float:
+    """Return by how much the first of the other optima is lower in posterior density."""
+    objective = Objective(spec, data.n_features, uses_prior=True, spread=data.spread)
+    assert start.alternative is not None
+    best, other = (
+        sufficient_statistics(data.fitted_rows, parameters).log_likelihood
+        + objective.log_prior(parameters)
+        for parameters in (start.parameters, start.alternative)
+    )
+    return float(best - other)
+
+
+def parameters_dataset(
+    parameters: MixtureParameters, batch_dims: tuple[str, ...], coords: dict[str, Any]
+) -> xr.Dataset:
+    """Write parameters, covariances included, as labeled arrays."""
+    values = {
+        "weights": parameters.weights,
+        "means": parameters.means,
+        "scales": parameters.scales,
+        "covariances": parameters.covariances,
+    }
+    if parameters.correlations is not None:
+        values["correlations"] = parameters.correlations
+    variables = {
+        name: ((*batch_dims, *PARAMETER_DIMS[name]), array) for name, array in values.items()
+    }
+    return _with_chain_and_draw(xr.Dataset(variables, coords=coords))
+
+
+def rows_dataset(data: Dataset) -> xr.Dataset:
+    """Write a table as labeled array ``x`` (obs_id, feature)."""
+    coords = {ROW: data.row_names, FEATURE: list(data.feature_names)}
+    return xr.Dataset({DATA: ((ROW, FEATURE), np.array(data.values))}, coords=coords)
+
+
+def _known_dataset(data: Dataset, coords: dict[str, Any]) -> xr.Dataset:
+    """Write what is known of rows beside their cells."""
+    known = xr.Dataset(coords={ROW: data.row_names})
+    if data.weights.size:
+        known[ROW_WEIGHT] = (ROW, np.array(data.weights))
+    if data.label_log_likelihoods.size:
+        known = known.assign_coords({COMPONENT: coords[COMPONENT]})
+        known[LABEL_LIKELIHOOD] = ((ROW, COMPONENT), np.exp(data.label_log_likelihoods))
+    return known if known.data_vars else xr.Dataset()
+
+
+def _component_names(data: Dataset, n_components: int) -> np.ndarray:
+    """Number the components, or name those that labels have named."""
+    names = data.component_names
+    numbers = np.arange(n_components)
+    return np.array([*names, *map(str, numbers[len(names) :])]) if names else numbers
+
+
+def _with_chain_and_draw(dataset: xr.Dataset) -> xr.Dataset:
+    numbered = {dim: np.arange(dataset.sizes[dim]) for dim in (CHAIN, DRAW) if dim in dataset.dims}
+    return dataset.assign_coords(numbered)
