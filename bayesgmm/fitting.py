@@ -267,7 +267,7 @@ def draw_again(
     standardize: bool = True,
     order_by: str | Mapping[str, float] = "weights",
 ) -> xr.DataTree:
-    """Draw as :func:`refine` does, and leave it to the caller to speak of the verdict."""
+    """Draw as :func:`resample` does, and leave it to the caller to speak of the verdict."""
     from bayesgmm.tree.fit import Fit
     from bayesgmm.tree.timing import Stopwatch, with_timing
 
@@ -324,7 +324,7 @@ def estimate(
         In the units of the data, components ordered by weight, largest first. It knows its rows:
         :func:`cluster`, :func:`log_density`, :func:`impute`, :func:`plot_clusters`, :func:`save`
         and all else that takes a fit and does not ask about draws takes it as well, and
-        :func:`refine` draws from the posterior, starting there.
+        :func:`resample` draws from the posterior, starting there.
 
     Warns
     -----
@@ -489,7 +489,7 @@ def from_draws(
 
         Without ``spec``, ``point_estimate`` is the draw of the highest log posterior (``lp`` in
         ``sample_stats``), or where that is not given, log-likelihood. What needs the prior,
-        :func:`refine` and the section of a report on it, is left out or refused.
+        :func:`resample` and the section of a report on it, is left out or refused.
 
     Raises
     ------

@@ -274,7 +274,7 @@ def known_rows(table):
 
 
 @pytest.mark.parametrize("standardize", [True, False])
-def test_refine_is_fit_without_em(table, standardize):
+def test_resample_is_fit_without_em(table, standardize):
     """With the same seed; the point estimate went to the units of the data and back."""
     table, weights, labels = known_rows(table)
     options = {"random_seed": 5, "progress": False, "standardize": standardize}
@@ -298,7 +298,7 @@ def test_refine_is_fit_without_em(table, standardize):
     assert set(tree.children) == set(expected.children)
 
 
-def test_refine_never_runs_em_and_changes_nothing(table, monkeypatch):
+def test_resample_never_runs_em_and_changes_nothing(table, monkeypatch):
     first = quick_fit(table, engine=NORMAL)
     before = first.copy(deep=True)
     monkeypatch.setattr(bg.EM, "run", None)
@@ -308,7 +308,7 @@ def test_refine_never_runs_em_and_changes_nothing(table, monkeypatch):
     assert json.loads(trees[0].attrs["bayesgmm"])["seed"] == "2"
 
 
-def test_refine_starts_chains_at_the_other_mode_too():
+def test_resample_starts_chains_at_the_other_mode_too():
     rows = np.random.default_rng(8).normal(size=(60, 2))
     first = bg.fit(
         rows, bg.MixtureSpec(3), engine=bg.Laplace(draws=20), random_seed=0, progress=False
@@ -320,7 +320,7 @@ def test_refine_starts_chains_at_the_other_mode_too():
     assert gaps[0] == pytest.approx(gaps[1])
 
 
-def test_refine_refuses_what_is_no_fit(table):
+def test_resample_refuses_what_is_no_fit(table):
     with pytest.raises(bg.SchemaError, match=r"bayesgmm\.fit"):
         bg.resample(table)
     tree = quick_fit(table, engine=NORMAL)

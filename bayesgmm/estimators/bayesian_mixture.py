@@ -77,7 +77,7 @@ class BayesianGaussianMixture(
     random_state : int, RandomState, Generator, SeedSequence or None, optional
         The same number gives the same posterior. ``None`` gives another in every fit.
     progress : bool, default False
-        Whether ``fit`` and ``refine`` show how far they are.
+        Whether ``fit`` and ``resample`` show how far they are.
 
     Attributes
     ----------
@@ -197,7 +197,7 @@ class BayesianGaussianMixture(
         self._warn_of_draws()
         return self
 
-    def refine(self, engine: str | Engine = "nuts") -> BayesianGaussianMixture:
+    def resample(self, engine: str | Engine = "nuts") -> BayesianGaussianMixture:
         """Draw again with another engine, from the point estimate that the fit holds.
 
         EM does not run again: fit with ``"laplace"``, look, and go on with ``"nuts"``. The
@@ -229,7 +229,7 @@ class BayesianGaussianMixture(
         >>> import bayesgmm as bg
         >>> X = bg.datasets.load("penguins")[["flipper_length_mm"]].dropna()
         >>> model = bg.BayesianGaussianMixture(2, engine="laplace", random_state=1).fit(X)
-        >>> model.refine("nuts").converged_
+        >>> model.resample("nuts").converged_
         True
         """
         from bayesgmm.fitting import draw_again

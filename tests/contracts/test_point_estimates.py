@@ -56,7 +56,7 @@ ANSWERED: dict[str, dict[str, Any]] = {
     "impute": {"n_imputations": 2},
     "undo_relabeling": {},
     "log_density": {},
-    "marginal": {"features": "height"},
+    "marginalize": {"features": "height"},
     "merge_components": {},
     "overlap": {},
     "partition": {"draws": 20, "runs": 2},
@@ -67,7 +67,7 @@ ANSWERED: dict[str, dict[str, Any]] = {
     "plot_predictive": {"features": ["width"], "tables": 20},
     "posterior_predictive": {"draws": 3},
     "quantile": {"q": 0.5, "feature": "width"},
-    "refine": {"engine": bg.Laplace(draws=50), "progress": False},
+    "resample": {"engine": bg.Laplace(draws=50), "progress": False},
     "regress": {"X": pd.DataFrame({"width": [1.0]})},
     "relabel": {},
     "save": {},
@@ -118,7 +118,7 @@ def test_what_needs_draws_is_refused_in_words(name, as_what, point, tmp_path):
     asked = point if as_what == "estimate" else Fit.of(point).tree
     asked = {"a": asked, "b": asked} if name == "compare" else asked
     place = {"path": tmp_path / "point.html"} if name == "write_report" else {}
-    with pytest.raises(bg.SchemaError, match=f"{name} asks about posterior draws.*refine"):
+    with pytest.raises(bg.SchemaError, match=f"{name} asks about posterior draws.*resample"):
         getattr(bg, name)(asked, **REFUSED[name], **place)
 
 

@@ -147,18 +147,18 @@ def test_pictures_are_of_the_posterior(model):
     assert model.plot.tree is model.idata_
 
 
-def test_refine_goes_on_without_em(model, table, monkeypatch):
+def test_resample_goes_on_without_em(model, table, monkeypatch):
     refined = pickle.loads(pickle.dumps(model))
     monkeypatch.setattr(bg.EM, "run", None)
     before = refined.get_params()
-    assert refined.refine(bg.Gibbs(draws=1000, tune=200, chains=2)) is refined
+    assert refined.resample(bg.Gibbs(draws=1000, tune=200, chains=2)) is refined
     assert refined.idata_["posterior"].sizes["chain"] == 2
     assert refined.get_params() == before
     errors = model.idata_["posterior"]["means"].std(("chain", "draw")).values
     assert np.all(abs(refined.means_ - model.means_) < errors)
     assert_array_equal(refined.predict(table), model.predict(table))
     expected = bg.resample(model.idata_, engine=bg.Laplace(), random_seed=3, progress=False)
-    assert refined.refine("laplace").idata_.identical(expected)
+    assert refined.resample("laplace").idata_.identical(expected)
 
 
 def test_weights_and_labels_go_to_the_fit(table):
@@ -229,7 +229,7 @@ def test_an_unfitted_estimator_says_so_to_both_packages(table):
     model = bg.BayesianGaussianMixture()
     asks = [
         lambda: model.predict(table), lambda: model.sample(), lambda: model.bic(table),
-        lambda: model.refine(), lambda: model.weights_, lambda: model.plot,
+        lambda: model.resample(), lambda: model.weights_, lambda: model.plot,
     ]  # fmt: skip
     for ask in asks:
         with pytest.raises(bg.NotFittedError, match="fit"):

@@ -22,7 +22,7 @@ def tree():
 @pytest.fixture(scope="session")
 def twelve():
     made = bg.simulate(600, 12, 2, overlap=0.01, random_seed=3)
-    return quick_fit(made.rows, bg.MixtureSpec(12))
+    return quick_fit(made.x, bg.MixtureSpec(12))
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def named():
 def patchy():
     """Two components, with missing cells, weights (some zero) and a point mass."""
     made = bg.simulate(200, 2, 2, overlap=0.02, missing=0.2, random_seed=5)
-    rows = made.rows.values.copy()
+    rows = made.x.values.copy()
     rows[:40, 0] = 0.3
     weights = [row % 4 for row in range(200)]
     return quick_fit(rows, bg.MixtureSpec(2), sample_weight=weights)
@@ -50,7 +50,7 @@ def patchy():
 def single():
     """One component of one feature."""
     made = bg.simulate(100, 2, 1, overlap=0.5, random_seed=5)
-    return quick_fit(made.rows, bg.MixtureSpec(1))
+    return quick_fit(made.x, bg.MixtureSpec(1))
 
 
 def quick_fit(rows, spec, **options):

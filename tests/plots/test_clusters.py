@@ -164,7 +164,7 @@ def test_uncertain_rows_without_a_place_are_not_counted_as_marked(patchy):
 
 def test_three_features_of_many_components_have_their_legend_below(tree):
     made = bg.simulate(300, 8, 3, overlap=0.01, random_seed=1)
-    fitted = quick_fit(made.rows, bg.MixtureSpec(8), solver=bg.EM(n_starts=2))
+    fitted = quick_fit(made.x, bg.MixtureSpec(8), solver=bg.EM(n_starts=2))
     figure = bg.plot_clusters(fitted, max_draws=4)
     figure.draw_without_rendering()
     legend = figure.legends[0].get_window_extent()

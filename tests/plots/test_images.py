@@ -34,7 +34,7 @@ def four():
     """Four components whose mode alone decides what is seen: draws differ little."""
     made = bg.simulate(120, 4, 2, overlap=0.02, random_seed=8)
     engine = bg.Laplace(draws=100)
-    return bg.fit(made.rows, bg.MixtureSpec(4), engine=engine, random_seed=1, progress=False)
+    return bg.fit(made.x, bg.MixtureSpec(4), engine=engine, random_seed=1, progress=False)
 
 
 def bare(figure):

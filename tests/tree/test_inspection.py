@@ -150,7 +150,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("kind", [*STRANGE, "empty seal"])
-@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize("with_checksum", [True, False])
 def test_attributes_of_strangers_are_refused_in_words(path, kind, with_checksum):
     ((name, value),) = STRANGE.get(kind, {FILE_HEADER: "{}"}).items()
     path = path.parent / "other.nc" if with_checksum else path

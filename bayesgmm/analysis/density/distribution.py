@@ -64,7 +64,7 @@ def cdf(
     uncertainty : {"posterior", "point"}
         All draws of a fit, or its point estimate.
     n_rows : int, default 100_000
-        How many rows to simulate where there are several features.
+        How many rows to simulated_rows where there are several features.
     random_seed : int, SeedSequence or Generator, optional
         Of the simulation.
 
@@ -98,7 +98,7 @@ def cdf(
     if data.n_features > 1:
         if per_draw:
             raise SpecificationError("per_draw is for one feature; name it with feature=.")
-        simulated = simulate(parameters, n_rows, generator(random_seed))
+        simulated = simulated_rows(parameters, n_rows, generator(random_seed))
         return xr.DataArray(_share_below(points, simulated), coords, ROW, "cdf")
 
     def of(one: NormalMixture) -> np.ndarray:
@@ -187,7 +187,7 @@ def one_feature(mixtures: Mixtures, feature: str | None) -> Mixtures:
     return Mixtures(alone, (feature,), mixtures.components, mixtures.chains, mixtures.draws)
 
 
-def simulate(
+def simulated_rows(
     draws: MixtureParameters, n_rows: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "n d"]:
     """Draw rows from mixtures, each from one of them at random."""

@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.analysis.density.derived import Source
-from bayesgmm.analysis.density.distribution import one_feature, simulate
+from bayesgmm.analysis.density.distribution import one_feature, simulated_rows
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.mixtures import Uncertainty, on_own_scale, read_mixtures
 from bayesgmm.data.dataset import read_like
@@ -57,7 +57,7 @@ def highest_density_region(
     uncertainty : {"posterior", "point"}
         All draws of a fit, or its point estimate.
     n_rows : int, default 10_000
-        How many rows to simulate where there are several features.
+        How many rows to simulated_rows where there are several features.
     random_seed : int, SeedSequence or Generator, optional
         Of the simulation.
 
@@ -140,7 +140,7 @@ def _simulated(
     n_rows: int,
     rng: np.random.Generator,
 ) -> xr.Dataset:
-    heights = _log_densities(simulate(parameters, n_rows, rng), parameters, scaling)
+    heights = _log_densities(simulated_rows(parameters, n_rows, rng), parameters, scaling)
     return xr.Dataset({"log_threshold": np.quantile(heights, 1 - probability)})
 
 

@@ -50,11 +50,11 @@ class Simulation:
 
     Attributes
     ----------
-    rows : xarray.DataArray
-        Dims ``obs_id, feature``; NaN where a cell is missing.
+    x : xarray.DataArray
+        The rows, dims ``obs_id, feature``; NaN where a cell is missing.
     complete : xarray.DataArray
         The same without missing cells.
-    allocations : xarray.DataArray
+    component : xarray.DataArray
         The component of every row, -1 for outliers.
     parameters : MixtureParameters
         The mixture.
@@ -70,16 +70,16 @@ class Simulation:
     0.05
     """
 
-    rows: xr.DataArray
+    x: xr.DataArray
     complete: xr.DataArray
-    allocations: xr.DataArray
+    component: xr.DataArray
     parameters: MixtureParameters
     overlap: xr.DataArray
 
     @property
     def is_outlier(self) -> xr.DataArray:
         """Whether a row comes from no component."""
-        return self.allocations == NO_COMPONENT
+        return self.component == NO_COMPONENT
 
     @property
     def average_overlap(self) -> float:
@@ -95,9 +95,9 @@ class Simulation:
         return self.overlap.values[np.triu_indices(self.overlap.sizes[COMPONENT], 1)]
 
     def __str__(self) -> str:
-        n, d = self.rows.shape
+        n, d = self.x.shape
         weights = ", ".join(f"{weight:.3f}" for weight in self.parameters.weights)
-        missing = float(self.rows.isnull().mean())
+        missing = float(self.x.isnull().mean())
         return "\n".join([
             f"{n} rows of {d} features from {self.parameters.n_components} components",
             f"weights      : {weights}",
@@ -300,7 +300,7 @@ def simulate(
     >>> made = bg.simulate(500, 3, 2, overlap=0.05, missing=0.1, outliers=0.02, random_seed=1)
     >>> round(made.average_overlap, 6), int(made.is_outlier.sum())
     (0.05, 10)
-    >>> made.rows.shape
+    >>> made.x.shape
     (500, 2)
     """
     for name, size in (("n_rows", n_rows), ("n_features", n_features)):
@@ -320,9 +320,9 @@ def simulate(
     names = {ROW: np.arange(n_rows), FEATURE: list(default_names(n_features))}
     complete = xr.DataArray(values, coords=names, dims=(ROW, FEATURE), name="x")
     return Simulation(
-        rows=complete.where(~gone),
+        x=complete.where(~gone),
         complete=complete,
-        allocations=xr.DataArray(allocations, coords={ROW: names[ROW]}, dims=ROW, name="component"),
+        component=xr.DataArray(allocations, coords={ROW: names[ROW]}, dims=ROW, name="component"),
         parameters=mixture,
         overlap=overlap_array(pairwise_overlap(mixture)),
     )

@@ -23,7 +23,7 @@ def test_rows_come_from_their_components():
     (12 comparisons, error rate below 1e-4); and so are the counts of components."""
     made = bg.simulate(30_000, 3, 2, overlap=0.1, weights=[0.6, 0.3, 0.1], random_seed=3)
     for number in range(3):
-        rows = made.complete.values[made.allocations.values == number]
+        rows = made.complete.values[made.component.values == number]
         noise = np.linalg.solve(
             made.parameters.cholesky[number], (rows - made.parameters.means[number]).T
         )
@@ -39,9 +39,9 @@ def test_masks_and_outliers_leave_the_truth_behind():
         1000, 3, 4, overlap=0.05, missing=0.2, missing_mechanism="MAR", outliers=0.03, random_seed=4
     )
     assert int(made.is_outlier.sum()) == 30
-    assert set(made.allocations.values.tolist()) == {-1, 0, 1, 2}
-    missing = np.isnan(made.rows.values)
-    np.testing.assert_array_equal(made.rows.values[~missing], made.complete.values[~missing])
+    assert set(made.component.values.tolist()) == {-1, 0, 1, 2}
+    missing = np.isnan(made.x.values)
+    np.testing.assert_array_equal(made.x.values[~missing], made.complete.values[~missing])
     assert not np.isnan(made.complete.values).any()
     assert abs(missing.mean() - 0.2) < 0.03
     assert not missing[:, 0].any()
@@ -55,7 +55,7 @@ def test_missing_cells_change_nothing_else():
         for missing in (0.0, 0.4)
     )
     assert whole.complete.equals(holed.complete)
-    assert whole.rows.equals(whole.complete)
+    assert whole.x.equals(whole.complete)
 
 
 def test_weights():
@@ -73,9 +73,9 @@ def test_weights():
 def test_the_truth_is_found_again():
     """Components with little overlap are recovered by EM: nearly all rows where they belong."""
     made = bg.simulate(600, 3, 2, overlap=0.001, random_seed=6)
-    point = bg.estimate(made.rows, bg.MixtureSpec(3), random_seed=1)
+    point = bg.estimate(made.x, bg.MixtureSpec(3), random_seed=1)
     found = np.sort(point.weights)
-    shares = np.sort(np.bincount(made.allocations) / 600)
+    shares = np.sort(np.bincount(made.component) / 600)
     np.testing.assert_allclose(found, shares, atol=0.02)
 
 
@@ -84,8 +84,8 @@ def test_the_same_seed_gives_the_same():
         bg.simulate(30, 2, 2, overlap=0.1, missing=0.2, outliers=0.1, random_seed=seed)
         for seed in (1, 1, 2)
     )
-    assert ours.rows.identical(again.rows)
-    assert not ours.rows.equals(other.rows)
+    assert ours.x.identical(again.x)
+    assert not ours.x.equals(other.x)
 
 
 @pytest.mark.parametrize(
