@@ -15,7 +15,7 @@ DEFAULT_PROBABILITY = 0.89
 
 def equal_tails(probability: Any) -> tuple[float, float]:
     """Return the two quantiles between which the given probability lies, once it is checked."""
-    expect_fraction("probability", probability)
+    expect_fraction("ci_prob", probability)
     tail = (1 - probability) / 2
     return tail, 1 - tail
 

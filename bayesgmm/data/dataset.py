@@ -182,7 +182,7 @@ class Dataset:
         """Return some of the rows."""
         parts = {
             name: values[chosen] if values.shape[0] else values
-            for name in ("values", "row_names", "weights", "plausibilities")
+            for name in ("values", "row_names", "weights", "label_log_likelihoods")
             for values in [getattr(self, name)]
         }
         return replace(self, **parts)

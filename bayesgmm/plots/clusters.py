@@ -378,7 +378,7 @@ def _legend_below(figure: Drawing, view: ClusterView, certainty: float, *, ellip
     put_legend(figure, entries)
 
 
-def _expect_options(certainty: float, share: float, n_draws: int) -> None:
+def _expect_options(certainty: float, ci_prob: float, max_draws: int) -> None:
     expect_fraction("certainty", certainty)
-    expect_fraction("share", share)
-    expect_whole_number("n_draws", n_draws)
+    expect_fraction("ci_prob", ci_prob)
+    expect_whole_number("max_draws", max_draws)

@@ -384,9 +384,9 @@ def _expect_shares(shares: Sequence[float]) -> None:
         or not 1 <= len(shares) <= len(_LINES)
     ):
         raise SpecificationError(
-            f"shares must be one to four fractions such as (0.5, 0.9), not {shares!r}."
+            f"hdi_probs must be one to four fractions such as (0.5, 0.9), not {shares!r}."
         )
     for share in shares:
-        expect_fraction("shares", share)
+        expect_fraction("hdi_probs", share)
     if len(set(shares)) < len(shares):
-        raise SpecificationError(f"shares must differ from each other, not {shares!r}.")
+        raise SpecificationError(f"hdi_probs must differ from each other, not {shares!r}.")

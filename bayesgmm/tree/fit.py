@@ -210,7 +210,7 @@ class Fit:
             more["weights"] = known[ROW_WEIGHT].values
         if LABEL_LIKELIHOOD in known:
             with np.errstate(divide="ignore"):
-                more["plausibilities"] = np.log(known[LABEL_LIKELIHOOD].values)
+                more["label_log_likelihoods"] = np.log(known[LABEL_LIKELIHOOD].values)
         return Dataset(observed[DATA].values, names, observed[ROW].values, **more)
 
     def rows(self, X: Any | None) -> Dataset:

@@ -73,7 +73,7 @@ def test_agrees_with_exact_draws_where_components_are_apart(three_clouds):
         ratio = (ours[name].std(("chain", "draw")) / theirs).where(~certain)
         assert float(abs(ratio - 1).max()) < 0.08
     assert record(tree)["pareto_k"] < 0.5
-    assert record(tree)["mended"] == 0
+    assert record(tree)["regularized"] == 0
 
 
 def test_more_rows_bring_the_approximation_nearer(three_clouds):
@@ -112,7 +112,7 @@ def test_units_that_no_ball_suits_leave_the_small_features_to_the_prior(structur
     rows[:30] += 8.0
     spec = bg.MixtureSpec(2, covariances=structure())
     tree = fitted(rows * units, spec, bg.Laplace(draws=4000))
-    assert record(tree)["mended"] == 0
+    assert record(tree)["regularized"] == 0
     assert record(tree)["pareto_k"] < 0.7
     means = tree["posterior"]["means"].values[0] / units
     # 4000 independent draws of 2 components in 2 features: the means lie within 4 errors, the

@@ -29,7 +29,10 @@ def example(structure, prior, n_features, known=""):
     more = {}
     if known:
         rows[rng.random(rows.shape) < 0.3] = np.nan
-        more = {"weights": rng.uniform(0.5, 2.0, 150), "plausibilities": -rng.random((150, 3))}
+        more = {
+            "weights": rng.uniform(0.5, 2.0, 150),
+            "label_log_likelihoods": -rng.random((150, 3)),
+        }
     data = Dataset(rows, default_names(n_features), np.arange(150), **more)
     target = Target(example_spec(structure, prior), data)
     rng = np.random.default_rng(6)

@@ -196,7 +196,10 @@ def annotated(structure):
     values[1, :] = np.nan
     label_log_likelihoods = np.zeros((40, 2))
     label_log_likelihoods[[2, 30]] = [[0.0, -np.inf], np.log([0.4, 0.6])]
-    known = {"weights": np.tile([0.0, 0.5, 1.0, 3.0], 10), "plausibilities": label_log_likelihoods}
+    known = {
+        "weights": np.tile([0.0, 0.5, 1.0, 3.0], 10),
+        "label_log_likelihoods": label_log_likelihoods,
+    }
     return values, spec, known
 
 

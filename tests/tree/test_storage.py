@@ -179,7 +179,7 @@ for path, tree in zip(sys.argv[1:], trees):
 
 @pytest.fixture(scope="module")
 def another_process(small, tmp_path_factory) -> tuple[Path, list[str]]:
-    """Return a folder with a fit in both formats, and what a process said that saved it again.
+    """Return a folder with a fit in both storage, and what a process said that saved it again.
 
     It asked the fit before that, and then could write no more than 2 KB to a file.
     """
@@ -290,7 +290,7 @@ def test_paths_that_cannot_be_written_or_read(plain, tmp_path):
 
 def test_zarr_is_asked_for_in_words_where_it_is_missing(plain, tmp_path, monkeypatch):
     bg.save(plain, tmp_path / "fit.zarr")
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr(storage, "find_spec", lambda name: None)
     with pytest.raises(bg.MissingDependencyError, match=r"pip install 'bayesgmm\[zarr\]'"):
         bg.save(plain, tmp_path / "other.zarr")
     with pytest.raises(bg.MissingDependencyError, match="need the package zarr"):

@@ -220,7 +220,7 @@ def draw_allocations(
         By default the seed of the fit, so that one fit always gives the same allocations.
     """
     fit = Fit.of(tree)
-    expect_whole_number("draws", draws)
+    expect_whole_number("max_draws", draws)
     fit = fit.repeated(draws)
     rows, mixtures, _ = fit.on_standard_scale(data := fit.rows(X), n_draws=draws)
     labels = np.empty((int(np.prod(mixtures.batch_shape)), data.n_rows), np.int32)

@@ -129,7 +129,7 @@ def marginal_density(tree: Fitted, feature: str, grid: Any, *, draws: int = 400)
     """
     fit = Fit.of(tree)
     _expect_feature(fit, feature)
-    expect_whole_number("draws", draws)
+    expect_whole_number("max_draws", draws)
     points = xr.DataArray(_checked(grid), dims=POINT, coords={POINT: _checked(grid)})
     posterior = fit.thinned(draws).sel({FEATURE: feature}, drop=True)
     distances = (points - posterior["means"]) / posterior["scales"]

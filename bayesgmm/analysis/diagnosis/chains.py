@@ -235,9 +235,9 @@ def findings_about_the_peak(fit: Fit) -> list[Finding]:
     """Findings about the mode and the curvature of a Laplace approximation."""
     findings, known = [], fit.record
     remedy = "Use NUTS() or Gibbs(), fewer components, or stronger priors."
-    if known.get("mended"):
+    if known.get("regularized"):
         findings.append(Finding(
-            f"At the mode the density is as good as flat in {known['mended']} of its directions; "
+            f"At the mode the density is as good as flat in {known['regularized']} of its directions; "
             "the widths there are made up.",
             remedy,
             kind="peak",

@@ -33,7 +33,7 @@ _DONE, _FAILED, _NOT_FINITE = 0, 1, 2
 
 # What lies in a block, in this order; complete rows lie where the first part of patterns does.
 _NAMES = (
-    "center", "root", "weights", "plausibilities", *MixturePrior._fields[:-1],
+    "center", "root", "weights", "label_log_likelihoods", *MixturePrior._fields[:-1],
     *CovariancePrior._fields, *Patterns._fields,
 )  # fmt: skip
 _Places = namedtuple("_Places", _NAMES)
