@@ -6,7 +6,7 @@ from typing import Any
 
 from bayesgmm.options import expect_fraction
 
-NO_INTERVAL = "none: a point estimate does not say how sure it is"
+NO_INTERVAL = "none: a point estimate has no uncertainty"
 """What stands in the place of the kind of interval, where sd and ends are NaN."""
 
 DEFAULT_PROBABILITY = 0.89

@@ -177,7 +177,7 @@ def read_mixtures(source: Any, uncertainty: Uncertainty = "posterior") -> Mixtur
         return _of_group(source["posterior"], source["posterior"])
     point = source["point_estimate"]
     if "weights" not in point:
-        raise SchemaError("The tree has no point estimate. Ask with uncertainty='posterior'.")
+        raise SchemaError("The tree has no point estimate. Use uncertainty='posterior'.")
     return _of_group(point, source["posterior"])
 
 

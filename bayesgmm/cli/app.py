@@ -33,7 +33,7 @@ from bayesgmm.priors.catalog import structure_names
 app = typer.Typer(
     name="bayesgmm",
     cls=Commands,
-    help="Gaussian mixture models that say how sure they are.",
+    help="Bayesian Gaussian mixture models, with uncertainty.",
     epilog=EXIT_CODES,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -119,14 +119,14 @@ def fit(
         str | None,
         typer.Option(
             metavar="mode|multi",
-            help="Chains at the best mode, the default, or at several (nuts, gibbs).",
+            help="Start chains at the best mode (default) or at several modes (nuts, gibbs).",
         ),
     ] = None,
     order_by: Annotated[
         str,
         typer.Option(
-            help="Number components by weights, or by the mean of a column. Those that --labels "
-            "tells from all others keep their names."
+            help="Order components by weight, or by the mean of a column. Components that --labels "
+            "identifies keep their names."
         ),
     ] = "weights",
     weights: Weights = None,
@@ -134,8 +134,8 @@ def fit(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="The column with the component that a row comes from, where it is known: a cell "
-            "is the name of a component, or its number from 0; an empty one says nothing.",
+            help="Column with the known component of each row: the name of a component, or its "
+            "number from 0. Empty cells are missing labels.",
         ),
     ] = None,
     names: RowNames = None,
@@ -147,7 +147,8 @@ def fit(
         bool,
         typer.Option(
             "--drop-missing",
-            help="Leave out rows with missing cells; without it they count with the others.",
+            help="Drop rows with missing cells; by default they enter the fit with their observed "
+            "cells.",
         ),
     ] = False,
     out: Annotated[
@@ -155,11 +156,11 @@ def fit(
         typer.Option(
             "--out",
             "-o",
-            help="File for the fit, .nc or .zarr; by default DATA.nc, in this folder.",
+            help="File for the fit, .nc or .zarr; by default DATA.nc in the current folder.",
         ),
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="File for a picture: .png, .pdf or .svg.")
+        Path | None, typer.Option(help="File for a plot: .png, .pdf or .svg.")
     ] = None,
     force: Force = False,
     json: Json = False,
@@ -203,7 +204,7 @@ def select(
     columns: Columns = None,
     covariances: Annotated[
         str | None,
-        typer.Option(help="Structures, such as full,tied; the six that differ by default."),
+        typer.Option(help="Structures, such as full,tied; by default the six distinct ones."),
     ] = None,
     weights: Weights = None,
     seed: Seed = None,
@@ -216,7 +217,7 @@ def select(
             "--out",
             "-o",
             help="File for the table, .nc, .zarr, .csv, .parquet or .arrow; by default "
-            "DATA_selection.nc, in this folder.",
+            "DATA_selection.nc in the current folder.",
         ),
     ] = None,
     force: Force = False,
@@ -261,10 +262,10 @@ def cluster(
     data: NewData = None,
     names: RowNames = None,
     certainty: Annotated[
-        float, typer.Option(help="Probability of its component below which a row is unsure.")
+        float, typer.Option(help="Rows assigned with a lower probability are uncertain.")
     ] = 0.9,
     ci_prob: Annotated[
-        float, typer.Option(help="Of the intervals that make a row core: hardly a draw doubts it.")
+        float, typer.Option(help="Probability of the credible intervals that define core rows.")
     ] = 0.89,
     separator: Separator = None,
     decimal: Decimal = "point",
@@ -274,8 +275,8 @@ def cluster(
         typer.Option(
             "--out",
             "-o",
-            help="File for the table; - for standard output; by default FIT_clusters.csv, in this "
-            "folder.",
+            help="File for the table; - for standard output; by default FIT_clusters.csv in the "
+            "current folder.",
         ),
     ] = None,
     force: Force = False,
@@ -307,13 +308,15 @@ def cluster(
 @app.command()
 def generate(
     fit: Fit,
-    rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows.")],
+    rows: Annotated[int, typer.Option("--rows", "-n", help="Number of rows.")],
     components: Annotated[
         str | None, typer.Option(help="Rows of these components only, such as 0,2.")
     ] = None,
     uncertainty: Annotated[
         str,
-        typer.Option(metavar="posterior|point", help="From all draws, or from the point estimate."),
+        typer.Option(
+            metavar="posterior|point", help="Generate from all draws, or from the point estimate."
+        ),
     ] = "posterior",
     seed: Seed = None,
     out: Annotated[
@@ -321,8 +324,8 @@ def generate(
         typer.Option(
             "--out",
             "-o",
-            help="File for the table; - for standard output; by default FIT_new.csv, in this "
-            "folder.",
+            help="File for the table; - for standard output; by default FIT_new.csv in the "
+            "current folder.",
         ),
     ] = None,
     force: Force = False,
@@ -343,10 +346,10 @@ def impute(
     data: NewData = None,
     imputations: Annotated[
         int | None,
-        typer.Option(help="Write so many imputations, too, beside the completed table.", min=1),
+        typer.Option(help="Also write this many imputations, next to the completed table.", min=1),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the imputations; that of the fit by default.", min=0)
+        int | None, typer.Option(help="Seed of the imputations; by default that of the fit.", min=0)
     ] = None,
     separator: Separator = None,
     decimal: Decimal = "point",
@@ -357,7 +360,7 @@ def impute(
             "--out",
             "-o",
             help="File for the completed table; - for standard output; by default "
-            "FIT_completed.csv, in this folder.",
+            "FIT_completed.csv in the current folder.",
         ),
     ] = None,
     force: Force = False,
@@ -377,12 +380,14 @@ def report(
     fit: Fit,
     selection: Annotated[
         Path | None,
-        typer.Option(help="What the command select has written, .nc or .zarr, to be shown, too."),
+        typer.Option(help="Table written by the command select, .nc or .zarr, to include."),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="File for the page; by default FIT.html, in this folder."),
+        typer.Option(
+            "--out", "-o", help="File for the report; by default FIT.html in the current folder."
+        ),
     ] = None,
     force: Force = False,
     json: Json = False,
@@ -398,7 +403,8 @@ def report(
 @app.command()
 def cache(
     clear: Annotated[
-        bool, typer.Option("--clear", help="Remove it; what is used next is compiled again.")
+        bool,
+        typer.Option("--clear", help="Remove compiled code; it is compiled again when needed."),
     ] = False,
     json: Json = False,
 ) -> None:

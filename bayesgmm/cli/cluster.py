@@ -73,7 +73,10 @@ def run_cluster(request: Request) -> None:
     by_label = dict(zip(names.tolist(), counts.tolist(), strict=True))
     parts = ", ".join(f"{count} in {name}" for name, count in by_label.items())
     verb, certainty = plural(unsure, "is", "are"), f"{request.certainty:.0%}"
-    say(f"{counted(found.sizes[ROW], 'row')}: {parts}; {unsure} {verb} less than {certainty} sure.")
+    say(
+        f"{counted(found.sizes[ROW], 'row')}: {parts}; {unsure} {verb} assigned with less than "
+        f"{certainty} probability."
+    )
     if request.json:
         own = {"table": str(request.out), "n_rows": found.sizes[ROW], "unsure": unsure}
         print_json({**own, "certainty": request.certainty, "rows_of_component": by_label})

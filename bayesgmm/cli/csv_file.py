@@ -78,16 +78,16 @@ def with_row_names(table: pd.DataFrame, source: str, asked: Sequence[str]) -> pd
     can_name = cells.is_unique and cells.notna().all() and cells.dtype.kind not in "fb"
     if can_name and table.shape[1] > 1:
         warn(
-            f"The first column of {source} has no name: it is taken for names of rows, as pandas "
-            "writes them, and no feature. --id names another column of names; if it is a feature, "
+            f"The first column of {source} has no name and is used as row names, as pandas writes "
+            "them, not as a feature. --id selects another column of row names; if it is a feature, "
             "give it a name in the file."
         )
         return table.iloc[:, 1:].set_index(cells.to_numpy())
     if first:
         return table
     raise DataError(
-        f"Column 1 of {source} has no name, and its cells do not name rows, each in another way. "
-        "Give it a name in the first line; if it names rows, pass that with --id."
+        f"Column 1 of {source} has no name, and its cells are not unique row names. "
+        "Give it a name in the first line; if it holds row names, pass that name with --id."
     )
 
 
@@ -126,11 +126,11 @@ def expect_numbers(table: pd.DataFrame, decimal: str = ".", *, may_choose: bool 
     if commas:
         remedy = (
             f" Decimals are written with a point, not a comma: "
-            f"{listed(map(repr, commas))}. Where they have commas, add --decimal comma.{remedy}"
+            f"{listed(map(repr, commas))}. For decimal commas, add --decimal comma.{remedy}"
         )
     elif table.shape[1] == 1 and len(re.findall(r"[^\s|;:]+", odd[others[0]])) > 1:
-        remedy += " If that is more than one cell, say what separates them with --separator."
-    raise DataError(f"Numbers are needed in every column; not so in {examples}.{remedy}")
+        remedy += " If a cell holds several values, give their separator with --separator."
+    raise DataError(f"Every column must be numeric; not numeric: {examples}.{remedy}")
 
 
 def expect_weights(column: pd.Series) -> None:

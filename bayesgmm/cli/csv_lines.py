@@ -22,7 +22,7 @@ from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.files import expect_no_folder, expect_present
 
 ACCEPTED = (
-    "Tables are read from .csv, .tsv and .txt (text), .parquet, .arrow and .feather; write it as "
+    "Tables are read from .csv, .tsv and .txt (text), .parquet, .arrow and .feather; save it as "
     "one of these."
 )
 
@@ -30,7 +30,7 @@ _SUFFIXES = {
     "JSON": ".json .jsonl .ndjson .geojson",
     "a workbook": ".xlsx .xlsm .xlsb .xls .ods .numbers",
     "a pickle": ".pkl .pickle .joblib",
-    "an array of NumPy": ".npy .npz",
+    "a NumPy array": ".npy .npz",
     "compressed": ".gz .bz2 .xz .zst .zip .7z .tar .tgz",
     "HDF5 or netCDF": ".h5 .hdf .hdf5 .nc .zarr .h5ad .loom",
     "a file of another statistics program": ".mat .sav .por .dta .sas7bdat .xpt .rds .rda .rdata",
@@ -40,19 +40,19 @@ _SUFFIXES = {
 }
 _FIRST_BYTES = {
     b"PK\x03\x04": "a workbook or a zip archive",
-    b"\xd0\xcf\x11\xe0": "a workbook or a document of Office",
+    b"\xd0\xcf\x11\xe0": "an Office workbook or document",
     b"\x1f\x8b": "compressed (gzip)",
     b"BZh91AY&SY": "compressed (bzip2)",
     b"\xfd7zXZ": "compressed (xz)",
     b"\x28\xb5\x2f\xfd": "compressed (zstandard)",
     b"7z\xbc\xaf": "compressed (7z)",
-    b"\x93NUMPY": "an array of NumPy",
+    b"\x93NUMPY": "a NumPy array",
     b"\x89HDF": "HDF5 or netCDF",
     b"CDF\x01": "netCDF",
     b"CDF\x02": "netCDF",
     b"CDF\x05": "netCDF",
-    b"PAR1\x15": "Parquet, and would have to be a file named .parquet",
-    b"ARROW1\0": "Arrow, and would have to be a file named .arrow",
+    b"PAR1\x15": "Parquet, which must be in a file named .parquet",
+    b"ARROW1\0": "Arrow, which must be in a file named .arrow",
     b"SQLite format 3\0": "a database",
     b"%PDF": "a document (PDF)",
     b"\xff\xfe": "text in UTF-16, not in UTF-8",
@@ -67,7 +67,9 @@ def expect_suffix_of_text(path: Path) -> None:
     """Raise a ``DataError`` if the name is that of another kind of file."""
     for kind, suffixes in _SUFFIXES.items():
         if path.suffix.lower() in suffixes.split():
-            raise DataError(f"{path} is {kind} by its name, and no table that is read. {ACCEPTED}")
+            raise DataError(
+                f"{path} is {kind} by its name, which is not a supported table format. {ACCEPTED}"
+            )
 
 
 def expect_text(source: str, content: bytes) -> None:
@@ -87,7 +89,7 @@ def _kind(content: bytes) -> str | None:
         return "JSON"
     if _MARKUP.match(content):
         return "a page (HTML or XML)"
-    return "no text" if b"\0" in content else None
+    return "not text" if b"\0" in content else None
 
 
 _MARKS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "space": " ", "bar": "|"}
@@ -122,7 +124,7 @@ class TextFormat:
         """Raise if anything was said of a file that is no text."""
         if (self.separator, self.decimal, self.header) != (None, ".", None):
             raise SpecificationError(
-                f"{source} is no text; leave out --separator, --decimal and --header."
+                f"{source} is not a text table; leave out --separator, --decimal and --header."
             )
 
 
@@ -142,7 +144,7 @@ def text_format(separator: str | None, decimal: str, header: bool | None) -> Tex
     mark = None if separator is None else _MARKS.get(separator, separator)
     if mark is not None and (len(mark) != 1 or mark.isalnum() or mark in "\"'\r\n.+-"):
         raise SpecificationError(
-            f"--separator takes one mark, such as ';', or one of {', '.join(_words())}; not "
+            f"--separator takes one character, such as ';', or one of {', '.join(_words())}; not "
             f"{separator!r}."
         )
     point = _DECIMALS.get(decimal, decimal)
@@ -237,7 +239,7 @@ def _separator(path: Path | StandardInput, content: bytes, decimal: str) -> str:
     if len(found) > 1:
         raise DataError(
             f"The first line of {path} has {' and '.join(_SEPARATORS[mark] for mark in found)}; "
-            "which of them separate the columns? Say it with --separator: comma, semicolon or tab."
+            "which of them separates the columns? Choose with --separator: comma, semicolon or tab."
         )
     return found[0] if found else ","
 
@@ -266,8 +268,8 @@ def _records(
             line = reader.line_num + 1
     except csv.Error as error:
         problem = (
-            f"quotes do not pair in line {line} ({error}). Put a whole cell in quotes, and write "
-            "a quote inside of it twice"
+            f"unbalanced quotes in line {line} ({error}). Quote the whole cell, and double a quote "
+            "inside it"
         )
         raise _unreadable(path, problem) from error
 
@@ -332,7 +334,7 @@ def _checked(
         if blank and width == 1:
             raise _unreadable(
                 path,
-                f"line {blank} is blank: a missing cell, or nothing? Write NA, or remove the line",
+                f"line {blank} is blank: write NA for a missing cell, or remove the line",
             )
         if len(cells) != width:
             raise _unreadable(path, _ragged(line, cells, width))

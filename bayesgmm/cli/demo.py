@@ -31,8 +31,8 @@ def run_demo(folder: Path, seed: int, *, force: bool, json: bool) -> None:
         for file in (out, picture):
             expect_new(file, "--out-dir")
     say(
-        f"{len(birds)} Palmer penguins, {birds.shape[1]} measurements of each; their species are "
-        "kept from the model. Two were never measured, and stay."
+        f"{len(birds)} Palmer penguins, {birds.shape[1]} measurements of each; the model does not "
+        "see their species. Two penguins without any measurement are kept."
     )
     say("The first fit on a machine compiles for about twenty seconds; later ones take seconds.")
     with without_verdicts():

@@ -167,8 +167,8 @@ def read_rows(
     features = table.drop(columns=known.columns) if columns is None else table[list(columns)]
     if known.weights in features:
         raise SpecificationError(
-            f"{known.weights!r} says how often rows count (--weights), and cannot be one of "
-            "--columns, too; leave it out of one of them."
+            f"{known.weights!r} holds the weights of rows (--weights), and cannot also be one of "
+            "--columns; leave it out of one of them."
         )
     expect_numbers(features, text_format.decimal)
     if columns is None:
@@ -190,8 +190,8 @@ def _expect_no_row_numbers(features: pd.DataFrame, source: str) -> None:
         numbers = np.arange(len(features)) + features[name].iloc[0]
         if numbers[0] in (0, 1) and np.array_equal(features[name], numbers):
             warn(
-                f"Column {name!r} of {source} numbers the rows, and is taken for a feature. If it "
-                "is none, choose others with --columns, or have fit take it for names with --id."
+                f"Column {name!r} of {source} numbers the rows, but is used as a feature. If it "
+                "is not a feature, choose others with --columns, or use it as row names with --id."
             )
 
 
@@ -216,7 +216,7 @@ def _with_missing(table: pd.DataFrame) -> pd.DataFrame:
     gaps = rows_with_gaps(table)
     if gaps:
         say(
-            f"{gaps}, which count with what is known of them; --drop-missing leaves them out. "
+            f"{gaps}; they enter the fit with their observed cells; --drop-missing drops them. "
             f"{missing_cells(table)}"
         )
     return table

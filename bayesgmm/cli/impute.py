@@ -97,7 +97,7 @@ def run_impute(request: Request) -> None:
             "cells": done.cells.to_dataframe().reset_index(drop=True).to_dict("records"),
             "interval": done.cells.attrs["interval"],
         })  # fmt: skip
-    say_where("The completed table, posterior means in it, is", request.out)
+    say_where("The completed table, with posterior means, is", request.out)
     if request.imputation_files:
         first, last = request.imputation_files[0], request.imputation_files[-1]
         say(f"Imputations are in {first}" + (f" to {last}" if last != first else ""))

@@ -22,10 +22,10 @@ from bayesgmm.priors.catalog import typed
 VERDICT, FAILURE, INTERRUPTED = 1, 2, 130
 
 EXIT_CODES = (
-    "Results go to files, words to standard error, and with --json one JSON object to standard "
-    "output. Exit codes: 0 done; 1 the verdict of diagnose is that the draws cannot be trusted; "
-    "2 an error; 130 interrupted with Ctrl-C. Files are written whole or not at all, and replace "
-    "others only with --force."
+    "Results are written to files, messages to standard error, and with --json one JSON object to "
+    "standard output. Exit codes: 0 success; 1 diagnose found serious problems; 2 error; 130 "
+    "interrupted with Ctrl-C. Files are written atomically, and existing files are replaced only "
+    "with --force."
 )
 
 _TRACEBACK = "BAYESGMM_TRACEBACK"
@@ -92,7 +92,7 @@ def clean_errors() -> Iterator[None]:
     except BayesGMMError as error:
         raise _failed(" ".join([str(error), *getattr(error, "__notes__", [])])) from error
     except KeyboardInterrupt as error:
-        _say("Interrupted. Every file is as it was, or whole and new.")
+        _say("Interrupted. No file was left partly written.")
         raise typer.Exit(INTERRUPTED) from error
     except BrokenPipeError as error:  # who reads has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -100,15 +100,15 @@ def clean_errors() -> Iterator[None]:
     except OSError as error:
         raise _failed(_of_system(error)) from error
     except MemoryError as error:
-        raise _failed("Memory is full; take fewer rows, columns, components or draws.") from error
+        raise _failed("Out of memory; use fewer rows, columns, components or draws.") from error
     except typer.Exit:
         raise
     except Exception as error:
         if os.environ.get(_TRACEBACK):
             traceback.print_exc()
         raise _failed(
-            f"{type(error).__name__}: {error}. This is a mistake of bayesgmm, not yours; please "
-            f"report it with what {_TRACEBACK}=1 in the environment shows."
+            f"{type(error).__name__}: {error}. This is a bug in bayesgmm; please "
+            f"report it with the traceback that {_TRACEBACK}=1 in the environment shows."
         ) from error
 
 
@@ -156,7 +156,7 @@ def in_options(words: str) -> str:
     for pattern, option in _OPTIONS:
         words = re.sub(pattern, option, words)
     if _ONLY_PYTHON.search(words):
-        words += " (In Python: the command line has no option for it.)"
+        words += " (Available in Python only.)"
     return words
 
 
@@ -186,7 +186,7 @@ def _of_system(error: OSError) -> str:
     what = error.strerror or str(error)
     place = f"{error.filename}: " if error.filename else ""
     remedy = _REMEDIES.get(error.errno or 0, "check the name, or write elsewhere with --out")
-    return f"{place}{what}; {remedy}. What was there before is there still."
+    return f"{place}{what}; {remedy}. Existing files are unchanged."
 
 
 _OF_LIBRARIES = (

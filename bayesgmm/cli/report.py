@@ -55,7 +55,7 @@ def _selection(path: Path) -> xr.Dataset:
     table = bg.load(path)
     if not isinstance(table, xr.Dataset):
         raise SpecificationError(
-            f"{path} holds a fit; --selection takes a table that the command select, or "
-            "bayesgmm.save of what bayesgmm.select returned, has written."
+            f"{path} holds a fit; --selection takes a table written by the command select, or by "
+            "bayesgmm.save from the result of bayesgmm.select."
         )
     return table

@@ -58,8 +58,8 @@ def load_fit(path: Path) -> xr.DataTree:
     tree = bg.load(path)
     if not hasattr(tree, "children"):
         raise SchemaError(
-            f"{path} holds a table, as the command select keeps one, and no fit; name a file that "
-            "the command fit has kept."
+            f"{path} holds a table, written by the command select, not a fit; name a file written "
+            "by the command fit."
         )
     validate(tree)
     return tree
@@ -80,7 +80,7 @@ def draw(tree: xr.DataTree, picture: Path) -> None:
     figure = bg.plot_clusters(tree)
     with replacing(picture) as unfinished:
         figure.savefig(unfinished, format=picture.suffix[1:].lower())
-    say(f"Its picture is in {picture}")
+    say(f"The plot is in {picture}")
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -131,7 +131,7 @@ def is_partial(tree: xr.DataTree) -> bool:
 
 def exit_interrupted(what: str, kept_in: Path, asked_for: Path) -> typer.Exit:
     """Say in one line what is left of an interrupted run, and return the exit to raise."""
-    say(f"Interrupted: {what} in {kept_in}; {asked_for} was not touched.")
+    say(f"Interrupted: {what} in {kept_in}; {asked_for} was not changed.")
     return typer.Exit(INTERRUPTED)
 
 
@@ -198,7 +198,7 @@ def expect_picture(path: Path) -> None:
     _expect_file_place(path, "fit.png")
     if path.suffix.lower() not in PICTURES:
         raise SpecificationError(
-            f"The name of a picture must end in {', '.join(PICTURES)}, not {path.name!r}."
+            f"The name of a plot must end in {', '.join(PICTURES)}, not {path.name!r}."
         )
 
 
@@ -217,7 +217,7 @@ def expect_apart(
         for source in sources:
             if path.exists() and source.exists() and path.samefile(source):
                 raise SpecificationError(
-                    f"{path} is what is read and would be overwritten; name another file with "
+                    f"{path} is the input file and would be overwritten; name another file with "
                     f"{option}."
                 )
         if path.resolve() in taken:
@@ -233,7 +233,7 @@ def expect_new(path: Path, option: str) -> None:
     """Raise if there is something already."""
     if path.exists() or path.is_symlink():
         raise SpecificationError(
-            f"{path} is there already. Add --force to replace it, or name another with {option}."
+            f"{path} already exists. Add --force to replace it, or name another with {option}."
         )
 
 
@@ -261,5 +261,5 @@ def expect_writable(path: Path) -> None:
         try_place(path)
     except OSError as error:
         raise SpecificationError(
-            f"{path} cannot be written: {error.strerror or error}. Name another place."
+            f"{path} cannot be written: {error.strerror or error}. Choose another path."
         ) from error

@@ -153,9 +153,9 @@ def _show(table: xr.Dataset) -> None:
     console().print(page)
     failed = int((~table["failure"].isin(["", INTERRUPTED])).sum())
     if failed:
-        say(f"{failed} of {table['failure'].size} fits failed; the table says why.")
+        say(f"{failed} of {table['failure'].size} fits failed; the table gives the reasons.")
     say(f"The smallest BIC: {table.attrs['best']}.")
-    say("BIC is for describing the density, ICL for counting clusters; bayesgmm.select says more.")
+    say("Use BIC to describe the density, ICL to count clusters; see bayesgmm.select.")
 
 
 def _in_json(table: xr.Dataset, place: Path, interrupted: bool) -> dict:

@@ -70,7 +70,7 @@ def read_table(
     try:
         table = read(source).to_pandas().reset_index(drop=True)
     except (arrow.ArrowException, ValueError) as error:
-        raise DataError(f"{source} cannot be read as {kind}: {error}. Write it anew.") from error
+        raise DataError(f"{source} cannot be read as {kind}: {error}. Write it again.") from error
     if table.empty:
         raise DataError(f"{source} has no rows.")
     table.columns = table.columns.map(str)
@@ -118,7 +118,7 @@ def expect_suffix(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(
             f"The name of a table ends in {', '.join(SUFFIXES)}, or is - for CSV on standard "
-            f"output; not as {path.name!r} does."
+            f"output; not {path.name!r}."
         )
     if not is_text(path):
         _pyarrow(_kind(path))
@@ -210,7 +210,7 @@ def named(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     if twins:
         some = ", ".join(map(str, twins[:3])) + (", ..." if len(twins) > 3 else "")
         warn(
-            f"Rows share names in column {names.name!r} of --id: {some}. What is said of such a "
-            "row may be said of another."
+            f"Rows share names in column {names.name!r} of --id: {some}. Results for these names "
+            "are ambiguous."
         )
     return table.set_index(own.to_numpy())

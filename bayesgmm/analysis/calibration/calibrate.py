@@ -130,7 +130,7 @@ def calibrate(
     expect_whole_number("n_replications", n_replications)
     if path is not None and random_seed is None:
         raise SpecificationError(
-            "random_seed must be given with path; without it, the calibration could not go on."
+            "random_seed must be given with path; without it, the calibration cannot be resumed."
         )
     seed = seed_sequence(random_seed)
     checkpoint = Checkpoint.at(None if path is None else Path(path), _settings(experiment, seed))
@@ -205,7 +205,7 @@ def _experiment(
     if waiting:
         raise SpecificationError(
             f"{', '.join(waiting)}: scaled to the data, so that every replication would have "
-            "another prior, and ranks would mean nothing. Give numbers."
+            "a different prior and the ranks could not be interpreted. Give numbers."
         )
     return Experiment(filled, read_engine(engine), solver or EM(), n_rows, n_features, draws_kept)
 

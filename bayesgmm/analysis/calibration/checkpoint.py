@@ -58,7 +58,8 @@ class Checkpoint:
             if known.get(name) != value:
                 raise SpecificationError(
                     f"{path} holds a calibration with another {name}, {known.get(name)}, not "
-                    f"{value}; give the same arguments to go on, or another path to begin anew."
+                    f"{value}; give the same arguments to resume it, or another path to start a "
+                    "new one."
                 )
         failures = {int(number): text for number, text in stored.attrs["failures"].items()}
         return cls(settings, path, _replications(stored), failures)

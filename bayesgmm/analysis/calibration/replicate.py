@@ -165,7 +165,7 @@ def replicate(experiment: Experiment, seed: np.random.SeedSequence) -> Replicati
     data = read_table(rows)
     start = experiment.solver.run(spec, data, seed=start_seed)
     if start.status is Status.COLLAPSED:
-        raise ReplicationError(f"EM found no mode to start from: {start.status.text}.")
+        raise ReplicationError(f"EM did not find a mode to start from: {start.status.text}.")
     tree = experiment.engine.run(spec, data, start=start, seed=engine_seed, progress=False)
     if record(tree).get("partial"):
         raise KeyboardInterrupt

@@ -203,8 +203,9 @@ def _about(figures: xr.Dataset) -> Finding:
     mean, coverage = float(figures["mean_pit"]), float(figures["coverage"])
     return Finding(
         f"{figures[QUANTITY].item()}: ranks are not uniform (p-value "
-        f"{float(figures['p_value']):.1g}); on average the truth lies at the quantile {mean:.2f}, "
-        f"and central {100 * CENTRAL:.0f} % intervals hold it in {100 * coverage:.0f} % of cases.",
+        f"{float(figures['p_value']):.1g}); the true value lies at the quantile {mean:.2f}, "
+        f"on average, and central {100 * CENTRAL:.0f} % intervals cover it in "
+        f"{100 * coverage:.0f} % of cases.",
         "Look at arviz.plot_ecdf_pit(calibration.pit).",
     )
 
@@ -216,19 +217,19 @@ def _about_the_run(ranks: xr.Dataset, figures: xr.Dataset) -> list[Finding]:
         findings.append(Finding(
             f"{len(failures)} of {len(failures) + ranks.sizes[REPLICATION]} replications failed; "
             f"number {number}: {message}",
-            "Ranks of the others are not those of all; find out why before you rely on them.",
+            "The remaining ranks are a selected sample; find the cause before you rely on them.",
         ))  # fmt: skip
     missing = ranks.attrs["asked"] - ranks.sizes[REPLICATION] - len(failures)
     if missing:
         findings.append(Finding(
             f"The run was interrupted: {missing} replications are missing.",
-            "Call again with the same arguments and path to go on.",
+            "Call again with the same arguments and path to resume.",
         ))  # fmt: skip
     least = float(figures["effective"].min())
     if least < ENOUGH_INDEPENDENCE:
         findings.append(Finding(
-            f"The draws kept are correlated: only {100 * least:.0f} % are effective, which alone "
-            "makes ranks pile up at both ends.",
-            "Let the engine draw more, or lower draws_kept.",
+            f"The draws kept are autocorrelated: only {100 * least:.0f} % are effective, which "
+            "alone makes ranks pile up at both ends.",
+            "Run the engine for more draws, or lower draws_kept.",
         ))  # fmt: skip
     return findings

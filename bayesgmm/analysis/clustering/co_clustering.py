@@ -178,7 +178,7 @@ def _expect_room(n_lines: int, n_rows: int, most_memory: Any) -> None:
         )
     needed, lines = _BYTES_EACH * n_lines * n_rows, int(most_memory / (_BYTES_EACH * n_rows))
     if needed > most_memory:
-        some = f"ask for fewer lines at once, such as rows=range({lines}), " if lines else ""
+        some = f"ask for fewer rows at once, such as rows=range({lines}), " if lines else ""
         raise SpecificationError(
             f"The matrix of {n_lines} by {n_rows} rows would need {needed / 1e9:.3g} GB, more "
             f"than most_memory={most_memory:g} bytes: {some}pass a sample of the rows as X, or "

@@ -140,7 +140,7 @@ def _center(partition: Any, allocations: Allocations) -> Int32[np.ndarray, " n"]
             )
         if not np.array_equal(partition[ROW].values, names):
             raise DataError(
-                "partition is of other rows than the fit; pass as X the rows that were partitioned."
+                "partition has other rows than the fit; pass as X the rows that were partitioned."
             )
         partition = partition["label"].values
     labels = np.asarray(partition)

@@ -220,8 +220,8 @@ class EntropyMerging:
     def _expect_components(self, k: int) -> None:
         if self.n_clusters is None and k == 2:
             raise SpecificationError(
-                "EntropyMerging: two components have no elbow; give n_clusters, or use "
-                "RidgelineMerging(), which needs none."
+                "EntropyMerging: with two components there is no elbow; give n_clusters, or use "
+                "RidgelineMerging(), which needs no number."
             )
         if self.n_clusters is not None and self.n_clusters > k:
             raise SpecificationError(

@@ -220,6 +220,6 @@ def _rows_in_clusters(of_components: xr.DataArray, grouping: Int[np.ndarray, " k
 def _expect_merging(method: Merging) -> None:
     if isinstance(method, type) or not isinstance(method, Merging):
         raise SpecificationError(
-            "method must be a way of merging, RidgelineMerging() or EntropyMerging(), "
+            "method must be a merging method, RidgelineMerging() or EntropyMerging(), "
             f"not {method!r}."
         )

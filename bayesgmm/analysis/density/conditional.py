@@ -157,7 +157,7 @@ def _warn_if_far(
     if nearest > chi2.isf(_FAR, len(features)):
         warn(
             f"given lies {np.sqrt(nearest):.0f} standard deviations from the nearest component: "
-            f"{dict(given)}. No row is like that, and the answer extrapolates."
+            f"{dict(given)}. The result is an extrapolation."
         )
 
 
@@ -174,7 +174,7 @@ def _given(given: Any, known: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
             raise DataError(f"given: {name!r} must be a finite number, not {value!r}.")
     if len(features) == len(known):
         raise DataError(
-            f"given names all features, {list(known)}: none is left to say anything about. "
-            "Leave out those that you ask for; of whole rows ask log_density or cluster."
+            f"given names all features, {list(known)}, so no feature is left to predict. "
+            "Leave out those of interest; for complete rows, use log_density or cluster."
         )
     return np.array(features), np.array(list(given.values()), dtype=float)

@@ -150,7 +150,7 @@ def _roles(X: Any, target: Any, known: tuple[str, ...]) -> tuple[tuple[int, ...]
     if given is None:
         if targets is None:
             raise SpecificationError(
-                "target must be said where the columns of X have no names: the features "
+                "target must be given if the columns of X have no names: the features "
                 f"are {list(known)}."
             )
         given = others_than(targets, len(known))

@@ -80,7 +80,7 @@ def findings_about_chains(fit: Fit) -> list[Finding]:
     findings = []
     if fit.posterior.sizes[CHAIN] == 1:
         findings.append(Finding(
-            "There is one chain only, so convergence cannot be judged.",
+            "There is only one chain, so convergence cannot be assessed.",
             "Run at least four, with chains=4.",
             kind="one chain",
         ))  # fmt: skip
@@ -93,9 +93,9 @@ def _about_sweeps(fit: Fit) -> list[Finding]:
     if "sweeps" not in known:
         return []
     return [Finding(
-        f"{Settings.of(fit).engine} moved slowly ({known['slow_ess']:.0f} effective draws), and "
-        f"chains went on with {known['sweeps']} sweeps of Gibbs sampling for each draw.",
-        "Nothing needs to be done.",
+        f"{Settings.of(fit).engine} mixed slowly ({known['slow_ess']:.0f} effective draws), so the "
+        f"chains were continued with {known['sweeps']} Gibbs sweeps per draw.",
+        "No action is needed.",
         kind="slow chains",
         serious=False,
     )]  # fmt: skip
@@ -112,12 +112,13 @@ def _about_stuck_widths(fit: Fit) -> list[Finding]:
         return []
     names = ", ".join(str(name) for name in fit.names[stuck])
     return [Finding(
-        f"The covariance of component {names} moved in {moved[stuck].min():.1%} of the draws of a "
-        "chain: hardly any proposal was accepted, and longer runs would not change that.",
+        f"The covariance of component {names} changed in only {moved[stuck].min():.1%} of the "
+        "draws "
+        "of a chain: almost no proposal was accepted, and longer runs would not change that.",
         "Use NUTS(), which moves in every draw, or covariances=InverseWishart() with Gibbs(), "
-        "every proposal of which is accepted."
+        "whose proposals are always accepted."
         if Settings.of(fit).engine == "Gibbs"
-        else "Raise tune, and scale the priors of covariances to the rows.",
+        else "Increase tune, and choose covariance priors on the scale of the data.",
         kind="stuck covariance",
     )]  # fmt: skip
 
@@ -159,12 +160,12 @@ def _for_agreement(rhat: float, limit: float, settings: Settings) -> str:
     # R-hat^2 - 1 falls as one over the number of draws, where chains move everywhere.
     factor = _SPARE * (rhat**2 - 1) / (limit**2 - 1)
     if factor <= _MOST_FACTOR:
-        return f"Sample longer, with {settings.more_draws(factor)}, and more tune."
+        return f"Sample longer, with {settings.more_draws(factor)}and a larger tune."
     look = "starts at different places" if not settings.engine else 'init="multi"'
     return (
-        "Chains move between parts of the posterior too rarely for longer runs to help: see with "
-        f"{look} whether there are several modes; if so, report each by itself, or use fewer "
-        "components or stronger priors."
+        "Chains move between regions of the posterior too rarely for longer runs to help. Check "
+        f"with {look} whether there are several modes; if so, report each mode separately, or use "
+        "fewer components or stronger priors."
     )
 
 
@@ -175,8 +176,8 @@ def _for_draws(effective: float, settings: Settings) -> str:
     ours = {"Gibbs": "try NUTS(), or", "": "use"}  # by the engine that was used
     other = ours.get(settings.engine, "try Gibbs(draws=10000), or")
     return (
-        f"Chains move very slowly; {other} fewer components: those that overlap, or have "
-        "few rows, make them slow."
+        f"Chains mix very slowly; {other} fewer components: components that overlap or have few "
+        "rows slow down mixing."
     )
 
 
@@ -188,7 +189,7 @@ def findings_about_the_end(fit: Fit) -> list[Finding]:
     return [Finding(
         f"The run was interrupted and holds only the {n_draws} draws of each chain that were "
         "finished.",
-        "Run it again to the end before you rely on it.",
+        "Rerun it to completion before you rely on the results.",
         kind="interrupted",
     )]  # fmt: skip
 
@@ -224,9 +225,9 @@ NEAR = Finding(
 
 def _far(known: str) -> Finding:
     return Finding(
-        f"The normal approximation is far from the posterior: the weights that would mend it "
+        f"The normal approximation is far from the posterior: its importance weights "
         f"have Pareto k {known}, above {PARETO_LIMIT}.",
-        "Use NUTS() or Gibbs() for anything but a first look.",
+        "Use NUTS() or Gibbs() for anything beyond a first look.",
         kind="approximation",
     )
 
@@ -237,14 +238,15 @@ def findings_about_the_peak(fit: Fit) -> list[Finding]:
     remedy = "Use NUTS() or Gibbs(), fewer components, or stronger priors."
     if known.get("regularized"):
         findings.append(Finding(
-            f"At the mode the density is as good as flat in {known['regularized']} of its directions; "
-            "the widths there are made up.",
+            f"At the mode the density is nearly flat in {known['regularized']} directions; the "
+            "widths in these directions were regularized and are not meaningful.",
             remedy,
             kind="peak",
         ))  # fmt: skip
     if known.get("distance_to_mode", 0.0) > DISTANCE_LIMIT:
         findings.append(Finding(
-            f"The climb ended {known['distance_to_mode']:.1f} standard deviations from the mode.",
+            f"The optimization run ended {known['distance_to_mode']:.1f} standard deviations from "
+            "the mode.",
             remedy,
             kind="peak",
         ))  # fmt: skip
@@ -264,10 +266,13 @@ of that order, less than the error of any interval of a few thousand draws."""
 _ACCEPTANCE = (0.95, 0.99)  # what target_accept is raised to, in turn
 
 _REMEDIES = {
-    ("small", "scale"): ", or keep scales further from zero by their prior",
-    ("large", "scale"): ", look for outliers there, or give scales a prior with less room above",
-    ("small", "weight"): ", use fewer components, or a larger concentration of the weights",
-    ("large", "weight"): ", use fewer components, or a larger concentration of the weights",
+    ("small", "scale"): ", or use a scale prior further from zero",
+    (
+        "large",
+        "scale",
+    ): ", check for outliers there, or use a scale prior with a lighter upper tail",
+    ("small", "weight"): ", use fewer components, or a larger concentration of the weights prior",
+    ("large", "weight"): ", use fewer components, or a larger concentration of the weights prior",
 }
 """What may help beside smaller steps, by what the divergent draws have in common."""
 
@@ -290,13 +295,13 @@ def findings_about_divergences(fit: Fit) -> list[Finding]:
     diverged = f"{count} of {total} transitions diverged{where}"
     if count <= HARMLESS * total:
         return [Finding(
-            f"{diverged}: too few to change an interval.",
-            "Nothing needs to be done.",
+            f"{diverged}: too few to affect an interval.",
+            "No action is needed.",
             kind="divergences",
             serious=False,
         )]  # fmt: skip
     return [Finding(
-        f"{diverged}: parts of the posterior may be missing.",
+        f"{diverged}: parts of the posterior may not have been explored.",
         _remedy(Settings.of(fit), remedy),
         kind="divergences",
     )]  # fmt: skip
@@ -305,7 +310,7 @@ def findings_about_divergences(fit: Fit) -> list[Finding]:
 def _remedy(settings: Settings, place: str) -> str:
     now = settings.options.get("target_accept", 0.0)
     higher = next((value for value in _ACCEPTANCE if value > now), None)
-    steps = f"Raise target_accept to {higher}" if higher else "Use Gibbs(), which takes no steps"
+    steps = f"Raise target_accept to {higher}" if higher else "Use Gibbs(), which has no step size"
     return f"{steps}{place}."
 
 
@@ -325,7 +330,7 @@ def _place(fit: Fit, count: int) -> tuple[str, str]:
     place = int(np.abs(shifts).argmax())
     clear = _CLEAR / np.sqrt(count)
     if abs(shifts[place]) < max(clear, _NEAR):
-        return ", at no place that stands out", ""
+        return ", in no particular region", ""
     size, side = ("small", "below") if shifts[place] < 0 else ("large", "above")
     where = (
         f" near {size} {names[place]} ({abs(shifts[place]):.1f} standard deviations {side} the "

@@ -62,13 +62,13 @@ class LabelingReport:
     def __str__(self) -> str:
         count, total = int(self.ambiguous.sum()), self.ambiguous.size
         lines = [
-            f"Components named by {self.method}; {count} of {total} draws are ambiguous "
+            f"Components relabeled by {self.method}; {count} of {total} draws are ambiguous "
             f"(margins: median {float(self.margin.median()):.2f}, "
-            f"least {float(self.margin.min()):.2f}).",
+            f"minimum {float(self.margin.min()):.2f}).",
             "",
             *self._convergence(),
             "",
-            "share of the draws that two methods label alike",
+            "fraction of draws that two methods label identically",
             *self._agreement(),
         ]
         return "\n".join(lines)
@@ -134,7 +134,7 @@ def labeling_report(tree: xr.DataTree, methods: Sequence[Relabeling] = METHODS) 
     """
     fit = Fit.with_draws(tree, "labeling_report")
     if not methods:
-        raise SpecificationError("methods must name at least one way of relabeling, such as ECR().")
+        raise SpecificationError("methods must name at least one relabeling method, such as ECR().")
     for method in methods:
         expect_relabeling(fit, method)
     raw = Fit(undo_relabeling(fit))

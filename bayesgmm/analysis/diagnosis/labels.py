@@ -104,11 +104,12 @@ def _overlap(fit: Fit, labels: Labels, pairs: list[tuple[int, int]], rhat: float
     worst = float(labels.confusion.max())
     before = f" ({labels.rhat_before:.2f} before)" if np.isfinite(labels.rhat_before) else ""
     return Finding(
-        f"Components overlap too much to name: {listed}. In {worst:.0%} of the draws their "
-        f"names could as well be the other way round; R-hat of the relabeled parameters is "
-        f"{rhat:.3f}{before}, that of what needs no names is fine.",
-        "Use what needs no names (densities, predictions, which rows belong together), but no "
-        "parameter of these components; or use fewer components, or stronger priors.",
+        f"Components overlap too much to be identified: {listed}. In {worst:.0%} of the draws "
+        "their "
+        f"labels are interchangeable; R-hat of the relabeled parameters is "
+        f"{rhat:.3f}{before}, while label-invariant quantities agree.",
+        "Use label-invariant results (densities, predictions, co-clustering), but not the "
+        "parameters of these components; or use fewer components or stronger priors.",
         kind="overlap",
     )
 
@@ -120,8 +121,8 @@ def _cured(labels: Labels, rhat: float) -> Finding:
         before = f": R-hat of the parameters was {labels.rhat_before:.3f} and is {rhat:.3f}"
     return Finding(
         f"Labels switched in {count} of {labels.switched.size} draws, in {chains} of "
-        f"{labels.switched.shape[0]} chains, and relabeling cured it{before}.",
-        "Nothing needs to be done.",
+        f"{labels.switched.shape[0]} chains, and relabeling corrected it{before}.",
+        "No action is needed.",
         kind="labels switched",
         serious=False,
     )

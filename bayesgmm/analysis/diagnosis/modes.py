@@ -142,14 +142,14 @@ def findings_about_modes(fit: Fit, modes: list[Mode]) -> list[Finding]:
     where = "; ".join(_described(fit, mode) for mode in modes)
     if all(mode.share.is_known for mode in modes):
         listed = " and ".join(str(mode.share) for mode in modes)
-        masses = f"By bridge sampling they hold {listed} of their posterior mass"
+        masses = f"By bridge sampling they hold {listed} of their combined posterior mass"
     else:
-        masses = "How much of the posterior mass each holds is not known"
+        masses = "The posterior mass of each is not known"
     # Without a posterior to climb on, that they are modes is not proved.
-    apart = f"in {len(modes)} different modes" if fit.knows_prior else "apart"
+    apart = f"{len(modes)} different modes" if fit.knows_prior else "different regions"
     return [Finding(
-        f"Chains sit {apart}: {where}. {masses}; the share of chains in "
-        "a mode says nothing about its mass.",
+        f"Chains explored {apart}: {where}. {masses}; the fraction of chains in "
+        "a mode does not estimate its mass.",
         _remedy(fit, modes),
         kind="different modes",
     )]  # fmt: skip
@@ -171,12 +171,13 @@ def _remedy(fit: Fit, modes: list[Mode]) -> str:
     first = f"(the first is that of {plural(len(best.chains), 'chain')} {kept})"
     if best.share.is_known:
         return (
-            f"Do not average over all chains. Report each mode by itself {first} with its mass, or "
-            "take draws of each in proportion to these masses."
+            f"Do not average over all chains. Report each mode separately {first} with its mass, "
+            "or "
+            "combine draws of each in proportion to these masses."
         )
     return (
-        f"Do not average over all chains. Report each mode by itself {first}, or use fewer "
-        "components or stronger priors if one of them is not wanted."
+        f"Do not average over all chains. Report each mode separately {first}, or use fewer "
+        "components or stronger priors if only one mode is wanted."
     )
 
 

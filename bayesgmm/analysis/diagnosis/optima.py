@@ -79,9 +79,10 @@ def _about_height(fit: Fit, target: Target) -> list[Finding]:
         return []
     return [Finding(
         f"Typical draws have a higher posterior density than the mode that EM found (by "
-        f"{np.median(heights) - mode:.1f} in logs): EM missed the mode, and labels were matched "
+        f"{np.median(heights) - mode:.1f} on the log scale): EM missed the mode, and labels were "
+        "matched "
         "to the wrong one.",
-        f"Give EM more starts, with fit(..., solver=EM(n_starts={_more_starts(fit)})).",
+        f"Use more EM starts, with fit(..., solver=EM(n_starts={_more_starts(fit)})).",
         kind="better mode",
     )]  # fmt: skip
 
@@ -92,7 +93,7 @@ def _about_missed_modes(fit: Fit, target: Target) -> list[Finding]:
     if target.layout.n_components == 1 or starts.agreeing > max(1, _FEW_AGREE * n_starts):
         return []
     more = _more_starts(fit)
-    remedy = f"Give EM more starts, with fit(..., solver=EM(n_starts={more}))."
+    remedy = f"Use more EM starts, with fit(..., solver=EM(n_starts={more}))."
     if passes_worth(target, _SEARCH_WORK) > _PASSES * n_starts:
         density = _Density(target)
         _, seed = fit.seed.spawn(2)
@@ -101,13 +102,13 @@ def _about_missed_modes(fit: Fit, target: Target) -> list[Finding]:
         if gain > _GAIN:
             return [Finding(
                 f"EM missed the mode: a second search of {counted(n_starts, 'start')} found one "
-                f"that is {gain:.1f} higher in log density. Chains started at the wrong place.",
+                f"that is {gain:.1f} higher in log density. Chains started at a lower mode.",
                 remedy,
                 kind="missed mode",
             )]  # fmt: skip
     return [Finding(
-        f"Only {starts.agreeing} of {n_starts} starts of EM reached this mode, so that there may "
-        "be a higher one, where rows are divided among the components in another way.",
+        f"Only {starts.agreeing} of {n_starts} EM starts reached this mode, so there may be a "
+        "higher one that assigns rows to components differently.",
         remedy,
         kind="missed mode",
         serious=False,
@@ -139,13 +140,13 @@ def _about_unvisited_modes(fit: Fit, target: Target, draws: MixtureParameters) -
     mass = (
         f"By bridge sampling it holds {share} of the posterior mass"
         if share.is_known
-        else "How much of the posterior mass it holds is not known"
+        else "Its posterior mass is not known"
     )
     return [Finding(
-        f"EM found another mode, {height}, and no chain went there. {mass}: the draws leave out "
-        "what it says.",
-        'Start chains at both, with NUTS(init="multi"), and look at tree[\'alternative_mode\']; '
-        f"{_ways_to_one_mode(fit)} if both modes are not wanted.",
+        f"EM found an alternative mode, {height}, that no chain visited. {mass}. The draws do not "
+        "represent it.",
+        'Start chains at both, with NUTS(init="multi"), and inspect tree[\'alternative_mode\']; '
+        f"{_ways_to_one_mode(fit)} if only one mode is wanted.",
         kind="unvisited mode",
     )]  # fmt: skip
 

@@ -41,9 +41,9 @@ _FEWEST_ROWS = 8  # and twice as many as there are features
 
 
 _UNKNOWN = Finding(
-    "The prior of these draws is not known, so whether it conflicts with the rows, and which modes "
-    "there are where no chain went, was not looked at.",
-    "Give the spec to from_draws if the draws are of its model; compare with other priors if not.",
+    "The prior of these draws is not known, so prior conflicts and modes that no chain visited "
+    "were not checked.",
+    "Pass spec to from_draws if the draws are from its model; otherwise compare with other priors.",
     kind="unknown prior",
     serious=False,
 )
@@ -106,16 +106,16 @@ def _about_scales(
     own = np.exp(typical[: shifts.shape[0]] - moments.log_ratios)
     places = sorted(zip(*np.nonzero(conflict), strict=True), key=lambda at: -abs(shifts[at]))
     conflicts = [
-        f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its rows "
-        f"say {own[at]:.3g} (below {_tail(tails[at])} of the prior)"
+        f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, whereas its rows "
+        f"suggest {own[at]:.3g} (below {_tail(tails[at])} of the prior)"
         if shifts[at] > 0
-        else f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its "
-        f"rows say {own[at]:.3g} (above all but {_tail(tails[at])} of the prior)"
+        else f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, whereas its "
+        f"rows suggest {own[at]:.3g} (above all but {_tail(tails[at])} of the prior)"
         for at in places
     ]
     return [Finding(
-        f"The prior of the standard deviations conflicts with the rows, and moves "
-        f"{len(places)} of them beyond {plural(len(places), 'its', 'their')} "
+        f"The prior of the standard deviations conflicts with the data and moves "
+        f"{len(places)} of them outside {plural(len(places), 'its', 'their')} "
         f"interval: {listed(conflicts, _MOST_NAMED, between='; ')}.",
         _prior_of_scales(fit, moments, own),
         kind="prior conflict",
@@ -127,18 +127,18 @@ def _prior_of_scales(fit: Fit, moments: Moments, own: Float[np.ndarray, "m d"]) 
     structure = fit.spec.covariances
     name = type(structure).__name__
     if isinstance(structure, SeparatedStructure) and not isinstance(structure.scales, HalfT):
-        return f"Leave standard deviations to the rows: covariances={name}(scales=HalfT())."
+        return f"Use a weakly informative scale prior: covariances={name}(scales=HalfT())."
     narrowest = np.where(own > 0, own, np.inf).min(axis=0)
     narrowest = np.where(np.isfinite(narrowest), narrowest, fit.scaling.factor)
     if not isinstance(structure, SeparatedStructure):
         numbers = ", ".join(f"{value:.2g}" for value in narrowest)
-        return f"Give the inverse-Wishart prior scales near those of the rows: {numbers}."
+        return f"Use inverse-Wishart scales near those of the data: {numbers}."
     # p(log sigma) of InverseGamma(2, s) is highest at s / 2.
     one = structure.n_scales(narrowest.size) == 1
     values = [f"{2 * value:.2g}" for value in (narrowest[:1] if one else narrowest)]
     scale = values[0] if len(values) == 1 else f"({', '.join(values)})"
     return (
-        f"Give a prior that has room for the narrowest component: covariances="
+        f"Use a prior that covers the narrowest component: covariances="
         f"{name}(scales=InverseGamma(2.0, {scale}))."
     )
 
@@ -161,13 +161,14 @@ def _about_correlations(
     of_rows = np.tanh(np.arctanh(np.clip(posterior, -_ALMOST_ONE, _ALMOST_ONE)) - moments.twists)
     conflicts = [
         f"{_owner(fit, moments, at[0])}, {features[at[2]]} and {features[at[1]]}: "
-        f"{posterior[at]:.2f}, where its rows say {of_rows[at]:.2f} (further out than all but "
+        f"{posterior[at]:.2f}, whereas its rows suggest {of_rows[at]:.2f} (more extreme than all "
+        "but "
         f"{_tail(tails[at])} of the prior)"
         for at in places
     ]
     return [Finding(
-        "The prior of the correlations conflicts with the rows, and moves "
-        f"{len(places)} of them beyond {plural(len(places), 'its', 'their')} interval: "
+        "The prior of the correlations conflicts with the data and moves "
+        f"{len(places)} of them outside {plural(len(places), 'its', 'their')} interval: "
         f"{listed(conflicts, _MOST_NAMED, between='; ')}.",
         _prior_of_correlations(fit),
         kind="prior conflict",
@@ -177,12 +178,12 @@ def _about_correlations(
 def _prior_of_correlations(fit: Fit) -> str:
     structure = fit.spec.covariances
     if not isinstance(structure, CorrelatedStructure):
-        return "Lower degrees_of_freedom, or give the matrix of the prior such correlations."
+        return "Lower degrees_of_freedom, or use a prior scale matrix with such correlations."
     name = type(structure).__name__
     if not structure.is_joint:
-        return f"Leave correlations to the rows: covariances={name}(scales=HalfT())."
+        return f"Use a weakly informative correlation prior: covariances={name}(scales=HalfT())."
     return (
-        "Give the matrix such correlations a priori: covariances=InverseWishart(scale_matrix=...)."
+        "Use a scale matrix with such correlations: covariances=InverseWishart(scale_matrix=...)."
     )
 
 

@@ -156,6 +156,6 @@ def _restricted(mixtures: Mixtures, components: Any) -> Mixtures:
     parameters = mixtures.parameters.draw((slice(None), slice(None), chosen))
     if not np.all(parameters.weights.sum(axis=-1) > 0):
         raise SpecificationError(
-            f"components: the weights of {wanted} are zero, so no row comes from there."
+            f"components: the weights of {wanted} are zero, so no rows can be generated from them."
         )
     return replace(mixtures, parameters=parameters, components=mixtures.components[chosen])

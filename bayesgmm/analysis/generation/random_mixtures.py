@@ -78,8 +78,8 @@ def draw_mixture(
     raise SpecificationError(
         f"No mixture of {weights.size} components in {n_features} features with these weights was "
         f"found that overlaps as asked (overlap={asked.average}, max_overlap={asked.most}), in "
-        f"{_TRIES} attempts. Ask for less overlap, for one of the two only, or for a tied "
-        "structure, which reaches any."
+        f"{_TRIES} attempts. Use less overlap, only one of the two limits, or a tied "
+        "structure, which can attain any overlap."
     )
 
 

@@ -308,9 +308,9 @@ def simulate(
     _expect_components(n_components)
     asked = _asked(overlap, max_overlap, n_components, covariances)
     expect_one_of("missing_mechanism", missing_mechanism, get_args(Mechanism))
-    _expect_share("outliers", outliers, _MOST_OUTLIERS, "A mixture needs most of its rows.")
+    _expect_share("outliers", outliers, _MOST_OUTLIERS, "Most rows must come from the mixture.")
     _expect_share(
-        "missing", missing, most_missing(n_features), "Every row keeps one cell of its features."
+        "missing", missing, most_missing(n_features), "Every row keeps at least one cell."
     )
     mixture_rng, rows_rng, missing_rng = map(generator, spawn(random_seed, 3))
     shares = _weights(weights, min_weight, n_components, mixture_rng)
@@ -343,7 +343,9 @@ def _draw_table(
 def _expect_components(n_components: Any) -> None:
     expect_whole_number("n_components", n_components)
     if n_components < 2:
-        raise SpecificationError("n_components must be at least 2: one component overlaps nothing.")
+        raise SpecificationError(
+            "n_components must be at least 2: a single component has no overlap."
+        )
 
 
 def _asked(
@@ -356,7 +358,7 @@ def _asked(
         )
     if average is None and most is None:
         raise SpecificationError(
-            "Say how much components overlap: overlap=0.05 on average, for example, or max_overlap."
+            "Give the overlap of the components: the average, such as overlap=0.05, or max_overlap."
         )
     for name, value in (("overlap", average), ("max_overlap", most)):
         if value is not None and not (is_number(value) and 0 < value < 1):
@@ -372,7 +374,8 @@ def _expect_both(
     """Raise unless an average and a maximum can go together."""
     if covariances is not None and covariances.tied:
         raise SpecificationError(
-            "With a tied structure one factor serves all components: give overlap or max_overlap."
+            "A tied structure has one factor for all components: give either overlap or "
+            "max_overlap."
         )
     n_pairs = n_components * (n_components - 1) // 2
     if not most / n_pairs < average < most:
@@ -386,7 +389,7 @@ def _expect_share(name: str, value: Any, limit: float, reason: str) -> None:
     is_possible = is_number(value) and (value == 0 or 0 < value < limit)
     if not is_possible:
         raise SpecificationError(
-            f"{name} must be a share of at least 0 and below {limit:g}, not {value!r}. {reason}"
+            f"{name} must be a fraction of at least 0 and below {limit:g}, not {value!r}. {reason}"
         )
 
 

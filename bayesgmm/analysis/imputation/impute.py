@@ -163,7 +163,7 @@ def impute(
 
     with CountProgress("missing cells", gaps[0].size, visible=progress) as bar:
         cells = _predictions(fit, data, gaps, tails, max_draws, bar)
-    given = ", given the estimate" if fit.is_point else ""
+    given = ", conditional on the estimate" if fit.is_point else ""
     cells.attrs["interval"] = interval_name(ci_prob) + given
     frames = tuple(with_cells(one) for one in _imputations(fit, data, gaps, n_imputations, seed))
     return Imputation(frames, with_cells(cells["mean"].values), cells)

@@ -120,17 +120,18 @@ def _checked(estimates: Any, variances: Any) -> tuple[np.ndarray, np.ndarray]:
         points, squares = np.array(estimates, dtype=float), np.array(variances, dtype=float)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"estimates and variances must be numbers, as many for each imputation: {error}."
+            f"estimates and variances must be numbers, equally many for each imputation: {error}."
         ) from error
     if points.shape != squares.shape or points.ndim not in (1, 2):
         raise DataError(
             f"estimates has shape {points.shape} and variances {squares.shape}; expected (m,) or "
-            "(m, p) for both, a line for every imputation."
+            "(m, p) for both, one row per imputation."
         )
     if len(points) < 2:
         raise DataError(
-            f"Rubin's rules need two imputations or more, not {len(points)}: the variance between "
-            "them is part of the answer."
+            f"Rubin's rules need at least two imputations, not {len(points)}: they use the "
+            "variance "
+            "between imputations."
         )
     if not (np.isfinite(points).all() and np.isfinite(squares).all() and (squares >= 0).all()):
         raise DataError(

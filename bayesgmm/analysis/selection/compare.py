@@ -155,8 +155,8 @@ def _ranked(results: dict[str, ELPDDataLOO]) -> pd.DataFrame:
 def _note(high: dict[str, int]) -> str:
     doubtful = [f"{name} ({counted(count, 'row')})" for name, count in high.items() if count]
     if not doubtful:
-        return "No row has a high Pareto k: elpd estimates can be relied on."
-    return f"Not to be relied on, as rows have a high Pareto k: {', '.join(doubtful)}."
+        return "No row has a high Pareto k: elpd estimates are reliable."
+    return f"Not reliable, because rows have a high Pareto k: {', '.join(doubtful)}."
 
 
 def _fits_of(trees: Any) -> dict[str, Fit]:
@@ -180,11 +180,11 @@ def _fit_of(name: str, tree: Any) -> Fit:
         fit = Fit.with_draws(tree, "compare")
         fit.expect_fitted()
     except SchemaError as error:
-        raise SchemaError(f"{name!r} is no fit. {error}") from None
+        raise SchemaError(f"{name!r} is not a fit. {error}") from None
     if "log_likelihood" not in fit.tree.children and not fit.knows_prior:
         raise SchemaError(
-            f"{name!r} has no log-likelihoods: draws of a model in which rows have weights of "
-            "their own must bring them along, in a group log_likelihood, to from_draws."
+            f"{name!r} has no log-likelihoods: for a model in which mixture weights differ between "
+            "rows, pass them to from_draws in a group log_likelihood."
         )
     if "log_likelihood" not in fit.tree.children:
         n_rows = fit.tree["observed_data"].sizes[ROW]

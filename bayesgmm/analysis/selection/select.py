@@ -188,8 +188,8 @@ def _warn_of_few_rows(table: xr.Dataset, data: Dataset) -> None:
     if number > 1 and each < _FEW_ROWS:
         warn(
             f"The smallest BIC is that of {table.attrs['best']}, {each:.1f} rows for each: "
-            f"criteria rest on many rows, and below {_FEW_ROWS} a component follows single ones. "
-            "Ask for fewer components."
+            f"the criteria are asymptotic, and below {_FEW_ROWS} rows per component they favor "
+            "components of single rows. Use fewer components."
         )
 
 
@@ -212,7 +212,7 @@ def _expected_structures(covariances: Any) -> tuple[CovarianceStructure, ...]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SpecificationError(
-            f"covariances must hold each kind of structure once; {twice} come more often."
+            f"covariances must hold each kind of structure once; repeated: {twice}."
         )
     return structures
 
