@@ -1,6 +1,6 @@
-"""What a shell user types.
+"""The commands and their options.
 
-Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
+Heavy imports are delayed until a command runs, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _about(
         ),
     ] = False,
 ) -> None:
-    """Say what all commands have in common: nothing but the version."""
+    """Define the options of all commands: only the version."""
 
 
 @app.command()
@@ -77,9 +77,9 @@ def demo(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Fit three components to the Palmer penguins: a tour that takes half a minute.
+    """Fit three components to the Palmer penguins: a demo that takes half a minute.
 
-    What a demo from the same seed left in the folder is replaced; other files only with --force.
+    Files of a demo with the same seed are replaced; other files only with --force.
     """
     with clean_errors():
         from bayesgmm.cli.demo import run_demo
@@ -165,9 +165,9 @@ def fit(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Fit a mixture to columns of a table, keep the posterior and show it.
+    """Fit a mixture to columns of a table, save the posterior and show a summary.
 
-    Ctrl-C keeps the draws that are finished in OUT.partial.nc, and what OUT held before.
+    Ctrl-C keeps the finished draws in OUT.partial.nc, and leaves OUT unchanged.
     """
     with clean_errors():
         from bayesgmm.cli.fit import Known, Request, run_fit
@@ -225,7 +225,7 @@ def select(
 ) -> None:
     """Fit a grid of numbers of components and structures, and compare by BIC, AIC, ICL, NEC.
 
-    Ctrl-C keeps the fits that are finished in OUT.partial, and what OUT held before.
+    Ctrl-C keeps the finished fits in OUT.partial, and leaves OUT unchanged.
     """
     with clean_errors():
         from bayesgmm.cli.results import name_of_source
@@ -249,7 +249,7 @@ def select(
 
 @app.command()
 def diagnose(fit: Fit, json: Json = False) -> None:
-    """Say whether the draws of a fit can be trusted; the exit code is 1 if not."""
+    """Check the convergence of a fit; the exit code is 1 if there are serious problems."""
     with clean_errors():
         from bayesgmm.cli.diagnose import run_diagnose
 
@@ -282,9 +282,9 @@ def cluster(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Write one line for each row: its component, how sure that is, and all responsibilities.
+    """Assign rows to components: one line per row, with its certainty and responsibilities.
 
-    The columns of DATA come first, as they are.
+    The columns of DATA come first, unchanged.
     """
     with clean_errors():
         from bayesgmm.cli.cluster import Request, run_cluster
@@ -366,7 +366,7 @@ def impute(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Fill in the empty cells of a table with posterior means, or by multiple imputation."""
+    """Impute the empty cells of a table by posterior means, or by multiple imputation."""
     with clean_errors():
         from bayesgmm.cli.impute import Request, run_impute
 
@@ -392,7 +392,7 @@ def report(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Write what a fit says as one page that any browser opens, without a network."""
+    """Write a report on a fit as one offline HTML page."""
     with clean_errors():
         from bayesgmm.cli.report import Request, run_report
 
@@ -408,7 +408,7 @@ def cache(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Say where compiled code is kept between runs, and how much there is."""
+    """Show where compiled code is cached, and its size."""
     with clean_errors():
         from bayesgmm.cli.cache import run_cache
 

@@ -1,4 +1,4 @@
-"""Where the compiled kernels are kept, how much there is, and how to be rid of them."""
+"""The cache of compiled kernels: location, size, removal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bayesgmm.numerics.kernels import exponential
 
 
 def run_cache(*, clear: bool, json: bool) -> None:
-    """Say where and how much, and remove all of it if that is asked for."""
+    """Show location and size, and remove the cache if requested."""
     place = exponential.exponential.stats.cache_path  # all kernels are kept in one folder
     files = cached_files(Path(place)) if place else []
     n_bytes = sum(file.stat().st_size for file in files)

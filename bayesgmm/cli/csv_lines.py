@@ -1,8 +1,6 @@
-"""From the bytes of a CSV file to cells that each stand under a name, or a message why not.
+"""Strict reading of CSV files: from bytes to named cells, or an error message.
 
-Files that are no table of text, told by their names and by their first bytes.
-
-How a table of text is written: what separates its cells, its decimal mark, its first line.
+Files of other kinds are recognized by their names and first bytes.
 """
 
 from __future__ import annotations
@@ -73,7 +71,7 @@ def expect_suffix_of_text(path: Path) -> None:
 
 
 def expect_text(source: str, content: bytes) -> None:
-    """Raise a ``DataError`` if the content is of another kind, or holds what no text does."""
+    """Raise a ``DataError`` if the content is of another kind, or contains NUL bytes."""
     kind = _kind(content)
     if kind is not None:
         raise DataError(f"{source} cannot be read as CSV: it is {kind}. {ACCEPTED}")
@@ -98,7 +96,7 @@ _DECIMALS = {"comma": ",", "point": "."}
 
 @dataclass(frozen=True)
 class TextFormat:
-    """What the command line says of a text file.
+    """The options of a text file.
 
     Attributes
     ----------
@@ -121,7 +119,7 @@ class TextFormat:
         return replace(self, names=(*self.names, *names))
 
     def expect_default(self, source: str) -> None:
-        """Raise if anything was said of a file that is no text."""
+        """Raise if options of text files were given for another kind of file."""
         if (self.separator, self.decimal, self.header) != (None, ".", None):
             raise SpecificationError(
                 f"{source} is not a text table; leave out --separator, --decimal and --header."
@@ -129,11 +127,11 @@ class TextFormat:
 
 
 AS_FOUND = TextFormat()
-"""Nothing is said: the file shows what it is like."""
+"""No options: the format is detected."""
 
 
 def text_format(separator: str | None, decimal: str, header: bool | None) -> TextFormat:
-    r"""Return what three options say.
+    r"""Return the format given by three options.
 
     Examples
     --------
@@ -158,15 +156,15 @@ def _words() -> list[str]:
 
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-"""Those that are found out; others are said with ``--separator``."""
+"""Detected separators; others are set with ``--separator``."""
 
 BETWEEN = "\x1f"
-"""What separates cells once they are checked: a mark that no text has."""
+"""Separator of checked cells: a character that no text contains."""
 
 
 @dataclass(frozen=True)
 class StandardInput:
-    """What came through a pipe; it can be read once only, and is looked at several times."""
+    """The content of a pipe, kept because it can be read only once."""
 
     content: bytes
     name: str = "standard input"
@@ -177,7 +175,7 @@ class StandardInput:
 
 @dataclass(frozen=True)
 class Lines:
-    """The same cells, written in one way whatever the file is like: UTF-8, no line of names."""
+    """The cells in a uniform format: UTF-8, without a header."""
 
     names: Sequence[str]
     content: BytesIO
@@ -185,7 +183,7 @@ class Lines:
 
 
 def read_lines(path: Path | StandardInput, text_format: TextFormat) -> Lines:
-    """Read all lines, none of which may have other cells than the first one has."""
+    """Read all lines, which must have as many cells as the first one."""
     content = _content(path)
     separator = text_format.separator or _separator(path, content, text_format.decimal)
     records = _records(path, content, separator)
@@ -227,9 +225,9 @@ def _opened(content: bytes) -> TextIOWrapper:
 
 
 def _separator(path: Path | StandardInput, content: bytes, decimal: str) -> str:
-    """Return what separates cells of the first line, and as many of the second one.
+    """Return the separator that gives equally many cells in the first and second line.
 
-    Outside of quotes, that is, and no decimal mark; the comma, if there is but one column.
+    Quoted text and the decimal mark are ignored; the comma, if there is only one column.
     """
     counts = {mark: _widths(content, mark) for mark in _SEPARATORS}
     found = [mark for mark, (first, _) in counts.items() if first > 1]
@@ -257,7 +255,7 @@ def _widths(content: bytes, separator: str) -> tuple[int, int]:
 def _records(
     path: Path | StandardInput, content: bytes, separator: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of each line, and its cells; a cell in quotes may go over several lines."""
+    """Yield the number of each line, and its cells; a quoted cell may span several lines."""
     reader = csv.reader(
         _opened(content), delimiter=separator, skipinitialspace=separator != " ", strict=True
     )
@@ -279,10 +277,10 @@ def _is_blank(cells: Sequence[str]) -> bool:
 
 
 def _has_header(path: Path | StandardInput, cells: Sequence[str], text_format: TextFormat) -> bool:
-    """Say whether the first line names the columns; an error asks where that is open.
+    """Return whether the first line names the columns; raise if it is ambiguous.
 
-    It is open where all its cells are numbers, or one of them has a point or a sign. Whole numbers
-    beside text are names, as in ``bird,2007``.
+    It is ambiguous if all its cells are numbers, or one has a decimal point or a sign. Integers
+    next to text are names, as in ``bird,2007``.
     """
     if text_format.header is not None:
         return text_format.header
@@ -301,7 +299,7 @@ def _has_header(path: Path | StandardInput, cells: Sequence[str], text_format: T
 
 
 def _names(path: Path | StandardInput, cells: Sequence[str]) -> list[str]:
-    """Return the names of the columns; none is left at the end where lines end in separators."""
+    """Return the names of the columns; the last empty one is dropped if lines end in separators."""
     names = list(cells)
     while names and not names[-1]:
         names.pop()
@@ -325,7 +323,7 @@ def _checked(
     names: Sequence[str],
     width: int,
 ) -> Iterator[list[str]]:
-    """Yield the cells of each line under its names; the first line that has others is refused."""
+    """Yield the cells of each line; raise for a line with a different number of them."""
     blank = None
     for line, cells in records:
         if not cells or (width > 1 and _is_blank(cells)):
@@ -344,7 +342,7 @@ def _checked(
 
 
 def _ragged(line: int, cells: Sequence[str], width: int) -> str:
-    """Say which line has too few cells or too many, and how that is mended."""
+    """Return a message on a line with too few or too many cells, with the remedy."""
     if len(cells) == width + 1 and not cells[-1].strip():
         remedy = "The last is empty: remove the separator at its end, or end the first line so, too"
     elif len(cells) > width:
@@ -381,7 +379,7 @@ def _without_name(path: Path | StandardInput, place: int) -> DataError:
 
 
 def _is_number(text: str) -> bool:
-    """Say whether a cell is a number, with a decimal point or comma; 2020_1 is a name."""
+    """Return whether a cell is a number, with a decimal point or comma; 2020_1 is a name."""
     try:
         float(text.replace(",", "."))
     except ValueError:

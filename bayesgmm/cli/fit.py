@@ -1,4 +1,4 @@
-"""One fit of one table."""
+"""The command ``fit``: one fit of one table."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-_LONG = 10  # rows; in a shorter table a feature may happen to count them
+_LONG = 10  # rows; in a shorter table a feature may number them by chance
 
 
 @dataclass(frozen=True)
 class Known:
-    """Columns that say something of the rows, and are no features; ``None`` where there is none."""
+    """Columns with row weights, labels and names, which are not features; ``None`` if absent."""
 
     weights: str | None = None
     labels: str | None = None
@@ -58,13 +58,13 @@ class Known:
 
     @property
     def columns(self) -> list[str]:
-        """Those that there are."""
+        """The names of the given columns."""
         return [name for name in (self.weights, self.labels, self.names) if name is not None]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The arguments of the command.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Request:
     drop_missing : bool
         Whether rows with missing cells are left out.
     out, figure : pathlib.Path
-        Where the fit and its picture go; no picture where ``None``.
+        Output files of the fit and its plot; no plot if ``None``.
     force : bool
         Whether they may replace files.
     json : bool
@@ -107,7 +107,7 @@ class Request:
 
 
 def run_fit(request: Request) -> None:
-    """Fit, write the posterior and its picture, and show it."""
+    """Fit, write the posterior and its plot, and show a summary."""
     expect_result(request.out)
     if request.figure is not None:
         expect_picture(request.figure)
@@ -141,7 +141,7 @@ def run_fit(request: Request) -> None:
 def keep(
     tree: xr.DataTree, out: Path, picture: Path | None, *, json: bool, rows: str = "rows"
 ) -> None:
-    """Write a fit and its picture first, then show it; an interrupted one goes beside ``out``."""
+    """Write a fit and its plot, then show it; an interrupted one is written next to ``out``."""
     place = partial_of(out) if is_partial(tree) else out
     bg.save(tree, place)
     show(tree, rows=rows)
@@ -159,7 +159,7 @@ def keep(
 def read_rows(
     data: Path, text_format: TextFormat, columns: Sequence[str] | None, known: Known
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return features, all numbers, and what else is known of the same rows."""
+    """Return numeric features, and weights, labels and names of the same rows."""
     asked = [*(columns or ()), *known.columns]
     source = source_of(data)
     table = read_table(source, None, text_format.with_names(asked))
@@ -179,7 +179,7 @@ def read_rows(
 
 
 def _expect_no_row_numbers(features: pd.DataFrame, source: str) -> None:
-    """Raise if a column that was not asked for has no name, and warn if one numbers the rows."""
+    """Raise if an unselected column has no name, and warn if one numbers the rows."""
     nameless = [name for name in features if is_nameless(name)]
     if nameless:
         raise DataError(

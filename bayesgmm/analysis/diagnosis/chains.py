@@ -1,10 +1,6 @@
-"""Whether chains agree and move, draws are enough, and the run came to its end.
+"""Findings about chains: agreement, mixing, effective draws, divergences, approximations.
 
-What an engine was told, so that no remedy is what was done already.
-
-Draws from an approximation: they converge at once, but to the approximation.
-
-Divergent transitions: how many, and where in the space of parameters.
+Remedies take the settings of the engine into account.
 """
 
 from __future__ import annotations
@@ -32,7 +28,7 @@ from bayesgmm.tree.fit import Fit
 
 @dataclass(frozen=True)
 class Settings:
-    """The name of an engine, and its options; empty where a tree does not say.
+    """The name of an engine, and its options; empty if the tree does not record them.
 
     Examples
     --------
@@ -58,7 +54,7 @@ class Settings:
             return cls("", {})
 
     def more_draws(self, factor: float) -> str:
-        """Return, as words, the same engine with at least so many times as many draws."""
+        """Return, as text, the same engine with the number of draws multiplied by a factor."""
         draws = self.options.get("draws")
         if not isinstance(draws, int):
             return "more draws"
@@ -67,16 +63,16 @@ class Settings:
 
 
 _STUCK = 0.005
-"""Share of the draws in which a width moved, below which it has not been sampled."""
+"""Fraction of draws in which a covariance must change to count as sampled."""
 
 _MOST_FACTOR = 20.0
-"""Of the draws there are; where more would be needed, more draws are no remedy."""
+"""Factor of the number of draws, above which more draws are not proposed as a remedy."""
 
 _SPARE = 1.5  # draws beyond what should be enough
 
 
 def findings_about_chains(fit: Fit) -> list[Finding]:
-    """Say so if there is nothing to compare a chain with, or a part of it never moved."""
+    """Report a single chain, continued chains, and covariances that did not move."""
     findings = []
     if fit.posterior.sizes[CHAIN] == 1:
         findings.append(Finding(
@@ -88,7 +84,7 @@ def findings_about_chains(fit: Fit) -> list[Finding]:
 
 
 def _about_sweeps(fit: Fit) -> list[Finding]:
-    """Say so if draws come from sweeps that took over from an engine that moved slowly."""
+    """Report that slowly mixing chains were continued with Gibbs sweeps."""
     known = fit.record
     if "sweeps" not in known:
         return []
@@ -102,7 +98,7 @@ def _about_sweeps(fit: Fit) -> list[Finding]:
 
 
 def _about_stuck_widths(fit: Fit) -> list[Finding]:
-    """Name the components whose proposals of a covariance matrix are hardly ever accepted."""
+    """Name components whose covariance proposals are almost never accepted."""
     scales = fit.posterior["scales"].values
     if scales.shape[1] < 2:
         return []
@@ -126,7 +122,7 @@ def _about_stuck_widths(fit: Fit) -> list[Finding]:
 def findings_about_agreement(
     figures: xr.Dataset, settings: Settings | None = None
 ) -> list[Finding]:
-    """Name the variables in which chains disagree or effective draws are too few."""
+    """Name variables with high R-hat or few effective draws."""
     settings = Settings("", {}) if settings is None else settings
     findings, bad = [], disagreeing(figures)
     smallest = smallest_ess(figures)
@@ -157,7 +153,7 @@ def _excess(figures: xr.Dataset) -> np.ndarray:
 
 
 def _for_agreement(rhat: float, limit: float, settings: Settings) -> str:
-    # R-hat^2 - 1 falls as one over the number of draws, where chains move everywhere.
+    # R-hat^2 - 1 falls as one over the number of draws, if chains explore the whole posterior.
     factor = _SPARE * (rhat**2 - 1) / (limit**2 - 1)
     if factor <= _MOST_FACTOR:
         return f"Sample longer, with {settings.more_draws(factor)}and a larger tune."
@@ -182,7 +178,7 @@ def _for_draws(effective: float, settings: Settings) -> str:
 
 
 def findings_about_the_end(fit: Fit) -> list[Finding]:
-    """Say so if the run was interrupted."""
+    """Report an interrupted run."""
     if not fit.record.get("partial"):
         return []
     n_draws = fit.posterior.sizes[DRAW]
@@ -195,7 +191,7 @@ def findings_about_the_end(fit: Fit) -> list[Finding]:
 
 
 DISTANCE_LIMIT = 0.1
-"""A climb that ends further from the mode, in standard deviations, has not reached it."""
+"""Maximum distance from the mode, in standard deviations, of a converged optimization."""
 
 
 def is_approximation(fit: Fit) -> bool:
@@ -220,7 +216,7 @@ NEAR = Finding(
     kind="approximation",
     serious=False,
 )
-"""What is found of every approximation, and no news for who asked for one."""
+"""Finding of every approximation; not a warning for users who asked for one."""
 
 
 def _far(known: str) -> Finding:
@@ -253,17 +249,17 @@ def findings_about_the_peak(fit: Fit) -> list[Finding]:
     return findings
 
 
-_FEWEST = 3  # divergences, to speak of a place
+_FEWEST = 3  # divergences needed to name a region
 _CLEAR = 5.0
 """Standard errors by which divergent draws must differ to name a place.
 
-Of a hundred parameters one differs by as much, with no reason, once in 20 000 fits."""
+Of a hundred parameters one differs as much by chance in one of 20 000 fits."""
 
 HARMLESS = 0.002
-"""Share of the transitions that may diverge: the part of the posterior that chains cannot enter is
-of that order, less than the error of any interval of a few thousand draws."""
+"""Fraction of transitions that may diverge: the part of the posterior that chains cannot enter is
+of that order, less than the Monte Carlo error of intervals from a few thousand draws."""
 
-_ACCEPTANCE = (0.95, 0.99)  # what target_accept is raised to, in turn
+_ACCEPTANCE = (0.95, 0.99)  # values that target_accept is raised to, in turn
 
 _REMEDIES = {
     ("small", "scale"): ", or use a scale prior further from zero",
@@ -274,19 +270,19 @@ _REMEDIES = {
     ("small", "weight"): ", use fewer components, or a larger concentration of the weights prior",
     ("large", "weight"): ", use fewer components, or a larger concentration of the weights prior",
 }
-"""What may help beside smaller steps, by what the divergent draws have in common."""
+"""Further remedies, by what the divergent draws have in common."""
 
-_NEAR = 0.5  # and standard deviations: less would be no place
+_NEAR = 0.5  # standard deviations; smaller shifts are not reported
 
 
 def count_divergences(fit: Fit) -> int:
-    """Return how many kept transitions diverged; 0 for engines that know no divergences."""
+    """Return how many kept transitions diverged; 0 for engines without divergences."""
     statistics = fit.tree["sample_stats"]
     return int(statistics["diverging"].sum()) if "diverging" in statistics else 0
 
 
 def findings_about_divergences(fit: Fit) -> list[Finding]:
-    """Say how many transitions diverged and, if it stands out, where."""
+    """Report the number of divergent transitions and, if they are concentrated, where."""
     count = count_divergences(fit)
     if not count:
         return []
@@ -317,7 +313,7 @@ def _remedy(settings: Settings, place: str) -> str:
 def _place(fit: Fit, count: int) -> tuple[str, str]:
     """Name the weight or scale in which divergent draws differ most from all others.
 
-    The second text is what may help there.
+    The second text is a remedy.
     """
     diverging = fit.tree["sample_stats"]["diverging"].values
     if not _FEWEST <= count < diverging.size - 1:

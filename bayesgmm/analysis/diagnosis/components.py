@@ -1,4 +1,4 @@
-"""Components that the rows say too little of: empty, with few rows, or collapsed."""
+"""Findings about components with too little data: empty, with few rows, or collapsed."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Where the prior says something else than the rows: which parameter, how far, and a remedy.
+"""Conflicts between prior and data: which parameter, how strong, and a remedy.
 
-A prior is in conflict with the rows of a component where two things come together: what the
-posterior says lies in the tail of the prior, and the posterior is not where the rows alone would
-have it. The second is measured with responsibilities. The standard deviation sigma of a component
-is compared with that of its N rows, each as much as it belongs there, which would be equal, on
-average over the posterior, without a prior. In log(sigma) the rows alone are sure to
-1 / sqrt(2 N), in the inverse hyperbolic tangent of a correlation to 1 / sqrt(N - 3). A shift of
-1.25 such deviations makes an 89 % interval cover 63 %.
+A prior conflicts with the data of a component if the posterior lies in the tail of the prior, and
+if the posterior differs from the estimate from the data alone. The latter is measured with
+responsibilities. The standard deviation sigma of a component is compared with that of its N rows,
+weighted by their responsibilities, which would be equal, on average over the posterior, without a
+prior. The standard error from the data alone is 1 / sqrt(2 N) for log(sigma), and 1 / sqrt(N - 3)
+for the inverse hyperbolic tangent of a correlation. A shift of 1.25 standard errors reduces the
+coverage of an 89 % interval to 63 %.
 
-Small samples are skewed: under the rows alone log(sigma) is not log(s) on average, but, with
+For small samples, the mean of log(sigma) given the data alone is not log(s) but, with
 nu = N - 1, log(s) + (log(N / 2) - digamma(nu / 2)) / 2.
 """
 
@@ -29,10 +29,10 @@ from bayesgmm.schema import FEATURE
 from bayesgmm.tree.fit import Fit
 
 SHIFT_LIMIT = 1.25
-"""Standard deviations that a prior may move a posterior without much harm to its intervals."""
+"""Shift by the prior, in standard errors, that hardly affects intervals."""
 
 TAIL_LIMIT = 0.05
-"""Probability under the prior of what lies further out, below which a value is in its tail."""
+"""Tail probability under the prior below which a value is in the tail."""
 
 _PRIOR_DRAWS = 4000
 _MOST_NAMED = 3
@@ -50,7 +50,7 @@ _UNKNOWN = Finding(
 
 
 def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
-    """Say which scales and correlations the prior has moved, and what prior would not."""
+    """Report scales and correlations shifted by the prior, and propose an alternative prior."""
     if not fit.knows_prior:
         return [_UNKNOWN]
     spec, moments = fit.spec, components.moments
@@ -79,7 +79,7 @@ def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
 
 
 def _scale_shifts(moments: Moments, n_scales: int) -> Float[np.ndarray, "m d"]:
-    """Return how far the prior moved log scales, in standard deviations of the rows alone."""
+    """Return the shift of log scales by the prior, in standard errors of the data alone."""
     n_features = moments.spread.shape[1]
     cells = moments.counts * (n_features if n_scales == 1 else 1)
     freedom = np.maximum(cells - 1, 1)
@@ -97,7 +97,7 @@ def _about_scales(
     posterior = fit.posterior["scales"].mean(("chain", "draw")).values[: shifts.shape[0]]
     draws = np.broadcast_to(prior, (*prior.shape[:2], posterior.shape[1]))
     below, above = (draws <= posterior).mean(axis=0), (draws >= posterior).mean(axis=0)
-    tails = np.where(shifts > 0, below, above)  # a prior draws toward where most of it lies
+    tails = np.where(shifts > 0, below, above)  # a prior shrinks toward its bulk
     conflict = (np.abs(shifts) >= SHIFT_LIMIT) & (tails < TAIL_LIMIT)
     if not conflict.any():
         return []
@@ -123,7 +123,7 @@ def _about_scales(
 
 
 def _prior_of_scales(fit: Fit, moments: Moments, own: Float[np.ndarray, "m d"]) -> str:
-    """Propose the half-t prior, or one with the peak of log(sigma) at the narrowest component."""
+    """Propose the half-t prior, or one with the mode of log(sigma) at the narrowest component."""
     structure = fit.spec.covariances
     name = type(structure).__name__
     if isinstance(structure, SeparatedStructure) and not isinstance(structure.scales, HalfT):
@@ -152,7 +152,7 @@ def _about_correlations(
     n_matrices = shifts.shape[0]
     posterior = fit.posterior["correlations"].mean(("chain", "draw")).values[:n_matrices]
     tails = (np.abs(prior[:, :n_matrices]) >= np.abs(posterior)).mean(axis=0)
-    # A prior draws correlations toward zero.
+    # A prior shrinks correlations toward zero.
     conflict = (shifts * np.sign(posterior) <= -SHIFT_LIMIT) & (tails < TAIL_LIMIT)
     if not conflict.any():
         return []
