@@ -1,4 +1,4 @@
-"""New rows from a fit."""
+"""The command ``generate``: new rows from a fit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The arguments of the command.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Request:
         From the posterior or from the point estimate.
     seed : int, or None for a new one
     out : pathlib.Path
-        Where the table goes.
+        Output file.
     force : bool
         Whether it may replace a file.
     json : bool

@@ -116,7 +116,7 @@ def plot_co_clustering(
     figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.4), **sheet)
     axes = figure.add_subplot()
     image = axes.imshow(matrix.shares, cmap=_SHARES, vmin=0, vmax=1, interpolation="nearest")
-    figure.colorbar(image, ax=axes, label="probability of one component", shrink=0.8, pad=0.02)
+    figure.colorbar(image, ax=axes, label="co-clustering probability", shrink=0.8, pad=0.02)
     _draw_clusters(axes, matrix)
     axes.set_xlabel(_which(matrix))
     axes.set_xticks([])

@@ -167,7 +167,7 @@ def test_a_missing_cell_is_a_mixture_of_regressions(point):
     sd = np.sqrt(shares @ (spreads + centers**2) - mean**2)
     assert_allclose(done.cells["mean"], mean, rtol=1e-9)
     assert_allclose(done.cells["sd"], sd, rtol=1e-9)
-    assert done.cells.attrs["interval"] == "89% equal-tailed interval, given the estimate"
+    assert done.cells.attrs["interval"] == "89% equal-tailed interval, conditional on the estimate"
 
 
 def test_columns_keep_their_names(point):

@@ -60,7 +60,7 @@ def test_rows_without_both_cells_are_counted(patchy):
     texts = [text.get_text() for text in bg.plot_density(patchy).legends[0].get_texts()]
     rows = patchy["observed_data"]["x"].values[np.arange(200) % 4 > 0]
     whole = (~np.isnan(rows).any(axis=1)).sum()
-    assert texts[1] == f"rows ({whole}; {150 - whole} more lack one of the cells)"
+    assert texts[1] == f"rows ({whole}; {150 - whole} more with missing cells)"
 
 
 def test_a_mixture_without_rows_has_a_density(tree):

@@ -48,7 +48,7 @@ def test_the_legend_names_all_three_parts(tree, kind):
     figure = bg.plot_predictive(tree, "bill_depth_mm", kind=kind)
     _, band, median = [text.get_text() for text in figure.legends[0].get_texts()]
     assert band.startswith("100 replicated tables")
-    assert median == "their median"
+    assert median == "median of replicated tables"
 
 
 def test_a_distribution_function_rises_to_one(tree):

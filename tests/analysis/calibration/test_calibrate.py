@@ -227,7 +227,7 @@ def test_failures_are_counted_and_kept(tmp_path):
 
 def test_correlated_draws_are_remarked_on():
     findings = small(Sticky()).findings
-    assert any("The draws kept are correlated" in finding.problem for finding in findings)
+    assert any("The draws kept are autocorrelated" in finding.problem for finding in findings)
 
 
 def test_other_settings_are_refused_a_file(tmp_path):

@@ -183,7 +183,7 @@ def test_units_do_not_matter(penguins):
 
 @pytest.mark.parametrize("method", ["ridgeline", bg.EntropyMerging, bg.ECR(), 3])
 def test_what_is_no_method_is_refused(penguins, method):
-    with pytest.raises(bg.SpecificationError, match="method must be a way of merging"):
+    with pytest.raises(bg.SpecificationError, match="method must be a merging method"):
         bg.merge_components(penguins, method)
 
 

@@ -91,7 +91,7 @@ def test_intervals_cover_as_often_as_they_say():
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        (([1.0], [1.0]), {}, bg.DataError, "two imputations or more, not 1"),
+        (([1.0], [1.0]), {}, bg.DataError, "at least two imputations, not 1"),
         (([1.0, 2.0], [1.0]), {}, bg.DataError, r"shape \(2,\) and variances \(1,\)"),
         (([1.0, 2.0], [1.0, -1.0]), {}, bg.DataError, "Give squared standard errors"),
         (([1.0, np.nan], [1.0, 1.0]), {}, bg.DataError, "must be finite"),
