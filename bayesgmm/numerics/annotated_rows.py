@@ -105,7 +105,7 @@ def values_of(X: Rows) -> Float[np.ndarray, "n d"]:
 
 
 def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return values, weights and plausibilities as kernels take them."""
+    """Return values, weights and label log likelihoods as kernels take them."""
     rows = X if isinstance(X, AnnotatedRows) else AnnotatedRows(X)
     return (
         as_compiled(rows.values),
@@ -115,7 +115,7 @@ def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def described(X: Rows) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
-    """Return the rows of one block, ``(X,)`` or its patterns, and weights and plausibilities."""
+    """Return the rows of one block, ``(X,)`` or its patterns, weights and label log likelihoods."""
     values, weights, label_log_likelihoods = compiled_rows(X)
     if not has_gaps(X):
         return (values,), (weights, label_log_likelihoods)

@@ -34,7 +34,7 @@ class LogPosterior:
 
     @cached_property
     def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Values, weights and plausibilities as kernels take them."""
+        """Values, weights and label log likelihoods as kernels take them."""
         return compiled_rows(self.X)
 
     @cached_property
