@@ -126,3 +126,11 @@ def _spawn_others(spawn: Callable, stream: int, seed: Any, n_children: int) -> l
 def pytest_runtest_setup() -> None:
     """Let every test check the shapes of what it calls."""
     shape_checks.begin_anew()
+
+
+@pytest.fixture(scope="session")
+def tree() -> Any:
+    """Return the example fit: 342 penguins, four features, three components."""
+    import bayesgmm as bg  # only now: what is imported before the hook is never checked
+
+    return bg.example_fit()

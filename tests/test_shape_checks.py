@@ -10,7 +10,7 @@ from jaxtyping import TypeCheckError
 
 from bayesgmm.numerics.partitions import adjusted_rand, contingency
 from bayesgmm.parameters import MixtureParameters
-from tests.shape_checks import MOST_CALLS
+from tests.shape_checks import MOST_CALLS, begin_anew
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("BAYESGMM_SHAPE_CHECKS") == "0", reason="shape checks are switched off"
@@ -36,13 +36,10 @@ def test_fields_of_values_are_checked():
         MixtureParameters(np.ones(2), np.ones((2, 3)), np.ones((2, 4)))
 
 
-def test_only_the_first_calls_are_checked():
+def test_only_the_first_calls_of_a_test_are_checked():
     for _ in range(MOST_CALLS):
         contingency(LABELS, LABELS, 2, 2)
     contingency(LABELS, LABELS[:1], 2, 2)  # which NumPy can do
-
-
-def test_each_test_begins_anew():
-    """The one before has used up its calls."""
+    begin_anew()  # as the next test does
     with pytest.raises(TypeCheckError):
         contingency(LABELS, LABELS[:1], 2, 2)

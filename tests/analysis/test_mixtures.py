@@ -10,11 +10,6 @@ from bayesgmm.analysis.mixtures import on_own_scale, read_mixtures
 from bayesgmm.errors import SchemaError, SpecificationError
 
 
-@pytest.fixture(scope="module")
-def tree():
-    return bg.example_fit()
-
-
 def test_draws_of_a_fit_and_its_point_estimate_keep_their_names(tree):
     drawn, point = read_mixtures(tree), read_mixtures(tree, "point")
     assert drawn.parameters.batch_shape == (4, 1000)

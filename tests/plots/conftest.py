@@ -15,11 +15,6 @@ NAMES = ("Adelie penguin (Pygoscelis adeliae)", "Gentoo_$1$", "Chinstrap penguin
 
 
 @pytest.fixture(scope="session")
-def tree():
-    return bg.example_fit()
-
-
-@pytest.fixture(scope="session")
 def twelve():
     made = bg.simulate(600, 12, 2, overlap=0.01, random_seed=3)
     return quick_fit(made.x, bg.MixtureSpec(12))

@@ -74,16 +74,24 @@ def test_no_bic_is_worse_than_that_of_mclust():
         assert float(ours["BIC"]) <= float(theirs["bic"]) + 1e-3
 
 
+LOWER_OPTIMA = {
+    "faithful": ("VVI3", "VVV3", "VII4", "VVV4", "VII5", "VVI5", "VVV5"),
+    "iris": (
+        "VVI3", "EII4", "VII4", "EEI4", "VVI4", "EEE4", "VVV4", "EII5", "EEI5", "VVI5", "EEE5",
+        "VVV5",
+    ),
+}  # fmt: skip
+"""Where mclust, which starts once, from hierarchical clusters, ends 0.3 to 55 log units below."""
+
+
 def test_bic_and_icl_are_those_of_mclust_where_the_optimum_is():
-    equal = 0
     for theirs, ours in _cells():
-        excess = float(ours["log_likelihood"]) - float(theirs["converged_log_likelihood"])
-        if abs(excess) > 1e-4:  # another optimum: ours is the higher one
-            assert excess > 0
+        if theirs["family"] + theirs["n_components"] in LOWER_OPTIMA[theirs["data"]]:
+            assert float(ours["log_likelihood"]) > float(theirs["converged_log_likelihood"]) + 0.1
             continue
-        equal += 1
+        likelihood = float(theirs["converged_log_likelihood"])
+        assert float(ours["log_likelihood"]) == pytest.approx(likelihood, abs=1e-4)
         assert float(ours["BIC"]) == pytest.approx(float(theirs["bic"]), abs=1e-3)
         # ICL is not stationary at the optimum: with an error of e in the log-likelihood, parameters
         # are off by sqrt(2 e) standard deviations, and ICL by several times that.
         assert float(ours["ICL"]) == pytest.approx(float(theirs["converged_icl"]), abs=1e-2)
-    assert equal >= 41  # of 60; in the others mclust's is a lower optimum

@@ -13,11 +13,6 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.report.tables import summary_table
 
 
-@pytest.fixture(scope="module")
-def tree():
-    return bg.example_fit()
-
-
 def text_of(table, width=80):
     file = io.StringIO()
     Console(file=file, width=width).print(table)

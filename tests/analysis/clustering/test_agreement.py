@@ -26,11 +26,6 @@ PARTITION_INDICES = (
 
 
 @pytest.fixture(scope="module")
-def tree() -> xr.DataTree:
-    return bg.example_fit()
-
-
-@pytest.fixture(scope="module")
 def species() -> pd.Series:
     return bg.datasets.load("penguins")["species"]
 

@@ -9,11 +9,6 @@ import bayesgmm as bg
 from bayesgmm.analysis.clustering.partition import draw_allocations
 
 
-@pytest.fixture(scope="module")
-def tree():
-    return bg.example_fit()
-
-
 def test_a_component_is_drawn_as_often_as_its_responsibility_says(tree):
     """1026 cells: largest z below 4.5, exceeded once in 150 trees; chosen seed."""
     expected = bg.cluster(tree)["responsibilities"].values

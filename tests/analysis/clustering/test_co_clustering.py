@@ -12,11 +12,6 @@ from bayesgmm.analysis.clustering.partition import draw_allocations
 from tests.labels import shuffled
 
 
-@pytest.fixture(scope="module")
-def tree() -> xr.DataTree:
-    return bg.example_fit()
-
-
 def by_hand(tree: xr.DataTree) -> np.ndarray:
     """Mean of R R' over all draws, one after another, with ones on the diagonal."""
     total, count = 0.0, 0

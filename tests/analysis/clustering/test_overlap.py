@@ -11,11 +11,6 @@ from bayesgmm.numerics.overlap import misclassification
 from bayesgmm.tree.fit import read_parameters
 
 
-@pytest.fixture(scope="module")
-def tree():
-    return bg.example_fit()
-
-
 def test_each_draw_is_asked(tree):
     found = bg.overlap(tree, max_draws=20)
     assert dict(found.sizes) == {"chain": 4, "draw": 5, "component": 3, "component_bis": 3}

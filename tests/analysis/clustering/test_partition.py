@@ -19,11 +19,6 @@ LOSSES = [
 
 
 @pytest.fixture(scope="module")
-def tree() -> xr.DataTree:
-    return bg.example_fit()
-
-
-@pytest.fixture(scope="module")
 def draws(tree) -> PartitionDraws:
     return PartitionDraws.of(draw_allocations(tree, draws=200).labels)
 

@@ -21,11 +21,6 @@ ROW = [40.0, 18.0, 190.0, 3700.0]
 
 
 @pytest.fixture(scope="module")
-def tree() -> xr.DataTree:
-    return bg.example_fit()
-
-
-@pytest.fixture(scope="module")
 def at_210(tree) -> xr.DataTree:
     return bg.condition(tree, {FLIPPER: 210.0})
 

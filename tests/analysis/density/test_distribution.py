@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 from scipy.stats import multivariate_normal, norm
 
 import bayesgmm as bg
 
 FLIPPER = "flipper_length_mm"
-
-
-@pytest.fixture(scope="module")
-def tree() -> xr.DataTree:
-    return bg.example_fit()
 
 
 def test_cdf_at_the_point_estimate_is_scipys(tree):

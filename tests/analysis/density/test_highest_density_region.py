@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import xarray as xr
 from scipy.stats import chi2, norm
 
 import bayesgmm as bg
 
 FLIPPER, MASS = "flipper_length_mm", "body_mass_g"
-
-
-@pytest.fixture(scope="module")
-def tree() -> xr.DataTree:
-    return bg.example_fit()
 
 
 def test_intervals_of_a_normal_distribution():

@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import bayesgmm as bg
 from bayesgmm.analysis.density.log_density import marginal_density
 from bayesgmm.errors import DataError, SpecificationError
 
 FEATURE = "flipper_length_mm"
 GRID = np.linspace(120.0, 290.0, 801)
-
-
-@pytest.fixture(scope="module")
-def tree():
-    return bg.example_fit()
 
 
 def test_equals_scipy_draw_by_draw(tree):

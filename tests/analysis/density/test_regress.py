@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 from scipy.stats import norm
 
 import bayesgmm as bg
@@ -13,11 +12,6 @@ from bayesgmm.tree.fit import read_parameters
 
 FLIPPER, MASS = "flipper_length_mm", "body_mass_g"
 BILLS = ["bill_length_mm", "bill_depth_mm"]
-
-
-@pytest.fixture(scope="module")
-def tree() -> xr.DataTree:
-    return bg.example_fit()
 
 
 def test_one_component_is_linear_regression():

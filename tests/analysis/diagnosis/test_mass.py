@@ -16,11 +16,6 @@ from bayesgmm.tree.fit import Fit
 ALONE = np.zeros(1, dtype=int)
 
 
-@pytest.fixture(scope="module")
-def tree():
-    return bg.example_fit()
-
-
 def test_one_component_has_the_evidence_of_quadrature():
     """A normal mean and a log scale, on a grid; the error that is stated is a few thousandths."""
     rows = np.random.default_rng(0).normal(size=(30, 1))

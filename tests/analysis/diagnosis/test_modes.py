@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.convergence import Quantity
 from bayesgmm.analysis.diagnosis.mass import Share
 from bayesgmm.analysis.diagnosis.modes import (
@@ -19,11 +17,6 @@ from bayesgmm.tree.fit import Fit
 
 NOTHING = [Quantity("some", np.random.default_rng(0).normal(size=(4, 100)), True)]
 """Values that tell no chain from another."""
-
-
-@pytest.fixture(scope="module")
-def tree():
-    return bg.example_fit()
 
 
 def test_chains_in_one_mode_are_as_near_as_halves_of_one(tree):

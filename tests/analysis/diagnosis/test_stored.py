@@ -11,11 +11,6 @@ from bayesgmm.analysis.diagnosis.value import stored_diagnosis, with_diagnosis
 from bayesgmm.schema import with_record
 
 
-@pytest.fixture(scope="module")
-def tree():
-    return bg.example_fit()
-
-
 def test_fit_stores_what_diagnose_says(tree):
     stored, computed = stored_diagnosis(tree), bg.diagnose(tree.drop_nodes("diagnosis"))
     assert stored.passed is True

@@ -9,11 +9,6 @@ import xarray as xr
 import bayesgmm as bg
 
 
-@pytest.fixture(scope="module")
-def tree() -> xr.DataTree:
-    return bg.example_fit()
-
-
 def all_draws(tree: xr.DataTree) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights, means and covariances; the draws of all chains come first."""
     posterior = tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
