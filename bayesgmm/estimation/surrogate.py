@@ -1,8 +1,8 @@
-"""A surrogate of the objective: quick to climb, and without collapses.
+"""A surrogate of the objective: fast to optimize, and without collapses.
 
-That is the likelihood of the rows, gaps filled, with a few prior rows as wide as the clusters of a
-partition by k-means, in coordinates in which these are about round. EM on it is compiled from start
-to end, whatever the priors are; a climb costs a fraction of one on the posterior density.
+It is the likelihood of the imputed rows, with a few prior rows as wide as the clusters of a
+partition by k-means, in coordinates in which these are about spherical. EM on it is compiled from
+start to end, whatever the priors are; a run costs a fraction of one on the posterior density.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def in_coordinates(rows: Rows, center: np.ndarray, root: np.ndarray) -> Rows:
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """Where a climb of the surrogate ended.
+    """An optimum of the surrogate.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Surrogate:
         return rows.counts if isinstance(rows, AnnotatedRows) else np.ones(rows.shape[0])
 
     def from_partition(self, labels: Int[np.ndarray, " n"]) -> Mode | None:
-        """Climb from the moments of a partition; ``None`` if a component is left without rows."""
+        """Optimize from the moments of a partition; ``None`` if a component has no rows."""
         counts, means, scatter, _ = partition_moments(
             as_compiled(values_of(self.rows)), labels, self.layout.n_components,
             self.smallest_scales,
@@ -127,7 +127,7 @@ class Surrogate:
         return None if position is None else self.climb([position])
 
     def from_standard(self, parameters: MixtureParameters) -> Mode | None:
-        """Climb from parameters on the standard scale."""
+        """Optimize from parameters on the standard scale."""
         means = np.linalg.solve(self.root, (parameters.means - self.center).T).T
         whitener = np.linalg.inv(self.root)
         covariances = whitener @ parameters.covariances @ whitener.T
@@ -152,7 +152,7 @@ class Surrogate:
     def climb(
         self, positions: Sequence[np.ndarray], *, screening: int = 0, goal: float = -np.inf
     ) -> Mode | None:
-        """Climb from the highest of some positions after so many steps, if it may pass a goal."""
+        """Optimize from the best of some positions after some steps, if it can reach a goal."""
         path = climb_best(
             self.rows, np.array(positions), self, tolerance=_TOLERANCE, limit=_MOST_STEPS,
             screening=screening, goal=goal,

@@ -1,4 +1,4 @@
-"""The weights of the components, and how well they are known."""
+"""Posterior of the weights of the components."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def plot_weights(tree: xr.DataTree, *, ci_prob: float = DEFAULT_PROBABILITY) -> 
     """Draw the posterior of the weight of every component.
 
     One line for each component: the distribution of its weight over the draws, the interval of
-    the given probability, the thicker interval that holds half, and the mean, also as numbers.
+    the given probability, the thicker 50% interval, and the mean, also as numbers.
 
     Parameters
     ----------
