@@ -45,8 +45,8 @@ class Status(Enum):
         "with the default priors, under which this cannot happen"
     )
     DRAW = (
-        "was not run, because the prior of these draws is not known; the draw with the highest "
-        "density replaces the mode"
+        "is the draw of the highest density, as the prior of these draws is not known; "
+        "no optimum was sought"
     )
 
     @property

@@ -224,7 +224,7 @@ def _curvature(
 
 
 def misclassification(mixtures: MixtureParameters) -> Float[np.ndarray, "*batch k k"]:
-    """Return w: ``w[..., i, j]`` is the probability that a row of i is classified as j; w_ii = 0."""
+    """Return w: ``w[..., i, j]`` is how often a row of i is assigned to j; w_ii = 0."""
     k, d = mixtures.n_components, mixtures.n_features
     one, other = np.nonzero(~np.eye(k, dtype=bool))
     unit = mixtures.scales[..., :1, :]  # numbers near one, whatever the features are measured in
