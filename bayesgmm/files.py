@@ -175,7 +175,7 @@ def _is_abandoned(unfinished: Path) -> bool:
 
 
 def _is_alive(process: int) -> bool:
-    if os.name != "posix":  # elsewhere signal 0 is no question
+    if os.name != "posix":  # elsewhere signal 0 is not a query
         return True
     try:
         os.kill(process, 0)

@@ -147,7 +147,7 @@ class Dataset:
 
     @cached_property
     def checksum(self) -> str:
-        """The SHA-256 of the cells, as little-endian doubles row by row, all gaps alike.
+        """The SHA-256 of the cells, as little-endian doubles row by row, with one NaN.
 
         Examples
         --------
@@ -367,7 +367,7 @@ def read_among(X: Any, feature_names: Sequence[str]) -> tuple[Dataset, Int[np.nd
     Parameters
     ----------
     X : table
-        As for :func:`read_like`. Where columns carry names, those that are no features are passed
+        As for :func:`read_like`. Where columns carry names, those that are not features are passed
         over, whatever they contain.
     feature_names : sequence of d strings
 

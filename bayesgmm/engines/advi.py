@@ -57,7 +57,7 @@ class ADVI:
     approximation : {"meanfield", "fullrank"}, default "meanfield"
         Independent coordinates, or a full covariance matrix between them.
     iterations : int, default 20000
-        Most steps of stochastic gradient ascent; it stops earlier when parameters settle.
+        Maximum number of stochastic gradient steps; it stops earlier when parameters converge.
     draws : int, default 2000
         Draws from the approximation.
 

@@ -28,7 +28,7 @@ _PSEUDO_COUNT = 0.01  # of every weight, so that a component without rows is the
 _RIDGE = 1e-9  # beside the variance of a feature: for rows in a plane
 _LEAST_WIDTH = 1e-6  # of prior rows, beside all rows: for partitions into equal rows
 _SMALLEST_SCALE = 1e-7
-_TOLERANCE, _MOST_STEPS = 1e-6, 100  # relative: what is found is climbed on from
+_TOLERANCE, _MOST_STEPS = 1e-6, 100  # relative: the optimum is refined later
 
 
 def whitening(X: Float[np.ndarray, "n d"]) -> tuple[np.ndarray, np.ndarray]:

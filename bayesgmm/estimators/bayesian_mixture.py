@@ -82,7 +82,7 @@ class BayesianGaussianMixture(
     Attributes
     ----------
     idata_ : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     weights_ : array, shape (n_components,)
         Posterior means of the weights.
     means_ : array, shape (n_components, n_features)
@@ -165,7 +165,7 @@ class BayesianGaussianMixture(
         ------
         ValueError
             Of scikit-learn's, and :class:`bayesgmm.DataError` where rows, weights or labels cannot
-            be used, or :class:`bayesgmm.SpecificationError` where parameters make no sense.
+            be used, or :class:`bayesgmm.SpecificationError` if parameters are invalid.
 
         Warns
         -----

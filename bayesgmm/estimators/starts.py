@@ -109,7 +109,7 @@ class InitialParameters:
         Raises
         ------
         SpecificationError
-            If shapes are wrong, weights are no probabilities, or precisions not positive definite.
+            If shapes are wrong, weights are not probabilities, or precisions not positive definite.
         """
         k, d = shape
         matrices = _read("precisions_init", precisions, sklearn_shape(structure, k, d))

@@ -139,7 +139,7 @@ class LossFunction:
     kind : str
         One of ``KINDS``.
     a : float
-        Cost of splitting what belongs together, between 0 and 2; that of joining what does not
+        Cost of splitting true clusters, between 0 and 2; that of joining different ones
         is 2 - a. The last two kinds have no costs.
     """
 

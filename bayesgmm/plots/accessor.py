@@ -49,7 +49,7 @@ class Plots:
     Parameters
     ----------
     tree : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` returned, or :func:`bayesgmm.estimate` for the figures that
+        Result of :func:`bayesgmm.fit`, or :func:`bayesgmm.estimate` for the figures that
         need no draws.
 
     Examples

@@ -95,16 +95,16 @@ def plot_certainty(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     certainty : float, default 0.9
         Rows below this probability are marked as unsure.
     ci_prob : float, default 0.89
-        Posterior probability of the intervals, which leave equal tails on both sides.
+        Posterior probability of the equal-tailed intervals.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------

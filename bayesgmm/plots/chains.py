@@ -47,7 +47,7 @@ def plot_traces(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     features : name or sequence of names, optional
         Features whose means to show, at most fourteen, or fifteen for one component without
         a weight; by default all or, if there are more, those in which the components differ most.
@@ -57,7 +57,7 @@ def plot_traces(
     Returns
     -------
     arviz_plots.PlotCollection
-        ``savefig`` keeps it.
+        Save it with ``savefig``.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def plot_ranks(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     features : name or sequence of names, optional
         Features whose means to show next to the weights; none by default, except for one component,
         whose weight is always 1, up to 60. There is a panel for each component, at most 60 in all.
@@ -122,7 +122,7 @@ def plot_ranks(
     Returns
     -------
     arviz_plots.PlotCollection
-        ``savefig`` keeps it.
+        Save it with ``savefig``.
 
     Raises
     ------

@@ -236,7 +236,7 @@ def plot_clusters(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     features : sequence of names, optional
         Which features to show, at most eight, in this order; by default all or, if there are more,
         the eight in which the components differ most, in the order of the table.
@@ -261,7 +261,7 @@ def plot_clusters(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If more than eight features are asked for, or an option is out of its range.
+        If more than eight features are requested, or an option is out of its range.
     SchemaError
         If ``mixture`` is not a result of ``fit`` or ``estimate``.
     MissingDependencyError

@@ -74,7 +74,7 @@ def plot_co_clustering(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     groups : sequence of n names, optional
         A group of every row of the fit, such as its species, to compare with; at most 24.
     max_rows : int, default 500
@@ -87,7 +87,7 @@ def plot_co_clustering(
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------

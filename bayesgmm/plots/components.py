@@ -43,24 +43,24 @@ def plot_components(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     features : name or sequence of names, optional
         Which features to show, at most sixteen, in this order; by default all or, if there are
         more, the sixteen in which the components differ most, in the order of the table.
     ci_prob : float, default 0.89
-        Posterior probability of the intervals, which leave equal tails on both sides.
+        Posterior probability of the equal-tailed intervals.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------
     DataError
         If the fit has no such feature.
     SpecificationError
-        If more than sixteen features are asked for, or ``ci_prob`` does not lie between 0
+        If more than sixteen features are requested, or ``ci_prob`` does not lie between 0
         and 1.
     SchemaError
         If ``tree`` is not a result of ``fit``; a point estimate has no draws.

@@ -39,7 +39,7 @@ def plot_label_switching(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     feature : name, optional
         Show the means of this feature; the weights by default.
     max_draws : int, default 400
@@ -50,7 +50,7 @@ def plot_label_switching(
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------

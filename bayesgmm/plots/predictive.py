@@ -77,7 +77,7 @@ def plot_predictive(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     features : name or sequence of names, optional
         Which features to show, at most twelve; by default all or, if there are more, the twelve in
         which the components differ most.
@@ -93,14 +93,14 @@ def plot_predictive(
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------
     DataError
         If the fit has no such feature, or the tree has no rows.
     SpecificationError
-        If more than twelve features are asked for, or an option is out of its range.
+        If more than twelve features are requested, or an option is out of its range.
     SchemaError
         If ``mixture`` is not a result of ``fit`` or ``estimate``.
 

@@ -96,14 +96,14 @@ def plot_selection(table: xr.Dataset, criterion: str = "BIC") -> Figure:
     Parameters
     ----------
     table : xarray.Dataset
-        What :func:`bayesgmm.select` returned.
+        Result of :func:`bayesgmm.select`.
     criterion : {"BIC", "AIC", "ICL", "NEC"}, default "BIC"
         The criterion; smaller is better.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------

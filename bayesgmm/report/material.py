@@ -34,7 +34,7 @@ class Material:
     ----------
     fit : Fit
     selection : xarray.Dataset or None
-        What :func:`bayesgmm.select` returned for the same rows.
+        Result of :func:`bayesgmm.select` for the same rows.
     """
 
     fit: Fit

@@ -25,9 +25,9 @@ def summary_table(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     probability : float, default 0.89
-        Posterior probability of the intervals, which leave equal tails on both sides.
+        Posterior probability of the equal-tailed intervals.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def uncertainty_line(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     rows : str, default "rows"
         Name of the rows, in the plural.
     certainty : float, default 0.9

@@ -149,11 +149,11 @@ def write_report(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     path : path
         Ending in ``.html``.
     selection : xarray.Dataset, optional
-        What :func:`bayesgmm.select` returned for the same rows.
+        Result of :func:`bayesgmm.select` for the same rows.
     title : str, optional
         Title of the report; by default the numbers of components, rows and features.
     progress : bool, default True
@@ -162,7 +162,7 @@ def write_report(
     Returns
     -------
     pathlib.Path
-        Where it was written.
+        The path of the file.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def verified(stored: xr.DataTree, path: Path) -> tuple[xr.DataTree, str]:
     try:
         tree = _from_disk(stored, header["dates"])
         whole = checksum(tree, header) == header["checksum"]
-    except (TypeError, ValueError):  # texts that are no JSON, or name no type, any more
+    except (TypeError, ValueError):  # damaged texts that are not JSON, or not types
         whole = False
     if not whole:
         raise SchemaError(f"{path} is damaged: its content is not what was saved. {_REMEDY}")

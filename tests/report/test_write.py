@@ -181,10 +181,7 @@ def test_rows_without_a_cell_are_told_once_and_counted_nowhere(tree, no_pictures
     material = Material(Fit(blank), None)
     unsure = int(np.delete(bg.cluster(blank)["unsure"].values, [3, 271]).sum())
     page = read_page(f"<!DOCTYPE html>{rows(material).markup()}")
-    assert (
-        page.text.count("2 rows have no measured cell, so nothing is known about")
-        == 1
-    )
+    assert page.text.count("2 rows have no measured cell, so nothing is known about") == 1
     (everything,) = (row for row in page.rows() if row[0] == "All")
     assert [everything[1], everything[-1]] == ["340", str(unsure)]
     assert f"{unsure} of 340 rows" in page.text

@@ -44,7 +44,7 @@ def relabel(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; it is not changed. An
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`; it is not changed. An
         estimate has no draws to match; its components are only ordered.
     method : optional
         ``ECR()`` by default; ``IterativeECR()``, ``Stephens()``, ``PRA()``, ``PointProcess()``
