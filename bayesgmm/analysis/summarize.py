@@ -72,8 +72,8 @@ def discriminating_features(tree: Fitted, count: int) -> list[str]:
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> from bayesgmm.analysis.summarize import telling_features
-    >>> telling_features(bg.example_fit(), 2)
+    >>> from bayesgmm.analysis.summarize import discriminating_features
+    >>> discriminating_features(bg.example_fit(), 2)
     ['bill_length_mm', 'flipper_length_mm']
     """
     fit = Fit.of(tree)

@@ -109,7 +109,7 @@ def agreement(
     --------
     >>> import bayesgmm as bg
     >>> species = bg.datasets.load("penguins")["species"]
-    >>> found = bg.agreement(bg.example_fit(), species, draws=100)
+    >>> found = bg.agreement(bg.example_fit(), species, max_draws=100)
     >>> found["group"].values.tolist()
     ['Adelie', 'Gentoo', 'Chinstrap']
     >>> bool(found["adjusted_rand"].mean() > 0.85)

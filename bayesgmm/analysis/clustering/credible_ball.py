@@ -29,7 +29,7 @@ _ROUNDING = 1e-9
 def credible_ball(
     tree: xr.DataTree,
     partition: Any,
-    ci_prob: float = 0.95,
+    ci_prob: float = 0.89,
     *,
     loss: PartitionLoss | None = None,
     X: Any | None = None,
@@ -50,7 +50,7 @@ def credible_ball(
         Result of :func:`bayesgmm.fit`.
     partition : xarray.Dataset or array of n labels
         The center: what :func:`bayesgmm.partition` returned, or any labels of the same rows.
-    ci_prob : float, default 0.95
+    ci_prob : float, default 0.89
         Posterior probability of the ball.
     loss : loss, default VariationOfInformation()
         The distance; with a = 1 it and ``Binder`` are metrics.
@@ -87,7 +87,7 @@ def credible_ball(
     --------
     >>> import bayesgmm as bg
     >>> tree = bg.example_fit()
-    >>> ball = bg.credible_ball(tree, bg.partition(tree, draws=200), draws=200)
+    >>> ball = bg.credible_ball(tree, bg.partition(tree, max_draws=200), max_draws=200)
     >>> ball["n_clusters"].values
     array([3, 3, 3])
     """

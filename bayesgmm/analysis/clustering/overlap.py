@@ -59,7 +59,7 @@ def overlap(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> found = bg.overlap(bg.example_fit(), draws=40)["overlap"].mean(("chain", "draw"))
+    >>> found = bg.overlap(bg.example_fit(), max_draws=40)["overlap"].mean(("chain", "draw"))
     >>> found.values.round()
     array([[1., 0., 0.],
            [0., 1., 0.],

@@ -80,7 +80,7 @@ def representative_partitions(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> found = bg.representative_partitions(bg.example_fit(), 2, draws=200, runs=2)
+    >>> found = bg.representative_partitions(bg.example_fit(), 2, max_draws=200, n_runs=2)
     >>> found["n_clusters"].values
     array([3, 3])
     """

@@ -88,7 +88,7 @@ def highest_density_region(
     --------
     >>> import bayesgmm as bg
     >>> tree = bg.example_fit()
-    >>> region = bg.highest_density_region(tree, feature="flipper_length_mm", probability=0.5)
+    >>> region = bg.highest_density_region(tree, feature="flipper_length_mm", ci_prob=0.5)
     >>> region["lower"].size
     2
     >>> new = bg.highest_density_region(tree, [[40.0, 18.0, 190.0, 3700.0]], random_seed=1)

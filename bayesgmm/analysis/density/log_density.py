@@ -58,7 +58,7 @@ def log_density(
     >>> tree = bg.example_fit()
     >>> bg.log_density(tree, [[40.0, 18.0, 190.0, 3700.0]]).values.round(1)
     array([-13.4])
-    >>> bg.log_density(tree, [[40.0, 18.0, 190.0, 3700.0]], per_draw=True, draws=100).shape
+    >>> bg.log_density(tree, [[40.0, 18.0, 190.0, 3700.0]], per_draw=True, max_draws=100).shape
     (4, 25, 1)
     """
     if max_draws is not None:

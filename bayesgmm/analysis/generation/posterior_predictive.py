@@ -48,7 +48,7 @@ def posterior_predictive(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> tree = bg.posterior_predictive(bg.example_fit(), draws=10, random_seed=1)
+    >>> tree = bg.posterior_predictive(bg.example_fit(), n_draws=10, random_seed=1)
     >>> tree["posterior_predictive"]["x"].dims
     ('chain', 'draw', 'obs_id', 'feature')
     """

@@ -271,8 +271,8 @@ def simulate(
     Returns
     -------
     Simulation
-        ``rows``, ready to be fitted, and the true values: ``complete`` rows, ``complete`` rows,
-        ``allocations``, ``parameters`` and the measured ``overlap``. Prints as text.
+        ``x``, ready to be fitted, and the truth: ``complete`` rows, ``component``,
+        ``parameters`` and the measured ``overlap``. Prints as text.
 
     Raises
     ------
