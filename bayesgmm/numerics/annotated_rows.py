@@ -115,7 +115,7 @@ def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def described(X: Rows) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
-    """Return the rows of one block, or its patterns; and weights and label log likelihoods."""
+    """Return the rows of one block, ``(X,)`` or its patterns, weights and label log likelihoods."""
     values, weights, label_log_likelihoods = compiled_rows(X)
     if not has_gaps(X):
         return (values,), (weights, label_log_likelihoods)
