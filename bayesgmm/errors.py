@@ -1,7 +1,7 @@
-"""What can go wrong, by name.
+"""The errors and warnings of the package.
 
-Every message says what was expected, what came (which column, which rows, how many) and how to
-mend it.
+Every message says what was expected, what was given (which column, which rows, how many) and how to
+fix it.
 """
 
 import os
@@ -38,7 +38,7 @@ class DataError(BayesGMMError, ValueError):
 
 
 class SpecificationError(BayesGMMError, ValueError):
-    """A model, prior, engine or option was asked for that makes no sense.
+    """An invalid model, prior, engine or option.
 
     Examples
     --------
@@ -64,11 +64,11 @@ class SchemaError(BayesGMMError, ValueError):
 
 
 class NotFittedError(BayesGMMError, ValueError, AttributeError):
-    """An answer was asked of an estimator that has not been fitted."""
+    """An estimator has not been fitted."""
 
 
 class MissingDependencyError(BayesGMMError, ImportError):
-    """An optional package is needed and not installed."""
+    """An optional dependency is not installed."""
 
 
 class BayesGMMWarning(UserWarning):
@@ -99,7 +99,7 @@ class ConvergenceWarning(BayesGMMWarning):
 
 
 class LabelSwitchingWarning(BayesGMMWarning):
-    """The labels of the components moved during sampling.
+    """The labels of the components switched during sampling.
 
     Examples
     --------
@@ -112,7 +112,7 @@ class LabelSwitchingWarning(BayesGMMWarning):
 def warn(
     message: str, category: type[Warning] = BayesGMMWarning, *, beyond: tuple[str, ...] = ()
 ) -> None:
-    """Warn at the line that called the package, however deep below the reason was found.
+    """Warn at the line that called the package, whatever the depth of the stack.
 
     Parameters
     ----------

@@ -1,16 +1,13 @@
-"""Files and folders that are there whole, or not at all.
+"""Atomic writes of files and folders, and checks of paths.
 
-What is written goes beside its place under a hidden name first, and takes its place by renaming,
-which the system does whole or not at all. So a process that is killed at any moment leaves what
-was there before, or the new, and at worst a hidden leftover that the next write of the same name
-removes.
+A file is first written to a hidden temporary path in the same folder and then renamed, which is
+atomic. So a process that is killed at any moment leaves the old or the new content, and at worst a
+hidden temporary file that the next write of the same name removes.
 
 A folder cannot be renamed over another one that is not empty. Linux can exchange the two in one
-step (``renameat2``). Where that is not to be had, the old one steps aside under a fixed name
-first; a process killed right then leaves no folder of the name, and readers take the one that
-stepped aside (:func:`present`).
-
-Whether there is something to read at a path, or room to write: one check, one kind of error.
+step (``renameat2``). Elsewhere the old folder is first renamed to a fixed name; if a process is
+killed right then, there is no folder of the original name, and readers use the renamed one
+(:func:`present`).
 """
 
 from __future__ import annotations
@@ -41,10 +38,10 @@ _NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a hidden place beside ``path`` to write to; what is there in the end replaces ``path``.
+    """Yield a temporary path to write to, which replaces ``path`` atomically at the end.
 
-    Where the block fails, ``path`` stays as it was and nothing else is left. Where ``path`` is a
-    link, it stays one, and what it points to is replaced.
+    If the block fails, ``path`` is unchanged and the temporary file is removed. If ``path`` is a
+    link, its target is replaced.
 
     Examples
     --------
@@ -66,7 +63,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _put(unfinished, path)
     except OSError as error:
         if str(error.filename).startswith(str(unfinished)):
-            error.filename, error.filename2 = str(named), None  # the name that people know
+            error.filename, error.filename2 = str(named), None  # the requested name
         raise
     finally:
         with suppress(OSError):
@@ -74,10 +71,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def try_place(path: Path) -> None:
-    """Raise an ``OSError`` that names ``path`` if nothing can be written beside it.
+    """Raise an ``OSError`` that names ``path`` if its folder is not writable.
 
-    Asked before work whose result goes there: permissions alone do not tell all, such as that the
-    disk is for reading only.
+    Called before the work starts: permissions alone are not enough, for example if the
+    disk is read-only.
 
     Examples
     --------
@@ -103,15 +100,15 @@ def _target(path: Path) -> Path:
 
 
 def _beside(path: Path) -> Path:
-    """Return a hidden name of its own that tells who writes there."""
+    """Return a unique hidden name that identifies the writing process."""
     owner = f"{platform.node()}-{os.getpid()}"
     return path.with_name(f".{path.name}.{owner}-{uuid4().hex[:8]}{_UNFINISHED}")
 
 
 def present(path: Path) -> Path:
-    """Return where ``path`` is to be read: itself, or the folder that stepped aside for a new one.
+    """Return the path to read: ``path`` itself, or the renamed old folder.
 
-    The latter where a write was killed between two renames, see above.
+    The latter if a write was killed between two renames, see above.
     """
     aside = _aside(_target(path))
     return aside if not path.exists() and aside.exists() else path
@@ -136,7 +133,7 @@ def _put(unfinished: Path, path: Path) -> None:
 
 
 def _exchanged(one: Path, other: Path) -> bool:
-    """Let two paths change places in one step; false where the system cannot."""
+    """Exchange two paths atomically; false if the system does not support it."""
     if sys.platform != "linux":
         return False
     exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -155,7 +152,7 @@ def _aside(path: Path) -> Path:
 
 
 def _clear_leftovers(path: Path) -> None:
-    """Remove what writes of this path that were killed have left."""
+    """Remove temporary files of killed writes to this path."""
     if _aside(path).exists():
         if path.exists():
             remove(_aside(path))
@@ -167,7 +164,7 @@ def _clear_leftovers(path: Path) -> None:
 
 
 def _is_abandoned(unfinished: Path) -> bool:
-    """Say whether nobody writes there any more: its process is gone, or it is a day old."""
+    """Return whether a temporary file is abandoned: its process is gone, or it is a day old."""
     owner = unfinished.name.removesuffix(_UNFINISHED).rsplit("-", 1)[0]
     machine, _, process = owner.rpartition("-")
     if machine.endswith(platform.node()) and process.isdigit() and not _is_alive(int(process)):
@@ -178,7 +175,7 @@ def _is_abandoned(unfinished: Path) -> bool:
 
 
 def _is_alive(process: int) -> bool:
-    if os.name != "posix":  # elsewhere signal 0 is no question
+    if os.name != "posix":  # elsewhere signal 0 is not a query
         return True
     try:
         os.kill(process, 0)
@@ -190,7 +187,7 @@ def _is_alive(process: int) -> bool:
 
 
 def _flush(path: Path) -> None:
-    """Have the disk hold what was written before it is renamed, for when the power fails."""
+    """Flush a file to disk before it is renamed, in case of a power failure."""
     files = path.rglob("*") if path.is_dir() else [path]
     for file in files:
         if file.is_file():

@@ -1,4 +1,4 @@
-"""The journey from a table to a posterior, on one screen. Read this file first."""
+"""The main functions, from a table to a posterior. Read this file first."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ def fit(
 ) -> xr.DataTree:
     """Fit a Gaussian mixture and return its posterior.
 
-    The data are read and brought to the standard scale, EM finds the posterior mode, the engine
-    draws from the posterior starting there, and the draws come back in the units of the data,
-    relabeled so that ``component`` means the same in every draw, with a verdict on them.
+    The data are validated and standardized, EM finds the posterior mode, the engine
+    samples the posterior starting there, and the draws are returned in the units of the data,
+    relabeled so that ``component`` has the same meaning in every draw, with a diagnosis.
 
     Parameters
     ----------
     X : table of n rows and d features
         Array, list of rows, pandas, polars or pyarrow table, or xarray object. NaN or null cells
-        are missing and integrated out, which is right where what is missing depends on observed
-        cells at most (missing at random; Little & Rubin, 2019).
+        are missing and integrated out, which is valid if missingness depends on observed
+        cells only (missing at random; Little & Rubin, 2019).
     spec : MixtureSpec
         Number of components and priors.
     engine : engine or str, optional
@@ -66,20 +66,20 @@ def fit(
         The same seed gives the same tree.
     sample_weight : array, shape (n,), optional
         How often each row counts: 2 is the same as two such rows, 0 leaves the row out, and the
-        middles of bins with their counts stand for binned data. A pandas Series is matched with
+        centers of bins with their counts represent binned data. A pandas Series is matched with
         the rows by name where both have names, as ``labels`` are. Weights need not be whole: the
         likelihood of a row is raised to its weight (a power likelihood; Savitsky & Toth, 2016).
-        Weights of surveys should sum to the number of rows; intervals then leave out what the
-        design of the survey adds.
+        Weights of surveys should sum to the number of rows; intervals then ignore the
+        survey design.
     labels : sequence of n labels, optional
-        What is known of the component that each row comes from: its number or its name, a set of
-        those that it may be, a mapping of these to probabilities, or None, NaN or -1 where nothing
-        is known; or a table of probabilities (n, k). Densities of the components are multiplied by
-        the probabilities, that is by 1 and 0 where labels are certain (Côme et al., 2009). Names
-        are given to components in alphabetical order, and components that labels tell apart are
+        Known components of rows: for each row the number or the name of its component, a set of
+        possible ones, a mapping of these to probabilities, or a missing label (None, NaN or -1);
+        or a table of probabilities (n, k). Densities of the components are multiplied by
+        the probabilities, that is by 1 and 0 if labels are certain (Côme et al., 2009). Names
+        are given to components in alphabetical order, and components identified by labels are
         never relabeled.
     solver : EM, optional
-        How the starting mode is found; ``EM()`` by default.
+        The solver for the starting mode; ``EM()`` by default.
     standardize : bool, default True
         Whether the engine works on the standard scale. The posterior is the same either way.
     order_by : str or mapping, default "weights"
@@ -87,8 +87,8 @@ def fit(
         feature named here, smallest first; or by a weighted sum of means, such as
         ``{"height": 1.0, "width": -1.0}``.
     progress : bool, default True
-        Whether to show a line on the start and, of what takes more than two seconds, progress with
-        the time left: bars, or lines where there is neither a terminal nor a notebook.
+        Whether to print a line on the EM result and, after two seconds, progress with
+        the remaining time: bars, or lines without a terminal or notebook.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def fit(
         ``correlations``, in the units of the data), ``sample_stats``, ``log_likelihood``,
         ``log_prior`` (of ``weights``, ``means`` and ``covariances``),
         ``observed_data``, ``constant_data``, ``point_estimate``, ``chain_starts``,
-        ``relabeling`` and ``diagnosis``, what :func:`bayesgmm.diagnose` says of the draws. An
+        ``relabeling`` and ``diagnosis``, the result of :func:`bayesgmm.diagnose`. An
         interrupted run returns the draws that were finished.
 
     Raises
@@ -112,10 +112,10 @@ def fit(
     Warns
     -----
     ConvergenceWarning
-        If the draws cannot be used as they are; the message says what was found and what to do.
-        That an approximation, which was asked for, is one is not worth a warning.
+        If the draws cannot be used as they are; the message has the findings and remedies.
+        There is no warning that a requested approximation is an approximation.
     BayesGMMWarning
-        If rows have no observed cell; they stay, and say nothing.
+        If rows have no observed cell; they are kept but do not affect the fit.
     ConvergenceWarning
         If EM, which finds the mode to start from, stopped at its ``max_iterations``.
 
@@ -165,7 +165,7 @@ def draw_posterior(
     standardize: bool = True,
     order_by: str | Mapping[str, float] = "weights",
 ) -> xr.DataTree:
-    """Fit as :func:`fit` does, and leave it to the caller to speak of the verdict."""
+    """Fit as :func:`fit` does, without a warning on the diagnosis."""
     from bayesgmm.progress import CountProgress, announce
     from bayesgmm.tree.timing import Stopwatch, with_timing
 
@@ -205,10 +205,10 @@ def resample(
     order_by: str | Mapping[str, float] = "weights",
     progress: bool = True,
 ) -> xr.DataTree:
-    """Draw again from the posterior of a fit, from the point estimate that its tree holds.
+    """Sample the posterior of a fit again, starting from its point estimate.
 
-    Rows, weights, labels and priors are read from the tree, and EM does not run again. So a quick
-    fit by ``Laplace()`` goes on with ``NUTS()``, and one that was saved, with more draws.
+    Rows, weights, labels and priors are read from the tree, and EM does not run again. So a fast
+    fit by ``Laplace()`` can be continued with ``NUTS()``, or a saved fit with more draws.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def resample(
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; never modified.
     engine : engine or str, optional
         ``NUTS()`` by default. Chains of ``NUTS(init="multi")`` start at the mode and at the best
-        of the other optima, the one that the tree holds.
+        alternative mode that is stored in the tree.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tree.
     standardize, order_by, progress
@@ -225,15 +225,15 @@ def resample(
     Returns
     -------
     xarray.DataTree
-        What :func:`fit` would return with this engine, from the same point estimate: with its
-        seed, up to what rounding does to chains.
+        The result of :func:`fit` with this engine, from the same point estimate: with its
+        seed the same, up to rounding in chains.
 
     Raises
     ------
     SchemaError
         If ``mixture`` is not a result of ``fit`` or ``estimate``, or holds no point estimate.
     SpecificationError
-        If ``engine`` is no engine, or ``order_by`` names no feature.
+        If ``engine`` is not an engine, or ``order_by`` names no feature.
 
     Warns
     -----
@@ -267,7 +267,7 @@ def draw_again(
     standardize: bool = True,
     order_by: str | Mapping[str, float] = "weights",
 ) -> xr.DataTree:
-    """Draw as :func:`resample` does, and leave it to the caller to speak of the verdict."""
+    """Draw as :func:`resample` does, without a warning on the diagnosis."""
     from bayesgmm.tree.fit import Fit
     from bayesgmm.tree.timing import Stopwatch, with_timing
 
@@ -313,24 +313,24 @@ def estimate(
         ``EM()``, the posterior mode, by default; ``EM(objective="likelihood")`` for maximum
         likelihood.
     random_seed : int, SeedSequence or Generator, optional
-        Places the starting points.
+        Seed of the starting points.
     sample_weight, labels : optional
-        How often each row counts, and what is known of the component it comes from, as for
+        Weights and labels of the rows, as for
         :func:`fit`.
 
     Returns
     -------
     PointEstimate
-        In the units of the data, components ordered by weight, largest first. It knows its rows:
+        In the units of the data, components ordered by weight, largest first. It stores its rows:
         :func:`cluster`, :func:`log_density`, :func:`impute`, :func:`plot_clusters`, :func:`save`
-        and all else that takes a fit and does not ask about draws takes it as well, and
-        :func:`resample` draws from the posterior, starting there.
+        and all other functions of a fit that do not need draws accept it, and
+        :func:`resample` samples the posterior, starting there.
 
     Warns
     -----
     ConvergenceWarning
-        If a component collapsed from every start, which maximum likelihood and weak priors may
-        lead to; the message names the components, the rows and the remedy. If EM stopped at
+        If a component collapsed from every start, which can happen with maximum likelihood and weak
+        priors; the message names the components, the rows and the remedy. If EM stopped at
         ``max_iterations``.
 
     Raises
@@ -360,7 +360,7 @@ def estimate(
     problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=seed)
     if point.status is Status.COLLAPSED:
-        warn(f"EM found no estimate: {point.explanation}.", ConvergenceWarning)
+        warn(f"EM did not converge to a valid estimate: {point.explanation}.", ConvergenceWarning)
     _warn_at_the_limit(point)
     record = {"engine": repr(solver), "seed": str(seed.entropy)}
     point = problem.restore(point, uses_prior=solver.uses_prior)
@@ -386,24 +386,24 @@ def build_model(
         Number of components and priors.
     initial : PointEstimate, optional
         Where samplers and optimisers start, usually what :func:`estimate` returned. Without it
-        PyMC starts all components at one place, a saddle point that ``pm.find_MAP`` cannot
+        PyMC starts all components at the same point, a saddle point that ``pm.find_MAP`` cannot
         leave. With it, functions of PyMC that convert the model, ``pm.compute_log_likelihood``
         among them, refuse it.
     sample_weight : array, shape (n,), optional
-        How often each row counts, as for :func:`fit`. The log-likelihood of a row, and what
+        Row weights, as for :func:`fit`. The log-likelihood of a row, and what
         ``pm.compute_log_likelihood`` returns of it, is multiplied by its weight.
     labels : sequence of n labels, optional
-        What is known of the component that each row comes from, as for :func:`fit`.
+        Known components of rows, as for :func:`fit`.
 
     Returns
     -------
     pymc.Model
         With the named variables ``weights``, ``means``, ``scales``, ``correlations`` and
-        ``covariances``, and the rows observed as ``x``, allocations summed out. Components may
-        switch between draws of ``pm.sample``; :func:`from_draws` relabels and judges them, also
-        where the model was extended. Predictive draws are
-        whole rows, of which no label is known. The ``resolution`` is a ``pm.Potential``: PyMC warns
-        that predictive draws ignore it, which changes nothing of note, since it is one wherever
+        ``covariances``, and the rows observed as ``x``, allocations marginalized. Labels may
+        switch between draws of ``pm.sample``; :func:`from_draws` relabels and diagnoses them, also
+        for extended models. Predictive draws are
+        complete rows without labels. The ``resolution`` is a ``pm.Potential``: PyMC warns
+        that predictive draws ignore it, which is negligible, since it is one wherever
         standard deviations are above the resolution.
 
     Raises
@@ -416,7 +416,7 @@ def build_model(
     Warns
     -----
     BayesGMMWarning
-        If rows have no observed cell; they stay, and say nothing.
+        If rows have no observed cell; they are kept but do not affect the fit.
 
     Examples
     --------
@@ -446,11 +446,11 @@ def from_draws(
     labels: Any | None = None,
     order_by: str | Mapping[str, float] = "weights",
 ) -> xr.DataTree:
-    """Make the tree of a fit from draws that another program made, relabeled and judged.
+    """Make a tree from the draws of another program, relabeled and diagnosed.
 
-    It is the way back from :func:`build_model`, also where that model was extended, and takes the
-    draws of Stan, NumPyro or R: whatever has weights, means and covariance matrices of a mixture
-    in every draw. Draws and their values stay as they are; only the order of components changes.
+    It accepts draws of :func:`build_model`, also of extended models, and
+    of Stan, NumPyro or R: any program with weights, means and covariance matrices of a mixture
+    in every draw. The values of draws are unchanged; only the order of components changes.
 
     Parameters
     ----------
@@ -465,15 +465,15 @@ def from_draws(
     X : table of n rows and d features
         The rows that the model was fitted to, as for :func:`fit`.
     spec : MixtureSpec, optional
-        If the draws are of the posterior of exactly this model. Then EM finds the mode, and the
-        log posterior of draws, conflicts of prior and rows, and masses of modes can be told, as
-        after :func:`fit`. Leave it out if the model was extended: the prior then is not known.
+        The spec, if the draws are of the posterior of exactly this model. Then EM finds the mode,
+        and the log posterior of draws, prior conflicts, and masses of modes are computed, as after
+        :func:`fit`. Leave it out if the model was extended: the prior then is not known.
     names : mapping, optional
-        What things are called in ``draws``, such as ``{"weights": "theta"}``; another variable
+        Names of the variables in ``draws``, such as ``{"weights": "theta"}``; another variable
         called ``weights`` is then kept as ``given_weights``. Arrays and datasets
         without groups may also hold ``lp``, ``diverging`` and ``log_likelihood`` (row).
     exchangeable : bool, default True
-        Whether the prior treats all components alike. If not, they are never relabeled.
+        Whether components are exchangeable a priori. If not, they are never relabeled.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tree.
     sample_weight, labels, order_by : optional
@@ -483,20 +483,20 @@ def from_draws(
     -------
     xarray.DataTree
         As :func:`fit` returns it, without ``chain_starts``. All other variables of a draw are kept
-        in ``posterior`` and judged by :func:`diagnose`; those with a dim ``component`` (of the
+        in ``posterior`` and checked by :func:`diagnose`; those with a dim ``component`` (of the
         same name as that of the weights, or ``(dims, array)`` in a mapping) are relabeled with
         the parameters. Whole numbers that name components are not translated.
 
         Without ``spec``, ``point_estimate`` is the draw of the highest log posterior (``lp`` in
-        ``sample_stats``), or where that is not given, log-likelihood. What needs the prior,
-        :func:`resample` and the section of a report on it, is left out or refused.
+        ``sample_stats``), or if that is not given, log-likelihood. Functions that need the prior,
+        :func:`resample` and the section of a report on it, are left out or refused.
 
     Raises
     ------
     SpecificationError
-        If a variable lacks, or has other dims or sizes; the message says what was expected.
+        If a variable is missing, or has other dims or sizes; the message says what was expected.
     DataError
-        If the numbers are no mixture (weights that do not sum to one, matrices that are not
+        If the numbers are not a mixture (weights that do not sum to one, matrices that are not
         positive definite, NaN), or lie far from the rows; or if the table cannot be used.
 
     Warns
@@ -506,12 +506,12 @@ def from_draws(
 
     Notes
     -----
-    All answers are about the mixture sum_k weights_k N(means_k, covariances_k). Where weights
+    All results are for the mixture sum_k weights_k N(means_k, covariances_k). If weights
     differ from row to row, as with covariates, let ``weights`` be their mean over the rows, or
-    those of one value of the covariates. Answers then are about rows whose covariates are not
-    known, or have that value, :func:`cluster` included. The exact probabilities of the components
-    of each row are a variable of the model (rows ``obs_id``, ``component``), and come back
-    relabeled. With such a variable, log-likelihoods of rows are in the tree only where they came
+    those of one value of the covariates. Results are then for rows whose covariates are
+    unknown, or have that value, :func:`cluster` included. The exact probabilities of the components
+    of each row are a variable of the model (rows ``obs_id``, ``component``), and are returned
+    relabeled. With such a variable, log-likelihoods of rows are in the tree only if they are given
     with the draws, as those of the mixture are not those of the model.
 
     Examples
@@ -595,7 +595,7 @@ def _from_draws(
 def _drawn(
     problem: Problem, start: PointEstimate, draw: Callable[..., xr.DataTree], standardize: bool
 ) -> tuple[xr.DataTree, Scaling]:
-    """Return raw draws, and the way from their scale, which is that of ``start``, to the data."""
+    """Return raw draws, and the scaling from their scale, that of ``start``, to the data."""
     if standardize:
         return draw(problem.scaled_spec, problem.scaled_data, start=start), problem.scaling
     scaling = Scaling.identity(problem.data.n_features)
@@ -614,10 +614,10 @@ def _judged(
     progress: bool,
     given: GivenDraws | None = None,
 ) -> xr.DataTree:
-    """Return the tree that users get, with a verdict on its draws.
+    """Return the final tree, with a diagnosis of its draws.
 
-    All draws are there by now, and an interrupt loses none: components are then named by what is
-    quick, and log-likelihoods left out.
+    All draws exist at this point, and an interrupt loses none: components are then relabeled by
+    the fast method, and log-likelihoods left out.
     """
     from bayesgmm.analysis.diagnosis.diagnose import diagnose
     from bayesgmm.analysis.diagnosis.value import with_diagnosis
@@ -632,12 +632,13 @@ def _judged(
         return with_diagnosis(tree, diagnose(tree))
 
     try:
-        with waiting("naming components and checking draws", visible=progress):
+        with waiting("relabeling components and checking draws", visible=progress):
             return judged(quick=False)
     except KeyboardInterrupt:
         announce(
-            "Interrupted after the last draw; all draws are kept. Components are named by PRA(), "
-            "which is quick; bayesgmm.relabel(tree) names them as usual"
+            "Interrupted after the last draw; all draws are kept. Components are relabeled by "
+            "PRA(), "
+            "which is fast; bayesgmm.relabel(tree) uses the default method"
         )
         return judged(quick=True)
 
@@ -665,15 +666,15 @@ def _expect_room(engine: Engine, problem: Problem) -> None:
 def _expect_order(
     order_by: str | Mapping[str, float], data: Dataset, hyperparameters: np.ndarray
 ) -> None:
-    """Raise unless the order can be asked for; components with equal ones are alike."""
+    """Raise unless the order can be asked for; components with equal ones are exchangeable."""
     from bayesgmm.posterior.relabel.order import BY_WEIGHT, expect_order
 
     expect_order(order_by, data.feature_names)
     groups = exchangeable_groups(hyperparameters, data.label_log_likelihoods)
     if order_by != BY_WEIGHT and groups.size > 1 and not any_exchangeable(groups):
         raise SpecificationError(
-            f"order_by {order_by!r} would change nothing: labels, or priors of weights or "
-            "means, tell all components apart, and these keep their places. Leave order_by out."
+            f"order_by {order_by!r} has no effect: labels, or priors of weights or "
+            "means, identify all components, and these keep their order. Leave order_by out."
         )
 
 
@@ -723,7 +724,7 @@ def _expect_suitable(initial: PointEstimate | None, problem: Problem) -> None:
 
 def _expect_usable(start: PointEstimate) -> None:
     if start.status is Status.COLLAPSED:
-        raise SpecificationError(f"EM found no mode to start from: {start.explanation}.")
+        raise SpecificationError(f"EM did not find a mode to start from: {start.explanation}.")
 
 
 def _warn_at_the_limit(point: PointEstimate) -> None:

@@ -1,4 +1,4 @@
-"""Elements of a page, from text that may hold any character.
+"""HTML elements, with escaped text.
 
 Text is escaped unless it is :class:`Markup`, so that no name of a feature or a row can become a
 part of the page.

@@ -1,4 +1,4 @@
-"""Checks of the options of engines and solvers: one place, one wording."""
+"""Checks of options, with uniform messages."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from bayesgmm.errors import SpecificationError
 
-_LARGEST_COUNT = 10**9  # of components, draws, steps: more have no room, and take no end
+_LARGEST_COUNT = 10**9  # of components, draws, steps: more would not fit in memory
 
 
 def is_whole(value: Any) -> bool:
-    """Whether this is a whole number, Python's or NumPy's; a truth value is none."""
+    """Whether this is a whole number, Python's or NumPy's; a Boolean is not."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
-    """Whether this is a real number, Python's or NumPy's; a truth value is none."""
+    """Whether this is a real number, Python's or NumPy's; a Boolean is not."""
     return is_whole(value) or isinstance(value, float | np.floating)
 
 
@@ -28,7 +28,7 @@ def expect_whole(owner: Any, name: str) -> None:
 
 
 def expect_whole_number(name: str, value: Any) -> None:
-    """Raise unless an argument is a whole number of at least 1, and not beyond all counting."""
+    """Raise unless an argument is a whole number of at least 1, and not too large."""
     if not is_whole(value) or value < 1:
         raise SpecificationError(
             f"{name} must be a whole number of at least 1, not {shown(value)}."
@@ -53,12 +53,12 @@ def expect_between(owner: Any, name: str, low: float, high: float) -> None:
 
 
 def expect_member(owner: Any, name: str, allowed: Sequence[str]) -> None:
-    """Raise unless an option of an object is one of a few words."""
+    """Raise unless an option of an object is one of the allowed words."""
     expect_one_of(f"{type(owner).__name__}: {name}", getattr(owner, name), allowed)
 
 
 def expect_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
-    """Raise unless an argument is one of a few words."""
+    """Raise unless an argument is one of the allowed words."""
     if value not in allowed:
         raise SpecificationError(f"{name} must be one of {list(allowed)}, not {value!r}.")
 

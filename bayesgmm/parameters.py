@@ -16,7 +16,7 @@ class MixtureParameters:
     """Weights, means, standard deviations and correlations of a Gaussian mixture.
 
     Structures that share or forbid parameters (tied, spherical, diagonal) are written out in
-    full here, so that whoever reads parameters never needs to know the structure.
+    full here, so that code that reads parameters does not need to know the structure.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""What a person sees while something runs: a line on its start, bars, or lines with the time.
+"""Progress display: a line at the start, bars, or lines with the elapsed time.
 
-Bars and lines are drawn by a thread of their own, which looks at what is done from time to time.
-So whoever works only counts, and nothing is shown of work that is done at once.
+Bars and lines are drawn by a separate thread, which polls the state from time to time. So
+computing code only counts, and nothing is shown for work that is quickly done.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NOTHING_SHOWN = 2.0  # seconds; what takes less needs no bar
 _BETWEEN_PICTURES = 0.125  # seconds, on a terminal
 _BETWEEN_LINES = 10.0  # seconds, elsewhere
-_UNEVEN = 2.0  # ratio of speeds beyond which nobody can tell how long the rest takes
+_UNEVEN = 2.0  # ratio of speeds beyond which the remaining time is unpredictable
 
 
 @dataclass
@@ -47,7 +47,7 @@ class TaskProgress:
     """A bar for each task, within a ``with`` block, or nothing at all.
 
     Where there is neither a terminal nor a notebook, a line for all tasks every ten seconds. The
-    time left is shown once the work goes evenly.
+    remaining time is shown once progress is steady.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class TaskProgress:
 
 
 class Pace:
-    """How evenly some work goes, and how long the rest of it takes.
+    """The steadiness of some work, and its remaining time.
 
     Examples
     --------
@@ -155,7 +155,7 @@ class Pace:
         self._seen = [(0.0, 0.0)]
 
     def left(self, passed: float, done: float, total: float | None) -> float | None:
-        """Return the seconds left, or ``None`` where nobody can tell.
+        """Return the seconds left, or ``None`` if unpredictable.
 
         Speeds of the whole time and of its last quarter must agree up to a factor, and a tenth be
         done: the first iterations of a chain may be slow, and those of its warm-up.
@@ -233,7 +233,7 @@ def waiting(what: str, *, visible: bool = True) -> TaskProgress:
 
 
 def announce(line: str) -> None:
-    """Say something in one line."""
+    """Print one line."""
     from rich import get_console
 
     get_console().print(line, highlight=False, soft_wrap=True)

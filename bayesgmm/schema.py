@@ -1,6 +1,6 @@
 """The names that a result is made of: groups, variables and dimensions of its ``DataTree``.
 
-Whoever adds a variable to the tree names it here first.
+A new variable of the tree must be named here first.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ DATA = "x"
 """The name of the observed rows, dims ``obs_id, feature``."""
 
 ROW_WEIGHT, LABEL_LIKELIHOOD = "sample_weight", "label_likelihood"
-"""How often each row counts (obs_id), and what is known of its component (obs_id, component).
+"""Row weights (obs_id), and label likelihoods (obs_id, component).
 
-The second holds factors from 0 to 1 that densities are multiplied by. Both are in the group
-``constant_data``, where the fit was given weights or labels.
+The latter are factors from 0 to 1 that multiply densities. Both are in the group
+``constant_data``, if the fit has weights or labels.
 """
 
 REQUIRED_GROUPS = (
@@ -47,19 +47,19 @@ REQUIRED_GROUPS = (
 )
 
 START_OBJECTIVES, START_DISTANCES = "start_objectives", "start_distances"
-"""What the starts of EM led to, dim ``start``, in the group ``point_estimate``; see ``Starts``."""
+"""The results of the EM starts, dim ``start``, in the group ``point_estimate``; see ``Starts``."""
 
 ALTERNATIVE_MODE = "alternative_mode"
-"""The group of the best other optimum that EM found; absent where all starts agreed."""
+"""The group of the best alternative mode that EM found; absent if all starts agreed."""
 
 DIAGNOSIS = "diagnosis"
-"""The group of the verdict that ``fit`` passed on its draws."""
+"""The group of the diagnosis that ``fit`` stored."""
 
 EVIDENCE = ("elbo", "log_marginal_likelihood")
 """Entries of the record that estimate, or bound, the log probability density of all rows."""
 
 EXCHANGEABLE = "exchangeable"
-"""The entry of the record of given draws that says whether their prior treats components alike."""
+"""The entry of the record of given draws on whether components are exchangeable a priori."""
 
 DERIVED = "derived"
 """The entry of the record that says how a conditional or marginal mixture was made from a fit."""
@@ -68,23 +68,23 @@ ATTRIBUTE = "bayesgmm"
 """The attribute of the root that holds spec, seed, scaling and versions as JSON."""
 
 TIMING = "bayesgmm_timing"
-"""When the fit began and how long it took; see ``tree/timing.py``, the one place for it."""
+"""When the fit began and how long it took; see ``tree/timing.py``."""
 
 FILE_HEADER, COMPLETE = "bayesgmm_file", "bayesgmm_complete"
-"""Attributes of a file's root: what it says of itself as JSON, and, written last, that it is whole.
+"""Attributes of a file's root: its header as JSON, and, written last, a mark of completeness.
 
 Trees in memory have neither.
 """
 
 FILE_SCHEMA = 1
-"""The number of the way in which files are written; it rises where older versions cannot read them.
+"""The version of the file format; it increases if older versions cannot read it.
 
-Files from before there was a seal count as 0.
+Files without a header count as 0.
 """
 
 
 def record(tree: xr.DataTree) -> dict[str, Any]:
-    """Return what the tree remembers of its own making (spec, seed, scaling, versions)."""
+    """Return the record of the tree (spec, seed, scaling, versions)."""
     if ATTRIBUTE not in tree.attrs:
         raise SchemaError(
             f"This tree has no attribute {ATTRIBUTE!r}: it was not made by bayesgmm.fit. "
@@ -94,7 +94,7 @@ def record(tree: xr.DataTree) -> dict[str, Any]:
 
 
 def with_record(tree: xr.DataTree, **entries: Any) -> xr.DataTree:
-    """Return the tree with entries added to what it remembers of its making."""
+    """Return the tree with entries added to its record."""
     known = json.loads(tree.attrs.get(ATTRIBUTE, "{}"))
     tree = tree.copy()
     tree.attrs[ATTRIBUTE] = json.dumps({**known, **entries})

@@ -1,4 +1,4 @@
-"""Randomness: a seed comes in, generators come out, and nothing global is touched."""
+"""Random seeds: seeds are converted to generators, without global state."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_what_came_along_can_spoil_the_verdict(fitted):
 def test_every_answer_works_without_a_spec(unknown, tmp_path):
     assert bg.load(bg.save(unknown, tmp_path / "draws.nc")).identical(unknown)
     page = bg.write_report(unknown, tmp_path / "draws.html").read_text(encoding="utf-8")
-    assert "What was assumed before" not in page
+    assert "Prior ranges of the parameters" not in page
     assert "Each component has its own standard deviations and correlations" in page
     again = bg.relabel(unknown, bg.Stephens(), order_by="length")
     assert again["posterior"]["means"].mean(("chain", "draw")).sel(feature="length")[0] < 2

@@ -40,7 +40,7 @@ def test_an_order_that_labels_leave_no_room_for_is_refused():
     X, components = table()
     for labels, spec in ((NAMES[components], bg.MixtureSpec(3)),
                          (None, bg.MixtureSpec(3, bg.Dirichlet((1.0, 2.0, 3.0))))):  # fmt: skip
-        with pytest.raises(bg.SpecificationError, match="order_by 'a' would change nothing"):
+        with pytest.raises(bg.SpecificationError, match="order_by 'a' has no effect"):
             bg.fit(X, spec, labels=labels, order_by="a", engine=GIBBS, progress=False)
 
 

@@ -1,8 +1,4 @@
-"""What is given beside a table, one entry for each of its rows, brought into their order.
-
-How often rows count.
-
-What is known of the components that rows come from, as users write it.
+"""Entries given for each row, in the order of the rows: sample weights and labels.
 
 Axes: rows n, components k.
 """
@@ -29,13 +25,13 @@ def in_order_of_rows(values: Any, row_names: Shaped[np.ndarray, " n"] | None, ar
     Parameters
     ----------
     values : anything
-        What has a pandas index that holds the names of all rows is matched by name, in whatever
-        order it comes, and may have entries for other rows, too. Places count for all else, and
-        for an index 0, 1, 2, ... that fits no names.
+        Objects with a pandas index that holds the names of all rows are matched by name, in any
+        order, and may have entries for other rows, too. Everything else, and an index 0, 1, 2, ...
+        that matches no names, is matched by position.
     row_names : array, shape (n,), or None
         ``None`` where the rows have no names.
     argument : str
-        What to call the entries in a message.
+        Name of the entries in messages.
 
     Raises
     ------
@@ -141,7 +137,7 @@ def read_counts(sample_weight: Any, row_names: Shaped[np.ndarray, " n"]) -> Floa
 
 
 UNLABELLED = -1
-"""A label that says nothing, as scikit-learn writes it; None, NaN and an empty text do, too."""
+"""A missing label, as in scikit-learn; None, NaN and an empty text are missing labels, too."""
 
 _FORMS = (
     "A label is the number or the name of a component, a set of these, a mapping of these to "
@@ -151,7 +147,7 @@ _FORMS = (
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What labels say.
+    """The information in labels.
 
     Attributes
     ----------
@@ -187,7 +183,7 @@ def read_labels(
     ------
     DataError
         If there is not one label for each row, if labels name no component, or if probabilities
-        are none.
+        are invalid.
     """
     labels = unmasked(labels)
     table = _as_table(labels)

@@ -1,8 +1,8 @@
-"""Every answer as a table: for pandas, for a terminal, for a notebook.
+"""Results as tables: for pandas, for a terminal, for a notebook.
 
-Answers are labeled arrays, and this is the one way from them to a data frame. What has rows of the
-user's gets one line for each; dims besides become columns. Otherwise there is a line for every
-combination of the dims that all variables share.
+Results are labeled arrays, which are converted to data frames here. Results for rows of data have
+one line per row, and other dims become columns. Otherwise there is one line for every combination
+of the dims that all variables share.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ _MOST_LINES = 60
 
 
 def table(answer: Any, X: Any | None = None) -> pd.DataFrame:
-    """Return an answer as a pandas data frame, with the names of rows, features and components.
+    """Return a result as a pandas data frame, with the names of rows, features and components.
 
     Parameters
     ----------
     answer : xarray.Dataset, xarray.DataArray, Imputation, LabelingReport or Diagnosis
-        What a function of bayesgmm returned.
+        Result of a function of bayesgmm.
     X : table, optional
-        Rows that the answer is about; their columns come first. Where both have names, rows are
+        Rows of the result; their columns come first. Where both have names, rows are
         matched by name, and ``X`` may have others, too.
 
     Returns
     -------
     pandas.DataFrame
-        One line for every row of data where the answer has any: of :func:`bayesgmm.cluster`,
+        One line per row of data if the result has any: for :func:`bayesgmm.cluster`,
         :func:`bayesgmm.partition`, :func:`bayesgmm.generate`, :func:`bayesgmm.regress`, ... Of
         :func:`bayesgmm.summarize`, one for every parameter; of :func:`bayesgmm.select` and
         :func:`bayesgmm.compare`, one for every model; of an imputation, the completed table.
@@ -63,7 +63,7 @@ def table(answer: Any, X: Any | None = None) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If ``answer`` is no answer, or ``X`` does not have its rows.
+        If ``answer`` is not a result of bayesgmm, or ``X`` does not have its rows.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def apart_from(found: pd.DataFrame, taken: Container[str]) -> pd.DataFrame:
 
 
 class Tabular(xr.Dataset):
-    """A dataset that is shown as the table it is, as long as it has all dims of one."""
+    """A dataset that is displayed as a table, as long as it has the dims of one."""
 
     __slots__ = ()
 
@@ -198,7 +198,7 @@ def _spread(answer: xr.Dataset, index: list[str]) -> pd.DataFrame:
         if one.dims == tuple(index) and name not in index
     ]
     variables = [name for name, one in answer.data_vars.items() if set(index) <= set(one.dims)]
-    # What the answer says once of a row comes before what it says of every component.
+    # Variables with one value per row come before those of every component.
     variables.sort(key=lambda name: (name != DATA, answer[name].ndim))
     columns: dict[str, np.ndarray] = {}
     for name in [*beside, *variables]:
@@ -237,7 +237,7 @@ def _free(name: str, taken: Container[str]) -> str:
 
 
 def _written(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return numbers as people read them, and the columns that say something."""
+    """Return formatted numbers, without empty columns."""
     empty = {"failure": "", "converged": True}
     frame = frame.drop(columns=["starts", "agreeing", "pareto_k_threshold"], errors="ignore")
     frame = frame.drop(columns=[one for one in frame if (frame[one] == empty.get(one)).all()])

@@ -1,8 +1,6 @@
-"""Which cells can be used: real numbers of a size that can be squared, not all alike; or missing.
+"""Validation of cells: finite numbers of a size that can be squared, not constant; or missing.
 
-Axes: rows n, features d.
-
-Sums, extremes and quantiles of columns, in as little more than one pass as can be.
+Axes: rows n, features d. Sums, extremes and quantiles of columns take about one pass.
 """
 
 from __future__ import annotations
@@ -98,7 +96,7 @@ def as_numbers(source: Source, feature_names: tuple[str, ...]) -> Float[np.ndarr
 
 
 def _converted(cells: np.ndarray) -> np.ndarray:
-    """Return a new array of floats; what no float can hold is left for ``expect_usable``."""
+    """Return a new array of floats; overflow is left for ``expect_usable``."""
     with np.errstate(over="ignore"):  # floats of more than 64 bits become infinite
         try:
             return np.array(cells, dtype=np.float64, order="C")
@@ -117,7 +115,7 @@ def _nearest_float(cell: Any) -> float:
 
 
 def _complaint(name: str, column: Column) -> str | None:
-    """Say what is wrong with the type of a column, or nothing."""
+    """Return a message on the type of a column, or ``None``."""
     others = _cells_without_number(column.cells)
     if not others:
         return None
@@ -147,7 +145,7 @@ def _shown(cell: Any, limit: int = 40) -> str:
 
 
 def are_plain(values: Float[np.ndarray, "n d"]) -> bool:
-    """Whether one pass shows that every cell is there and not too large: nothing is to be said."""
+    """Whether one pass shows that every cell is observed and not too large."""
     cells = values.ravel(order="K")
     return bool(np.vdot(cells, cells) <= _LARGEST**2)
 

@@ -1,6 +1,6 @@
-"""Putting numbers into missing cells of a table, and leaving everything else as it is.
+"""Fill missing cells of a table with numbers, and leave everything else unchanged.
 
-The result is a table of the kind that came: names, order, types and other columns stay. A column
+The result has the type of the input: names, order, types and other columns are kept. A column
 that gets numbers holds floats afterwards; one of floats keeps its precision.
 """
 

@@ -1,4 +1,4 @@
-"""The table of numbers that everything else works on. Input is checked here and nowhere else.
+"""The validated table of numbers. Input is checked here and nowhere else.
 
 Axes: rows n, features d.
 """
@@ -40,14 +40,14 @@ A partial standard deviation then is 4.5e-5 of the standard deviation, above thi
 """
 
 _SAME, _ROUNDING = 1e-9, 4e-15
-"""How far equal values may lie apart: of the spread of their column, and of themselves."""
+"""Tolerance of equal values: relative to the spread of their column, and to themselves."""
 
 _ROWS_LOOKED_AT = 100_000  # for the resolution
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A checked table: numbers, missing cells, named features, named rows, and what else is known.
+    """A checked table: numbers, missing cells, named features, named rows, weights and labels.
 
     Attributes
     ----------
@@ -60,8 +60,8 @@ class Dataset:
     weights : array, shape (n,) or (0,)
         How often each row counts; none where all count once.
     label_log_likelihoods : array, shape (n, k) or (0, 0)
-        Logarithms of what is known of the components of rows, see ``labels.py``; none where
-        nothing is.
+        Label log likelihoods of the components of rows, see ``alongside.py``; empty without
+        labels.
     component_names : tuple of strings
         Of the first components, where labels gave names.
     rows_are_named : bool
@@ -88,7 +88,7 @@ class Dataset:
     rows_are_named: bool = True
 
     def __post_init__(self) -> None:
-        # A view, so that whoever made the array may still write to it under its own name.
+        # A view, so that the caller's array remains writable.
         view = np.ascontiguousarray(self.values, dtype=np.float64).view()
         view.flags.writeable = False
         object.__setattr__(self, "values", view)
@@ -115,7 +115,7 @@ class Dataset:
 
     @cached_property
     def blank(self) -> Bool[np.ndarray, " n"]:
-        """The rows of which nothing is known: no cell, and no component rather than another."""
+        """The rows without information: no observed cell, and no informative label."""
         if not self.has_gaps:
             return np.zeros(self.n_rows, dtype=bool)
         blank = np.isnan(self.values).all(axis=1)
@@ -132,12 +132,12 @@ class Dataset:
 
     @cached_property
     def is_fitted(self) -> Bool[np.ndarray, " n"]:
-        """Whether a fit learns from each row: those that count, and of which anything is known."""
+        """Whether each row is fitted: its weight is positive, and it has some information."""
         return (self.weights > 0) & ~self.blank if self.weights.size else ~self.blank
 
     @cached_property
     def fitted(self) -> Dataset:
-        """The rows that a fit learns from, which are those that criteria count."""
+        """The fitted rows, which are those that criteria count."""
         return self if self.is_fitted.all() else self.subset(np.flatnonzero(self.is_fitted))
 
     @property
@@ -147,7 +147,7 @@ class Dataset:
 
     @cached_property
     def checksum(self) -> str:
-        """The SHA-256 of the cells, as little-endian doubles row by row, all gaps alike.
+        """The SHA-256 of the cells, as little-endian doubles row by row, with one NaN.
 
         Examples
         --------
@@ -159,7 +159,7 @@ class Dataset:
         return hashlib.sha256(np.ascontiguousarray(cells).tobytes()).hexdigest()
 
     def labeled(self, labels: Any | None, n_components: int) -> Dataset:
-        """Return the table with what is known of the components of its rows.
+        """Return the table with labels of its rows.
 
         Raises
         ------
@@ -202,7 +202,7 @@ class Dataset:
         return moved
 
     def without_labels(self) -> Dataset:
-        """Return the table with nothing known of the components of its rows."""
+        """Return the table without labels."""
         return replace(self, label_log_likelihoods=np.empty((0, 0)), component_names=())
 
     @property
@@ -367,8 +367,8 @@ def read_among(X: Any, feature_names: Sequence[str]) -> tuple[Dataset, Int[np.nd
     Parameters
     ----------
     X : table
-        As for :func:`read_like`. Where columns carry names, those that are no features are passed
-        over, whatever they hold.
+        As for :func:`read_like`. Where columns carry names, those that are not features are passed
+        over, whatever they contain.
     feature_names : sequence of d strings
 
     Returns

@@ -1,8 +1,8 @@
-"""From whatever a user keeps numbers in to columns: arrays, lists, data frames, xarray objects.
+"""Readers of tables: arrays, lists, data frames and xarray objects as columns.
 
-Nothing is judged here except what kind of object came; whether its cells are usable numbers is
-the business of :mod:`bayesgmm.data.dataset`. Only the library that made the object is touched:
-reading a numpy array imports no data frame library.
+Only the type of the object is checked here; its cells are checked in
+:mod:`bayesgmm.data.dataset`. Only the library of the object is imported: reading a numpy array
+imports no data frame library.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def read_source(X: Any) -> Source:
     Raises
     ------
     DataError
-        If the object is no table of one or two dimensions.
+        If the object is not a table of one or two dimensions.
     """
     if isinstance(X, np.ndarray) and X.dtype.names is not None:
         return _from_structured(X)
@@ -191,7 +191,7 @@ def _as_column(series: Any) -> Column:
     kind = str(series.dtype)
     cells = series.to_numpy()
     if kind in ("Categorical", "Enum"):
-        # Categories that happen to be called 1, 2, 3 are names all the same.
+        # Categories named 1, 2, 3 are still names.
         cells = np.array([str(cell) for cell in cells], dtype=object)
     return Column(cells, kind)
 
@@ -243,7 +243,7 @@ def expect_distinct(names: Sequence[str]) -> None:
 
 
 def expect_storable(what: str, names: Collection[str]) -> None:
-    """Raise a ``DataError`` if a name holds what no file can: NUL, or half of a character."""
+    """Raise a ``DataError`` if a name holds characters that files cannot store."""
     together = "".join(names)
     if "\0" not in together and _is_text(together):
         return

@@ -1,4 +1,4 @@
-"""To the standard scale and back, exactly: rows, parameters and log densities.
+"""Exact transformation to the standard scale and back: rows, parameters and log densities.
 
 z = (x - shift) / factor, feature by feature. Structures whose features share one scale allow one
 common factor only: other factors would change the model.
@@ -65,7 +65,7 @@ class Scaling:
 
     def standardize(self, dataset: Dataset) -> Dataset:
         """Return the table on the standard scale, with the same names."""
-        # Centering comes first: values that lie far from zero lose no digits in a subtraction of
+        # Centering comes first: values far from zero lose no digits in the subtraction of
         # their own center, as they would after a division.
         return dataset.on_scale(self.shift, self.factor)
 

@@ -1,10 +1,9 @@
-"""Whether a table suits a question: enough rows, columns that differ, no missing cells.
+"""Whether a table suits an analysis: enough rows, distinct columns, no missing cells.
 
-Linear relations that hold among the columns of a table in every row, up to rounding.
-
-Candidates come from some of the rows: a column whose distance from the linear span of those before
-it is that of rounding. All rows are asked then, and a row that says no joins those that candidates
-come from. So long tables cost one pass more for each relation, and none where there is none.
+Linear relations among columns that hold in every row, up to rounding, are found from a sample of
+the rows: a column is a candidate if its distance from the linear span of the previous columns is
+within rounding error. Candidates are checked in all rows, and a contradicting row is added to the
+sample. So long tables cost one more pass per relation, and none without relations.
 
 Axes: rows n, features d. Columns are measured in their typical spreads.
 """
@@ -92,7 +91,7 @@ def linear_relations(dataset: Dataset) -> list[Relation]:
 
     Each has a last column that no other relation has as its last, so that without these columns
     none is left. A relation holds in more rows than it has columns, each as often as it counts: in
-    fewer there is always one. Rows in which one of its columns is missing say nothing of it.
+    fewer there is always one. Rows in which one of its columns is missing are ignored.
 
     Examples
     --------
@@ -191,7 +190,7 @@ class _Columns:
 
 
 def _allowed(weights: np.ndarray, rounding: np.ndarray) -> float:
-    """Return the residual that rounding may leave, in spreads of the last column."""
+    """Return the maximum residual from rounding, in spreads of the last column."""
     return _EXACT + min(float(np.abs(weights) @ rounding), _LARGEST_ROUNDING)
 
 
@@ -224,9 +223,9 @@ def _dependent(
 def _sparsest(
     part: np.ndarray, kept: Int[np.ndarray, " c"], column: int, rounding: np.ndarray
 ) -> tuple[Int[np.ndarray, " s"], Float[np.ndarray, " s"]] | None:
-    """Write a column with one other if that will do, or else with those that count.
+    """Express a column by one other if possible, or else by the relevant ones.
 
-    ``None`` where rounding does not explain what is left.
+    ``None`` if rounding does not explain the residual.
     """
     one, others = part[:, column], part[:, kept]
     squares = np.einsum("ij,ij->j", others, others)
@@ -271,21 +270,21 @@ _NAMED = 4  # relations among columns; more would be no help to a reader
 
 
 def expect_complete(dataset: Dataset, question: str) -> None:
-    """Raise a ``DataError`` that names rows with missing cells, which a question has no answer for.
+    """Raise a ``DataError`` that names rows with missing cells, if an analysis needs complete rows.
 
-    ``question`` says what it is, such as "A distribution function".
+    ``question`` is its name, such as "A distribution function".
     """
     rows = np.flatnonzero(np.isnan(dataset.values).any(axis=1))
     if rows.size:
         raise DataError(
-            f"{question} needs whole rows; {rows.size} of {dataset.n_rows} "
+            f"{question} needs complete rows; {rows.size} of {dataset.n_rows} "
             f"{plural(rows.size, 'has', 'have')} missing cells: "
             f"{first_labels(dataset.row_names[rows])}. Leave them out, or impute them first."
         )
 
 
 def expect_enough_rows(dataset: Dataset, n_components: int) -> None:
-    """Raise a ``DataError`` if a fit learns from fewer rows than there are components."""
+    """Raise a ``DataError`` if there are fewer fitted rows than components."""
     fitted, needed = dataset.fitted, f"{n_components} components need at least {n_components} rows"
     if fitted.n_rows < n_components:
         given = f"the table has {dataset.n_rows}"
@@ -307,8 +306,8 @@ def expect_counting_rows(dataset: Dataset) -> None:
     """Raise a ``DataError`` if no row has an observed cell and a weight above zero."""
     if not dataset.is_fitted.any():
         raise DataError(
-            "No row has an observed cell and a weight above zero, so that there is nothing to "
-            "compute a criterion from. Give rows of which something is known."
+            "No row has an observed cell and a weight above zero, so no criterion can be "
+            "computed. Give rows with observed cells."
         )
 
 
@@ -327,26 +326,26 @@ def judge_relations(dataset: Dataset, *, tied: bool, uses_prior: bool) -> None:
     if len(relations) > _NAMED:
         told.append(f"{len(relations) - _NAMED} more such relations")
     surplus = ", ".join(repr(names[relation.columns[-1]]) for relation in relations)
-    prefix, say = "Tied" * tied, plural(len(relations), "says", "say")
+    prefix, say = "Tied" * tied, plural(len(relations), "is", "are")
     problem = f"Columns depend on each other exactly, in all rows: {'; '.join(told)}."
     remedy = (
-        f"Leave out {surplus}, which {say} nothing new; or use {prefix}Diagonal(), which has no "
+        f"Leave out {surplus}, which {say} redundant; or use {prefix}Diagonal(), which has no "
         f"correlations, or {prefix}InverseWishart(), whose prior rules out singular matrices."
     )
     if uses_prior:
         warn(
-            f"{problem} The fit takes this to be so up to the resolution of the columns, and "
-            f"chains move slowly along such relations. {remedy}"
+            f"{problem} The fit allows deviations up to the resolution of the columns, and "
+            f"chains mix slowly along such relations. {remedy}"
         )
         return
     raise DataError(
         f"{problem} A covariance matrix with correlations is singular there, and the likelihood "
-        f"has no bound. {remedy}"
+        f"is unbounded. {remedy}"
     )
 
 
 def expect_like_units(dataset: Dataset) -> None:
-    """Raise a ``DataError`` if one scale cannot serve all features: the squares would vanish."""
+    """Raise a ``DataError`` if the units differ too much for one common scale."""
     ratios = dataset.deviation / dataset.deviation.max()
     narrowest, widest = int(ratios.argmin()), int(ratios.argmax())
     if ratios[narrowest] < _SMALLEST_RATIO:
@@ -354,5 +353,5 @@ def expect_like_units(dataset: Dataset) -> None:
         raise DataError(
             f"A spherical structure has one scale for all features, but column "
             f"{names[narrowest]!r} varies {ratios[narrowest]:.0e} times as much as column "
-            f"{names[widest]!r}. Give them in like units, or use Diagonal() or TiedDiagonal()."
+            f"{names[widest]!r}. Use comparable units, or use Diagonal() or TiedDiagonal()."
         )

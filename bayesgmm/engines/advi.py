@@ -1,4 +1,4 @@
-"""Automatic differentiation variational inference: fast, and too sure of itself."""
+"""Automatic differentiation variational inference: fast, but overconfident."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ _TOLERANCE = 0.005  # change of every variational parameter between two checks, 
 class ADVI:
     """A normal approximation of the posterior, fitted by PyMC (Kucukelbir et al., 2017).
 
-    The approximation lives on the unconstrained space and starts at the posterior mode that EM
+    The approximation is on the unconstrained space and starts at the posterior mode that EM
     found, with roughly the right widths. Its draws are independent, but they are draws from the
-    approximation: mean-field ADVI ignores posterior correlations and so states intervals that
-    are too narrow, and neither form sees skewness or a second mode. Use it to explore, and
-    :class:`NUTS` for what you publish.
+    approximation: mean-field ADVI ignores posterior correlations, so its intervals
+    are too narrow, and neither form captures skewness or a second mode. Use it for exploration, and
+    :class:`NUTS` for publication.
 
     Calibration (:func:`bayesgmm.calibrate`; 60 rows, two features, two full components, 70
-    replications) found the truth in 64 to 69 % of the central 80 % intervals of the log posterior,
+    replications) found coverages of 64 to 69 % for central 80 % intervals of the log posterior,
     the largest scale, the largest weight and the entropy of allocations, with a standard error of
-    5 %; means and variances of the whole mixture were not seen to be wrong. Full rank was not
+    5 %; means and variances of the whole mixture showed no errors. Full rank was not
     measured.
 
     It is PyMC's implementation, on the compiled log density instead of the graph of the PyMC
-    model: 0.12 ms a step against 2.9 ms for the penguins (four features, k = 3). A loop of our
-    own would take a third of the 0.12 ms and reach the same evidence lower bound, which is not
-    enough to replace a library that is looked after. :class:`Laplace` needs no steps, and its
+    model: 0.12 ms a step against 2.9 ms for the penguins (four features, k = 3). A custom
+    loop would take a third of the 0.12 ms and reach the same evidence lower bound, which does not
+    justify replacing a maintained library. :class:`Laplace` needs no steps, and its
     bound is higher where the posterior is nearly normal.
 
     Parameters
@@ -57,7 +57,7 @@ class ADVI:
     approximation : {"meanfield", "fullrank"}, default "meanfield"
         Independent coordinates, or a full covariance matrix between them.
     iterations : int, default 20000
-        Most steps of stochastic gradient ascent; it stops earlier when parameters settle.
+        Maximum number of stochastic gradient steps; it stops earlier when parameters converge.
     draws : int, default 2000
         Draws from the approximation.
 
@@ -79,7 +79,7 @@ class ADVI:
     """
 
     in_words: ClassVar[str] = (
-        "variational inference (ADVI): the nearest distribution of a simple family, quick and rough"
+        "automatic differentiation variational inference (ADVI): a fast, rough normal approximation"
     )
 
     approximation: Approximation = "meanfield"
@@ -160,7 +160,7 @@ class ADVI:
 
 
 class _Settled:
-    """A PyMC callback that remembers whether it was what ended the fit."""
+    """A PyMC callback that records whether it stopped the fit."""
 
     def __init__(self, check: Any) -> None:
         self._check = check
@@ -176,7 +176,7 @@ class _Settled:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep PyMC's remarks on a fit that goes as it should from the user."""
+    """Suppress PyMC's messages on a regular fit."""
     logger = logging.getLogger("pymc")
     level = logger.level
     logger.setLevel(logging.ERROR)

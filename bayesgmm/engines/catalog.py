@@ -1,4 +1,4 @@
-"""The engines, and what they are called."""
+"""The engines, by name."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_engine(engine: Engine | str | None) -> Engine:
     Raises
     ------
     SpecificationError
-        If it is none; ``EM`` runs, too, but draws nothing.
+        If it is not an engine; ``EM`` is a solver, not an engine.
     """
     if engine is None:
         return NUTS()
@@ -73,12 +73,12 @@ def engine_named(name: str, **options: Any) -> NUTS | Gibbs | Laplace | ADVI:
 
 
 def expect_room(engine: Engine, spec: MixtureSpec, data: Dataset) -> None:
-    """Raise unless the draws, and the matrices that prepare chains, have room in memory.
+    """Raise if the draws, and the matrices that prepare chains, do not fit in memory.
 
     Raises
     ------
     SpecificationError
-        If they have not: covariance matrices grow with the square of the number of features, and
+        If they do not: covariance matrices grow with the square of the number of features, and
         matrices of all parameters with its fourth power.
     """
     layout = layout_of(spec, data.n_features)
@@ -91,14 +91,14 @@ def expect_room(engine: Engine, spec: MixtureSpec, data: Dataset) -> None:
         raise SpecificationError(
             f"The posterior of {counted(layout.n_features, 'feature')} in "
             f"{counted(layout.n_components, 'component')} has {layout.size} parameters, and "
-            f"{n_draws} draws need {needed / 1e9:.0f} GB of memory, where this machine has "
+            f"{n_draws} draws need {needed / 1e9:.0f} GB of memory, but this machine has "
             f"{present / 1e9:.0f}. Ask for fewer draws, for no correlations (Diagonal()), or for "
             "fewer columns, such as the first principal components; or for the mode: estimate()."
         )
 
 
 def _memory() -> float:
-    """Return how many bytes this machine has; as many as anyone may want where it does not say."""
+    """Return the memory of this machine in bytes; infinite if unknown."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, OSError, ValueError):  # Windows has no sysconf

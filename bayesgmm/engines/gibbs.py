@@ -1,6 +1,6 @@
-"""Gibbs sampling: allocations drawn with everything else, for the same posterior as NUTS.
+"""Gibbs sampling of allocations and parameters, for the same posterior as NUTS.
 
-Gibbs sweeps over short tables, in one compiled loop, and over long ones, by blocks of rows.
+Sweeps over short tables run in one compiled loop, those over long tables by blocks of rows.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LEAST_TRIED = 20  # proposals before that is judged
 
 @dataclass(frozen=True)
 class Swept:
-    """What some sweeps did.
+    """The results of some sweeps.
 
     Attributes
     ----------
@@ -95,8 +95,8 @@ class Steps:
 class Sweeper:
     """Sweeps of one target.
 
-    Which way they are made depends on the number of rows alone, and so do the draws: ``cores``
-    says how many threads share the blocks of a long table, and changes nothing else.
+    The algorithm, and so the draws, depends on the number of rows only: ``cores``
+    is the number of threads that share the blocks of a long table, and does not affect the draws.
     """
 
     target: Target
@@ -194,8 +194,8 @@ class Gibbs:
     are drawn with the allocations (Tanner & Wong, 1987). Chains start where those of :class:`NUTS`
     do.
 
-    Sweeps are cheap. On well separated components they give the most effective draws a second;
-    where components overlap heavily, allocations move slowly and NUTS mixes better.
+    Sweeps are cheap. For well-separated components they give the most effective draws per second;
+    if components overlap heavily, allocations mix slowly and NUTS is better.
 
     Parameters
     ----------
@@ -236,8 +236,8 @@ class Gibbs:
     """
 
     in_words: ClassVar[str] = (
-        "Gibbs sampling, a Markov chain Monte Carlo method: chains of draws that wander through "
-        "all plausible values"
+        "Gibbs sampling, a Markov chain Monte Carlo method: chains whose draws explore the "
+        "posterior distribution"
     )
 
     draws: int = 2000
@@ -290,7 +290,7 @@ class Gibbs:
 def sweeps_for(
     settings: Settings, n_sweeps: int, target: Target, positions: Float[np.ndarray, "chain p"]
 ) -> tuple[Gibbs, _GibbsSampler]:
-    """Return what draws as many chains and draws as some settings, from given positions."""
+    """Return a sampler with the chains and draws of some settings, from given positions."""
     gibbs = Gibbs(
         settings.draws, FIRST_SWEEPS, settings.chains, n_sweeps * getattr(settings, "thin", 1),
         settings.cores,
@@ -299,7 +299,7 @@ def sweeps_for(
 
 
 def _with_repeated_rows(target: Target) -> Target:
-    """Return the target with every row as often as it counts: allocations are of rows."""
+    """Return the target with rows repeated by their weights, since allocations are per row."""
     data = target.data.fitted
     if not data.weights.size:
         return target
@@ -311,8 +311,8 @@ def _with_repeated_rows(target: Target) -> Target:
     if data.total_weight > _MOST_ROWS:
         raise SpecificationError(
             f"Gibbs() allocates rows one by one, and sample_weight makes {data.total_weight:.3g} "
-            f"of them; at most {_MOST_ROWS:.0e} have room. Use NUTS(), which takes weights as "
-            "they are."
+            f"of them; at most {_MOST_ROWS:.0e} are supported. Use NUTS(), which accepts "
+            "any weights."
         )
     rows = np.repeat(np.arange(data.n_rows), data.weights.astype(int))
     return Target(target.spec, replace(data.subset(rows), weights=np.empty(0)))
@@ -407,7 +407,7 @@ class _GibbsChain:
         thin = self._settings.thin
         positions = np.concatenate([swept.positions for swept in self._kept])
         acceptances = np.concatenate([swept.acceptances for swept in self._kept])
-        # Every sweep finds the log density of the position before it.
+        # Every sweep computes the log density of the previous position.
         last = self._target(positions[-1])[0]
         log_densities = np.concatenate([swept.log_densities for swept in self._kept] + [[last]])
         kept = positions[thin - 1 :: thin]

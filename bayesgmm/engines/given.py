@@ -1,4 +1,4 @@
-"""Draws that another program made, as the raw tree that an engine would have returned."""
+"""Draws of another program, as the raw tree of an engine."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def given_tree(
     spec : MixtureSpec or None
     data : Dataset
     start : PointEstimate
-        The posterior mode, or without a spec the draw that stands for it.
+        The posterior mode, or without a spec the draw that replaces it.
     sample_stats : dict of arrays
         Axes chain, draw.
     origin : str
         What made the draws.
     exchangeable : bool
-        Whether the prior treats components alike.
+        Whether components are exchangeable a priori.
     """
     known: dict[str, Any] = {EXCHANGEABLE: exchangeable}
     if spec is not None:
@@ -79,9 +79,9 @@ def log_posteriors(target: Target, draws: MixtureParameters) -> Float[np.ndarray
 def highest_draw(
     draws: MixtureParameters, data: Dataset, heights: Float[np.ndarray, "chain draw"] | None
 ) -> PointEstimate:
-    """Return the draw of the highest log posterior, or where that is not known, log-likelihood.
+    """Return the draw with the highest log posterior, or if that is not known, log-likelihood.
 
-    It stands for the mode of a posterior that is known by its draws only.
+    It replaces the mode if the posterior is known by its draws only.
     """
     if heights is None:
         densities = log_densities_of_draws(data.rows, draws)
@@ -102,7 +102,7 @@ def highest_draw(
 def _nearest_optima(
     spec: MixtureSpec, data: Dataset, start: PointEstimate, draws: MixtureParameters
 ) -> list[int]:
-    """Say of each chain whether it is at the best optimum of EM, 0, or at the next, 1."""
+    """Return for each chain whether it is nearest to the best optimum of EM, 0, or the next, 1."""
     if start.alternative is None:
         return [0] * draws.batch_shape[0]
     groups = exchangeable_groups(

@@ -1,6 +1,6 @@
 """The Laplace approximation: a normal distribution with the mode and curvature of the posterior.
 
-Independent draws from a normal approximation, as a tree of one chain, with their weights.
+Its independent draws form a tree of one chain, with their importance weights.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bayesgmm.seeds import RandomSeed, seed_sequence
 from bayesgmm.tree.write import draws_tree
 
 PARETO_LIMIT = 0.7
-"""Beyond, importance weights cannot mend an approximation (Yao et al., 2018, section 2.1)."""
+"""Above, importance weights cannot correct an approximation (Yao et al., 2018, section 2.1)."""
 
 _FEWEST_DRAWS = 30  # with fewer, the tail that Pareto k describes has less than six
 
@@ -37,7 +37,7 @@ def approximation_tree(
     seed: np.random.SeedSequence,
     **record: Any,
 ) -> xr.DataTree:
-    """Draw from an approximation of the posterior, and say how far it is from the posterior.
+    """Draw from an approximation of the posterior, and measure its error.
 
     The statistics ``lp`` and ``log_q`` of a draw are its log density under the posterior and
     under the approximation, both on the unconstrained space; their difference is the log of its
@@ -62,8 +62,8 @@ def approximation_tree(
 def pareto_k(log_weights: Float[np.ndarray, " draw"]) -> float | None:
     """Return the shape of the tail of importance weights; ``None`` for too few draws.
 
-    Below 0.5 the approximation is near, above 0.7 it is too far away for importance weights to
-    mend it (Yao et al., 2018; Vehtari et al., 2024). The tail is the largest fifth, or the
+    Below 0.5 the approximation is close, above 0.7 it is too far for importance weights to
+    correct it (Yao et al., 2018; Vehtari et al., 2024). The tail is the largest fifth, or the
     3 sqrt(n) largest where those are fewer. Where its weights are all equal they are bounded, and
     the shape is 0: no tail. Where one is all that numbers can tell from zero, it is infinite.
 
@@ -82,7 +82,7 @@ def pareto_k(log_weights: Float[np.ndarray, " draw"]) -> float | None:
         return 0.0
     from arviz_stats.base import array_stats
 
-    with np.errstate(all="ignore"):  # of the weights that it smooths, which nobody asks for
+    with np.errstate(all="ignore"):  # of the smoothed weights, which are not used
         shape = float(array_stats.psislw(-log_weights)[1])  # it takes the negative logarithms
     return math.inf if math.isnan(shape) else shape
 
@@ -91,23 +91,24 @@ def pareto_k(log_weights: Float[np.ndarray, " draw"]) -> float | None:
 class Laplace:
     """A normal approximation of the posterior at its mode (Tierney & Kadane, 1986).
 
-    The approximation lives on the unconstrained space: from EM's mode it climbs to the mode of
-    the density there, which includes the Jacobians, and takes minus the Hessian as precision
-    matrix. It needs no iterations of a sampler and is done in milliseconds for small tables. It
-    is good where every component has many rows of its own; it sees neither skewness nor a second
-    mode. ``pareto_k``, in the record of the tree and in :func:`bayesgmm.diagnose`, says how far
-    it is from the posterior.
+    The approximation is on the unconstrained space: from EM's mode an optimization finds the mode
+    of the density there, which includes the Jacobians, and takes minus the Hessian as precision
+    matrix. It needs no sampler and takes milliseconds for small tables. It is good where every
+    component has many rows of its own; it captures neither skewness nor a second mode.
+    ``pareto_k``, in the record of the tree and in :func:`bayesgmm.diagnose`, measures how far it is
+    from the posterior.
 
     Calibration (:func:`bayesgmm.calibrate`; 60 rows, two features, two full components, 1000
-    replications) found scales too small and components too distinct: the truth lay at the quantile
-    0.61 to 0.63 of scales and of the entropy of allocations on average, not 0.5, and in 69 to 72 %
-    of their central 80 % intervals. With 15 rows these were 0.67 to 0.70, and 58 to 70 %.
+    replications) found scales too small and components too distinct: the true value lay at the
+    quantile 0.61 to 0.63 of scales and of the entropy of allocations on average, not 0.5, and the
+    coverage of central 80 % intervals was 69 to 72 %. With 15 rows these were 0.67 to 0.70, and 58
+    to 70 %.
 
     The record also holds ``log_marginal_likelihood``, Laplace's estimate of the log probability
     density of the rows in the units of the data, for *one* labeling of the components. Under a
-    prior that treats components alike all k! labelings count: add log k! to compare numbers of
-    components. ``regularized`` there counts directions in which the density is as good as flat,
-    whose curvature was raised to give a proper distribution.
+    prior under which components are exchangeable all k! labelings count: add log k! to compare
+    numbers of components. ``regularized`` there counts directions in which the density is nearly
+    flat, whose curvature was regularized to give a proper distribution.
 
     Parameters
     ----------
@@ -134,8 +135,8 @@ class Laplace:
     """
 
     in_words: ClassVar[str] = (
-        "Laplace's approximation: a normal distribution around the most plausible values, quick "
-        "and rough"
+        "the Laplace approximation: a normal distribution centered at the posterior mode, fast "
+        "but rough"
     )
 
     draws: int = 2000

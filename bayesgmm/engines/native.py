@@ -1,4 +1,4 @@
-"""nutpie on the compiled log posterior as C functions: chains that never wait for Python.
+"""nutpie on the compiled log posterior as C functions: chains without Python calls.
 
 nutpie has no public way to pass such functions; this uses the parts of it that run its compiled
 PyMC models. They are private, so ``is_available`` compares them with what is expected here, and

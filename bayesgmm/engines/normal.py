@@ -1,8 +1,8 @@
-"""The normal approximation of a log density at its mode: where it is highest, and how it curves.
+"""The normal approximation of a log density at its mode: location and curvature.
 
 A log density here is any function of a vector that returns its value and its gradient. Chains
-are steered by what is computed here, so the algebra is compiled code of our own: that of BLAS and
-LAPACK depends on the number of threads.
+depend on these results, so the linear algebra is compiled here: the results of BLAS and
+LAPACK depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ the step makes 1e-13 sqrt(N). Both are far below the curvature, which is of orde
 """
 
 _GRADIENT_TOLERANCE = 1e-5
-"""Where the climb ends, same units: at a curvature of 1, that far from the mode."""
+"""Tolerance of the gradient, same units: at a curvature of 1, the distance from the mode."""
 
 LEAST_CURVATURE = 1e-4
-"""What counts as positive, same units: a width of 100 rough deviations."""
+"""Smallest positive curvature, same units: a width of 100 rough deviations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,19 +80,19 @@ class NormalApproximation:
 
 @dataclass(frozen=True, eq=False)
 class Peak:
-    """A mode of a log density with the normal distribution that touches it there.
+    """A mode of a log density with the normal approximation at it.
 
     Attributes
     ----------
     normal : NormalApproximation
-        Centered at the mode; its precision matrix is minus the Hessian, mended where need be.
+        Centered at the mode; its precision matrix is minus the Hessian, regularized if necessary.
     height : float
         Log density at the mode.
     regularized : int
-        Number of directions in which the curvature was not positive, or as good as zero, and was
-        raised to the least that counts as positive.
+        Number of directions in which the curvature was not positive, or nearly zero, and was
+        raised to the smallest positive value.
     remaining : float
-        How many standard deviations Newton's next step would go: near 0 at a mode.
+        Length of the next Newton step in standard deviations: near 0 at a mode.
     """
 
     normal: NormalApproximation
@@ -114,13 +114,13 @@ def find_peak(
     *,
     least_curvature: float = LEAST_CURVATURE,
 ) -> Peak:
-    """Climb to the mode near a position and take the curvature there.
+    """Find the mode near a position and the curvature there.
 
     Parameters
     ----------
     log_density : callable
     near : array, shape (p,)
-        Where the climb starts.
+        Starting point of the optimization.
     units : array, shape (p,)
         Rough posterior standard deviations, in which coordinates are measured.
     least_curvature : float
@@ -138,7 +138,7 @@ def find_peak(
 def climb(
     log_density: LogDensity, near: Float[np.ndarray, " p"], units: Float[np.ndarray, " p"]
 ) -> Float[np.ndarray, " p"]:
-    """Return the mode that L-BFGS reaches, or the highest point it saw."""
+    """Return the mode found by L-BFGS, or the highest evaluated point."""
 
     def descent(steps: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = log_density(near + units * steps)
@@ -172,12 +172,12 @@ def curvature(
 def precision_root(
     precision: Float[np.ndarray, "p p"], least_curvature: float
 ) -> tuple[Float[np.ndarray, "p p"], int]:
-    """Lower Cholesky factor of a precision matrix in rough units, and the number of mends.
+    """Return the lower Cholesky factor in rough units, and the number of regularized directions.
 
-    Where rows tell almost nothing of a direction, the density is flat there, and the curvature
-    may come out as zero or below. Such eigenvalues are raised to a small positive number, which
-    makes the approximation wide but proper. Should the curvature not even be finite, the rough
-    deviations have to do, in all directions.
+    If the data hardly inform a direction, the density is flat there, and the computed curvature
+    may be zero or negative. Such eigenvalues are raised to a small positive number, which
+    makes the approximation wide but proper. If the curvature is not finite, the rough
+    deviations are used in all directions.
     """
     size = precision.shape[0]
     if not np.isfinite(precision).all():

@@ -44,16 +44,16 @@ class NUTS:
     """Draws from the posterior by the No-U-Turn sampler (Hoffman & Gelman, 2014).
 
     The normal approximation at the posterior mode, that of :class:`Laplace`, prepares the run.
-    Chains start from draws of it, so that all of them speak of the same labeling, and they run
+    Chains start from draws of it, so that all of them have the same labeling, and they run
     in coordinates in which it is a standard normal distribution: the posterior is the same, but
-    its correlations, which a diagonal mass matrix cannot follow, are gone as far as they are
-    those at the mode.
+    the correlations at the mode, which a diagonal mass matrix cannot represent, are
+    removed.
 
-    Where components overlap or have few rows, gradients lead badly from one way of sharing out the
-    rows to another. On tables that are small enough for it, chains of a thousand draws or more that
-    moved slowly go on by sweeps of :class:`Gibbs` from where they ended, up to 64 from one draw to
-    the next, and what is worth more is kept. The posterior is the same. The record of the tree then
-    holds ``sweeps``, how many, and :func:`bayesgmm.diagnose` says so.
+    If components overlap or have few rows, gradients are a poor guide between different allocations
+    of the rows. On tables that are small enough, slowly mixing chains of at least a thousand draws
+    are continued with :class:`Gibbs` sweeps from where they ended, up to 64 sweeps per draw, and
+    the better result is kept. The posterior is the same. The record of the tree then holds their
+    number, ``sweeps``, and :func:`bayesgmm.diagnose` reports it.
 
     Parameters
     ----------
@@ -74,13 +74,13 @@ class NUTS:
         Chains that run at once; by default as many as the process may use. The draws do not
         depend on it.
     init : {"mode", "multi"}, default "mode"
-        ``"mode"`` starts all chains at the best mode that EM found, or at another one where that
-        clearly holds more of the posterior. ``"multi"`` starts them at the different modes that
+        ``"mode"`` starts all chains at the best mode that EM found, or at another one if that
+        clearly holds more posterior mass. ``"multi"`` starts them at the different modes that
         EM found, in turn, each prepared by the normal approximation at its own mode, so that a
-        posterior with several modes is seen to have them: :func:`bayesgmm.diagnose` says which
-        chains sit where. Modes that certainly hold less than a thousandth of the heaviest one are
-        left out. The record of the tree holds
-        ``chain_optima``, the mode that each chain started at, 0 being the best.
+        multimodal posterior is detected: :func:`bayesgmm.diagnose` reports which
+        chains are in which mode. Modes that certainly hold less than a thousandth of the largest
+        one are left out. The record of the tree holds ``chain_optima``, the mode that each chain
+        started at, 0 being the best.
 
     Raises
     ------
@@ -100,8 +100,8 @@ class NUTS:
     """
 
     in_words: ClassVar[str] = (
-        "NUTS, a Markov chain Monte Carlo method: chains of draws that wander through all "
-        "plausible values"
+        "NUTS, a Markov chain Monte Carlo method: chains whose draws explore the posterior "
+        "distribution"
     )
 
     draws: int = 1000
@@ -155,8 +155,8 @@ def explore(
 ) -> MixtureParameters:
     """Return draws, with axes chain and draw, of chains that start around some parameters.
 
-    For a look at a part of the posterior: there is no tree, no progress is shown, and an
-    interrupt ends it with what there is.
+    For exploring a part of the posterior: there is no tree, no progress is shown, and an
+    interrupt ends it with the draws so far.
     """
     start_seed, chain_seed = spawn(seed, 2)
     peak = preparatory_peak(target, center)

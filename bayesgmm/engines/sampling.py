@@ -1,7 +1,4 @@
-"""What the engines that run chains have in common: starts, launching, gathering.
-
-Running chains side by side: progress, interruption, and what an interrupted run is worth.
-"""
+"""Running chains: starts, launching, progress, interruption, and collection of draws."""
 
 from __future__ import annotations
 
@@ -46,7 +43,7 @@ class Handle(Protocol):
         """Stop, and return the trace so far."""
 
     def cancel(self) -> None:
-        """Return when its threads have ended; nothing is done where they have."""
+        """Return when its threads have ended; no effect if they have."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def run_chains(
 ) -> Run:
     """Run chains, at most ``cores`` at a time, and gather their draws.
 
-    However this ends, no chain runs on: one that did would call a Python that is going down.
+    No chain continues to run afterwards: it would call a terminating Python interpreter.
 
     Parameters
     ----------
@@ -158,7 +155,7 @@ def _salvage(chains: list[ChainDraws]) -> Run:
 
 
 class Settings(Protocol):
-    """What every engine that runs chains can be told."""
+    """The settings of engines that run chains."""
 
     @property
     def draws(self) -> int:
@@ -201,10 +198,10 @@ GoOn = Callable[[int, Target, Float[np.ndarray, "chain p"]], tuple[Settings, Sam
 """Makes a sampler of so many sweeps a draw, and its settings, from where each chain starts."""
 
 _WANTED = 800
-"""Effective draws, bulk and tail, below which a run goes on: twice as many as are needed."""
+"""Effective draws, bulk and tail, below which a run is continued: twice the required number."""
 
 _MOST_SWEEPS, _FEWEST_SWEEPS = 64, 8  # from one kept draw to the next
-_LEAST_DRAWS = 1000  # of a chain; who asks for fewer wants a quick look
+_LEAST_DRAWS = 1000  # of a chain; shorter runs are not continued
 _MOST_WORK = 4e10
 """Of the sweeps, as rows times components times products of features: some seconds."""
 
@@ -230,10 +227,10 @@ def sample(
 ) -> xr.DataTree:
     """Run chains on the posterior of ``spec`` given ``data``, and gather them into a tree.
 
-    ``go_on`` makes a sampler of Gibbs sweeps, so many from one draw to the next. Where chains move
-    slowly and sweeps are quick, as many draws come from it, from where the chains ended, and are
-    kept if they are worth more. An interrupted run returns the draws that are finished, marked
-    ``partial``.
+    ``go_on`` makes a sampler of Gibbs sweeps, several per draw. If chains mix
+    slowly and sweeps are fast, they are continued with it from where they ended, and its draws are
+    kept if they have more effective draws. An interrupted run returns the draws that are finished,
+    marked ``partial``.
     """
     target = Target(spec, data)
     start_seed, chain_seed, mass_seed = spawn(seed, 3)
@@ -289,7 +286,7 @@ def _run(
 
 
 def _sweeps(settings: Settings, target: Target) -> int:
-    """Return how many sweeps a draw may take; 0 where there is no time for enough of them."""
+    """Return the number of sweeps per draw; 0 if enough of them would take too long."""
     data, k, d = target.data, target.layout.n_components, target.layout.n_features
     is_quick_look = settings.draws < _LEAST_DRAWS or settings.chains < 2 or k == 1
     if is_quick_look or data.weights.size or getattr(settings, "backend", "fused") != "fused":
@@ -302,10 +299,10 @@ def _sweeps(settings: Settings, target: Target) -> int:
 
 
 def _effective(draws: MixtureParameters, run: Run) -> float:
-    """Return the fewest effective draws of some quantities that no labels change.
+    """Return the smallest effective sample size of some label-invariant quantities.
 
-    None where a covariance hardly ever moved. Chains are thinned first: what is worth little is
-    worth as much then, and of what is worth more, the exact figure does not matter.
+    Zero if a covariance hardly ever moved. Chains are thinned first: small values are
+    unaffected, and the exact size of large values does not matter.
     """
     from arviz_stats.base import array_stats
 

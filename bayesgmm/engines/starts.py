@@ -1,4 +1,4 @@
-"""Where chains start: around one mode or several, each from a point of its own."""
+"""Starting points of chains: around one mode or several, dispersed."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ InitChoice = Literal["mode", "multi"]
 """All chains at the best mode, or at several modes in turn."""
 
 _LEAST_MASS = 1e-3
-"""A mode with less than this part of the mass of the heaviest one is no place to start at."""
+"""Minimum mass of a starting mode, relative to the largest one."""
 
 _UNSURE = math.log(1e4)
 """How much more a mode may hold than it seems to where importance sampling fails."""
 
 _CLEARLY_MORE = math.log(20.0)
-"""By so much, as log mass, another mode must exceed the highest one for all chains to start there.
+"""Log mass by which another mode must exceed the highest one for all chains to start there.
 
 Between that and its inverse, either may be the wrong one; ``diagnose`` looks at the other.
 """
 
-_MOST_GAP = 30.0  # of heights; a mode that is lower by more is left aside
+_MOST_GAP = 30.0  # of log densities; lower modes are ignored
 _DRAWS, _FREEDOM = 300, 5.0  # of a t distribution around a mode, from which its mass is estimated
 
 _LEAST_CURVATURE = 0.04
@@ -42,7 +42,7 @@ _MOST_HALVINGS = 20
 
 
 def preparatory_peak(target: Target, center: MixtureParameters) -> Peak:
-    """Return the peak of the unconstrained log posterior, its widths within reason."""
+    """Return the peak of the unconstrained log posterior, with bounded widths."""
     return find_peak(
         target,
         target.position_of(center),
@@ -77,11 +77,12 @@ def starting(
     n_chains: int,
     seed: np.random.SeedSequence,
 ) -> Starting:
-    """Choose the modes that chains start at, by how much of the posterior they hold.
+    """Choose the modes that chains start at, by their posterior mass.
 
-    Density alone would not tell: a mode may be lower and wider, most of all where there are many
+    Density alone is not enough: a mode may be lower and wider, especially with many
     parameters and few rows. ``"mode"`` is the mode with the highest density unless another one
-    clearly holds more. ``"multi"`` are all that hold a thousandth or more of the heaviest, or may.
+    clearly holds more. ``"multi"`` are all that hold a thousandth or more of the largest mass, or
+    may do so.
     """
     best = preparatory_peak(target, estimate.parameters)
     if not estimate.alternative_modes:
@@ -127,8 +128,8 @@ class PeakMass:
 def peak_mass(target: Target, peak: Peak, rng: np.random.Generator) -> PeakMass:
     """Estimate the mass around a mode by importance sampling from a t distribution there.
 
-    Where the weights have a tail too heavy to average, that and Laplace's approximation are
-    both too low as a rule, and the larger one is returned as unknown.
+    If the weights have too heavy a tail, this and Laplace's approximation are
+    both usually too low, and the larger one is returned as unknown.
     """
     size = peak.normal.center.size
     noise = rng.standard_normal((_DRAWS, size))
@@ -153,8 +154,8 @@ def dispersed(
 ) -> Float[np.ndarray, "chain p"]:
     """Return one position per seed: draws from the normal approximation at the posterior mode.
 
-    Where the posterior is not normal, a draw can lie far outside. One whose density falls short
-    of the mode by more than draws from a normal distribution do is pulled in, by halves.
+    If the posterior is not normal, a draw can lie far outside. A draw whose log density falls short
+    of the mode by more than is usual for a normal distribution is moved toward it, by halves.
     """
     return np.array([_start(target, peak, np.random.default_rng(seed)) for seed in seeds])
 

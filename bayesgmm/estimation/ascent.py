@@ -1,10 +1,10 @@
-"""One ascent from one starting point: EM steps, quasi-Newton steps, and EM steps to confirm.
+"""One optimization run from one starting point: EM, quasi-Newton, and confirming EM steps.
 
-EM climbs safely from anywhere, and slowly where components overlap: it forgets the curvature that
-it has seen. A limited-memory BFGS method (Byrd, Lu, Nocedal & Zhu, 1995) remembers it, in units
-of the rough widths of the posterior; where EM needs a thousand passes over the rows, it needs
-fifty. Jamshidian & Jennrich (1997) accelerate EM in this way. Where there are no priors and not
-very many rows, compiled code does all of it (``likelihood.py``).
+EM converges safely from anywhere, but slowly if components overlap: it does not use the curvature.
+A limited-memory BFGS method (Byrd, Lu, Nocedal & Zhu, 1995) approximates it, in units
+of the rough widths of the posterior; if EM needs a thousand passes over the rows, it needs
+fifty. Jamshidian & Jennrich (1997) accelerate EM in this way. Without priors and with not
+very many rows, all steps are compiled (``likelihood.py``).
 
 References
 ----------
@@ -59,7 +59,7 @@ def climb(
     max_iterations: int,
     accelerated: bool,
 ) -> Path:
-    """Climb from one starting point until convergence, collapse or the limit."""
+    """Optimize from one starting point until convergence, collapse or the limit."""
     if not accelerated or max_iterations <= _FIRST_STEPS:
         return em_steps(X, parameters, objective, tolerance=tolerance, limit=max_iterations)
     if suits_compiled_steps(X, objective):
@@ -79,9 +79,9 @@ def climb_from_partition(
     max_iterations: int,
     accelerated: bool,
 ) -> Path:
-    """Climb from the parameters that fit a partition of the rows.
+    """Optimize from the parameters that fit a partition of the rows.
 
-    ``complete`` are the rows with something in place of every missing cell.
+    ``complete`` are the rows with imputed missing cells.
     """
     if accelerated and max_iterations > _FIRST_STEPS and suits_compiled_steps(X, objective):
         position = position_of_partition(X, labels, objective)
@@ -96,7 +96,7 @@ def climb_from_partition(
 def _climb_likelihood(
     X: np.ndarray, position: np.ndarray, objective: Objective, tolerance: float, limit: int
 ) -> Path:
-    """Climb in compiled code; near singular matrices with care."""
+    """Optimize the likelihood in compiled code, except near singular matrices."""
     path = compiled_steps(X, position, objective, tolerance=tolerance, limit=limit)
     if path.status is not Status.COLLAPSED:
         return path
@@ -130,7 +130,7 @@ def em_steps(
     tolerance: float,
     limit: int,
 ) -> Path:
-    """Take EM steps until one gains less than the tolerance, a collapse, or the limit."""
+    """Take EM steps until the gain is below the tolerance, a collapse, or the limit."""
     trace: list[float] = []
     status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
     for number in range(limit + 1):
@@ -167,7 +167,7 @@ def quasi_newton_steps(
     tolerance: float,
     limit: int,
 ) -> Path:
-    """Take quasi-Newton steps from the end of a path; they never lead down."""
+    """Take quasi-Newton steps from the end of a path; the objective never decreases."""
     layout = objective.layout
     center = _packed(path.parameters, layout)
     _, precision = objective.means_prior
@@ -196,7 +196,7 @@ def quasi_newton_steps(
 
 
 class _Fall:
-    """How far the objective falls, with gradient, over steps measured in rough widths."""
+    """The decrease of the objective, with gradient, over steps in units of rough widths."""
 
     def __init__(self, function: Callable, center: np.ndarray, widths: np.ndarray) -> None:
         self._function, self._center, self._widths = function, center, widths
@@ -224,7 +224,7 @@ def _packed(parameters: MixtureParameters, layout: Layout) -> np.ndarray | None:
 
 
 def _lowest_steps(objective: Objective, center: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """Return the bounds that keep scales from leaving the numbers when a component collapses."""
+    """Return bounds that keep scales finite when a component collapses."""
     layout = objective.layout
     _, first, last, _ = layout.boundaries
     lowest = np.full(center.size, -np.inf)

@@ -1,6 +1,6 @@
-"""When a component is as good as a point, a line or a plane: which one, and on which rows.
+"""Collapse of a component to a point, a line or a plane: which one, and on which rows.
 
-There the likelihood is unbounded, and no ascent of it ends. Axes: components k, features d.
+There the likelihood is unbounded. Axes: components k, features d.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ very thin beside that, but as wide as the rows are; and where all rows lie close
 those of every component.
 """
 
-_SHARE = 0.5  # a row belongs to every component at least half as probable as the most probable
+_SHARE = 0.5  # a row counts for every component at least half as probable as the most probable
 
 
 def has_collapsed(
     parameters: MixtureParameters, smallest: Float[np.ndarray, " s"], X: Rows
 ) -> bool:
-    """Whether a component is (nearly) a point, a line or a plane, beside the rows."""
+    """Whether a component is (nearly) a point, a line or a plane, relative to the rows."""
     # Also where a scale is NaN: an empty component has no statistics.
     if not np.all(parameters.scales > _MARGIN * smallest):
         return True
@@ -48,7 +48,7 @@ def made_finite(
 ) -> MixtureParameters:
     """Return collapsed parameters without zeros and NaN, and with matrices of full rank.
 
-    They are collapsed as before, but for a factor that is nothing beside it.
+    They are still collapsed, up to a negligible factor.
     """
     scales = np.fmax(parameters.scales, smallest)  # the number, where the other is NaN
     correlations = parameters.correlations
@@ -63,7 +63,7 @@ def made_finite(
 def collapse_of(
     data: Dataset, parameters: MixtureParameters, smallest: Float[np.ndarray, " s"]
 ) -> Collapse:
-    """Say which components of collapsed parameters are flat, in which features, on which rows."""
+    """Return which components of collapsed parameters are flat, with features and rows."""
     flat = parameters.scales <= _MARGIN * smallest
     culprits = np.flatnonzero(flat.any(axis=1) | _singular(parameters, smallest, data.fitted_rows))
     resp = responsibilities(data.rows, parameters)

@@ -1,7 +1,4 @@
-"""Expectation-maximization: the point estimate that the rest of the package starts from.
-
-How long the search for a mode will take where tables are wide, said before it begins.
-"""
+"""Expectation-maximization: the point estimate that engines start from."""
 
 from __future__ import annotations
 
@@ -35,8 +32,8 @@ from bayesgmm.seeds import RandomSeed, spawn
 
 _WIDE = 24  # features; with fewer, matrices are not what takes the time
 _CALLS_A_START, _CALLS_IF_THIN = 200, 600
-"""Calls of the objective: half to twice as many with enough rows, and where there are fewer than
-features in a component, a quarter or three times, as it comes near a singular matrix or not."""
+"""Calls of the objective: half to twice as many with enough rows, and a quarter to three times as
+many with fewer rows than features in a component, depending on nearly singular matrices."""
 
 _LONG = 60.0  # seconds
 
@@ -55,7 +52,7 @@ def warn_if_long(X: Rows, objective: Objective, n_starts: int) -> None:
             f"The search for the mode from {counted(n_starts, 'start')} will take some "
             f"{counted(max(1, round(seconds / 60)), 'minute')}, and draws from the posterior take "
             f"longer: {counted(layout.n_features, 'feature')} have {layout.size} parameters. "
-            f"Sooner are no correlations (Diagonal()),{tied} fewer columns, such as the first "
+            f"Faster options: no correlations (Diagonal()),{tied} fewer columns, such as the first "
             "principal components, or fewer starts: EM(n_starts=3)."
         )
 
@@ -75,12 +72,12 @@ InitMethod = Literal["mixed", "k-means++", "random"]
 Acceleration = Literal["quasi-newton", "none"]
 
 _MOST_RIVALS = 7  # with the best, one each for eight chains
-_FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on with all of them,
-_HOPE = 3.0  # where they could still be the best if they gained so many times what another has
-_DIRECT, _DIRECT_OF_MANY = 10, 4  # starts that climb the objective itself, too,
-_MANY = 10_000  # where each takes a good part of a second
-_MOST_REPAIRS = 3  # of the best optimum, each beyond the one before
-_MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end,
+_FINALISTS = 3  # optima of a sample of the rows that are continued on all rows,
+_HOPE = 3.0  # if they could still be the best after gaining this multiple of another's gain
+_DIRECT, _DIRECT_OF_MANY = 10, 4  # starts that also optimize the objective itself,
+_MANY = 10_000  # rows, above which each takes a good part of a second
+_MOST_REPAIRS = 3  # of the best optimum, each starting from the previous one
+_MOST_LEADS = 8  # of the surrogate, from which the objective is optimized to convergence,
 _NEAR = 20.0  # if they are so near the best of them; the finalists may be further away
 _NEAR_EACH = 0.05  # by so much for every parameter, which has a prior that the surrogate leaves out
 _ROUNDING = 1e-6  # of an objective, between two orders of the components
@@ -94,37 +91,37 @@ def _to_nobody() -> None:
 class EM:
     """Expectation-maximization from several starts; the best result is kept.
 
-    Every start first climbs a surrogate of the objective, which takes little time. From the best
-    optima there one component is given up, merged with another or left out, and another one is
-    split, as long as that leads up (Ueda et al., 2000). The objective itself is climbed from what
-    remains; starts that met share one ascent, and those far below the best are given up. One
-    component has one optimum, and one start.
+    Every start first optimizes a surrogate of the objective, which is fast. From the best optima
+    of the surrogate one component is removed, merged with another or left out, and another one is
+    split, while that increases the surrogate (Ueda et al., 2000). The objective itself is optimized
+    from the results; starts with the same result share one run, and those far below the best are
+    dropped. One component has one optimum, and one start.
 
-    Where priors tell components apart, starts have them in the order in which the prior density is
-    highest. The best result with two of them exchanged is one more start where that may be another
+    If the priors of components differ, components of a start are ordered by the highest prior
+    density. The best result with two of them exchanged is one more start if that may be another
     mode, up to three such.
 
-    Where there are more than 20 000 rows (more for models with many parameters), the starts climb
-    on a sample of so many, and the best optima on all rows.
+    For more than 20 000 rows (more for models with many parameters), the starts are optimized on a
+    sample of this size, and the best optima on all rows.
 
     Parameters
     ----------
     objective : {"posterior", "likelihood"}, default "posterior"
         The mode of the posterior (MAP), or maximum likelihood without any prior.
     n_starts : int, default 20
-        Number of starting points. One in three is repaired, until three have ended at the highest
-        place.
+        Number of starting points. One in three is repaired, until three have reached the highest
+        optimum.
     init : {"mixed", "k-means++", "random"}, default "mixed"
         How starting points are found: from clusters of k-means, from rows picked at random, or
         from either in turn; half of them on whitened rows, whose covariance matrix is the identity.
-        k-means finds compact clusters and little else; where components overlap, or are long and
-        thin, better optima are often reached from random rows.
+        k-means finds compact clusters; if components overlap, or are elongated, random rows often
+        lead to better optima.
     tolerance : float, default 1e-9
         EM stops when an iteration raises the objective by less than this, relative to
         1 + its absolute value.
     max_iterations : int, default 2000
-        Iterations of the ascent of the objective that are allowed. Where it ends there, a
-        :class:`ConvergenceWarning` says so.
+        Maximum number of iterations of the objective. If it is reached, there is a
+        :class:`ConvergenceWarning`.
     acceleration : {"quasi-newton", "none"}, default "quasi-newton"
         After a few steps of EM, quasi-Newton steps lead to the same optimum in a fraction of the
         passes over the rows (Jamshidian & Jennrich, 1997), and EM confirms it. ``"none"`` takes
@@ -184,7 +181,7 @@ class EM:
         """Find the best of several optima, in the units of ``data``.
 
         ``data`` should be on the standard scale, and every prior of ``spec`` resolved. ``report``
-        is called after every ascent from a starting point.
+        is called after every optimization run.
         """
         return self.maximize(self.objective_of(spec, data), data, seed=seed, report=report)
 
@@ -201,7 +198,7 @@ class EM:
         warm: Sequence[MixtureParameters] = (),
         report: Callable[[], None] = _to_nobody,
     ) -> PointEstimate:
-        """Find the best of the optima that the starts lead to, and those from ``warm`` points."""
+        """Find the best of the optima from all starts, and from ``warm`` points."""
         n_starts = self.n_starts_for(objective.spec)
         *seeds, sample_seed = spawn(seed, n_starts + 1)
         rows, groups = (
@@ -240,11 +237,11 @@ class EM:
     def _climbed(
         self, search: Search, rows: Rows, objective: Objective, report: Callable[[], None]
     ) -> list[PointEstimate]:
-        """Climb the objective from where the starts led on the surrogate.
+        """Optimize the objective from the optima of the surrogate.
 
-        Starts that met there share one ascent. Those that are far below the best are given up,
-        with the objective that they have got to. The first starts climb the objective itself, too:
-        the surrogate is blind to components that are far narrower than clusters of k-means.
+        Starts with the same optimum share one run. Runs far below the best are stopped, with the
+        objective that they have reached. The first starts optimize the objective directly, too:
+        the surrogate misses components that are far narrower than clusters of k-means.
         """
         leads: list[Lead] = search.leads()
         results: dict[int, PointEstimate] = {}
@@ -266,7 +263,7 @@ class EM:
             results[start] = self._from_partition(search, start, rows, objective)
             report()
         if all(result.status is Status.COLLAPSED for result in results.values()):
-            # From its rows on, an ascent shows best how a component collapses onto them.
+            # Starting from its rows shows best how a component collapses onto them.
             results[0] = self._from_partition(search, 0, rows, objective)
         elif not compiled and len(results) > 1:
             n_direct = _DIRECT if rows.shape[0] < _MANY else _DIRECT_OF_MANY
@@ -286,7 +283,7 @@ class EM:
     def _repaired(
         self, search: Search, rows: Rows, results: list[PointEstimate], objective: Objective
     ) -> list[PointEstimate]:
-        """Go on from the best result where a surrogate knows a repair that has not been tried."""
+        """Continue from the best result with repairs that have not been tried."""
         for _ in range(_MOST_REPAIRS):
             best = max(results, key=lambda result: result.starts.objectives[0])
             if best.status is Status.COLLAPSED:
@@ -304,9 +301,9 @@ class EM:
     def _settled(
         self, rows: Rows, results: list[PointEstimate], objective: Objective
     ) -> list[PointEstimate]:
-        """Climb on where the priors want components in another order than at the start.
+        """Continue runs in which the best order of components under the priors has changed.
 
-        Their order was the best one there; under way means and weights have moved.
+        The order was the best at the start; means and weights have moved since.
         """
         least = max(result.starts.objectives[0] for result in results) - _NEAR
         settled: dict[int, PointEstimate] = {}  # starts that met share one result
@@ -329,10 +326,10 @@ class EM:
         objective: Objective,
         groups: Int[np.ndarray, " k"],
     ) -> list[PointEstimate]:
-        """Climb from the best result with two components exchanged that differ a priori.
+        """Optimize from the best result with two components exchanged that differ a priori.
 
-        All starts have components in the order that suits the priors best. Where priors overlap,
-        another one may be a mode too, which chains do not reach by themselves.
+        All starts have components in the best order under the priors. If priors overlap,
+        another order may be a mode too, which chains would not reach.
         """
         best = max(results, key=lambda result: result.starts.objectives[0])
         if not objective.uses_prior or best.status is Status.COLLAPSED:
@@ -351,10 +348,10 @@ class EM:
         objective: Objective,
         groups: Int[np.ndarray, " k"],
     ) -> list[PointEstimate]:
-        """Climb on from the best optima that were found on a sample of the rows.
+        """Continue from the best optima of a sample of the rows.
 
-        Starts that met in one optimum of the sample share one ascent. Optima that are not among
-        the best, or fall far below them on all rows, get the objective after one step there.
+        Starts with the same optimum of the sample share one run. Optima that are not among
+        the best, or far below them on all rows, get the objective after one step on all rows.
         """
         finite = [result for result in results if np.isfinite(result.starts.objectives[0])]
         followers = [result for result in results if not np.isfinite(result.starts.objectives[0])]
@@ -384,7 +381,7 @@ class EM:
         return "random" if number % 2 else "k-means++"
 
     def climb(self, X: Rows, parameters: MixtureParameters, objective: Objective) -> PointEstimate:
-        """Climb from one starting point, on the standard scale of the rows."""
+        """Optimize from one starting point, on the standard scale of the rows."""
         return climb(X, parameters, objective, **self._options()).as_estimate()
 
     def _options(self) -> dict[str, Any]:
@@ -432,6 +429,6 @@ def _is_same(one: PointEstimate, other: PointEstimate, groups: Int[np.ndarray, "
 
 
 def _in_canonical_order(estimate: PointEstimate, groups: Int[np.ndarray, " k"]) -> PointEstimate:
-    """Sort components by weight, largest first, among those that nothing tells apart."""
+    """Sort exchangeable components by weight, largest first."""
     order = ordered(-estimate.weights, groups)
     return replace(estimate, parameters=estimate.parameters.reordered(order))

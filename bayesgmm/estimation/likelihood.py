@@ -1,6 +1,6 @@
-"""The ascent of the likelihood alone: compiled from start to end, see ``numerics/kernels/em.py``.
+"""Maximum likelihood in compiled code, see ``numerics/kernels/em.py``.
 
-It stops short of matrices that are nearly singular, where Python looks more closely.
+It stops at nearly singular matrices, which are handled in Python.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def compiled_steps(
     tolerance: float,
     limit: int,
 ) -> Path:
-    """Climb the likelihood until convergence, the limit, or a matrix that is nearly singular.
+    """Maximize the likelihood until convergence, the limit, or a nearly singular matrix.
 
-    The latter is called a collapse here, and may be none.
+    The latter is called a collapse here, and may not be one.
     """
     return climb_best(X, position[None].copy(), objective, tolerance=tolerance, limit=limit)
 
@@ -72,9 +72,9 @@ def climb_best(
     screening: int = 0,
     goal: float = -np.inf,
 ) -> Path:
-    """Climb from the highest of some positions after so many steps; they are written over.
+    """Optimize from the best of some positions after some steps; they are overwritten.
 
-    A climb that will not come as high as ``goal`` is broken off.
+    A run that will not reach ``goal`` is stopped.
     """
     trace = np.empty(limit + 1)
     status, n_values, n_passes = climb(
@@ -102,7 +102,7 @@ def position_of_partition(
 ) -> Float[np.ndarray, " p"] | None:
     """Return where to start from a partition of the rows; ``None`` where it has no spread.
 
-    Components with few rows are widened a little, so that they are no dead end.
+    Components with few rows are widened a little, so that they can grow.
     """
     counts, means, scatter, usable = partition_moments(
         as_compiled(X), labels, objective.spec.n_components, objective.smallest_scales

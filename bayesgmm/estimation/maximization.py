@@ -202,7 +202,7 @@ def _climbed_covariance(
     prior: CovariancePrior,
     lowest: Float[np.ndarray, " d"],
 ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " c"]]:
-    """Do as ``best_covariance``, which keeps the curvature between any two of its coordinates.
+    """Maximize like ``best_covariance``, which stores the full curvature, for many features.
 
     Those of d features are d (d + 1) / 2, so that its time and memory grow as d^4.
     """

@@ -1,10 +1,10 @@
-"""What EM climbs: the likelihood alone, or the posterior density of a spec.
+"""The objective of EM: the likelihood, or the posterior density of a spec.
 
 A mode depends on the coordinates in which the density is taken. Here they are the weights, the
 means along axes in which their component has no correlations (a factor |R|^(1/2) for each), the
 logarithms of the standard deviations, and the unconstrained correlations of
 ``kernels/covariances.py``. The mode is then independent of the order and the units of the features,
-weights with a flat Dirichlet prior are those of maximum likelihood, and there is no peak where a
+weights with a flat Dirichlet prior are those of maximum likelihood, and there is no mode where a
 component takes a few rows only: over standard deviations and correlations themselves the density
 grows without bound there, although next to no probability lies there. Under an inverse-Wishart
 prior the coordinates are the means and the entries of the covariance matrices instead, where the
@@ -67,7 +67,7 @@ class Objective:
 
     @cached_property
     def weight_pseudo_counts(self) -> Float[np.ndarray, " k"]:
-        """What the Dirichlet prior adds to the counts of the components.
+        """Pseudo-counts of the components from the Dirichlet prior.
 
         That is a_k - 1. Where a concentration is below 1 the density has no mode on the simplex,
         and a_k is added instead: the mode with respect to the log-ratios of the weights.
@@ -85,7 +85,7 @@ class Objective:
 
     @cached_property
     def hyperparameters(self) -> Float[np.ndarray, "k h"]:
-        """What priors say of each component; without a prior, too, it says which are alike."""
+        """Hyperparameters of each component; without a prior they determine exchangeability."""
         return self.spec.of_each_component(self.n_features)
 
     @property
@@ -98,7 +98,7 @@ class Objective:
     ) -> Float[np.ndarray, "k k"]:
         """Return the log prior density of each component (first axis) in every place (second).
 
-        Up to constants that no permutation changes; without a prior, that which the spec has.
+        Up to constants that no permutation changes; without a prior, that of the spec.
         """
         loc, precision = self.spec.means.expanded(*means.shape)
         distances = np.sum(precision * (means[:, None] - loc) ** 2, axis=-1)

@@ -51,13 +51,13 @@ class Status(Enum):
 
     @property
     def text(self) -> str:
-        """What happened, and the remedy."""
+        """The outcome, and the remedy."""
         return self.value
 
 
 @dataclass(frozen=True, eq=False)
 class Collapse:
-    """Which components collapsed, and onto what.
+    """The collapsed components, and their rows.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Collapse:
 
 
 def _told(component: int, features: tuple[str, ...], rows: np.ndarray) -> str:
-    """Say in words what became of one component."""
+    """Describe the collapse of one component."""
     if rows.size == 0:
         return f"component {component} was left without rows"
     names = [repr(name) for name in features]
@@ -96,16 +96,16 @@ def _told(component: int, features: tuple[str, ...], rows: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class Starts:
-    """What the different starting points of EM led to.
+    """The results of the starting points of EM.
 
     Attributes
     ----------
     objectives : array, shape (n_starts,)
-        Final objective of every start, best first; -inf where a component collapsed. Of starts
-        that were given up, far below the best, it is the one that they had got to.
+        Final objective of every start, best first; -inf if a component collapsed. For runs that
+        were stopped, far below the best, the last objective.
     distances : array, shape (n_starts,)
-        How far the optimum of every start is from the best one, as :func:`distance` says, whatever
-        the order of components that nothing but their names tells apart.
+        Distance of the optimum of every start from the best one, see :func:`distance`, up to
+        the order of exchangeable components.
     """
 
     objectives: Float[np.ndarray, " n_starts"]
@@ -153,12 +153,12 @@ def distance(
     other: MixtureParameters,
     groups: Int[np.ndarray, " k"] | None = None,
 ) -> float:
-    """Return how far two mixtures are apart, whatever the order of components in each group.
+    """Return the distance of two mixtures, up to the order of components in each group.
 
     Components are matched so that means are near; the distance is that of the worst match: the
     root mean square over features of the difference of means in standard deviations, or the
     largest absolute log-ratio of standard deviations. ``groups`` (``numerics/exchangeability.py``)
-    says which components may change places; without it, all of them.
+    are the exchangeable components; by default all of them.
     """
     steps = (one.means[:, None] - other.means[None]) / one.scales[:, None]
     apart = np.sqrt(np.mean(steps**2, axis=-1))
@@ -174,7 +174,7 @@ def share_nearer(
     draws: MixtureParameters,
     groups: Int[np.ndarray, " k"],
 ) -> float:
-    """Return the share of draws that are nearer to one mode than to the other."""
+    """Return the fraction of draws that are nearer to one mode than to the other."""
     nearer = [
         distance(there, draw, groups) < distance(here, draw, groups)
         for draw in map(draws.draw, np.ndindex(*draws.batch_shape))
@@ -186,10 +186,10 @@ def share_nearer(
 class PointEstimate:
     """Parameters at the maximum that EM found, in the units of the data.
 
-    What :func:`estimate` returned knows its rows. Questions about a fit that are not about its
-    draws can be put to it: :func:`cluster`, :func:`log_density`, :func:`impute`,
-    :func:`summarize`, :func:`plot_clusters` and others. Their answers take the parameters as known
-    and say nothing of how sure they are. :func:`save` keeps it as a tree of one chain of one draw.
+    The result of :func:`estimate` stores its rows. Functions of a fit that do not need draws accept
+    it: :func:`cluster`, :func:`log_density`, :func:`impute`,
+    :func:`summarize`, :func:`plot_clusters` and others. Their results treat the parameters as known
+    and have no uncertainty. :func:`save` stores it as a tree of one chain of one draw.
 
     Attributes
     ----------
@@ -212,12 +212,13 @@ class PointEstimate:
         Passes over all rows from the winning start.
     collapse : Collapse or None
         Where every start collapsed: which components, on which rows. The parameters then are
-        those at which the ascent of the first start gave up, and no estimate; log-likelihood and
-        objective are the last that it had, or -inf.
+        If every start collapsed: which components, on which rows. The parameters are then those
+        at which the run of the first start stopped, not a valid estimate; log-likelihood and
+        objective are the last values, or -inf.
     problem : Problem or None
         The rows and the spec, every hyperparameter a number, where :func:`estimate` made it.
     record : mapping
-        The solver and the seed, in words.
+        The solver and the seed, as text.
 
     Examples
     --------
@@ -337,7 +338,7 @@ class PointEstimate:
 
 @dataclass(frozen=True)
 class Path:
-    """Where some steps led.
+    """The result of some steps.
 
     Attributes
     ----------

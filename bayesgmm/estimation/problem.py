@@ -1,4 +1,4 @@
-"""One question to an engine: data and beliefs, in their own units and on the standard scale."""
+"""An estimation problem: data and priors, in their own units and on the standard scale."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bayesgmm.priors.spec import MixtureSpec, layout_of
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A table and a spec that suit each other.
+    """A compatible table and spec.
 
     Attributes
     ----------
@@ -46,9 +46,9 @@ class Problem:
         *,
         uses_prior: bool = True,
     ) -> Problem:
-        """Read the table, fill the priors from it, and check that they suit each other.
+        """Read the table, fill the priors from it, and check that they are compatible.
 
-        ``uses_prior`` says whether the posterior is asked for, or maximum likelihood.
+        ``uses_prior``: posterior or maximum likelihood.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class Problem:
             If the table cannot be used, has fewer rows than components, or, where there is no
             prior, columns that depend on each other exactly.
         SpecificationError
-            If ``spec`` is no spec, or a prior does not suit the number of features.
+            If ``spec`` is not a MixtureSpec, or a prior does not suit the number of features.
         """
         if not isinstance(spec, MixtureSpec):
             raise SpecificationError(
@@ -100,7 +100,7 @@ class Problem:
 
     @cached_property
     def scaled_spec(self) -> MixtureSpec:
-        """The same beliefs about the scaled data."""
+        """The same priors for the scaled data."""
         return self.spec.standardized(self.scaling.shift, self.scaling.factor)
 
     @property
@@ -124,7 +124,7 @@ class Problem:
         return point.moved(self.scaling.standardize_parameters, density=0.0, objective=0.0)
 
     def _log_jacobian_of_parameters(self) -> float:
-        """Return by how much the prior density is larger on the standard scale: its Jacobian."""
+        """Return the log Jacobian of the prior density on the standard scale."""
         n_components = self.spec.n_components
         of_covariances = self.spec.covariances.log_jacobian(self.scaling.factor, n_components)
         return self.scaling.log_jacobian(n_components) + of_covariances

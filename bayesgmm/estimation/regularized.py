@@ -1,7 +1,7 @@
-"""Maximum likelihood as scikit-learn climbs it: plain EM, a ridge on every covariance matrix.
+"""Maximum likelihood as in scikit-learn: plain EM, with a ridge on every covariance matrix.
 
-The same start, M-step and rule for stopping lead to the same numbers; every iteration is one
-compiled pass over the rows. A covariance matrix is written down as often as it is free: axes are
+The same start, M-step and stopping rule give the same results; every iteration is one
+compiled pass over the rows. Only free covariance matrices are stored: axes are
 m matrices (one where they are tied, else one for each component), then d features twice, or once
 where there are no correlations, or 1 where the features share a scale.
 """
@@ -96,7 +96,7 @@ def precision_form(
 
 @dataclass(frozen=True, eq=False)
 class Ascent:
-    """Where EM led.
+    """The result of EM.
 
     Attributes
     ----------
@@ -128,8 +128,8 @@ def climb_regularized(
 ) -> Ascent:
     """Take EM steps until the mean log-likelihood moves by less than the tolerance.
 
-    ``lower_bound`` is that of the position before the start, and ``note`` hears the number of
-    every iteration, and what it gained.
+    ``lower_bound`` is that before the start, and ``note`` is called with the number of
+    every iteration, and its gain.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def from_responsibilities(
     structure: CovarianceStructure,
     ridge: float,
 ) -> FactoredMixture:
-    """Return the parameters that fit whole rows, each shared out among the components."""
+    """Return the parameters that fit complete rows with given responsibilities."""
     correlated = structure.correlated and X.shape[1] > 1
     means, statistics = shared_statistics(X, responsibilities, correlated=correlated)
     return maximize_regularized(statistics, means, structure, ridge, total=total_weight(X))
@@ -279,5 +279,5 @@ def _singular() -> DataError:
     return DataError(
         "A component has a singular covariance matrix: it lies on too few distinct rows. Use fewer "
         "components, a covariance type with fewer parameters, a larger reg_covar, or a prior, "
-        "under which this cannot happen; or give columns in like units."
+        "under which this cannot happen; or use comparable units."
     )

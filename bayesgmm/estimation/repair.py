@@ -1,9 +1,10 @@
-"""Repairs of a local optimum: one component is given up, and set to work elsewhere.
+"""Repairs of a local optimum: one component is removed, and another one is split.
 
-It is merged with another, or left out, where that loses least; and a component that gains most by
-it is split in two. What EM makes of the most promising repairs is kept where it is higher, until
-none is. Ueda, Nakano, Ghahramani & Hinton (2000) rank mergers and splits by measures of fit; here
-losses and gains are bounds of the change of the objective at once, which may be added.
+The removed component is merged with another, or left out, with the smallest loss; and the component
+with the largest gain is split in two. The most promising repairs are optimized by EM, and kept if
+they are better, until none is. Ueda, Nakano, Ghahramani & Hinton (2000) rank mergers and splits by
+measures of fit; here losses and gains are bounds of the change of the objective, which are
+additive.
 
 Axes: components k, features d, pairs of components p.
 
@@ -43,7 +44,7 @@ _FORBIDDEN = -1e4  # stands for the logarithm of zero, times which a responsibil
 
 
 def repaired(surrogate: Surrogate, mode: Mode) -> Mode:
-    """Repair a mode of the surrogate as long as that leads up."""
+    """Repair a mode of the surrogate while that improves it."""
     for _ in range(_REPAIRS_EACH * mode.parameters.n_components):
         better = _better(surrogate, mode)
         if better is None:
@@ -66,7 +67,7 @@ def _better(surrogate: Surrogate, mode: Mode) -> Mode | None:
 
 
 class _Halves(NamedTuple):
-    """What components gain by a split, and their halves."""
+    """Gains of splits of components, and their halves."""
 
     gains: Float[np.ndarray, " k"]
     firsts: Float[np.ndarray, " k"]
@@ -75,9 +76,9 @@ class _Halves(NamedTuple):
 
 
 class _Removals(NamedTuple):
-    """Mixtures in which one component is given up: what each loses, which it is, and who has it.
+    """Mixtures without one component: losses, removed components, and their heirs.
 
-    ``heirs`` are the components that take over its rows whole; -1 where all do.
+    ``heirs`` are the components that take over its rows; -1 if all do.
     """
 
     losses: list[float]
@@ -142,7 +143,7 @@ class _Repairs:
         return _Removals(*(side[order].tolist() for side in (losses, freed, heirs)))
 
     def _near_pairs(self) -> tuple[Int[np.ndarray, " p"], Int[np.ndarray, " p"]]:
-        """Return pairs of components whose means are near, or whose rows are undecided.
+        """Return pairs of components whose means are near, or whose assignments are uncertain.
 
         The second would become part of the first; where labels tell them apart, that is not the
         same as the other way round.

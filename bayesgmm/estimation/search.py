@@ -1,13 +1,13 @@
-"""Where to climb: many starts, screened on a surrogate of the objective, the best of them repaired.
+"""The search for modes: many starts on a surrogate of the objective, the best of them repaired.
 
-Biernacki, Celeux & Govaert (2003) make many short runs of EM and go on with the best; here the runs
-are whole, on a surrogate (``surrogate.py``) that takes a fraction of the time. Starts that meet
-there share what comes after: repairs (``repair.py``), and the ascent of the objective itself
+Biernacki, Celeux & Govaert (2003) make many short runs of EM and continue the best; here the runs
+are complete, on a surrogate (``surrogate.py``) that takes a fraction of the time. Starts with the
+same optimum share the next steps: repairs (``repair.py``), and the optimization of the objective
 (``em.py``).
 
-Clusters come in any order. Where priors tell components apart, each is put in the place where the
-priors of weights and means, and labels, are highest: an assignment problem. Without labels no
-order changes the likelihood, so that this is the best one there is.
+Clusters have no order. If components are not exchangeable, clusters are assigned to components
+to maximize the priors of weights and means, and label likelihoods: an assignment problem. Without
+labels the likelihood does not depend on the order, so this order is optimal.
 
 References
 ----------
@@ -46,7 +46,7 @@ _MOST_EXCHANGES, _MOST_LOSS = 3, 20.0  # of two components, that may lead to oth
 
 @dataclass(frozen=True, eq=False)
 class Lead:
-    """Where some starts led.
+    """The optimum reached by some starts.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class Search:
     partitions : list of arrays, shape (n,)
         One for every start.
     groups : array, shape (k,)
-        Components that the surrogate does not tell apart.
+        Groups of components that are exchangeable in the surrogate.
     """
 
     surrogate: Surrogate
@@ -114,11 +114,11 @@ class Search:
 
     @property
     def failed(self) -> list[int]:
-        """The starts that led nowhere: a component was left without rows."""
+        """The failed starts: a component was left without rows."""
         return [number for number, mode in enumerate(self._first_modes) if mode is None]
 
     def leads(self) -> list[Lead]:
-        """Return where the other starts led, best first."""
+        """Return the optima of the other starts, best first."""
         leads: list[Lead] = []
         for number, mode in enumerate(self._first_modes):
             if mode is not None:
@@ -127,7 +127,7 @@ class Search:
         return self._repaired(leads)
 
     def _repaired(self, leads: list[Lead]) -> list[Lead]:
-        """Repair the best, until several starts have ended at the highest place."""
+        """Repair the best, until several starts have reached the highest optimum."""
         ends: list[Lead] = []
         for number, lead in enumerate(leads):
             heights = np.array(self._repaired_heights)
@@ -168,10 +168,10 @@ class Search:
         return apart < Starts.reach
 
     def start_of(self, lead: Lead, objective: Objective) -> MixtureParameters:
-        """Return where to climb the objective from, on the standard scale.
+        """Return the starting point for the objective, on the standard scale.
 
-        Under a prior that is one M-step on, because not all that the surrogate allows may lie
-        inside the space.
+        Under a prior that is after one M-step, because the surrogate optimum may lie
+        outside of the parameter space.
         """
         parameters = lead.surrogate.on_standard_scale(lead.mode)
         if objective.uses_prior:
@@ -189,10 +189,10 @@ def _repairs_of(mode: Mode, surrogate: Surrogate) -> Iterator[Lead]:
 def in_best_places(
     X: Rows, parameters: MixtureParameters, objective: Objective
 ) -> MixtureParameters:
-    """Return a mixture in the order that priors, and labels, want; itself if it is in that order.
+    """Return a mixture in the best order under priors and labels; itself if it is in that order.
 
-    No order has a higher prior density. What labels say is taken at the responsibilities that rows
-    have now, a lower bound.
+    No order has a higher prior density. Label likelihoods are evaluated at the current
+    responsibilities, a lower bound.
     """
     if not objective.tells_apart:
         return parameters
@@ -203,7 +203,7 @@ def in_best_places(
 def exchanges(
     X: Rows, parameters: MixtureParameters, objective: Objective, groups: Int[np.ndarray, " k"]
 ) -> list[MixtureParameters]:
-    """Return the mixtures in which two components that differ a priori have changed places.
+    """Return the mixtures in which two components that differ a priori are exchanged.
 
     Those that lose least, and not too much to be near another mode.
     """
@@ -224,7 +224,7 @@ def exchanges(
 def _named(
     complete: Rows, labels: Int[np.ndarray, " n"], objective: Objective
 ) -> Int[np.ndarray, " n"]:
-    """Number the clusters of a partition in the order that priors, and labels, want."""
+    """Number the clusters of a partition in the best order under priors and labels."""
     resp = np.eye(objective.spec.n_components)[labels]
     means, statistics = shared_statistics(complete, resp, correlated=False)
     weights = (statistics.counts + 1) / (statistics.counts + 1).sum()
@@ -236,7 +236,7 @@ def _named(
 def _in_places(
     X: Rows, parameters: MixtureParameters, objective: Objective
 ) -> Float[np.ndarray, "k k"]:
-    """Return what priors and labels say of each component (first axis) in every place (second)."""
+    """Return log priors and label log likelihoods of each component (axis 0) in each place (1)."""
     scores = objective.log_priors_in_places(parameters.weights, parameters.means)
     if isinstance(X, AnnotatedRows) and X.label_log_likelihoods.size:
         scores = scores + _of_labels(X, responsibilities(X, parameters))

@@ -1,10 +1,10 @@
 """From an estimate with k components to starting points with k + 1: one component is split.
 
 A component is cut in half, across its longest axis or the one along which its rows are least like
-a normal distribution. Which one and how, the objective decides: all are split in turn, a few steps
-of EM follow, and what is highest then goes on. Ueda, Nakano,
+a normal distribution. The objective selects the split: all are split in turn, a few steps
+of EM follow, and the best one is continued. Ueda, Nakano,
 Ghahramani & Hinton (2000) rank the components by a measure of fit instead; steps of EM cost
-little more, and ask what is wanted.
+little more, and use the objective itself.
 
 References
 ----------
@@ -91,7 +91,7 @@ def split(
 def _thinning(
     covariance: Float[np.ndarray, "d d"], step: Float[np.ndarray, " d"]
 ) -> Float[np.ndarray, "d d"]:
-    """What a covariance matrix loses when its distribution is cut in half.
+    """Decrease of a covariance matrix when its distribution is cut in half.
 
     No more than the share that half a normal distribution loses along the axis: the matrix of a
     structure may be narrower there than the rows are.

@@ -1,4 +1,4 @@
-"""Where EM starts: a partition of the rows, turned into parameters by one M-step."""
+"""Starting points of EM: a partition of the rows, turned into parameters by one M-step."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def _clusters(
 
 
 def stretched(X: Rows, n_components: int, rng: np.random.Generator) -> Rows | None:
-    """Return rows in units in which the axes that separate clusters count more than the others.
+    """Return rows in units in which the axes that separate clusters have more weight.
 
-    Clusters may be narrow along one axis and as wide as the table along others, which k-means then
-    cuts up. Along each axis alone k-means finds intervals. Where they are much narrower than
+    Clusters may be narrow along one axis and as wide as the table along others, which k-means
+    divides. Along each axis alone k-means finds intervals. Where they are much narrower than
     intervals that cut up a uniform distribution, the axis separates clusters, and is measured by
     their standard deviation. ``None`` where no axis does.
     """
@@ -126,7 +126,7 @@ def _in_agreement(
 ) -> Int[np.ndarray, " n"]:
     """Number clusters so that rows lie where they may, and move those that do not.
 
-    Each cluster takes the name of the component that most of what is known of its rows speaks for.
+    Each cluster gets the component with the highest label likelihood of its rows.
     """
     likely = np.exp(label_log_likelihoods - label_log_likelihoods.max(axis=1, keepdims=True))
     likely /= likely.sum(axis=1, keepdims=True)
@@ -145,7 +145,7 @@ def from_labels(X: Rows, labels: Int[np.ndarray, " n"], objective: Objective) ->
 def from_responsibilities(
     X: Rows, resp: Float[np.ndarray, "n k"], objective: Objective
 ) -> MixtureParameters:
-    """Return the parameters that fit rows of which no cell is missing, each shared out."""
+    """Return the parameters that fit complete rows with given responsibilities."""
     (n_components, size), correlated = (resp.shape[1], X.shape[1]), objective.layout.correlated
     # About the means of the components: about zero, which an outlier moves far away, the spread
     # of the others would be a small difference of large numbers.

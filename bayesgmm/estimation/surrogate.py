@@ -1,8 +1,8 @@
-"""A surrogate of the objective: quick to climb, and without collapses.
+"""A surrogate of the objective: fast to optimize, and without collapses.
 
-That is the likelihood of the rows, gaps filled, with a few prior rows as wide as the clusters of a
-partition by k-means, in coordinates in which these are about round. EM on it is compiled from start
-to end, whatever the priors are; a climb costs a fraction of one on the posterior density.
+It is the likelihood of the imputed rows, with a few prior rows as wide as the clusters of a
+partition by k-means, in coordinates in which these are about spherical. EM on it is compiled from
+start to end, whatever the priors are; a run costs a fraction of one on the posterior density.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _RIDGE = 1e-9  # beside the variance of a feature: for rows in a plane
 _LEAST_WIDTH = 1e-6  # of prior rows, beside all rows: for partitions into equal rows
 _MUCH_NARROWER = 0.3  # beside prior rows, of a component that these hide
 _SMALLEST_SCALE = 1e-7
-_TOLERANCE, _MOST_STEPS = 1e-6, 100  # relative: what is found is climbed on from
+_TOLERANCE, _MOST_STEPS = 1e-6, 100  # relative: the optimum is refined later
 
 
 def whitening(X: Float[np.ndarray, "n d"]) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +49,7 @@ def in_coordinates(rows: Rows, center: np.ndarray, root: np.ndarray) -> Rows:
 
 @dataclass(frozen=True, eq=False)
 class Mode:
-    """Where a climb of the surrogate ended.
+    """An optimum of the surrogate.
 
     Attributes
     ----------
@@ -122,8 +122,8 @@ class Surrogate:
     def as_narrow_as(self, parameters: MixtureParameters) -> Surrogate | None:
         """Return the surrogate whose prior rows are as narrow as the narrowest component.
 
-        ``parameters`` are on the standard scale. ``None`` where no component is much narrower than
-        the prior rows are already, which only hide what is narrower than they are.
+        ``parameters`` are on the standard scale. ``None`` if no component is much narrower than the
+        prior rows, which only hide narrower components.
         """
         volumes = 0.5 * np.linalg.slogdet(parameters.covariances)[1]
         own = np.linalg.slogdet(self.root)[1]
@@ -137,7 +137,7 @@ class Surrogate:
         return replace(self, rows=rows, root=factor * self.root)
 
     def from_partition(self, labels: Int[np.ndarray, " n"]) -> Mode | None:
-        """Climb from the moments of a partition; ``None`` if a component is left without rows."""
+        """Optimize from the moments of a partition; ``None`` if a component has no rows."""
         counts, means, scatter, _ = partition_moments(
             as_compiled(values_of(self.rows)), labels, self.layout.n_components,
             self.smallest_scales,
@@ -146,10 +146,10 @@ class Surrogate:
         return None if position is None else self.climb([position])
 
     def from_standard(self, parameters: MixtureParameters) -> Mode | None:
-        """Climb from parameters on the standard scale.
+        """Optimize from parameters on the standard scale.
 
-        Those without rows are laid over the narrowest one, where prior rows leave them in sight of
-        some: EM has no step for a component that sees none.
+        Components without rows are placed on the narrowest one, where prior rows give them some
+        responsibilities: EM has no step for a component without any.
         """
         means = np.linalg.solve(self.root, (parameters.means - self.center).T).T
         whitener = np.linalg.inv(self.root)
@@ -180,7 +180,7 @@ class Surrogate:
     def climb(
         self, positions: Sequence[np.ndarray], *, screening: int = 0, goal: float = -np.inf
     ) -> Mode | None:
-        """Climb from the highest of some positions after so many steps, if it may pass a goal."""
+        """Optimize from the best of some positions after some steps, if it can reach a goal."""
         path = climb_best(
             self.rows, np.array(positions), self, tolerance=_TOLERANCE, limit=_MOST_STEPS,
             screening=screening, goal=goal,

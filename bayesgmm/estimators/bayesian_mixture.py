@@ -1,4 +1,4 @@
-"""The posterior of a mixture behind the verbs of scikit-learn."""
+"""The posterior of a mixture with the scikit-learn interface."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class BayesianGaussianMixture(
     DensityMixin,
     BaseEstimator,
 ):
-    """A Gaussian mixture whose answers are averaged over its posterior.
+    """Bayesian Gaussian mixture; predictions are averaged over the posterior.
 
-    What :func:`bayesgmm.fit` does, as a scikit-learn estimator. The posterior is the attribute
-    ``idata_``, a tree that every function of this package takes, and all else follows from it.
+    The scikit-learn interface of :func:`bayesgmm.fit`. The posterior is the attribute
+    ``idata_``, a tree that every function of this package accepts.
 
     Parameters
     ----------
@@ -77,12 +77,12 @@ class BayesianGaussianMixture(
     random_state : int, RandomState, Generator, SeedSequence or None, optional
         The same number gives the same posterior. ``None`` gives another in every fit.
     progress : bool, default False
-        Whether ``fit`` and ``resample`` show how far they are.
+        Whether ``fit`` and ``resample`` show progress.
 
     Attributes
     ----------
     idata_ : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     weights_ : array, shape (n_components,)
         Posterior means of the weights.
     means_ : array, shape (n_components, n_features)
@@ -93,7 +93,7 @@ class BayesianGaussianMixture(
         (n_components, n_features), spherical (n_components,), tied diagonal (n_features,), tied
         spherical ().
     diagnosis_ : Diagnosis
-        The verdict on the draws, with what was found and what to do about it.
+        The convergence diagnosis, with findings and remedies.
     converged_ : bool
         Whether the draws passed; never those of an approximation, ``"laplace"`` or ``"advi"``.
     n_features_in_ : int
@@ -165,12 +165,12 @@ class BayesianGaussianMixture(
         ------
         ValueError
             Of scikit-learn's, and :class:`bayesgmm.DataError` where rows, weights or labels cannot
-            be used, or :class:`bayesgmm.SpecificationError` where parameters make no sense.
+            be used, or :class:`bayesgmm.SpecificationError` if parameters are invalid.
 
         Warns
         -----
         ConvergenceWarning
-            If the draws are not to be trusted as they are; ``diagnosis_`` says why.
+            If the draws have not converged; see ``diagnosis_``.
 
         Examples
         --------
@@ -200,8 +200,8 @@ class BayesianGaussianMixture(
     def resample(self, engine: str | Engine = "nuts") -> BayesianGaussianMixture:
         """Draw again with another engine, from the point estimate that the fit holds.
 
-        EM does not run again: fit with ``"laplace"``, look, and go on with ``"nuts"``. The
-        parameters of the estimator stay as they are.
+        EM does not run again: fit with ``"laplace"``, inspect the result, and continue with
+        ``"nuts"``. The parameters of the estimator are unchanged.
 
         Parameters
         ----------
@@ -222,7 +222,7 @@ class BayesianGaussianMixture(
         Warns
         -----
         ConvergenceWarning
-            If the draws are not to be trusted as they are; ``diagnosis_`` says why.
+            If the draws have not converged; see ``diagnosis_``.
 
         Examples
         --------
@@ -247,7 +247,7 @@ class BayesianGaussianMixture(
     def fit_predict(self, X: Any, y: Any | None = None, **fit_params: Any) -> Int[np.ndarray, " n"]:
         """Fit, and return the most probable component of every row.
 
-        What labels say of a row counts here, and not in :meth:`predict`; ``fit_params`` are those
+        Labels are used here, but not in :meth:`predict`; ``fit_params`` are those
         of :meth:`fit`.
         """
         from bayesgmm.analysis.clustering.cluster import expected_responsibilities
@@ -292,8 +292,8 @@ class BayesianGaussianMixture(
     def sample(self, n_samples: int = 1) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
         """Draw rows from the posterior predictive distribution.
 
-        Each comes from a draw of the posterior of its own, so they differ as much as the
-        uncertainty says. Their order carries nothing.
+        Each row samples its own posterior draw, so rows include the posterior
+        uncertainty. Their order has no meaning.
 
         Parameters
         ----------
@@ -366,7 +366,7 @@ class BayesianGaussianMixture(
 
     @property
     def diagnosis_(self) -> Diagnosis:
-        """The verdict on the draws."""
+        """The convergence diagnosis."""
         from bayesgmm.analysis.diagnosis.value import stored_diagnosis
 
         return stored_diagnosis(self._tree())
@@ -378,7 +378,7 @@ class BayesianGaussianMixture(
 
     @property
     def plot(self) -> Plots:
-        """Pictures of the posterior: ``model.plot.clusters()`` and others."""
+        """Plots of the posterior: ``model.plot.clusters()`` and others."""
         tree = self._tree()
         from bayesgmm.plots.accessor import Plots
 

@@ -1,13 +1,4 @@
-"""What estimators are given: rows the scikit-learn way, and how often each counts.
-
-Whether an estimator has been fitted: one error that both packages know.
-
-The warning of a fit that ended too soon, under both its names.
-
-What scikit-learn takes for randomness, as a seed.
-
-What a fit says while it runs: lines on standard output where ``verbose`` asks for them.
-"""
+"""Conventions of scikit-learn: validation of rows and weights, errors, seeds, verbose output."""
 
 from __future__ import annotations
 
@@ -33,7 +24,7 @@ from bayesgmm.seeds import RandomSeed
 
 
 class TakesMissingCells:
-    """What tells scikit-learn that NaN is welcome, a missing cell; to be inherited first."""
+    """Mixin that declares to scikit-learn that NaN is allowed; to be inherited first."""
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags of the estimator."""
@@ -110,7 +101,7 @@ def dataset_of(
 
 
 class EstimatorNotFittedError(NotFittedError, sklearn.exceptions.NotFittedError):
-    """An answer was asked of an estimator that has not been fitted."""
+    """An estimator has not been fitted."""
 
 
 def expect_estimator_fitted(estimator: BaseEstimator, attribute: str) -> None:
@@ -151,7 +142,7 @@ def seed_of(random_state: Any) -> RandomSeed:
 
 @dataclass
 class Reporter:
-    """Tells of starts and iterations, with times from level 2 on.
+    """Verbose output on starts and iterations, with times from level 2.
 
     Attributes
     ----------
@@ -166,12 +157,12 @@ class Reporter:
     _last: float = field(default_factory=time.perf_counter)
 
     def begin(self, number: int) -> None:
-        """Tell that a start begins."""
+        """Report the beginning of a start."""
         self._begun = self._last = time.perf_counter()
         self._say(f"Start {number}")
 
     def iteration(self, number: int, gain: float) -> None:
-        """Tell of an iteration, if it is its turn."""
+        """Report an iteration, every ``interval`` iterations."""
         if not self.level or number % self.interval:
             return
         now = time.perf_counter()
@@ -179,7 +170,7 @@ class Reporter:
         self._last = now
 
     def end(self, lower_bound: float, *, converged: bool) -> None:
-        """Tell how a start ended."""
+        """Report the end of a start."""
         seconds = time.perf_counter() - self._begun
         how = "converged" if converged else "did not converge"
         self._say(f"Start {how}", f"{seconds:.5f} s, lower bound {lower_bound:.5f}")

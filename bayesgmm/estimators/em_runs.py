@@ -1,11 +1,8 @@
-"""The two hills that ``GaussianMixture`` climbs: the likelihood, and the posterior density.
+"""EM runs of ``GaussianMixture``: maximum likelihood, or the posterior mode.
 
-Either turns a start into parameters, and climbs from there; the estimator knows no difference.
-
-Tables in which every row stands once, with its count: the same whatever the order of the rows.
-
-A weight is a count, and a row that is repeated is a row of weight two. What is computed from this
-table knows neither which of the two was meant, nor in which order rows came.
+Both turn a start into parameters and optimize from there, with the same interface. Tables with
+weights or repeated rows are reduced to distinct rows with their counts, in an order that does not
+depend on the input. So a weight of two is the same as a repeated row.
 """
 
 from __future__ import annotations
@@ -41,7 +38,7 @@ from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.spec import MixtureSpec
 
 _RELATIVE = 1e-6
-"""What makes of the tolerance of plain EM one of quasi-Newton steps, see ``GaussianMixture``."""
+"""Factor from the tolerance of plain EM to that of quasi-Newton steps, see ``GaussianMixture``."""
 
 Note = Callable[[int, float], None]
 
@@ -60,7 +57,7 @@ class LikelihoodClimb:
         return filled(self.rows)
 
     def start(self, method: str, random_state: np.random.RandomState) -> FactoredMixture:
-        """Return where a method of scikit-learn's starts."""
+        """Return the starting point of a scikit-learn method."""
         question = (*_counted(self._complete), self.n_components, method, random_state)
         if method in PICKED:
             picked = picked_rows(*question)
@@ -78,7 +75,7 @@ class LikelihoodClimb:
         lower_bound: float,
         note: Note,
     ) -> Ascent:
-        """Climb from a start."""
+        """Run EM from a start."""
         return climb_regularized(
             self.rows, start, ridge=self.ridge, tolerance=tolerance,
             max_iterations=max_iterations, lower_bound=lower_bound, note=note,
@@ -125,7 +122,7 @@ class PosteriorClimb:
         lower_bound: float,
         note: Note,
     ) -> Ascent:
-        """Climb from a start; whatever came before it, and without notes on the way."""
+        """Optimize from a start, independently of earlier runs, and without reports."""
         rows = self.problem.scaled_data.fitted_rows
         scaled = self.problem.scaling.standardize_parameters(self._parameters(start))
         path = climb(
@@ -133,7 +130,7 @@ class PosteriorClimb:
             max_iterations=max_iterations, accelerated=True,
         )  # fmt: skip
         if path.status is Status.COLLAPSED:
-            raise SpecificationError(f"EM found no mode: {path.status.text}.")
+            raise SpecificationError(f"EM did not find a mode: {path.status.text}.")
         point = self.problem.restore(path.as_estimate(), uses_prior=True)
         if max_iterations == 0:
             return Ascent(start, [], converged=False)
@@ -176,7 +173,7 @@ _SOON_LOOKED_AT = 10_000  # rows; of more, some are drawn
 
 
 def distinct_rows(values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " _"]) -> Rows:
-    """Return the rows of which anything is known, each once, in an order of their own."""
+    """Return the distinct rows with any observed cell, in a canonical order."""
     counts = weights if weights.size else np.ones(values.shape[0])
     speaks = (counts > 0) & ~np.isnan(values).all(axis=1)
     values, counts = values[speaks], counts[speaks]
@@ -188,7 +185,7 @@ def distinct_rows(values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, "
 
 
 def at_least(X: Rows, least: int) -> Rows:
-    """Return no fewer rows than asked for: where need be, each several times for what it counts."""
+    """Return at least the given number of rows, repeated if necessary."""
     times = -(-least // X.shape[0])
     if times <= 1:
         return X
@@ -197,7 +194,7 @@ def at_least(X: Rows, least: int) -> Rows:
 
 
 def is_table_of_counts(values: Float[np.ndarray, "n d"], least: int) -> bool:
-    """Whether at least half of the rows repeat others, and so many are distinct.
+    """Whether at least half of the rows repeat others, and ``least`` are distinct.
 
     Such a table has the fewest equal pairs where every row stands twice, n / 2. Of m rows drawn
     from n, some m^2 / 2n pairs are equal then, here 32, and none with a probability of e^-32.

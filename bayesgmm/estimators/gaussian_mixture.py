@@ -1,4 +1,4 @@
-"""The estimator that scikit-learn's users know: point estimates by EM."""
+"""Gaussian mixture estimator with the interface of scikit-learn: point estimates by EM."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ _METHODS = (*SHARED, *PICKED)
 
 
 class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimator):
-    """Gaussian mixture fitted by EM, in the shape of :class:`sklearn.mixture.GaussianMixture`.
+    """Gaussian mixture fitted by EM, a replacement of :class:`sklearn.mixture.GaussianMixture`.
 
     The density of a row is sum_k pi_k N(x | mu_k, Sigma_k). Without a prior the likelihood is
-    maximized by the steps of scikit-learn, from its starts, so that its numbers come out, sooner.
-    Beyond it there are missing cells, weights of rows, two more covariance types, and priors.
+    maximized by the steps of scikit-learn, from its starts, with the same results but faster.
+    In addition it supports missing cells, row weights, two more covariance types, and priors.
 
     Parameters
     ----------
@@ -74,18 +74,18 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
         ``"tied-spherical"``.
     tol : float, default 1e-3
         EM stops when the mean log-likelihood of a row moves by less than this. With a prior the
-        steps are longer, and the mode is met closely: they stop when one raises the log
+        steps are longer, and convergence is tighter: they stop when one raises the log
         posterior by less than ``1e-6 * tol``, relative to its absolute value.
     reg_covar : float, default 1e-6
         Added to every variance in every step, so that no component collapses. Not used with a
-        prior, which sees to that.
+        prior, which prevents collapse itself.
     max_iter : int, default 100
         Steps from each start; 0 leaves the start as it is.
     n_init : int, default 1
         Number of starts, of which the best result is kept.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default "kmeans"
         Whether a start is made from clusters of k-means, from k rows that lie far apart, from
-        shares drawn at random, or from k rows drawn at random.
+        random responsibilities, or from k random rows.
     weights_init : array, shape (k,), optional
         Weights to start from.
     means_init : array, shape (k, d), optional
@@ -93,12 +93,12 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
     precisions_init : array, optional
         Inverse covariance matrices to start from, of the shape of ``precisions_``.
     random_state : int, RandomState or None, default None
-        Places the starts, and draws the rows of :meth:`sample`.
+        Seed of the starts, and of :meth:`sample`.
     warm_start : bool, default False
-        Whether a further ``fit`` goes on from where the last one ended. With another
-        ``covariance_type`` or other numbers of components or features it starts anew.
+        Whether a further ``fit`` continues from the last one. With another
+        ``covariance_type`` or other numbers of components or features it starts again.
     verbose : int, default 0
-        1 tells of starts and iterations on standard output, 2 of gains and times as well.
+        1 prints starts and iterations to standard output, 2 gains and times as well.
     verbose_interval : int, default 10
         Iterations between two lines.
     prior : None, "default", covariance structure or MixtureSpec, default None
@@ -118,7 +118,7 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
         Inverses of these, and upper triangular factors of the inverses, U with U U'; or one over
         the standard deviations. Predictions use the factors.
     converged_ : bool
-        Whether the best start got there within ``max_iter`` steps.
+        Whether the best start converged within ``max_iter`` steps.
     n_iter_ : int
         Steps from the best start.
     lower_bound_ : float
@@ -142,7 +142,7 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
     ConvergenceWarning
         By ``fit``, if the best start did not converge. It is both scikit-learn's and ours.
     BayesGMMWarning
-        By ``fit``, if rows have no observed cell; they say nothing.
+        By ``fit``, if rows have no observed cell; they do not affect the fit.
 
     See Also
     --------
@@ -151,20 +151,21 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
 
     Notes
     -----
-    Where this differs from scikit-learn:
+    Differences from scikit-learn:
 
-    - All is computed in float64, whatever comes in, and arrays of other libraries are converted:
-      there is no float32 and no array API.
+    - All computations use float64, and arrays of other libraries are converted:
+      float32 and the array API are not supported.
     - Scatter is summed about the current means, so that tables far from zero lose no digits.
-      There, and where a component has hardly any rows, numbers differ.
+      There, and if a component has hardly any rows, results differ.
     - NaN is a missing cell, which is integrated out (Ghahramani & Jordan, 1994), not an error.
-    - Rows with weights or missing cells, and any rows under a prior, are first brought into an
-      order of their own, those that are equal as one row of their common weight. So a weight is
+    - Rows with weights or missing cells, and any rows under a prior, are first brought into a
+    canonical
+      order, equal rows as one row with their total weight. So a weight is
       the same as repeated rows, and zero as no row, whatever the order; and ``random_state`` draws
       other starts than scikit-learn would. The same holds for a complete table of which at least
       half the rows repeat others. For all other tables the start is scikit-learn's, which depends
       on the order of the rows.
-    - Arrays that are passed as parameters stay as they are, and errors have words of their own.
+    - Arrays that are passed as parameters are not changed, and error messages differ.
     - Private methods of scikit-learn's class do not exist.
 
     References
@@ -395,7 +396,7 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
     def _rows_to_fit(
         self, values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " _"]
     ) -> Rows:
-        """Return the rows as they are, as scikit-learn would take them, or each once."""
+        """Return the rows unchanged, as in scikit-learn, or the distinct rows."""
         annotated = weights.size or self.prior is not None or np.isnan(values).any()
         if not annotated and not is_table_of_counts(values, self.n_components):
             return values
@@ -437,7 +438,7 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
     def _best_ascent(
         self, hill: LikelihoodClimb | PosteriorClimb, given: InitialParameters
     ) -> Ascent:
-        """Climb from every start, or on from the last fit, and return the best ascent."""
+        """Run EM from every start, or from the last fit, and return the best run."""
         goes_on = bool(self.warm_start) and self._has_fitted()
         random_state = check_random_state(self.random_state)
         voice, best = Reporter(int(self.verbose), self.verbose_interval), None

@@ -1,8 +1,7 @@
-"""What a fitted estimator says of itself in a notebook, below scikit-learn's diagram.
+"""HTML representation of fitted estimators in notebooks, below scikit-learn's diagram.
 
-The card of a point estimate: components without intervals, and whether EM got there.
-
-The card of a posterior: components with intervals, and the verdict on the draws.
+For point estimates: components without intervals, and convergence. For posteriors: components with
+intervals, and the verdict on the draws.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 _LINE, _BAR = "rgba(128,128,128,0.35)", "rgba(70,140,210,0.8)"
 
 MOST_COMPONENTS, MOST_FEATURES = 12, 6
-"""That a card has room for."""
+"""Maximum numbers in the HTML summary."""
 
 
 @dataclass(frozen=True)
@@ -85,23 +84,23 @@ class ComponentLine:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a card says.
+    """The content of an HTML summary.
 
     Attributes
     ----------
     method : str
-        How the fit came about.
+        How the fit was made.
     passed : bool
         Whether it can be used as it is.
     verdict : str
-        That in words.
+        The verdict as text.
     findings : tuple of Finding
-        What was found, with remedies.
+        The findings, with remedies.
     features : tuple of str
-        Whose means the components have.
+        Features of the means.
     components : tuple of ComponentLine
     caption : str
-        What the numbers are.
+        Description of the numbers.
     """
 
     method: str
@@ -114,7 +113,7 @@ class Summary:
 
 
 class WithSummary:
-    """What adds a card to the diagram of an estimator; to be inherited before ``BaseEstimator``.
+    """Mixin that adds an HTML summary to the diagram of an estimator; inherit it first.
 
     The estimator has a method ``_summary`` that returns a :class:`Summary`, or ``None`` before a
     fit.
@@ -142,7 +141,7 @@ class WithSummary:
 
 
 def as_html(summary: Summary) -> Markup:
-    """Return a card as a piece of a page that needs no script and no style sheet."""
+    """Return a summary as HTML without scripts and style sheets."""
     return element(
         "div",
         element("div", summary.method, style=f"color:{NEUTRAL}"),
@@ -216,7 +215,7 @@ _NOT_CONVERGED = Finding(
 
 
 def summary_of_estimate(mixture: GaussianMixture) -> Summary:
-    """Return the card of a mixture that was fitted.
+    """Return the HTML summary of a point estimate.
 
     Examples
     --------
@@ -271,7 +270,7 @@ _STATISTICS = ["mean", "sd", "lower", "upper"]
 
 
 def summary_of(tree: xr.DataTree) -> Summary:
-    """Return the card of a fit.
+    """Return the HTML summary of a fit.
 
     Examples
     --------

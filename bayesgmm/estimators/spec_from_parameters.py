@@ -1,10 +1,7 @@
-"""From the parameters of an estimator to a spec: names and mappings as well as objects.
+"""Specs from the parameters of estimators, and covariance matrices in the shapes of scikit-learn.
 
-Covariance types by name, and the shapes in which scikit-learn shows covariance matrices.
-
-Shown are (k, d, d), (k, d) or (k,); where all components share one matrix, (d, d), (d,) or ().
-Below this floor there is a leading axis of m matrices in any case, see
-``estimation/regularized.py``.
+The shapes are (k, d, d), (k, d) or (k,); for a tied matrix (d, d), (d,) or (). Internally there is
+always a leading axis of m matrices, see ``estimation/regularized.py``.
 """
 
 from __future__ import annotations
@@ -64,7 +61,7 @@ def spec_of(n_components: int, covariance_type: Any, priors: Any) -> MixtureSpec
     Raises
     ------
     SpecificationError
-        If they contradict each other, or a name is none of a part.
+        If they contradict each other, or a name is not that of a part.
 
     Examples
     --------
@@ -102,7 +99,7 @@ def _expect_parts(priors: Mapping[str, Any], structure: CovarianceStructure) -> 
     unknown = [name for name in priors if name not in known]
     if unknown:
         raise SpecificationError(
-            f"priors: {unknown} are no parts of a mixture of this structure, "
+            f"priors: {unknown} are not parts of a mixture of this structure, "
             f"{type(structure).__name__}; its parts are {known}."
         )
 
@@ -123,7 +120,7 @@ def _expect_agreement(
 
 
 STRUCTURES = structures_by_likelihood()
-"""The structures that maximum likelihood tells apart."""
+"""The structures with distinct maximum likelihood."""
 
 STRUCTURES |= {spelling: STRUCTURES[name] for spelling, name in SPELLINGS.items()}
 

@@ -1,9 +1,6 @@
-"""Where EM starts: as scikit-learn starts, with the same random numbers.
+"""Starts of EM as in scikit-learn, with the same random numbers, or from given parameters.
 
-Where rows have counts they take part as so many rows; random numbers are then others than
-scikit-learn would draw for the rows written out.
-
-Parameters that a user lets EM start from, in the shapes of scikit-learn.
+With row weights, random numbers differ from those that scikit-learn draws for repeated rows.
 """
 
 from __future__ import annotations
@@ -31,10 +28,10 @@ from bayesgmm.priors.covariances import CovarianceStructure
 Counts = Float[np.ndarray, " n"] | None
 
 SHARED = ("kmeans", "random")
-"""The methods that share out all rows among the components;"""
+"""The methods that start from responsibilities of all rows;"""
 
 PICKED = ("k-means++", "random_from_data")
-"""and those that give one row to each component."""
+"""and those that start from one row per component."""
 
 
 def responsibilities(
@@ -44,7 +41,7 @@ def responsibilities(
     method: str,
     random_state: np.random.RandomState,
 ) -> Float[np.ndarray, "n k"]:
-    """Return which share of every row goes to each component."""
+    """Return the initial responsibilities."""
     if method == "random":
         table = random_state.uniform(size=(X.shape[0], n_components))
         return table / table.sum(axis=1)[:, None]
@@ -112,7 +109,7 @@ class InitialParameters:
         Raises
         ------
         SpecificationError
-            If shapes are wrong, weights are no probabilities, or precisions not positive definite.
+            If shapes are wrong, weights are not probabilities, or precisions not positive definite.
         """
         k, d = shape
         matrices = _read("precisions_init", precisions, sklearn_shape(structure, k, d))
@@ -124,7 +121,7 @@ class InitialParameters:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is left to find."""
+        """Whether all parameters are given."""
         return not any(part is None for part in (self.weights, self.means, self.precisions))
 
     def alone(self, structure: CovarianceStructure) -> FactoredMixture:
@@ -137,7 +134,7 @@ class InitialParameters:
         return FactoredMixture(structure, self.weights, self.means, covariances, factors)
 
     def instead_of(self, mixture: FactoredMixture) -> FactoredMixture:
-        """Return a mixture in which what was given takes the place of what was found."""
+        """Return a mixture with the given parameters replaced."""
         if self.precisions is not None:
             factors = factors_of_precisions(self.precisions)
             mixture = replace(mixture, factors=factors, covariances=covariances_of_factors(factors))

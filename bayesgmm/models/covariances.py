@@ -1,10 +1,8 @@
-"""Each covariance structure as PyMC variables.
+"""Covariance structures and scale priors as PyMC variables.
 
-A structure declares what is free, scales and correlations or whole matrices, in its natural shape,
-writes everything out per component (``scales``, ``correlations``, ``covariances``), and says which
-distribution the rows have.
-
-Each scale prior as a PyMC variable.
+A structure declares its free variables, scales and correlations or covariance matrices, in their
+natural shape, expands them per component (``scales``, ``correlations``, ``covariances``), and
+returns the distribution of the rows.
 """
 
 from __future__ import annotations

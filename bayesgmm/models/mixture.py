@@ -1,4 +1,4 @@
-"""The PyMC model of a Gaussian mixture: everything named, allocations summed out."""
+"""The PyMC model of a Gaussian mixture: named variables, allocations marginalized."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def declare_model(
     Parameters
     ----------
     data : Dataset
-        The rows, and what is known of them.
+        The rows, with their weights and labels.
     spec : MixtureSpec
         Resolved, in the units of ``data``: none of its hyperparameters is ``None``.
     initial : MixtureParameters, optional
         One mixture, in the units of ``data``: where samplers start. PyMC refuses to transform
-        a model that has such starts, so ``compute_log_likelihood``, ``do`` and ``observe`` want
-        one that was declared without.
+        a model that has such starts, so ``compute_log_likelihood``, ``do`` and ``observe`` need
+        a model without starts.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def declare_model(
 
 
 def _declare_resolution(spec: MixtureSpec, factors: TensorVariable, n_features: int) -> None:
-    """Keep partial standard deviations above the floor, in every free covariance matrix."""
+    """Bound partial standard deviations from below, in every free covariance matrix."""
     layout = layout_of(spec, n_features)
     free = factors[: layout.n_matrices]
     if factors.ndim == 3:

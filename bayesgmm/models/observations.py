@@ -1,4 +1,4 @@
-"""The distribution of one row of a Gaussian mixture, with its allocation summed out.
+"""The distribution of one row of a Gaussian mixture, with its allocation marginalized.
 
     log p(x) = logsumexp_k [log w_k + log N(x | mu_k, Sigma_k)]
 
@@ -9,22 +9,22 @@ one per row. Here a row has one label, and every component is one batched solve 
 Axes: rows ``(..., d)``, weights ``(k,)``, means ``(k, d)``, factors ``(k, d, d)`` (lower
 Cholesky factors of the covariances) or ``(k, d)`` (standard deviations).
 
-The distribution of rows of which less, or more, is known than their cells say.
+Rows with missing cells, sample weights or labels have the density
 
     log p(x_i) = w_i logsumexp_k [log w_k + log q_ik + log N(x_io | mu_ko, Sigma_koo)]
 
 The features o of row i are observed, the others integrated out; w_i says how often the row counts,
-and q_ik how plausible component k is for it (Côme et al., 2009). Draws are whole rows, of which
-nothing else is known. Where cells are missing the observed value is NaN; PyMC's own way with those,
-to sample every missing cell, is kept out.
+and q_ik is the label likelihood of component k (Côme et al., 2009). Draws are complete rows without
+labels. Missing cells are NaN in the observed value; PyMC's own treatment,
+to sample every missing cell, is not used.
 
-Features are standardized by component, so that a row lacks a feature where its deviation is zero
-and where rows and columns of correlation matrices are those of the identity. So the features that
-rows lack change no shape, and all patterns are factorized in one batch: a graph that went from one
-pattern to the next would take minutes to compile where there are many.
+Features are standardized by component; a missing feature has deviation zero, and its rows and
+columns of the correlation matrices are those of the identity. So missing features do not change
+shapes, and all patterns are factorized in one batch: a graph that loops over many patterns would
+take minutes to compile.
 
-Axes: rows ``(n, d)``, patterns ``(p, d)``, true where a feature is observed; others as in
-``observations.py``.
+Axes: rows ``(n, d)``, patterns ``(p, d)``, true where a feature is observed; others as
+above.
 
 References
 ----------
@@ -182,7 +182,7 @@ def _summed_out(
     whitened: TensorVariable,
     scales: TensorVariable,
 ) -> TensorVariable:
-    """Sum the allocations out of whitened deviations, axes (component, row, feature)."""
+    """Marginalize the allocations of whitened deviations, axes (component, row, feature)."""
     constants = pt.log(weights) - pt.log(scales).sum(axis=-1)
     joint = constants[:, None] - 0.5 * (whitened**2).sum(axis=-1)
     density = log_sum_exp(joint) - HALF_LOG_2_PI * value.shape[-1]
@@ -281,7 +281,7 @@ class AnnotatedUncorrelatedRow(Distribution):
 def declare_annotations(
     distribution: type[CorrelatedRow] | type[UncorrelatedRow], data: Dataset
 ) -> tuple[type[Distribution], tuple[TensorVariable, ...]]:
-    """Declare what is known of rows as data of the model on the context stack.
+    """Declare weights, labels and patterns of rows as data of the model on the context stack.
 
     Returns
     -------
@@ -362,7 +362,7 @@ def _annotated_summed_out(
     sample_weight: TensorVariable,
     plausibility: TensorVariable,
 ) -> TensorVariable:
-    """Sum the allocations out, and count each row as often as its weight says."""
+    """Marginalize the allocations, and multiply by the weights of the rows."""
     joint = constants + pt.log(plausibility) - 0.5 * (whitened**2).sum(axis=-1)
     density = log_sum_exp(joint.T).reshape(value.shape[:-1])
     return sample_weight * (density - HALF_LOG_2_PI * (~pt.isnan(value)).sum(axis=-1))

@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: the arithmetic that everything above is made of."""
+"""Numerical functions on plain arrays."""

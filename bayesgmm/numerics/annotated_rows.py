@@ -1,4 +1,4 @@
-"""Rows of which less, or more, is known than their cells say."""
+"""Rows with missing cells, weights or labels."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class AnnotatedRows:
     weights : array, shape (n,) or (0,)
         How often each row counts; once where there are none.
     label_log_likelihoods : array, shape (n, k) or (0, 0)
-        What is known of the components that rows come from: logarithms of factors that their
-        densities are multiplied by (Côme et al., 2009), zero where nothing is known and -inf where
+        Logarithms of factors that the component
+        densities are multiplied by (Côme et al., 2009), zero for a missing label and -inf where
         a component is excluded.
 
     References
@@ -67,12 +67,12 @@ class AnnotatedRows:
         return AnnotatedRows(*(part[chosen] if part.shape[0] else part for part in parts))
 
     def without_labels(self) -> AnnotatedRows:
-        """Return the rows with nothing known of their components."""
+        """Return the rows without labels."""
         return AnnotatedRows(self.values, self.weights)
 
     @cached_property
     def patterns(self) -> dict[int, Patterns]:
-        """The rows of every block, sorted by what they lack, by its first row."""
+        """The rows of every block, sorted by missing features, by its first row."""
         blocks = row_blocks(self.values.shape[0])
         return {start: Patterns.of(self.values[start:stop]) for start, stop in blocks}
 
@@ -105,7 +105,7 @@ def values_of(X: Rows) -> Float[np.ndarray, "n d"]:
 
 
 def compiled_rows(X: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return values, weights and label log likelihoods as kernels take them."""
+    """Return values, weights and label log likelihoods for kernels."""
     rows = X if isinstance(X, AnnotatedRows) else AnnotatedRows(X)
     return (
         as_compiled(rows.values),

@@ -1,13 +1,11 @@
-"""Doing things side by side on every core that this process may use: blocks of rows, mostly.
+"""Parallel loops over all available cores, mostly over blocks of rows; and BLAS threads.
 
-How rows are cut into blocks, and the order in which results are added, depend on the number of
-rows alone: sums are the same to the last bit whatever the number of cores. Compiled kernels hold
-no interpreter lock, so ordinary threads do, and nothing breaks when the caller is a thread itself.
+Blocks of rows, and the order in which results are added, depend on the number of rows only: sums
+are the same to the last bit whatever the number of cores. Compiled kernels release the interpreter
+lock, so ordinary threads are enough, and callers may themselves be threads.
 
-How many threads linear algebra may use.
-
-BLAS has one number of threads for the whole process. Who sets and restores it on its own undoes
-what others set in the meantime, and may leave one thread for ever; so users are counted here.
+BLAS has one number of threads for the whole process. If callers set and restored it separately,
+they would undo each other's settings; so users are counted here.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from threadpoolctl import ThreadpoolController
 from bayesgmm.numerics.interrupts import held_back
 
 SHORT = 8192
-"""Rows that are passed over at once: up to here, sharing them out takes longer than it saves."""
+"""Rows processed in one block: up to here, parallel processing does not pay."""
 
 _MOST_BLOCKS = 128
 _TOGETHER = 8  # blocks come in multiples of this, so that 2, 4 or 8 cores have equal shares
@@ -121,7 +119,7 @@ class _OrderedSum:
 def _share(turns: _Turns, cores: int | None) -> None:
     """Let this thread and helpers take turns until all items are done.
 
-    An interrupt ends it when the helpers have done what they had begun; one more ends it at once.
+    An interrupt ends it when the helpers have finished their items; a second one ends it at once.
     """
     if turns.n_items == 1:
         turns.take()

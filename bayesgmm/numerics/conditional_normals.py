@@ -112,7 +112,7 @@ def split(mixture: PrecisionForm, order: Int[np.ndarray, " d"], n_given: int) ->
 
 
 def split_all(draws: MixtureParameters, order: Int[np.ndarray, " d"], n_given: int) -> Split:
-    """Cut many mixtures alike; they lie along one axis, whatever the batch axes were."""
+    """Split many mixtures; they lie along one axis, whatever the batch axes were."""
     parts = [split(mixture, order, n_given) for _, mixture in each_mixture(draws)]
     given = [part.given.kernel_arguments() for part in parts]
     return Split(

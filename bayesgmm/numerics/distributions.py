@@ -1,7 +1,4 @@
-"""The inverse-Wishart distribution of covariance matrices.
-
-The LKJ distribution of correlation matrices.
-"""
+"""Normalizing constants of the inverse-Wishart and the LKJ distribution."""
 
 from __future__ import annotations
 

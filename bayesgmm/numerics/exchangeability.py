@@ -1,4 +1,4 @@
-"""Which components nothing tells apart: those that may change places.
+"""Exchangeable components: groups with equal priors and labels.
 
 Axes: rows n, components k.
 """
@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 def exchangeable_groups(
     hyperparameters: Float[np.ndarray, "k h"], label_log_likelihoods: Float[np.ndarray, "_ _"]
 ) -> Int[np.ndarray, " k"]:
-    """Number groups of components that prior and labels treat alike.
+    """Number groups of exchangeable components.
 
-    Two components are in one group where their hyperparameters are equal, and no label says
-    anything of one that it does not say of the other.
+    Two components are in one group if their hyperparameters and their label likelihoods
+    are equal.
     """
     columns = hyperparameters.T
     if label_log_likelihoods.size:
@@ -25,14 +25,14 @@ def exchangeable_groups(
 
 
 def any_exchangeable(groups: Int[np.ndarray, " k"]) -> bool:
-    """Whether any two components are alike."""
+    """Whether any two components are exchangeable."""
     return np.unique(groups).size < groups.size
 
 
 def ordered(
     keys: Float[np.ndarray, "*batch k"], groups: Int[np.ndarray, " k"]
 ) -> Int[np.ndarray, "*batch k"]:
-    """Return the order in which keys rise within each group, whose places stay its own."""
+    """Return the order of increasing keys within each group; groups keep their positions."""
     orders = np.empty(keys.shape, dtype=np.int64)
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
@@ -43,7 +43,7 @@ def ordered(
 def with_forbidden_swaps(
     costs: Float[np.ndarray, "*batch k k"], groups: Int[np.ndarray, " k"]
 ) -> Float[np.ndarray, "*batch k k"]:
-    """Return costs of components (last) in places, too high where the two are not alike."""
+    """Return costs of components (last) in places, too high where the two are not exchangeable."""
     if np.all(groups == groups[0]):
         return costs
     most = costs.sum(axis=(-1, -2), keepdims=True) + 1.0

@@ -1,4 +1,4 @@
-"""Rows to look at where whole ones are needed: missing cells predicted from the observed ones."""
+"""Single imputation of missing cells from the observed ones, where complete rows are needed."""
 
 from __future__ import annotations
 

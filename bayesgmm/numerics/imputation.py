@@ -1,4 +1,4 @@
-"""What missing cells may be: their distribution over many mixtures, and draws of them.
+"""The distribution of missing cells over many mixtures, and draws of them.
 
 Cells are counted row by row, and within a row in the order of its features, as ``numpy.nonzero``
 finds them.
@@ -28,7 +28,7 @@ _MOST_ROWS = 256  # at once
 
 @dataclass(frozen=True, eq=False)
 class _Gap:
-    """Rows that lack the same features.
+    """Rows with the same missing features.
 
     Attributes
     ----------
@@ -70,8 +70,8 @@ def predicted_cells(
     A cell given the observed ones of its row has a mixture of normal distributions, one for every
     component of every mixture, weighted by responsibilities. Its quantiles are solved for. Rows go
     in small blocks, so that memory depends neither on their number nor, beyond the factorized
-    mixtures themselves, on that of the draws. ``report`` hears the number of cells of each block
-    that is done.
+    mixtures themselves, on that of the draws. ``report`` is called with the number of cells of each
+    finished block.
     """
     mixtures, output = all_mixtures(draws), np.empty((n_missing(X), 2 + len(levels)))
     size = mixtures.constants.size

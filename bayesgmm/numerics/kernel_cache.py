@@ -1,8 +1,8 @@
-"""Compiled kernels on disk: numba's cache, made so that it can only save time.
+"""Cache of compiled kernels: numba's cache, made robust.
 
-numba trusts what it finds, and fails where it cannot write. Here an entry that is damaged counts
-as none, so that the kernel is compiled and written anew, and a cache that cannot be written is
-passed over. Every entry carries a checksum: machine code with other bits would end the process.
+numba does not verify entries, and fails if it cannot write. Here a damaged entry counts
+as missing, so that the kernel is compiled and written again, and an unwritable cache is
+ignored. Every entry has a checksum: damaged machine code would crash the process.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class LogPosterior:
 
     @cached_property
     def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Values, weights and label log likelihoods as kernels take them."""
+        """Values, weights and label log likelihoods for kernels."""
         return compiled_rows(self.X)
 
     @cached_property
@@ -50,7 +50,7 @@ class LogPosterior:
         return write_gradient(state, statistics, self.prior, gradient), gradient
 
     def state(self, position: Float[np.ndarray, " p"]) -> State:
-        """Return what a position says, and what passes over rows take of it."""
+        """Return the state of a position, with the arguments of passes over the rows."""
         return State(*state_at(position, self.prior, self.room_for_factors()))
 
     def room_for_factors(self) -> Float[np.ndarray, "k d ..."]:

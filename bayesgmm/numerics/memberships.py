@@ -1,4 +1,4 @@
-"""Responsibilities over many mixtures: their mean, and quantiles between which most of them lie."""
+"""Responsibilities over many mixtures: their mean, and two quantiles."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def memberships(
 
     A quantile needs all mixtures at once. So the rows go in small blocks, and memory depends
     neither on their number nor, beyond the factorized mixtures themselves, on that of the draws.
-    ``report`` hears the number of rows of each block that is done.
+    ``report`` is called with the number of rows of each finished block.
     """
     mixtures = all_mixtures(draws)
     found = Memberships(*np.empty((3, X.shape[0], draws.n_components)))

@@ -1,7 +1,7 @@
 """One-dimensional normal mixtures: distribution function, quantiles, highest-density intervals.
 
 The posterior predictive distribution of a feature is one of them: with s draws of k components it
-has s k components, each weight divided by s. So nothing here is an approximation by moments or by
+has s k components, each weight divided by s. Nothing here is approximated by moments or by
 simulation.
 """
 

@@ -1,4 +1,4 @@
-"""How often rows of one component look like rows of another.
+"""Overlap of components: pairwise misclassification probabilities.
 
 For components i and j,
 
@@ -11,12 +11,7 @@ rotated so that L_i' Sigma_j^-1 L_i is diagonal with entries l, the event is tha
 
 Axes: batch axes first, then components k, and for the pairs p both ways round.
 
-References
-----------
-Maitra, R. and Melnykov, V. (2010). Simulating data to study performance of finite mixture modeling
-and clustering algorithms. Journal of Computational and Graphical Statistics 19, 354-376.
-
-How probable it is that a quadratic form in normal variables is below a number.
+They are probabilities that a quadratic form in normal variables is below a number.
 
 With z_1, ..., z_d independent and standard normal, Q = sum_l a_l z_l^2 + 2 b_l z_l has the
 cumulant generating function
@@ -25,9 +20,9 @@ cumulant generating function
 
 and P(Q > c) is the integral of exp(K(s) - s c) / (2 pi i s) along any path to the right of zero
 that ends at infinity and leaves the singularities of K, which are real, on their side. Imhof
-(1961) and Davies (1980) go straight up, where the integrand oscillates and dies slowly. The path
-here starts upwards at the saddle point, as that of Rice (1980) does, and then leans to the side
-where the integrand dies soonest. Steps along it are uniform in v,
+(1961) and Davies (1980) integrate along a vertical line, where the integrand oscillates and decays
+slowly. The path here starts upwards at the saddle point, as that of Rice (1980) does, and then
+leans to the side where the integrand decays fastest. Steps along it are uniform in v,
 
     s(v) = s_0 + side * _LEAN * w (cosh(v) - 1) + i w sinh(v),
 
@@ -43,6 +38,8 @@ Davies, R. B. (1980). Algorithm AS 155: the distribution of a linear combination
 random variables. Applied Statistics 29, 323-333.
 Imhof, J. P. (1961). Computing the distribution of quadratic forms in normal variables.
 Biometrika 48, 419-426.
+Maitra, R. and Melnykov, V. (2010). Simulating data to study performance of finite mixture modeling
+and clustering algorithms. Journal of Computational and Graphical Statistics 19, 354-376.
 Rice, S. O. (1980). Distribution of quadratic forms in normal random variables: evaluation by
 numerical integration. SIAM Journal on Scientific and Statistical Computing 1, 438-448.
 """
@@ -62,17 +59,17 @@ _STEP = 1.0 / 32.0
 """In v. As a rule the error is that of rounding; among 60 000 forms whose coefficients differ by up
 to eleven powers of ten, the largest difference from a quarter of the step was 5e-8."""
 
-_END = 48.0  # in v, by which even the slowest integrand, exp(-v), has died
+_END = 48.0  # in v, by which even the slowest integrand, exp(-v), has decayed
 _STEPS_AT_ONCE = 64
 _NUMBERS_AT_ONCE = 500_000
 
 _LOOK_STEP = 1.0 / 8.0  # in v, to choose a side by
 
 _DEAD = 34.0
-"""In logarithms: an integrand so much below its start is over. On from there one could go straight
-up, where it only falls."""
+"""In logarithms: an integrand this far below its start is negligible. From there a vertical path
+is possible, where the integrand only decreases."""
 
-_HIGHEST = 100.0  # in logarithms: on a side where the integrand rises so much, nobody goes
+_HIGHEST = 100.0  # in logarithms: sides where the integrand rises by more are excluded
 
 _CONSTANT = 1e-12  # standard deviation of a form that is zero but for rounding
 
@@ -135,7 +132,7 @@ def _quietest_sides(
     b: Float[np.ndarray, "n d"],
     c: Float[np.ndarray, " n"],
 ) -> Float[np.ndarray, " n"]:
-    """Return the side, 1, -1 or 0, straight up, where least is left that oscillates."""
+    """Return the side, 1, -1 or 0 (vertical), with the least oscillation."""
     sides, noise = np.array([1.0, -1.0, 0.0]), np.zeros((3, c.size))
     heights = _along(np.zeros(1), starts, widths, np.zeros(c.size), a, b, c).real
     for side, found in zip(sides, noise, strict=True):
@@ -154,9 +151,9 @@ def _pieces(
     b: Float[np.ndarray, "n d"],
     c: Float[np.ndarray, " n"],
 ) -> Iterator[tuple[Int[np.ndarray, " _"], Complex[np.ndarray, "_ m"]]]:
-    """Go along the paths, some steps at a time, as far as the integrand is alive.
+    """Follow the paths, some steps at a time, until the integrand is negligible.
 
-    Gives which forms are not over, and the logarithms of their integrands, -inf where they are.
+    Yields the active forms, and the logarithms of their integrands, -inf for finished ones.
     """
     going = np.arange(c.size)
     heights = _along(np.zeros(1), starts, widths, sides, a, b, c).real
@@ -227,7 +224,7 @@ def _curvature(
 
 
 def misclassification(mixtures: MixtureParameters) -> Float[np.ndarray, "*batch k k"]:
-    """Return w: ``w[..., i, j]`` is how often a row of i is more probable under j; w_ii = 0."""
+    """Return w: ``w[..., i, j]`` is how often a row of i is assigned to j; w_ii = 0."""
     k, d = mixtures.n_components, mixtures.n_features
     one, other = np.nonzero(~np.eye(k, dtype=bool))
     unit = mixtures.scales[..., :1, :]  # numbers near one, whatever the features are measured in
@@ -251,6 +248,6 @@ def misclassification(mixtures: MixtureParameters) -> Float[np.ndarray, "*batch 
 
 
 def pairwise_overlap(mixtures: MixtureParameters) -> Float[np.ndarray, "*batch k k"]:
-    """Return the overlap of every pair, and one on the diagonal: components overlap themselves."""
+    """Return the overlap of every pair, with ones on the diagonal."""
     wrong = misclassification(mixtures)
     return wrong + np.swapaxes(wrong, -1, -2) + np.eye(mixtures.n_components)

@@ -1,7 +1,14 @@
-"""How alike two partitions of the same rows are; leading batch axes for many pairs.
+"""Similarity of partitions, and point estimates of partitions from draws.
 
-Axes: n rows, g groups of one partition, k of the other. A contingency table (g, k) counts the
-rows in every pair of groups. Logarithms are natural: divided by log 2 they are bits.
+Axes: leading batch axes, n rows, g groups of one partition, k of the other. A contingency table (g,
+k) counts the rows in every pair of groups. Logarithms are natural: divided by log 2 they are bits.
+
+Representative partitions summarize many draws, each for the draws that are closest to it.
+
+The draws are replaced by n partitions with weights so that the distance between the two
+distributions (Wasserstein, order 1) is small: every draw is assigned to its closest partition, and
+every partition becomes that with the smallest expected loss over its draws, in turn, until
+convergence (Balocchi & Wade, 2025). The distance never rises.
 
 References
 ----------
@@ -10,15 +17,6 @@ Meila, M. (2007). Comparing clusterings: an information based distance. Journal 
 Analysis 98, 873-895.
 Vinh, N. X., Epps, J. and Bailey, J. (2010). Information theoretic measures for clusterings
 comparison. Journal of Machine Learning Research 11, 2837-2854.
-
-The partition of rows that is closest, on average, to draws of partitions.
-
-A few partitions that stand for many draws, each for those that are closest to it.
-
-The draws are replaced by n partitions with weights so that the distance between the two
-distributions (Wasserstein, order 1) is small: every draw goes to its closest partition, and every
-partition becomes that with the smallest expected loss over its draws, in turn, until neither
-changes anything (Balocchi & Wade, 2025). The distance never rises.
 """
 
 from __future__ import annotations
@@ -134,14 +132,14 @@ KINDS = {
 
 @dataclass(frozen=True)
 class LossFunction:
-    """How far two partitions are apart, as compiled code takes it.
+    """A loss between two partitions, for compiled code.
 
     Attributes
     ----------
     kind : str
         One of ``KINDS``.
     a : float
-        Cost of splitting what belongs together, between 0 and 2; that of joining what does not
+        Cost of splitting true clusters, between 0 and 2; that of joining different ones
         is 2 - a. The last two kinds have no costs.
     """
 
@@ -219,7 +217,7 @@ class PartitionDraws:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What one run of the search found.
+    """The result of one run of the search.
 
     Attributes
     ----------
@@ -244,7 +242,7 @@ def improve(
 ) -> Found:
     """Improve one partition; rows labeled -1 are allocated first.
 
-    ``attempts`` clusters are taken apart and allocated anew.
+    ``attempts`` clusters are dissolved and reallocated.
     """
     limit, number = most_clusters, np.uint64(seed.generate_state(1, np.uint64)[0])
     room = min(limit, max(_FIRST_ROOM, draws.n_groups, int(start.max()) + 1))
@@ -314,7 +312,7 @@ _MOST_ROUNDS = 30
 
 @dataclass(frozen=True, eq=False)
 class Representatives:
-    """Partitions that stand for draws.
+    """Representative partitions of draws.
 
     Attributes
     ----------
@@ -328,12 +326,12 @@ class Representatives:
 
     @property
     def closest(self) -> Int[np.ndarray, " draws"]:
-        """Which of them stands for every draw."""
+        """Index of the closest representative of every draw."""
         return self.losses.argmin(axis=0)
 
     @property
     def distance(self) -> float:
-        """How far draws are, on average, from what stands for them."""
+        """Mean distance of draws from their representatives."""
         return float(self.losses.min(axis=0).mean())
 
 
@@ -345,7 +343,7 @@ def representatives(
     runs: int,
     seed: np.random.SeedSequence,
 ) -> Representatives:
-    """Return the best of several runs, each from draws that are far from one another."""
+    """Return the best of several runs, each from draws that are far apart."""
     found: list[Representatives | None] = [None] * runs
     seeds = seed.spawn(runs)
 
@@ -393,7 +391,7 @@ def _improved(
     current: Representatives,
     seed: np.random.SeedSequence,
 ) -> Representatives:
-    """Return partitions that are better for the draws that they stand for."""
+    """Return improved partitions for the draws that are closest to them."""
     labels, closest = current.labels.copy(), current.closest
     for number in range(len(labels)):
         own = np.flatnonzero(closest == number)

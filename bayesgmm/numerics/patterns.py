@@ -1,4 +1,4 @@
-"""Rows with missing cells, sorted by which features they lack."""
+"""Rows with missing cells, sorted by missing features."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 
 class Patterns(NamedTuple):
-    """Rows in which cells are missing, those that lack the same features together.
+    """Rows in which cells are missing, grouped by missing features.
 
     A named tuple, because these can enter compiled functions.
 
@@ -60,7 +60,7 @@ class Patterns(NamedTuple):
             yield rows, self.features[pattern], size, cells.reshape(rows.size, size)
 
     def sorted(self, of_rows: Float[np.ndarray, "m ..."]) -> Float[np.ndarray, "m ..."]:
-        """Return what belongs to the rows of the table in this order; nothing where it is empty."""
+        """Return entries of the rows of the table in this order; empty if there are none."""
         return of_rows[self.rows] if of_rows.shape[0] else of_rows
 
 

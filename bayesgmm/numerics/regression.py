@@ -5,7 +5,8 @@ given (Ghahramani & Jordan, 1994; Cohn, Ghahramani & Jordan, 1996). Over many mi
 mixture of all of them, with one component for each mixture and component.
 
 Rows go in small blocks under all mixtures, so that memory depends neither on their number nor,
-beyond the mixtures themselves, on that of the draws. Rows that lack the same cells go together.
+beyond the mixtures themselves, on that of the draws. Rows with the same missing cells are processed
+together.
 
 Axes: s mixtures, n rows, k components, g given features, t targets.
 
@@ -115,7 +116,7 @@ def predictive_rows(
     n_samples: int,
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "samples n t"]:
-    """Draw targets for each row: a mixture at random, a component by its share, then a point."""
+    """Draw targets for each row: a mixture, a component by its responsibility, then a point."""
     n_rows, n_targets = X.shape[0], draws.n_features - X.shape[1]
     output = np.empty((n_samples, n_rows, n_targets))
     for rows, cells, parts in _patterns(X, draws):

@@ -1,4 +1,4 @@
-"""Hills of mixture densities, and the passes between them, found along ridgelines.
+"""Modes of mixture densities, and the minima between them, found along ridgelines.
 
 Every mode of w1 N(mu1, S1) + w2 N(mu2, S2) lies on the curve
 
@@ -7,7 +7,7 @@ Every mode of w1 N(mu1, S1) + w2 N(mu2, S2) lies on the curve
 and is a mode of the density along it (Ray and Lindsay, 2005). In coordinates in which S1 is the
 identity, S2 diagonal with entries l_j, mu1 zero and mu2 = delta, and with t = log(a / (1-a)), the
 curve is x_j = delta_j / (1 + l_j exp(-t)). The curves between all components are the paths here;
-the density that is looked at along them is that of the whole mixture.
+the density along them is that of the whole mixture.
 
 Axes: draws, pairs of components p, points of a curve m, features d, components k.
 """
@@ -43,19 +43,19 @@ _NUMBERS_AT_ONCE = 200_000  # in an array of the work
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """What can be seen from the components of many mixtures; log densities throughout.
+    """Heights along ridgelines between the components of many mixtures; log densities throughout.
 
     Attributes
     ----------
     tops : array, shape (draws, k)
-        The highest top that is reached from the mean of a component without going down.
+        The highest peak that is reached from the mean of a component without descending.
     dips : array, shape (draws, k, k)
-        The lowest point on the path between two components, less the lower of the two tops on
-        it; zero where there is one top only.
+        The lowest point on the path between two components, minus the lower of the two peaks on
+        it; zero if there is only one peak.
     floors : array, shape (draws, k, k)
-        The lowest point on the best way from mean to mean, which may lead over other means.
+        The lowest point on the best path between two means, which may pass other means.
     shares : array, shape (draws, k, k)
-        ``shares[s, i, j]``: what component j alone gives to the density at the mean of i.
+        ``shares[s, i, j]``: contribution of component j to the density at the mean of i.
     """
 
     tops: Float[np.ndarray, "draws k"]
@@ -64,12 +64,12 @@ class Landscape:
     shares: Float[np.ndarray, "draws k k"]
 
     def modes(self, ratio: float) -> Int[np.ndarray, "draws k"]:
-        """Return, for every component, the one that heads its hill.
+        """Return, for every component, the component of its mode.
 
-        A component is on the hill of another one, at the mean of which the density is higher, if
-        on the way it nowhere drops below ``ratio`` times the lower top. Where that holds of
-        several, it joins the one that gives most to the density at its own mean. As each joins
-        one, and a higher one only, a component between two hills never makes one hill of them.
+        A component shares the mode of another one with a higher density at its mean if the density
+        between them nowhere drops below ``ratio`` times the lower peak. If that holds for
+        several, it joins the one that contributes most to the density at its own mean. As each
+        joins only one, with a higher density, a component between two modes never connects them.
         """
         slack = math.log(ratio) - 2 * _ROUNDING
         open_to = (self.dips >= slack) | (self.floors >= self.tops[:, :, None] + slack)
@@ -83,7 +83,7 @@ class Landscape:
 
 
 def _higher(heights: Float[np.ndarray, "draws k"]) -> Bool[np.ndarray, "draws k k"]:
-    """Say whether j is higher than i; of two that are equal, the first is."""
+    """Return whether j is higher than i; the first one in case of ties."""
     ranks = np.argsort(np.argsort(-heights, axis=1, kind="stable"), axis=1)
     return ranks[:, None, :] < ranks[:, :, None]
 
@@ -161,7 +161,7 @@ def _shares_of_the_way(
 
 
 def _profile(heights: Float[np.ndarray, "draws p m"]) -> tuple[np.ndarray, ...]:
-    """Return the first top from either end of each path, and the lowest point between the two."""
+    """Return the first peak from either end of each path, and the lowest point between the two."""
     # The first place after the first top, and the last place before the last one: where they
     # have passed each other, there is one top only.
     last, places = heights.shape[-1] - 1, np.arange(heights.shape[-1])
@@ -193,7 +193,7 @@ def _top(heights: np.ndarray, allowed: np.ndarray) -> np.ndarray:
 
 
 def _over_all_ways(floors: Float[np.ndarray, "draws k k"]) -> Float[np.ndarray, "draws k k"]:
-    """Return the highest of the lowest points of all ways over any means."""
+    """Return the maximum of the minima of all paths over any means."""
     for over in range(floors.shape[1]):
         by_way = np.minimum(floors[:, :, over, None], floors[:, None, over, :])
         floors = np.maximum(floors, by_way)

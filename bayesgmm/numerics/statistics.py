@@ -1,4 +1,4 @@
-"""From (rows, parameters) to log-likelihood and sufficient statistics: the one place.
+"""Log-likelihood and sufficient statistics of rows under given parameters.
 
 EM, the gradient of the log posterior and Gibbs need nothing else from the rows, and statistics
 of disjoint blocks of rows add.
@@ -35,7 +35,7 @@ _NUMBERS_AT_ONCE = 1_000_000  # in the factors of mixtures that are factorized t
 
 @dataclass(frozen=True)
 class SufficientStatistics:
-    """What EM and samplers need to know about the rows under the current parameters.
+    """Sufficient statistics of the rows under the current parameters, for EM and samplers.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class SufficientStatistics:
 
 @dataclass(frozen=True)
 class PrecisionForm:
-    """A mixture as the passes over rows take it; leading batch axes for many.
+    """A mixture as used by the passes over rows; leading batch axes for many.
 
     Attributes
     ----------
@@ -153,7 +153,7 @@ def all_mixtures(draws: MixtureParameters) -> PrecisionForm:
 def sufficient_statistics(X: Rows, mixture: Mixture) -> SufficientStatistics:
     """Return log-likelihood, N_k, S1_k and S2_k of the rows.
 
-    Where cells are missing, the statistics are those expected of whole rows.
+    For missing cells, the statistics are conditional expectations.
     """
     form = _precision_form(mixture)
     return SufficientStatistics(*statistics_of(X, compiled_rows(X), form.kernel_arguments()))
@@ -162,7 +162,7 @@ def sufficient_statistics(X: Rows, mixture: Mixture) -> SufficientStatistics:
 def statistics_of(
     X: Rows, arrays: tuple[np.ndarray, ...], mixture: tuple[np.ndarray, ...]
 ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Do the same for ``compiled_rows`` and what kernels take of a mixture."""
+    """Return the same from ``compiled_rows`` and the kernel arguments of a mixture."""
     values, weights, label_log_likelihoods = arrays
 
     def of_block(start: int, stop: int) -> tuple:
@@ -180,10 +180,10 @@ def statistics_of(
 def shared_statistics(
     X: Rows, resp: Float[np.ndarray, "n k"], *, correlated: bool
 ) -> tuple[Float[np.ndarray, "k d"], SufficientStatistics]:
-    """Return means, and statistics about them, of whole rows that are shared out.
+    """Return means, and statistics about them, of complete rows with given responsibilities.
 
-    The shares of a row sum to one, or are all zero. A component without shares has the mean of all
-    rows. The log-likelihood means nothing.
+    The responsibilities of a row sum to one, or are all zero. An empty component has the mean of
+    all rows. The log-likelihood is not meaningful.
     """
     values, weights, _ = compiled_rows(X)
     with np.errstate(divide="ignore"):
@@ -200,10 +200,10 @@ def shared_statistics(
 def _shared_about(
     X: Rows, arrays: tuple[np.ndarray, ...], means: Float[np.ndarray, "k d"], *, correlated: bool
 ) -> SufficientStatistics:
-    """Return statistics of rows whose log shares stand for label log likelihoods.
+    """Return statistics of rows with log responsibilities as label log likelihoods.
 
-    Under components that are infinitely wide the densities of a row are all alike, and it is
-    shared out by what is known of it.
+    Under infinitely wide components the densities of a row are all equal, so its responsibilities
+    are determined by the label log likelihoods.
     """
     k, d = means.shape
     wide = np.zeros(k), means, np.zeros((k, d, d) if correlated else (k, d))
@@ -211,9 +211,9 @@ def _shared_about(
 
 
 def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
-    """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for every row; of what is observed of it.
+    """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for the observed cells of every row.
 
-    Of what else is known of a row, its components take part, and its weight does not.
+    Label log likelihoods are used, weights are not.
     """
     return _writer(X, _LOG_DENSITIES, (), ())(_precision_form(mixture))
 

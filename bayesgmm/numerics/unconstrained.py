@@ -140,7 +140,7 @@ class Layout:
 
 
 def made_regular(correlations: Float[np.ndarray, "*batch d d"]) -> Float[np.ndarray, "*batch d d"]:
-    """Draw correlation matrices toward the identity until they are not singular."""
+    """Shrink correlation matrices toward the identity until they are not singular."""
     identity = np.eye(correlations.shape[-1])
     smallest = np.linalg.eigvalsh(correlations)[..., :1, None]
     missing = np.maximum(0.0, _SMALLEST_EIGENVALUE - smallest)

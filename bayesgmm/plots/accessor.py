@@ -1,4 +1,4 @@
-"""All figures of one fit in one place."""
+"""All plots of one fit."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def _of_own_tree(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Plots:
-    """The figures of one fit: each method is the function of its name without the tree.
+    """The plots of one fit: each method is the function of its name without the tree.
 
     ``Plots(tree).density(["height"])`` is ``plot_density(tree, ["height"])``; it prints as a list
-    of all.
+    of all plots.
 
     Parameters
     ----------
     tree : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` returned, or :func:`bayesgmm.estimate` for the figures that
+        Result of :func:`bayesgmm.fit`, or :func:`bayesgmm.estimate` for the figures that
         need no draws.
 
     Examples

@@ -1,7 +1,4 @@
-"""How all axes look.
-
-A posterior on one line: its mean, the half in the middle, and an interval.
-"""
+"""The style of axes, and posterior intervals on a line."""
 
 from __future__ import annotations
 
@@ -31,10 +28,10 @@ _DIGIT, _GAP, _BEYOND = 0.66, 5.0, 3.0  # in sizes of letters, and in points
 
 
 class RoomyLocator(MaxNLocator):
-    """At most so many round numbers across that their labels have room.
+    """Round tick values, few enough for their labels.
 
-    Labels neither run into each other nor, beyond the ends of the axis, into those of panels
-    beside it.
+    Labels overlap neither each other nor, beyond the ends of the axis, those of panels
+    next to it.
     """
 
     def __init__(self, most: int) -> None:
@@ -52,7 +49,7 @@ class RoomyLocator(MaxNLocator):
         return ticks
 
     def _with_room(self, ticks: np.ndarray, vmin: float, vmax: float) -> tuple[np.ndarray, bool]:
-        """Leave out what reaches beyond the ends, and say whether the others have room."""
+        """Drop ticks beyond the ends, and return whether the labels of the others fit."""
         least, most = sorted((vmin, vmax))
         axes = self.axis.axes
         points = axes.bbox.width * 72 / axes.get_figure().dpi / (most - least)
@@ -67,7 +64,7 @@ class RoomyLocator(MaxNLocator):
         return inside, bool(np.all(room >= _GAP))
 
     def _beyond(self) -> tuple[float, float]:
-        """How far labels may reach beyond both ends: as they like where no panel is beside it."""
+        """How far labels may extend beyond both ends: unlimited without a neighboring panel."""
         place = self.axis.axes.get_subplotspec()
         if place is None:
             return np.inf, np.inf
@@ -76,7 +73,7 @@ class RoomyLocator(MaxNLocator):
 
 
 def tidy(axes: Axes, *, across: int = 6, up: int = 6) -> None:
-    """Leave the lower left axis lines, with about as many round numbers as asked."""
+    """Keep the lower and left axis lines, with about the given number of ticks."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_locator(RoomyLocator(across))
     axes.yaxis.set_major_locator(MaxNLocator(up, steps=[1, 2, 5, 10]))
@@ -94,7 +91,7 @@ def name_up(axes: Axes, name: Any, *, width: int = 45) -> None:
 
 
 def without_scale(axes: Axes) -> None:
-    """Take away a vertical axis whose numbers say nothing."""
+    """Remove a vertical axis whose values are not meaningful."""
     axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)
 
@@ -110,7 +107,7 @@ def one_line_each(
 
 
 INNER = (0.25, 0.75)
-"""Quantiles between which half of the draws lie."""
+"""Quantiles of the central 50% interval."""
 
 
 def draw_interval(
@@ -131,7 +128,7 @@ def draw_interval(
 
 
 def interval_entries(interval: str) -> list[Line2D]:
-    """Return the entries of a legend that say what the parts are."""
+    """Return the legend entries of the parts."""
     return [
         line_entry(
             "posterior mean", linestyle="none", marker="o", markersize=6, color=MIDDLE,

@@ -1,4 +1,4 @@
-"""How surely the rows belong to their components."""
+"""Assignment certainty of the rows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Rows:
         The places of the most probable component, and of the next.
     certainty : array, shape (n,)
     unsure : int
-        How many are less certain than asked.
+        Number of rows below the given certainty.
     shown : array, shape (m,)
         The ranks of rows whose interval is drawn.
     lower, upper : arrays, shape (m,)
@@ -80,32 +80,31 @@ def plot_certainty(
     certainty: float = DEFAULT_CERTAINTY,
     ci_prob: float = DEFAULT_PROBABILITY,
 ) -> Figure:
-    """Draw the probability of every row's most probable component, the least certain rows first.
+    """Plot the probability of each row's most probable component, least certain rows first.
 
-    The horizontal axis is logarithmic, so that the few rows that are unsure have room. They lie
-    below the dotted line, and where they are at most 24 they stand beside it by name, with the
-    component that is next. Intervals show how well a probability is known: how it differs from
-    draw to draw. A symbol is the mean over the draws, the ends of an interval are quantiles: the
-    symbol may lie outside where a few draws are far from all others, since they move the mean of
-    a skewed distribution and not its quantiles.
+    The horizontal axis is logarithmic, to give space to the few unsure rows. They lie below the
+    dotted line; up to 24 of them are also listed by name, with their second component. Intervals
+    show the posterior uncertainty of a probability. A symbol is the mean over the draws, the ends
+    of an interval are quantiles: the symbol may lie outside if a few draws are extreme, since they
+    affect the mean of a skewed distribution but not its quantiles.
 
     A point estimate has no intervals.
 
-    Rows without any measured cell are left out: nothing is known of where they belong.
+    Rows without any measured cell are left out: they have no information on their component.
 
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     certainty : float, default 0.9
         Rows below this probability are marked as unsure.
     ci_prob : float, default 0.89
-        Posterior probability of the intervals, which leave equal tails on both sides.
+        Posterior probability of the equal-tailed intervals.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------
@@ -141,16 +140,16 @@ def plot_certainty(
 
 def _in_order(fit: Fit, certainty: float, probability: float) -> _Rows:
     responsibilities = expected_responsibilities(fit)
-    kept = np.flatnonzero(~fit.data.blank)  # nothing can be said of the others
+    kept = np.flatnonzero(~fit.data.blank)  # the others have no information
     responsibilities = responsibilities.isel({ROW: kept})
     resp = responsibilities.values
     order = np.argsort(resp.max(axis=1), kind="stable")
     ranked = np.argsort(-resp[order], axis=1, kind="stable")
     places, shown = ranked[:, 0], _with_interval(len(order))
-    # Quantiles over the draws take most of the time, so only those that are seen are asked for.
+    # Quantiles over the draws take most of the time, so only visible ones are computed.
     some = cluster(fit.with_rows(kept[order[shown]]), ci_prob=probability, progress=False)
     at = (np.arange(shown.size), places[shown])
-    # A point estimate has no intervals, and in their place lines without length.
+    # A point estimate has no intervals; lines of zero length replace them.
     some = some.fillna(some["responsibilities"])
     return _Rows(
         names=responsibilities[ROW].values[order],

@@ -1,4 +1,4 @@
-"""Traces and ranks of the chains: ArviZ's own figures, with variables that people ask for."""
+"""Traces and ranks of the chains: ArviZ's plots, with renamed variables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
 
 MOST_PANELS, MOST_LINES = 60, 15
-"""More panels of ranks, or lines of traces, than this cannot be read."""
+"""Maximum number of legible panels of ranks, or lines of traces."""
 
 _ABOVE, _BELOW = 0.3, 0.04  # of the height of a panel: room for its p-value, and for points
 _DOT = 2.5  # points
@@ -39,7 +39,7 @@ _CHAIN_LINES = ("-", "--", ":", "-.")
 def plot_traces(
     tree: xr.DataTree, features: Sequence[str] | None = None, **options: Any
 ) -> PlotCollection:
-    """Draw densities and traces of the weights and the means, chain by chain.
+    """Draw densities and traces of the weights and the means, for each chain.
 
     ArviZ's ``plot_trace_dist``: one line of panels for the weights and one for the means of each
     feature, with all components in it; chains differ by the style of their lines.
@@ -47,17 +47,17 @@ def plot_traces(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     features : name or sequence of names, optional
-        Whose means to show, at most fourteen, or fifteen where there is one component and no
-        weight to show; by default all or, of more, those in which the components differ most.
+        Features whose means to show, at most fourteen, or fifteen for one component without
+        a weight; by default all or, if there are more, those in which the components differ most.
     **options
         Passed on to ``arviz_plots.plot_trace_dist``, such as ``backend="plotly"``.
 
     Returns
     -------
     arviz_plots.PlotCollection
-        ``savefig`` keeps it.
+        Save it with ``savefig``.
 
     Raises
     ------
@@ -103,18 +103,18 @@ def plot_traces(
 def plot_ranks(
     tree: xr.DataTree, features: Sequence[str] | None = None, **options: Any
 ) -> PlotCollection:
-    """Draw the ranks of the draws of every chain among those of all, component by component.
+    """Draw the ranks of the draws of each chain among all draws, for each component.
 
     ArviZ's ``plot_rank``: how far the distribution function of each chain lies above or below
-    that of all chains together. Lines that stay near zero, and a p-value that is not small, say
-    that chains have one distribution; dark points mark where they do not.
+    that of all chains together. Lines near zero, and a p-value that is not small, indicate
+    that chains have the same distribution; dark points mark deviations.
 
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     features : name or sequence of names, optional
-        Whose means to show beside the weights; none by default, but where there is one component,
+        Features whose means to show next to the weights; none by default, except for one component,
         whose weight is always 1, up to 60. There is a panel for each component, at most 60 in all.
     **options
         Passed on to ``arviz_plots.plot_rank``, such as ``backend="plotly"``.
@@ -122,7 +122,7 @@ def plot_ranks(
     Returns
     -------
     arviz_plots.PlotCollection
-        ``savefig`` keeps it.
+        Save it with ``savefig``.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def _finish_test(collection: PlotCollection) -> None:
 
 
 def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
-    """Return a posterior whose variables have the names that people read."""
+    """Return a posterior whose variables have display names."""
     posterior = fit.posterior.to_dataset()
     # One component always has the weight 1: there is nothing to see.
     variables = {"weight": posterior["weights"]} if posterior.sizes[COMPONENT] > 1 else {}
@@ -257,7 +257,7 @@ def _by_matplotlib(options: dict[str, Any]) -> bool:
 
 
 def _finished(collection: PlotCollection, entries: Sequence[Artist]) -> PlotCollection:
-    """Add a legend, and let no name be read as mathematics, where Matplotlib drew."""
+    """Add a legend, and disable TeX in names, with Matplotlib."""
     if collection.backend != "matplotlib" or "figure" not in collection.viz:
         return collection
     figure = collection.viz["figure"].item()

@@ -1,9 +1,4 @@
-"""The clusters of a fit in every pair of features.
-
-The two kinds of panels: a pair of features, and a single one.
-
-Names beside ellipses, none on top of another.
-"""
+"""The clusters of a fit in every pair of features."""
 
 from __future__ import annotations
 
@@ -54,7 +49,7 @@ _VECTOR_ROWS = 5_000  # with more, points are drawn as pixels even in vector fil
 
 
 def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: int) -> None:
-    """Draw the rows, and the ellipse of every component with its posterior spread."""
+    """Draw the rows, and the ellipse of every component with its posterior uncertainty."""
     rows = view.rows(across, up)
     drawn, mean = view.drawn_ellipses(across, up), view.mean_ellipses(across, up)
     crowding = _crowding(len(rows)) * min(1.0, _FEW_FEATURES / len(view.features))
@@ -75,7 +70,7 @@ def draw_pair(axes: Axes, view: ClusterView, across: str, up: str, *, n_ticks: i
 
 
 def draw_single(axes: Axes, view: ClusterView, feature: str, *, n_ticks: int) -> None:
-    """Draw the histogram of a feature, its predictive density, and what components add to it."""
+    """Draw the histogram of a feature, its predictive density, and those of components."""
     values, weights = observed_cells(view.fit, feature)
     bars, *_ = axes.hist(
         values, bins=bin_edges(values), weights=weights, density=True, color=PALE, zorder=1
@@ -125,7 +120,7 @@ def _scatter(
 
 
 def _spread(axes: Axes, lines: np.ndarray, style: ComponentStyle) -> None:
-    """Draw many thin lines that leave the limits of the axes alone."""
+    """Draw many thin lines without changing the limits of the axes."""
     thin = LineCollection(lines, colors=style.color, linewidths=0.6, alpha=0.22, zorder=3)
     axes.add_collection(thin, autolim=False)
 
@@ -147,10 +142,10 @@ _PADDING = 4.0  # pixels of the frame
 def tag_ellipses(
     axes: Axes, outlines: Float[np.ndarray, "k points 2"], names: np.ndarray
 ) -> list[Text]:
-    """Write the name of every component at its ellipse, where it lies on no other name.
+    """Write the name of every component at its ellipse, without overlapping other names.
 
-    Places outside of all other ellipses come first. A name without a place is left to the legend.
-    The figure is laid out for it, so limits and legends have to be there.
+    Places outside of all other ellipses are preferred. Names without a free place are only in the
+    legend. The layout of the figure is computed, so limits and legends must exist.
     """
     axes.figure.draw_without_rendering()
     frame = axes.get_window_extent()
@@ -211,7 +206,7 @@ def _is_free(box: Bbox, frame: Bbox, taken: list[Bbox]) -> bool:
 
 
 MOST_FEATURES = 8
-"""More panels than this many squared can neither be read nor drawn in reasonable time."""
+"""Maximum number of features in a matrix: more panels are not legible, and slow."""
 
 BACKENDS = ("matplotlib", "plotly")
 
@@ -229,31 +224,31 @@ def plot_clusters(
     max_draws: int = 40,
     backend: str = "matplotlib",
 ) -> Figure:
-    """Draw rows, components and how well both are known.
+    """Plot rows and components with their uncertainty.
 
     Rows have the color of their most probable component; those that are assigned with less than
-    the given certainty wear a ring, or a dark point where they are more than 300. Every component
-    is drawn as the ellipse that holds ``ci_prob`` of it, at the posterior mean and, thinly, in some
-    posterior draws. Two features make one
-    panel, more make a matrix with the marginal densities on its diagonal, and one feature makes
-    a histogram with densities, where dark ticks below the axis take the place of rings.
+    the given certainty are circled, or have a dark point if there are more than 300. Each component
+    is drawn as the ellipse that holds ``ci_prob`` of it, at the posterior mean and, as thin lines,
+    in some posterior draws. Two features make one panel, more make a matrix with the marginal
+    densities on its diagonal, and one feature makes a histogram with densities, where dark ticks
+    below the axis replace circles.
 
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     features : sequence of names, optional
-        Which features to show, at most eight, in this order; by default all or, of more, the
-        eight in which the components differ most, in the order of the table.
+        Which features to show, at most eight, in this order; by default all or, if there are more,
+        the eight in which the components differ most, in the order of the table.
     certainty : float, default 0.9
         Rows assigned with less than this probability are marked.
     ci_prob : float, default 0.89
         Probability that an ellipse holds.
     max_draws : int, default 40
-        About how many posterior draws to show.
+        Approximate number of posterior draws to show.
     backend : {"matplotlib", "plotly"}, default "matplotlib"
-        Plotly's figure says of every row, when the mouse is over it, which it is and which
-        components are probable.
+        Plotly's figure shows for every row, on hover, its name and its
+        probable components.
 
     Returns
     -------
@@ -266,7 +261,7 @@ def plot_clusters(
     DataError
         If the fit has no such feature.
     SpecificationError
-        If more than eight features are asked for, or an option is out of its range.
+        If more than eight features are requested, or an option is out of its range.
     SchemaError
         If ``mixture`` is not a result of ``fit`` or ``estimate``.
     MissingDependencyError
@@ -360,7 +355,7 @@ def _label_outer(axes: Axes, view: ClusterView, row: int, column: int) -> None:
 
 
 def _rug(axes: Axes, view: ClusterView, feature: str) -> None:
-    """Put every row on the axis below a density, and doubtful ones once more, dark, below that."""
+    """Draw a tick below the density for every row, and a dark one for uncertain rows."""
     values = view.rows(feature)[:, 0]
     height = -0.04 * axes.get_ylim()[1]
     for place in range(len(view.components)):
@@ -368,7 +363,7 @@ def _rug(axes: Axes, view: ClusterView, feature: str) -> None:
         color = component_style(place).color
         axes.plot(members, np.full(members.size, height), "|", color=color, markersize=9)
     doubtful = values[view.marked]
-    # Rings, as around points, would run into each other along a line.
+    # Circles would overlap along a line.
     axes.plot(doubtful, np.full(doubtful.size, 2.2 * height), "|", color=INK, markersize=9)
     axes.set_ylim(bottom=3.4 * height)
 

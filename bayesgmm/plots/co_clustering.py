@@ -1,4 +1,4 @@
-"""Which rows belong together: the similarity matrix, in the order of the partition."""
+"""The co-clustering (posterior similarity) matrix, in the order of the partition."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_GROUPS = 24
-"""More groups than this cannot be told apart in a bar."""
+"""Maximum number of distinguishable groups in a bar."""
 
 _NAMED = 0.022  # share of the lines from which a cluster has room for its name
-_SHARES = "Grays"  # a color map that is its own print in black and white
+_SHARES = "Grays"  # a color map that prints well in black and white
 
 
 @dataclass(frozen=True, eq=False)
 class _Matrix:
-    """A matrix whose lines and columns are sorted.
+    """A matrix whose rows and columns are sorted.
 
     Attributes
     ----------
@@ -65,29 +65,29 @@ def plot_co_clustering(
     max_draws: int = 400,
     random_seed: RandomSeed = 1,
 ) -> Figure:
-    """Draw the probability that two rows come from one component, for all pairs of rows.
+    """Plot the co-clustering probabilities of all pairs of rows.
 
-    Rows are in the order of the partition that stands for the posterior
-    (:func:`bayesgmm.partition`), larger clusters first; in a cluster those that are alike lie side
-    by side. A bar on the left shows the clusters, and one on the right the groups that you know of.
+    Rows are in the order of the partition that summarizes the posterior
+    (:func:`bayesgmm.partition`), larger clusters first; within a cluster similar rows are adjacent.
+    A bar on the left shows the clusters, and one on the right known groups.
 
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     groups : sequence of n names, optional
         A group of every row of the fit, such as its species, to compare with; at most 24.
     max_rows : int, default 500
-        Of a longer table this many rows are drawn at random, and the figure says so.
+        Of a longer table this many rows are sampled at random, as noted in the figure.
     max_draws : int, default 400
-        About how many posterior draws to use.
+        Approximate number of posterior draws to use.
     random_seed : int, SeedSequence or Generator, optional
-        Of the choice of rows.
+        Seed of the sample of rows.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def plot_co_clustering(
     n_rows = fit.rows(None).n_rows
     known = None if groups is None else _known(groups, n_rows)
     matrix = _sorted(fit, n_rows, max_rows, max_draws, random_seed)
-    # The plain layout knows nothing of square axes, and cuts names off until drawn several times.
+    # The default layout does not support square axes, and cuts names off until drawn several times.
     sheet = SHEET | {"layout": "compressed"}
     figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.4), **sheet)
     axes = figure.add_subplot()
@@ -146,7 +146,7 @@ def _members(labels: Int[np.ndarray, " m"]) -> list[Int[np.ndarray, " _"]]:
 def _alike_side_by_side(
     shares: Float[np.ndarray, "m m"], members: Int[np.ndarray, " c"]
 ) -> Int[np.ndarray, " c"]:
-    """Order the rows of a cluster as the leaves of a tree in which neighbors are alike."""
+    """Order the rows of a cluster as the leaves of a tree in which neighbors are similar."""
     if members.size < 3:
         return members
     distances = 1.0 - shares[np.ix_(members, members)]

@@ -1,4 +1,4 @@
-"""Means and standard deviations of the components, feature by feature."""
+"""Means and standard deviations of the components, for each feature."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_FEATURES = 16
-"""More panels than twice this cannot be read."""
+"""Maximum number of features: more panels are not legible."""
 
 _ACROSS = 4  # features side by side
 _ROWS = (("means", "mean"), ("scales", "standard deviation"))
@@ -37,30 +37,30 @@ def plot_components(
 ) -> Figure:
     """Draw the mean and the standard deviation of every component in every feature.
 
-    A forest: one line for each component, with the interval of the given probability, the thicker
-    interval that holds half, and the mean; one panel for each feature, on its own scale.
+    A forest plot: one line for each component, with the interval of the given probability, the
+    thicker 50% interval, and the mean; one panel for each feature, on its own scale.
 
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     features : name or sequence of names, optional
-        Which features to show, at most sixteen, in this order; by default all or, of more, the
-        sixteen in which the components differ most, in the order of the table.
+        Which features to show, at most sixteen, in this order; by default all or, if there are
+        more, the sixteen in which the components differ most, in the order of the table.
     ci_prob : float, default 0.89
-        Posterior probability of the intervals, which leave equal tails on both sides.
+        Posterior probability of the equal-tailed intervals.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------
     DataError
         If the fit has no such feature.
     SpecificationError
-        If more than sixteen features are asked for, or ``ci_prob`` does not lie between 0
+        If more than sixteen features are requested, or ``ci_prob`` does not lie between 0
         and 1.
     SchemaError
         If ``tree`` is not a result of ``fit``; a point estimate has no draws.

@@ -1,9 +1,4 @@
-"""The predictive density: of one feature with its band, of two by contours.
-
-Everything that a picture of the predictive density shows, asked of the tree once.
-
-Where the label of a contour has room.
-"""
+"""The posterior predictive density: of one feature with its band, of two as contours."""
 
 from __future__ import annotations
 
@@ -51,7 +46,7 @@ _REACH = 3.2  # standard deviations of the components that are within the pictur
 _BEYOND = 0.5  # of the range of the rows; components may reach no further
 _NARROW = 2.0  # steps of the grid
 _SEED = 20
-"""Of the rows that are simulated to find contours, so that a figure is the same every time."""
+"""Seed of the rows simulated for contours, so that figures are reproducible."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +58,7 @@ class DensityView:
     fit : Fit
     features : tuple of strings
     note : str
-        Which features these are, where nobody asked for them and others are left out.
+        Note on the features, if they were chosen automatically.
     """
 
     fit: Fit
@@ -74,7 +69,7 @@ class DensityView:
     def of(
         cls, tree: Fitted, features: Sequence[str] | None, *, most: int, n_draws: int
     ) -> DensityView:
-        """Ask the fit for these features, or for at most so many of all."""
+        """Return the view of these features, or of at most the given number of all."""
         fit = Fit.of(tree)
         chosen = choose(fit, features, most)
         return cls(fit.few(n_draws), chosen.features, chosen.note)
@@ -100,7 +95,7 @@ class DensityView:
     def curve(
         self, feature: str, tails: tuple[float, float]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return a grid, the predictive density on it, and the ends of its band."""
+        """Return a grid, the predictive density on it, and its pointwise band."""
         grid = self._grid(feature, _CURVE_POINTS)
         density = marginal_density(self.fit, feature, grid, draws=self._n_draws)
         by_draw = density.sum(COMPONENT).stack(sample=(CHAIN, DRAW)).transpose("sample", ...)
@@ -204,7 +199,7 @@ def _in_data(axes: Axes, point: Float[np.ndarray, " 2"]) -> Float[np.ndarray, " 
 
 
 MOST_FEATURES = 12
-"""More panels than this cannot be read."""
+"""Maximum number of legible panels."""
 
 _ACROSS = 4  # panels side by side
 _LINES = (0.9, 1.4, 2.0, 2.6)  # widths of contours, the widest around the densest region
@@ -219,38 +214,38 @@ def plot_density(
     hdi_probs: Sequence[float] = (0.5, 0.8, 0.95),
     max_draws: int = 400,
 ) -> Figure:
-    """Draw the posterior predictive density over the rows.
+    """Plot the posterior predictive density over the rows.
 
-    Of one feature: its density, the band in which the density lies under most draws, and the
-    histogram of the rows, each row a tick below it. Of two: contours of the smallest regions that
-    hold given shares of the probability, over the rows. Of more: one panel for each feature.
+    For one feature: its density, a pointwise posterior band of the density, and the histogram of
+    the rows, with a tick for each row. For two: contours of the highest-density regions with the
+    given probabilities, over the rows. For more: one panel for each feature.
 
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned, or a conditional or
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`, or a conditional or
         marginal mixture.
     features : name or sequence of names, optional
-        Which features to show, at most twelve; by default all or, of more, the twelve in which
-        the components differ most.
+        Which features to show, at most twelve; by default all or, if there are more, the twelve in
+        which the components differ most.
     ci_prob : float, default 0.89
         Posterior probability of the band, at every point.
     hdi_probs : sequence of at most four floats, default (0.5, 0.8, 0.95)
         Probabilities of the regions within the contours.
     max_draws : int, default 400
-        About how many posterior draws to use; contours need at most 200.
+        Approximate number of posterior draws to use; contours use at most 200.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------
     DataError
         If the fit has no such feature.
     SpecificationError
-        If more than twelve features are asked for, or an option is out of its range.
+        If more than twelve features are requested, or an option is out of its range.
     SchemaError
         If ``mixture`` is not a result of ``fit`` or ``estimate``.
 

@@ -1,7 +1,4 @@
-"""The kind of figure that every plot here returns.
-
-A figure as an image that a page can hold inside itself.
-"""
+"""The figure class of all plots, and figures as embedded images."""
 
 from __future__ import annotations
 
@@ -16,14 +13,14 @@ from PIL import Image
 
 
 class Drawing(Figure):
-    """A Matplotlib figure that notebooks show exactly once, where a cell returns it.
+    """A Matplotlib figure that notebooks show exactly once, when a cell returns it.
 
-    It is known to no pyplot state, so that it neither pops up a second time nor stays in memory.
+    It is not registered with pyplot, so it is neither shown twice nor kept in memory.
     Keep it with ``drawing.savefig("picture.png")``.
     """
 
     def _repr_png_(self) -> bytes:
-        """What IPython asks an object for that wants to be seen."""
+        """Return the PNG that IPython displays."""
         buffer = io.BytesIO()
         self.savefig(buffer, format="png")
         return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The picture of clusters as an interactive figure of Plotly, which says of every row what it is.
+"""The cluster plot as an interactive Plotly figure, with information on each row.
 
 A room is the place of a panel: its row and its column, both from 1.
 """
@@ -146,7 +146,7 @@ def _draw_ticks(
     figure: Figure, graphs: Any, view: ClusterView, feature: str, room: tuple[int, int],
     highest: float,
 ) -> None:  # fmt: skip
-    """Put every row below the densities, and doubtful ones once more, dark, below that."""
+    """Draw a tick below the densities for every row, and a dark one for uncertain rows."""
     values, said = view.rows(feature)[:, 0], _said_of_rows(view)
     for depth, kept, color in (
         *((1, view.places == place, component_style(place).color)
@@ -183,7 +183,7 @@ def _finish(figure: Figure, graphs: Any, view: ClusterView, panels: int, certain
 
 
 def _entries(graphs: Any, view: ClusterView, certainty: float) -> list[Any]:
-    """Return traces without points, which stand in the legend for those that have some."""
+    """Return empty traces for the legend."""
     weights, nothing = view.mean["weights"].values, {"x": [None], "y": [None]}
     entries = [
         graphs.Scatter(
@@ -215,7 +215,7 @@ def _entries(graphs: Any, view: ClusterView, certainty: float) -> list[Any]:
 
 
 def _said_of_rows(view: ClusterView) -> np.ndarray:
-    """Return what the box of every row says: its name, and its most probable components."""
+    """Return the hover text of every row: its name, and its most probable components."""
     names = view.responsibilities[ROW].values
     labels = [_plain(name) for name in component_labels(view.components)]
     responsibilities = view.responsibilities.values
@@ -237,7 +237,7 @@ def _in_one(lines: Float[np.ndarray, "draws points 2"]) -> Float[np.ndarray, "al
 
 
 def _plain(text: Any) -> str:
-    """Return a text in which nothing is read as markup or mathematics."""
+    """Return a text with markup and TeX escaped."""
     escaped = html.escape(str(text), quote=False).replace("$", "&#36;")
     return escaped.replace("\n", "<br>")
 

@@ -1,4 +1,4 @@
-"""What relabeling did: traces of a quantity before it and after it, chain by chain."""
+"""The effect of relabeling: traces of a quantity before and after it, for each chain."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def plot_label_switching(
 ) -> Figure:
     """Draw traces of all components before and after relabeling, side by side.
 
-    On the left components have the numbers that the engine gave them, on the right the names that
-    relabeling gave them. Where colors swap places on the left and stay on the right, labels
-    had switched and relabeling has mended it.
+    On the left components have the numbers from the engine, on the right the labels after
+    relabeling. If colors switch on the left but not on the right, labels switched and relabeling
+    corrected it.
 
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     feature : name, optional
         Show the means of this feature; the weights by default.
     max_draws : int, default 400
-        About how many draws of each chain to show, spread evenly over it.
+        Approximate number of draws of each chain to show, thinned evenly.
     max_chains : int, default 8
-        Show the first chains only, where there are more.
+        Maximum number of chains to show.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------

@@ -1,7 +1,4 @@
-"""The rows of a fit as figures show them: without missing cells, and as often as they count.
-
-Which features a picture shows.
-"""
+"""The observed cells of a fit for plots, histogram bins, and the choice of features."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ _POINT_MASS = 0.05  # share of the rows
 
 
 def row_weights(fit: Fit) -> Float[np.ndarray, " n"]:
-    """Return how often each row counts, 1 where nothing was said."""
+    """Return the weights of the rows, 1 by default."""
     known = fit.tree["constant_data"] if "constant_data" in fit.tree.children else {}
     if ROW_WEIGHT in known:
         return known[ROW_WEIGHT].values.astype(float)
@@ -46,9 +43,8 @@ def observed_cells(
 def bin_edges(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " edges"]:
     """Return edges by the rule of Freedman and Diaconis (1981), 18 to 200 bins or so.
 
-    The width is a multiple of the steps in which the feature was recorded, lest some bins catch
-    one value more than their neighbors; a value that is much more frequent lies in the middle of
-    its bin.
+    The width is a multiple of the steps in which the feature was recorded, to avoid aliasing with
+    the recording resolution; a value that is much more frequent lies in the middle of its bin.
     """
     distinct, counts = np.unique(values, return_counts=True)
     if distinct.size == 1:
@@ -71,9 +67,9 @@ def bin_edges(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " edges"]:
 def _by_rule(values: Float[np.ndarray, " n"]) -> float:
     """Number of bins.
 
-    The rule has the interquartile range of a normal distribution. A cluster that is narrow beside
-    it would be one bar: where an eighth of the values lies much closer together than under a
-    normal distribution, that counts.
+    The rule uses the interquartile range of a normal distribution. A much narrower cluster would be
+    one bar: if an eighth of the values lies much closer together than under a normal distribution,
+    their spread is used.
     """
     ordered = np.sort(values)
     lower, upper = np.quantile(ordered, [0.25, 0.75])
@@ -90,13 +86,13 @@ def _by_rule(values: Float[np.ndarray, " n"]) -> float:
 
 @dataclass(frozen=True)
 class Choice:
-    """The features of a picture.
+    """The features of a plot.
 
     Attributes
     ----------
     features : tuple of strings
     note : str
-        What a legend says of them where the picture itself left some out, empty otherwise.
+        Legend note if some features were left out automatically, else empty.
     """
 
     features: tuple[str, ...]
@@ -104,9 +100,9 @@ class Choice:
 
 
 def choose(fit: Fit, features: Sequence[str] | None, most: int) -> Choice:
-    """Return the features that were asked for, once they are checked.
+    """Check and return the requested features.
 
-    Where nobody asked, these are all, or as many as there is room for: those in which the
+    By default these are all, or the maximum number: those in which the
     components differ most.
     """
     names = list(fit.feature_names)

@@ -1,7 +1,4 @@
-"""Colors, symbols and line styles: one of each per component, the same in every figure.
-
-Legends: what is what, in as many columns as have room.
-"""
+"""Colors, symbols and line styles of components, the same in every plot; and legends."""
 
 from __future__ import annotations
 
@@ -24,16 +21,16 @@ if TYPE_CHECKING:
 
 
 INK = "#222222"
-"""Outlines, axes and what concerns all components."""
+"""Outlines, axes and elements of all components."""
 
 MIDDLE = "#777777"
-"""Keys of a legend that stand for any component."""
+"""Legend keys for any component."""
 
 PALE = "#d9d9d9"
 """Background: bars of a histogram."""
 
 BAND, PALE_BAND = "#8aa9c4", "#b9cfe2"
-"""Where a curve lies under most draws, over other things and alone."""
+"""Bands of curves, over other elements and alone."""
 
 Dash = str | tuple[float, tuple[float, ...]]
 
@@ -55,7 +52,7 @@ _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
 
 @dataclass(frozen=True)
 class ComponentStyle:
-    """How one component looks."""
+    """The style of one component."""
 
     color: str
     marker: str
@@ -65,10 +62,10 @@ class ComponentStyle:
 
 
 def component_style(place: int) -> ComponentStyle:
-    """Return the look of the component at this place of its axis.
+    """Return the style of the component at this position.
 
-    The first seven colors can be told apart with every common form of color blindness (Okabe &
-    Ito, 2008; a dark brown takes the place of their yellow, which is too pale on white). The
+    The first seven colors are distinguishable with all common forms of color blindness (Okabe &
+    Ito, 2008; a dark brown replaces their yellow, which is too pale on white). The
     other five are darker or paler than those that they resemble. Symbols and line styles differ
     as well, for prints in black and white and for more components than colors.
     """
@@ -120,7 +117,7 @@ def _width(entries: Sequence[Artist], n_columns: int) -> float:
 
 
 def as_it_is(legend: Legend) -> Legend:
-    """Let no name in a legend be read as mathematics."""
+    """Disable TeX in the names of a legend."""
     for text in legend.get_texts():
         text.set_parse_math(False)
     return legend
@@ -129,7 +126,7 @@ def as_it_is(legend: Legend) -> Legend:
 def cluster_entries(
     view: ClusterView, *, certainty: float, ellipses: bool, density: bool
 ) -> list[Line2D]:
-    """Return an entry for every component and every kind of mark in a picture of clusters."""
+    """Return an entry for every component and every kind of mark in a cluster plot."""
     kinds = [line_entry(_mean_label(view, ellipses), linewidth=1.8, color=MIDDLE)]
     if not view.is_point:
         draws = counted(view.n_draws, "posterior draw")
@@ -186,7 +183,7 @@ def tick_entry(label: str, *, color: str = INK) -> Line2D:
 
 
 def note_entries(note: str) -> list[Line2D]:
-    """Return an entry that is words alone, or none where there are no words."""
+    """Return a text entry, or none for an empty text."""
     return [line_entry(note, linestyle="none")] if note else []
 
 

@@ -1,4 +1,4 @@
-"""Replicated tables against the rows: whether the model could have made these data."""
+"""Posterior predictive checks: replicated tables against the rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 KINDS = ("histogram", "ecdf")
 
 MOST_FEATURES = 12
-"""More panels than this cannot be read."""
+"""Maximum number of legible panels."""
 
 _ACROSS = 4  # panels side by side
 _MOST_CELLS, _FEWEST_TABLES = 2_500_000, 40
@@ -40,7 +40,7 @@ _BEYOND = 0.5  # of the range of the rows: replicated cells may be shown so far 
 
 @dataclass(frozen=True, eq=False)
 class _Check:
-    """One feature: what was seen, and what the model would have expected to see.
+    """One feature: the observed distribution, and those of replicated tables.
 
     Attributes
     ----------
@@ -67,40 +67,40 @@ def plot_predictive(
     max_draws: int = 100,
     random_seed: RandomSeed = 1,
 ) -> Figure:
-    """Draw the rows, feature by feature, against tables that the fitted model makes.
+    """Plot the rows, for each feature, against posterior predictive tables.
 
-    Each table is of one posterior draw and has as many rows as were fitted, with the same cells
-    missing and the same weights. A white line is the median of the tables, bin by bin. Where the
+    Each table is simulated from one posterior draw and has as many rows as were fitted, with the
+    same missing cells and weights. A white line is the median of the tables in each bin. If the
     model is right, a bar of the histogram lies in the interval of its bin with the given
-    probability: of fifty bars five or so lie outside.
+    probability: of fifty bars about five lie outside.
 
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     features : name or sequence of names, optional
-        Which features to show, at most twelve; by default all or, of more, the twelve in which
-        the components differ most.
+        Which features to show, at most twelve; by default all or, if there are more, the twelve in
+        which the components differ most.
     kind : {"histogram", "ecdf"}, default "histogram"
         Densities of bins, or the distribution function, which needs no bins.
     ci_prob : float, default 0.89
-        Share of the tables within the intervals, which leave equal tails on both sides.
+        Probability of the equal-tailed intervals of the tables.
     max_draws : int, default 100
-        About how many tables to make; down to 40 where there are more than 25 000 rows.
+        Approximate number of tables; down to 40 for more than 25 000 rows.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tables.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------
     DataError
         If the fit has no such feature, or the tree has no rows.
     SpecificationError
-        If more than twelve features are asked for, or an option is out of its range.
+        If more than twelve features are requested, or an option is out of its range.
     SchemaError
         If ``mixture`` is not a result of ``fit`` or ``estimate``.
 

@@ -1,4 +1,4 @@
-"""How many components: a criterion of fits of all sizes and structures."""
+"""Criteria for the number of components, for fits of all sizes and structures."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class _Curves:
 
     @property
     def above(self) -> Int[np.ndarray, "s m"]:
-        """How many curves of later structures pass through the same point, and hide it."""
+        """Number of curves of later structures that pass through the same point, and hide it."""
         heights = np.arcsinh(self.shown / _CLOSE) if self.in_differences else self.shown
         near = _ALIKE * np.ptp(heights[~np.isnan(heights)]) if self.best is not None else 0.0
         same = np.abs(heights[:, None] - heights) <= near
@@ -83,28 +83,27 @@ class _Curves:
 
 
 def plot_selection(table: xr.Dataset, criterion: str = "BIC") -> Figure:
-    """Draw a criterion over the number of components, one line for each model.
+    """Plot a criterion against the number of components, one line for each model.
 
-    A model is a covariance structure, or several that are the same, as they may be for one feature.
+    A model is a covariance structure, or several equivalent ones, as for one feature.
 
     BIC, AIC and ICL are drawn as differences from the best fit, linearly up to ten, which is very
-    strong evidence (Kass & Raftery, 1995), and logarithmically beyond. The best fit wears a ring.
-    Fits that did not converge have hollow symbols. Where fits are as good as each other, as those
-    of one component that differ in what is tied are, the larger symbols and the wider lines are
-    those beneath. Cells without a fit are crosses along the
-    bottom, a line for each structure.
+    strong evidence (Kass & Raftery, 1995), and logarithmically beyond. The best fit is circled.
+    Fits that did not converge have hollow symbols. If fits coincide, as those of one component
+    that differ only in what is tied, the larger symbols and the wider lines are those beneath.
+    Cells without a fit are crosses along the bottom, one line for each structure.
 
     Parameters
     ----------
     table : xarray.Dataset
-        What :func:`bayesgmm.select` returned.
+        Result of :func:`bayesgmm.select`.
     criterion : {"BIC", "AIC", "ICL", "NEC"}, default "BIC"
-        Which criterion; the smaller, the better.
+        The criterion; smaller is better.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------
@@ -196,7 +195,7 @@ def _finish_across(axes: Axes, numbers: Int[np.ndarray, " m"]) -> None:
 def _finish_up(axes: Axes, curves: _Curves) -> None:
     """Scale the vertical axis: differences linearly up to ten, and logarithmically beyond.
 
-    So what is close to the best can be told apart, however bad the worst fits are. A difference
+    So fits close to the best are distinguishable, however bad the worst fits are. A difference
     of more than ten is very strong evidence (Kass & Raftery, 1995).
     """
     room = _below(curves)

@@ -1,4 +1,4 @@
-"""Words in figures: names as they are, never read as mathematics, and none on top of another."""
+"""Text in plots: literal names without TeX, shortened, and without overlap."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def wrapped(name: Any, width: int, *, most_lines: int = 3) -> str:
 def short_names(names: Iterable[Any], most: int) -> list[str]:
     """Shorten several names so that those that differ still do.
 
-    Where names would become alike without their ends, their middles are cut out instead; where
-    that is no help, they get numbers.
+    If names would be equal without their ends, their middles are cut out instead; if
+    that is not enough, they are numbered.
     """
     whole = [" ".join(str(name).split()) for name in names]
     short = [shortened(name, most) for name in whole]
@@ -55,7 +55,7 @@ def short_names(names: Iterable[Any], most: int) -> list[str]:
 
 
 def component_labels(names: Iterable[Any], *, most: int = 30) -> list[str]:
-    """Return what a legend says of components: their own names, or ``component`` and a number."""
+    """Return the legend labels of components: their names, or ``component`` and a number."""
     names = list(names)
     if any(isinstance(name, str) for name in names):
         return short_names(names, most)

@@ -1,7 +1,4 @@
-"""Everything that the panels of a picture of clusters show, asked of the tree once.
-
-Ellipses that hold a given share of a bivariate normal distribution.
-"""
+"""The data of a cluster plot: rows, assignments, draws, and ellipses."""
 
 from __future__ import annotations
 
@@ -44,7 +41,7 @@ _MARGIN, _MOST_BEYOND = 0.04, 0.25  # of the range of the rows
 _SIZES = (0.25, 4.0)
 
 MOST_RINGS = 300
-"""Uncertain rows; rings around more would hide the picture."""
+"""Maximum number of circled rows; more circles would hide the plot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +59,13 @@ class ClusterView:
     places : array, shape (n,)
         For every row, the place of its component.
     uncertain : array, shape (n,)
-        Whether the row is assigned with less certainty than asked.
+        Whether the row is assigned with less than the given certainty.
     share : float
         Probability that an ellipse holds.
     draws : xarray.Dataset
         The draws that show the spread, stacked along ``sample``.
     note : str
-        Which features these are, where nobody asked for them and others are left out.
+        Note on the features, if they were chosen automatically.
     """
 
     fit: Fit
@@ -92,7 +89,7 @@ class ClusterView:
         share: float,
         n_draws: int,
     ) -> ClusterView:
-        """Ask the fit for these features, or for at most so many of all."""
+        """Return the view of these features, or of at most the given number of all."""
         fit = Fit.of(tree)
         chosen = choose(fit, features, most)
         responsibilities = expected_responsibilities(fit)
@@ -120,7 +117,7 @@ class ClusterView:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether so many rows are marked that rings around them would hide the picture."""
+        """Whether too many rows are marked to circle them."""
         return int(self.marked.sum()) > MOST_RINGS
 
     @cached_property
@@ -176,7 +173,7 @@ class ClusterView:
         return self._ellipses(self.draws.transpose(COMPONENT, "sample", ...), across, up)
 
     def densities(self, feature: str, draws: int) -> xr.DataArray:
-        """Return what every component adds to a marginal: dims sample, component, point."""
+        """Return the contributions of components to a marginal: dims sample, component, point."""
         grid = np.linspace(*self.limits(feature), _DENSITY_POINTS)
         density = marginal_density(self.fit, feature, grid, draws=draws)
         return density.stack(sample=(CHAIN, DRAW)).transpose("sample", COMPONENT, POINT)

@@ -1,4 +1,4 @@
-"""The weights of the components, and how well they are known."""
+"""Posterior of the weights of the components."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def plot_weights(tree: xr.DataTree, *, ci_prob: float = DEFAULT_PROBABILITY) -> 
     """Draw the posterior of the weight of every component.
 
     One line for each component: the distribution of its weight over the draws, the interval of
-    the given probability, the thicker interval that holds half, and the mean, also as numbers.
+    the given probability, the thicker 50% interval, and the mean, also as numbers.
 
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     ci_prob : float, default 0.89
-        Posterior probability of the intervals, which leave equal tails on both sides.
+        Posterior probability of the equal-tailed intervals.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shown by a notebook where a cell returns it; ``savefig`` keeps it.
+        Shown by a notebook if a cell returns it; save it with ``savefig``.
 
     Raises
     ------

@@ -1,13 +1,9 @@
-"""From the raw draws of an engine to the tree that users get.
+"""From the raw draws of an engine to the final tree: units, relabeling, log likelihoods and priors.
 
-From the standard scale, on which engines work, to the units of the data.
-
-What the priors say of every draw, prior by prior: the group ``log_prior`` of a tree.
-
-ArviZ scales a prior by a power and asks how far the posterior moves (``psense``). Densities are
-over the parameters that a spec has priors of, without the Jacobians of any sampler: weights, means,
-standard deviations and correlations. The formula of the last two is in
-``numerics/mixture_prior.py``.
+The group ``log_prior`` holds log prior densities of every draw, one per part, for ArviZ's
+``psense``, which raises a prior to a power. Densities are over the parameters with priors in a
+spec, without the Jacobians of any sampler: weights, means, standard deviations and correlations.
+The formula of the last two is in ``numerics/mixture_prior.py``.
 """
 
 from __future__ import annotations
@@ -162,12 +158,12 @@ def finish(
     given: GivenDraws | None = None,
     **record: Any,
 ) -> xr.DataTree:
-    """Relabel, add log-likelihoods and log priors, rescale, and write down how the tree was made.
+    """Relabel, add log-likelihoods and log priors, rescale, and record how the tree was made.
 
     Parameters
     ----------
     raw : xarray.DataTree
-        What an engine returned, on the scale that ``scaling`` leads back from.
+        Result of an engine, on the scale of ``scaling``.
     data : Dataset
     spec : MixtureSpec, optional
         In the units of the data; none where the prior is not known.
@@ -177,18 +173,17 @@ def finish(
     order_by : str or mapping
         ``"weights"``, a feature or a direction.
     quick : bool
-        Whether to do without what takes long where rows are many: components are named by their
-        parameters alone, and the group ``log_likelihood`` is left out.
+        Whether to skip slow steps for many rows: components are relabeled by their
+        parameters only, and the group ``log_likelihood`` is left out.
     given : GivenDraws, optional
-        Where another program drew: its draws in the units of the data, with all that belongs to
-        a draw.
+        Draws of another program in the units of the data, with all variables of a draw.
     **record
-        Entries for the attribute in which the tree remembers its making.
+        Entries for the record of the tree.
     """
     tree = raw
     if raw["posterior"].sizes[COMPONENT] == 1 or any_exchangeable(Fit(raw).groups):
         tree = relabeled(raw, PRA() if quick else ECR(), order_by)
-    else:  # something tells the components apart: to move a name would change the posterior
+    else:  # components are not exchangeable: relabeling would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
     n_draws = tree["posterior"]["weights"][..., 0].size
     own = spec is None and given is not None and given.has_own_likelihood
@@ -210,7 +205,7 @@ def finish(
         **record,
     )
     tree["point_estimate"] = tree["point_estimate"].to_dataset().assign(figures_of(point))
-    # The rows went to the standard scale and back; the originals have no rounding error.
+    # The original rows, without the rounding error of the round trip.
     tree["observed_data"] = (
         tree["observed_data"]
         .to_dataset()
@@ -221,7 +216,7 @@ def finish(
 
 
 def _with_given(tree: xr.DataTree, given: GivenDraws, own: bool) -> xr.DataTree:
-    """Put the draws themselves, relabeled, in place of those that went to the standard scale."""
+    """Replace draws from the standard scale by the original draws, relabeled."""
     result, posterior = tree.copy(), tree["posterior"]
     draws = permuted(given.posterior, tree["relabeling"]["permutation"].values)
     draws = draws.assign_coords({name: posterior[name] for name in posterior.coords})
@@ -235,9 +230,9 @@ def _with_given(tree: xr.DataTree, given: GivenDraws, own: bool) -> xr.DataTree:
 
 
 def log_likelihoods(fit: Fit, scaling: Scaling) -> xr.Dataset:
-    """Return what each row adds to the log-likelihood of every draw, in the units of the data.
+    """Return the pointwise log-likelihood of every draw, in the units of the data.
 
-    That is log p(x_i | parameters) of what is observed of it, times its weight.
+    That is log p(x_i | parameters) of the observed cells, times the weight of the row.
 
     The parameters and rows of ``fit`` are on the standard scale.
     """

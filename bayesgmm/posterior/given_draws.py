@@ -1,7 +1,7 @@
-"""Draws of a mixture that another program made: read, checked, and brought into the tree's form.
+"""Draws of a mixture from another program: read, checked, and converted to a tree.
 
-They come as a tree or dataset, whose dims have names, or as plain arrays, whose axes have places:
-chain, draw, component, feature, feature. Nothing below this file asks where draws came from.
+They are a tree or dataset, whose dims have names, or plain arrays with the axes chain, draw,
+component, feature, feature. No code below this file depends on the origin of draws.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _OTHER_NAMES = {
 """What nutpie and Stan call sampling statistics that ArviZ has other names for."""
 
 _TOLERANCE = 1e-5
-"""By which weights may miss one and matrices symmetry: what is left of six digits."""
+"""Tolerance of the sum of weights and of symmetry: the rounding error of six digits."""
 
 _ALIKE = 1e-4  # relative difference of one number that is written out twice with six digits
 _FAR, _OTHER_UNITS = 5.0, 20.0
@@ -50,7 +50,7 @@ be those of a mixture that was fitted to this table in these units."""
 
 @dataclass(frozen=True, eq=False)
 class GivenDraws:
-    """Draws of a mixture, in the units of the data and the order in which they came.
+    """Draws of a mixture, in the units of the data and their original order.
 
     Attributes
     ----------
@@ -61,11 +61,11 @@ class GivenDraws:
     sample_stats : dict of arrays
         Axes chain, draw.
     log_likelihood : array, shape (chain, draw, n), optional
-        As the other program has it.
+        As given by the other program.
     n_rows : int
         Number of rows of the table, n.
     origin : str
-        What made the draws, in words.
+        The program that made the draws.
     """
 
     parameters: MixtureParameters
@@ -77,16 +77,16 @@ class GivenDraws:
 
     @property
     def heights(self) -> Float[np.ndarray, "chain draw"] | None:
-        """What says which draw is highest: log posterior or log-likelihood, if either is known."""
+        """Log posterior or log-likelihood of the draws, if either is known."""
         if "lp" in self.sample_stats:
             return self.sample_stats["lp"]
         return None if self.log_likelihood is None else self.log_likelihood.sum(axis=-1)
 
     @property
     def has_own_likelihood(self) -> bool:
-        """Whether rows may have another density than that of the mixture.
+        """Whether the density of rows may differ from that of the mixture.
 
-        So it is where log-likelihoods came along, and where there is a variable over rows and
+        That is the case if log-likelihoods are given, and if there is a variable over rows and
         components, whatever its dims are called, such as weights that differ between rows.
         """
         table = {self.n_rows, self.parameters.n_components}
@@ -102,7 +102,7 @@ def read_draws(draws: Any, data: Dataset, names: Mapping[str, str] | None) -> Gi
     SpecificationError
         If ``draws`` are of no known kind, variables lack, or dims and sizes do not fit.
     DataError
-        If their numbers make no mixture, or not one of these rows.
+        If their numbers are not a mixture, or not one of these rows.
     """
     groups = _groups(draws, names)
     reader = _Reader.of(groups["posterior"], data)

@@ -1,1 +1,1 @@
-"""What is believed before the data are seen: frozen, printable, and free of any sampler."""
+"""Priors: immutable, printable, and independent of samplers."""

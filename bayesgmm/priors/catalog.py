@@ -1,8 +1,8 @@
 """The parts of a spec by name: one table, read by files, the command line and the estimators.
 
 A name in a file becomes an object only through this table, so that a file cannot reach any other
-class. The table holds the names of modules, which are imported when a name is looked up: a list of
-names costs no import.
+class. The table holds the names of modules, which are imported on first use: a list of
+names needs no import.
 """
 
 from __future__ import annotations
@@ -49,13 +49,12 @@ def register[Part](part: type[Part]) -> type[Part]:
     """Add a scale prior or a covariance structure from outside the package, as a decorator.
 
     Specs that hold it can then be fitted, written and read again, in every process that has
-    imported the module of the class. A class that is defined anew takes the place of its former
-    self.
+    imported the module of the class. Redefining a class replaces the previous definition.
 
     Raises
     ------
     SpecificationError
-        If it is no frozen dataclass, or another class has its name.
+        If it is not a frozen dataclass, or another class has its name.
 
     Examples
     --------

@@ -1,13 +1,13 @@
 """The covariance structures, each with its priors.
 
-A structure answers three questions, and code below the priors asks these, never its name: do all
-components share one covariance (``tied``), do all features share one scale (``isotropic``), are
-there correlations (``correlated``)? Its prior is a :class:`CovariancePrior`, a few numbers.
+A structure has three properties, and code below the priors uses these, never its name: whether all
+components share one covariance (``tied``), whether all features share one scale (``isotropic``),
+and whether there are correlations (``correlated``). Its prior is a :class:`CovariancePrior`.
 
-So a structure from outside of the package is a subclass of one of those here, or in
-``inverse_wishart.py``, with other answers, priors or words, and registered
-(``priors/catalog.py``). Relations between components that the answers cannot express, such as one
-shape and several volumes, take other coordinates, ``numerics/unconstrained.py``.
+So a structure from outside of the package is a registered (``priors/catalog.py``) subclass of one
+of those here or in ``inverse_wishart.py``, with other properties, priors or descriptions.
+Structures that these properties cannot express, such as one shape with several volumes, need other
+coordinates, see ``numerics/unconstrained.py``.
 
 Here are the structures whose scales and correlations have priors of their own (the separation
 strategy of Barnard, McCulloch & Meng, 2000). Those with a prior of the whole matrix are in
@@ -42,7 +42,7 @@ from bayesgmm.priors.scales import Columns, Exponential, HalfT, LogScaleTerms, S
 
 
 class CovarianceStructure(ABC):
-    """What all covariance structures have in common; not to be used itself."""
+    """Base class of covariance structures."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # every structure is a dataclass
     tied: ClassVar[bool]
@@ -53,12 +53,12 @@ class CovarianceStructure(ABC):
 
     @property
     def answers(self) -> tuple[bool, bool, bool]:
-        """What is shared and what is not: tied, isotropic, correlated."""
+        """The three properties: tied, isotropic, correlated."""
         return self.tied, self.isotropic, self.correlated
 
     @property
     def scales_in_words(self) -> str:
-        """The prior of the standard deviations, as a sentence goes on after "follow"."""
+        """The prior of the standard deviations, as the end of a sentence after "follow"."""
         return f"the distribution {self}"
 
     def n_scales(self, n_features: int) -> int:
@@ -91,9 +91,9 @@ class CovarianceStructure(ABC):
 
     @abstractmethod
     def log_jacobian(self, factor: np.ndarray, n_components: int) -> float:
-        """Return by how much all ``mode_prior`` together are larger after ``standardized``.
+        """Return the change of the log density of all ``mode_prior`` by ``standardized``.
 
-        That is a difference of logarithms.
+        The density after minus before, in logarithms.
         """
 
     @abstractmethod
@@ -103,7 +103,7 @@ class CovarianceStructure(ABC):
 
 @dataclass(frozen=True)
 class SeparatedStructure(CovarianceStructure):
-    """A structure whose scales have a prior of their own; not to be used itself."""
+    """A structure whose scales have their own prior; base class."""
 
     scales: ScalePrior | None = None
 

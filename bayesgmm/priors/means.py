@@ -33,14 +33,14 @@ class NormalMeans:
     loc : float, sequence of d floats, mapping, None, or one row per component
         Center of the prior, in the units of the features. ``None``, the default, takes the mean
         of each column. A mapping has numbers by the names of columns; those that it does not name
-        are left to the default. An array of shape (k, d), or a sequence of k entries, gives every
+        have the default. An array of shape (k, d), or a sequence of k entries, gives every
         component a prior of its own; each entry is d numbers, a mapping, or ``None``. Components
-        whose priors differ are not exchangeable: EM puts each where its prior wants it, and they
-        keep their places.
+        whose priors differ are not exchangeable: EM assigns them to match their priors, and they
+        keep their order.
     scale : float, sequence of d floats, mapping, None, or one row per component
         Standard deviation of the prior, in the units of the features. ``None``, the default,
         takes twice the standard deviation of each column: components may lie anywhere among
-        the rows, and somewhat beyond. All else is read as that of ``loc``.
+        the rows, and somewhat beyond. Other values as for ``loc``.
 
     Raises
     ------
@@ -49,10 +49,10 @@ class NormalMeans:
 
     Notes
     -----
-    Priors that differ, but overlap, do not rule out that two components change places: the
-    posterior then has a mode for either order. EM also looks at the likeliest exchanges, so that
+    Priors that differ, but overlap, do not prevent the exchange of two components: the
+    posterior then has a mode for each order. EM also tries the most probable exchanges, so
     they are among the optima that chains may start at (``NUTS(init="multi")``), and
-    :func:`diagnose` says if they hold mass that no chain has visited.
+    :func:`diagnose` reports those with mass that no chain has visited.
 
     Examples
     --------

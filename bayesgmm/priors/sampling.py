@@ -1,4 +1,4 @@
-"""Draws from the prior of a whole spec, for looking at what it believes and for calibration."""
+"""Draws from the prior of a spec, for prior predictive checks and calibration."""
 
 from __future__ import annotations
 

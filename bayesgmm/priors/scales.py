@@ -34,7 +34,7 @@ from bayesgmm.priors.hyperparameters import (
 
 @dataclass(frozen=True)
 class Columns:
-    """What hyperparameters are scaled to.
+    """Summaries of columns that hyperparameters are scaled to.
 
     Attributes
     ----------
@@ -105,11 +105,11 @@ class ScalePrior(ABC):
     """Hyperparameters that carry the units of the data (and may be one per feature)."""
 
     law: ClassVar[str] = ""
-    """The distribution in words, as a sentence goes on after "follow"; without any, as printed."""
+    """The distribution in words, as the end of a sentence after "follow"; by default as printed."""
 
     @property
     def in_words(self) -> str:
-        """The prior, as a sentence goes on after "standard deviations follow"."""
+        """The prior, as the end of a sentence after "standard deviations follow"."""
         return self.law or f"the distribution {self}"
 
     @abstractmethod
@@ -142,8 +142,8 @@ class ScalePrior(ABC):
 class HalfT(ScalePrior):
     """Half-t prior: p(sigma) proportional to (1 + (sigma / scale)^2 / nu)^(-(nu + 1) / 2).
 
-    The default (Gelman, 2006). The density is flat below ``scale`` and falls like a power above,
-    so that it moves the standard deviation of a cluster of n rows by about 1 / (2 n) of itself,
+    The default (Gelman, 2006). The density is flat below ``scale`` and decreases as a power above,
+    so it changes the standard deviation of a cluster of n rows by a fraction of about 1 / (2 n),
     however much narrower than the column, or wider, the cluster is. In :class:`Full` and
     :class:`Tied` it comes with correlations that each are flat on (-1, 1), if nu is 2.
 
@@ -303,7 +303,7 @@ class Exponential(ScalePrior):
     Parameters
     ----------
     rate : float, sequence of d floats, mapping, or None
-        In one over the units of the features; ``None`` takes one over the standard deviation.
+        In inverse units of the features; ``None`` takes one over the standard deviation.
 
     Examples
     --------
@@ -349,7 +349,7 @@ class Gamma(ScalePrior):
     shape : float, default 2.0
         Without units.
     rate : float, sequence of d floats, mapping, or None
-        In one over the units of the features; ``None`` puts the prior mean at half the typical
+        In inverse units of the features; ``None`` sets the prior mean to half the typical
         spread of each column.
 
     Examples
@@ -393,9 +393,9 @@ class Gamma(ScalePrior):
 class InverseGamma(ScalePrior):
     """Inverse-gamma prior: p(sigma) proportional to sigma^(-shape - 1) * exp(-scale / sigma).
 
-    The density vanishes at zero faster than any power of sigma: the prior is sure that no
-    component is much narrower than ``scale``. With n rows it moves a standard deviation that is
-    narrower by about scale / (2 n sigma) of itself, which is a lot where clusters are tight. The
+    The density vanishes at zero faster than any power of sigma: the prior excludes that a
+    component is much narrower than ``scale``. With n rows it changes a standard deviation that is
+    narrower by a fraction of about scale / (2 n sigma), which is large for tight clusters. The
     upper tail is a power law.
 
     Parameters

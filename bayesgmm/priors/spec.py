@@ -1,7 +1,4 @@
-"""The whole model that a user believes in: number of components, and a prior for every part.
-
-How many free parameters a spec has, and where they lie in an unconstrained vector.
-"""
+"""The specification of a mixture: number of components, a prior for every part, free parameters."""
 
 from __future__ import annotations
 
@@ -45,11 +42,11 @@ class MixtureSpec:
     for each component. Those left at ``None``, and those of
     columns that a mapping does not name, are scaled to the data when the model is fitted, so that
     the defaults are weakly informative in any unit. They were chosen by three requirements: every
-    place where rows lie is a plausible mean (twice the standard deviation of a column); standard
-    deviations and correlations are left to the rows, however narrow or elongated a component is
-    (see :class:`HalfT`); and the posterior is a probability distribution with a mode whatever the
-    rows are, equal ones and outliers included (``resolution``). :func:`bayesgmm.prior_predictive`
-    shows what a spec believes of a table.
+    location of rows is a plausible mean (twice the standard deviation of a column); standard
+    deviations and correlations are weakly informative, however narrow or elongated a component is
+    (see :class:`HalfT`); and the posterior is proper and has a mode for any
+    rows, including equal rows and outliers (``resolution``). :func:`bayesgmm.prior_predictive`
+    simulates from a spec.
 
     Parameters
     ----------
@@ -67,9 +64,9 @@ class MixtureSpec:
         deviations, of one feature given all others, well below resolution / sqrt(12), the standard
         deviation of a rounding error, have prior density zero: the prior of a covariance matrix
         is multiplied by exp(-sum_j (resolution_j^2 (Sigma^-1)_jj / 12)^4). Without this, equal
-        rows, or rows in a plane, would draw components of no width. ``None`` takes the smallest
-        distance between different values of a column, or 3.5e-5 of its spread if that is more.
-        Inverse-Wishart priors vanish at singular matrices and are left as they are.
+        rows, or rows in a plane, would lead to components of zero width. ``None`` takes the
+        smallest distance between different values of a column, or 3.5e-5 of its spread if that is
+        more. Inverse-Wishart priors vanish at singular matrices and are left as they are.
 
     Raises
     ------
@@ -140,7 +137,7 @@ class MixtureSpec:
     def covariance_prior(self, n_features: int, *, of_mode: bool = False) -> CovariancePrior:
         """Return the prior of every free covariance matrix as numbers.
 
-        ``of_mode`` asks for the density over the coordinates in which the mode is sought.
+        With ``of_mode``, the density over the coordinates of the mode.
         """
         structure = self.covariances
         if of_mode:
@@ -159,7 +156,7 @@ class MixtureSpec:
         return np.column_stack([self.weights.expanded(n_components), *means])
 
     def floor(self, n_features: int) -> np.ndarray:
-        """Return what partial standard deviations stay above, one for every free scale."""
+        """Return the floor of partial standard deviations, one for every free scale."""
         if self.covariances.conjugate:
             return np.zeros(n_features)
         resolution = expanded("MixtureSpec", "resolution", self.resolution, n_features)
@@ -168,7 +165,7 @@ class MixtureSpec:
         return resolution / math.sqrt(12)
 
     def standardized(self, shift: np.ndarray, factor: np.ndarray) -> MixtureSpec:
-        """Return the same belief about (x - shift) / factor; every prior must be resolved."""
+        """Return the same prior for (x - shift) / factor; every prior must be resolved."""
         resolution = self.resolution
         if resolution is not None:
             resolution = collapsed(np.asarray(resolution) / factor)

@@ -22,7 +22,7 @@ class Dirichlet:
     ----------
     concentration : float or sequence of k floats, default 1.0
         The a_k, positive: one for all components, or one each. Unequal values give the
-        components an identity of their own, and their order is then kept.
+        components different priors, and their order is then kept.
 
     Raises
     ------

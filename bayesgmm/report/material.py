@@ -1,4 +1,4 @@
-"""Everything that the sections of a report are about, asked of the tree once."""
+"""The data of a report, computed from the tree once."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ CERTAINTY = DEFAULT_CERTAINTY
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """A fit, and what was asked of it.
+    """A fit, and its analyses.
 
     Attributes
     ----------
     fit : Fit
     selection : xarray.Dataset or None
-        What :func:`bayesgmm.select` returned for the same rows.
+        Result of :func:`bayesgmm.select` for the same rows.
     """
 
     fit: Fit
@@ -47,22 +47,22 @@ class Material:
 
     @cached_property
     def clusters(self) -> xr.Dataset:
-        """The component of every row, and how sure that is."""
+        """The assignments of the rows, with their uncertainty."""
         return cluster(self.fit, certainty=CERTAINTY, progress=False)
 
     @property
     def n_blank(self) -> int:
-        """How many rows say nothing of where they belong."""
+        """Number of rows without information on their component."""
         return int(self.fit.data.blank.sum())
 
     @property
     def some_cells_lack(self) -> bool:
-        """Whether cells are missing in rows that say something all the same."""
+        """Whether cells are missing in rows with information on their component."""
         return bool(np.isnan(self.fit.data.values[~self.fit.data.blank]).any())
 
     @cached_property
     def told_clusters(self) -> xr.Dataset:
-        """The clusters of those rows that say something of where they belong."""
+        """The assignments of the rows with information on their component."""
         return self.clusters.isel({ROW: ~self.fit.data.blank})
 
     @cached_property
@@ -72,17 +72,17 @@ class Material:
 
     @property
     def titles(self) -> list[str]:
-        """What the components are called in sentences."""
+        """Names of the components within sentences."""
         return [component_title(name) for name in self.fit.names]
 
     @property
     def headings(self) -> list[str]:
-        """What the components are called at the start of a line."""
+        """Names of the components at the start of a line."""
         return [component_heading(name) for name in self.fit.names]
 
     @cached_property
     def drawn(self) -> xr.DataTree:
-        """The fit as figures take it: components beside named ones are called as in sentences."""
+        """The fit for plots, with the names of components as in sentences."""
         numbered = all(str(name).isdigit() for name in self.fit.names)
         titles = np.array(self.titles)
         if numbered or np.unique(titles).size < titles.size:
@@ -95,16 +95,16 @@ class Material:
 
     @property
     def expected_rows(self) -> np.ndarray:
-        """How many rows each component takes, on average over the draws; with weights, counts."""
+        """Expected number of rows of each component, weighted."""
         return self.diagnosis.figures["expected_rows"].values
 
     def about(self, expected: float) -> str:
-        """Write how many rows are expected; with weights, how often rows count."""
+        """Format an expected number of rows."""
         rows = counted(round(expected), "row")
         return f"about {rows}" + ", each counted by its weight" * bool(self.fit.data.weights.size)
 
     def leaving_out(self, shown: Sequence[str]) -> str:
-        """Return a sentence that says so if a figure shows some of the features only."""
+        """Return a note if a plot shows only some of the features."""
         if len(shown) == len(self.fit.feature_names):
             return ""
         which = "the first ones" if self.is_single else "those in which the components differ most"
@@ -112,7 +112,7 @@ class Material:
 
     @property
     def is_single(self) -> bool:
-        """Whether there is one component only, so that no row can be unsure."""
+        """Whether there is only one component, so no row can be unsure."""
         return self.fit.names.size == 1
 
     @property

@@ -1,9 +1,4 @@
-"""The posterior of a fit as one table that a terminal can show.
-
-What was filled in, as a table that a terminal can show.
-
-What a reader should know before reading the numbers: may they be trusted, and what is unsure.
-"""
+"""Tables and messages for the terminal: posterior summary, imputation, convergence, uncertainty."""
 
 from __future__ import annotations
 
@@ -30,9 +25,9 @@ def summary_table(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     probability : float, default 0.89
-        Posterior probability of the intervals, which leave equal tails on both sides.
+        Posterior probability of the equal-tailed intervals.
 
     Returns
     -------
@@ -77,7 +72,7 @@ def _empty_table(kind_of_interval: str) -> Table:
         show_edge=False,
         pad_edge=False,
     )
-    # Where numbers are so long that lines must be broken, nothing may be cut off.
+    # Long numbers are wrapped, never truncated.
     table.add_column("", overflow="fold", min_width=_NARROWEST_NAMES)
     table.add_column("mean", overflow="fold")
     table.add_column("standard deviation", overflow="fold")
@@ -95,7 +90,7 @@ def _cells(statistics: xr.DataArray) -> list[Text]:
     digits = [decimals(float(value)) for value in deviation]
     numbers = [number(float(value), some) for value, some in zip(mean, digits, strict=True)]
     width = max(map(len, numbers))
-    # As Text, since rich would take brackets in a string for markup.
+    # As Text, since rich interprets brackets in a string as markup.
     return [
         Text(f"{text:>{width}} {interval(float(low), float(high), some)}")
         for text, low, high, some in zip(numbers, lower, upper, digits, strict=True)
@@ -103,7 +98,7 @@ def _cells(statistics: xr.DataArray) -> list[Text]:
 
 
 def imputation_table(cells: xr.Dataset) -> Table:
-    """Return the number of missing cells of each feature, and how well they are known.
+    """Return the number of missing cells of each feature, and their uncertainty.
 
     Parameters
     ----------
@@ -113,7 +108,7 @@ def imputation_table(cells: xr.Dataset) -> Table:
     Returns
     -------
     rich.table.Table
-        A line for every feature with missing cells: how many, the mean of what was put there, and
+        One line per feature with missing cells: their number, the mean of the imputed values, and
         the median of the standard deviations of these predictions.
 
     Examples
@@ -136,7 +131,7 @@ def imputation_table(cells: xr.Dataset) -> Table:
 
 
 def convergence_lines(tree: xr.DataTree) -> list[str]:
-    """Return the verdict on convergence in one line and, where there are any, what was found.
+    """Return the verdict on convergence in one line, followed by the findings.
 
     Examples
     --------
@@ -152,14 +147,14 @@ def convergence_lines(tree: xr.DataTree) -> list[str]:
 def uncertainty_line(
     tree: xr.DataTree, *, rows: str = "rows", certainty: float = DEFAULT_CERTAINTY
 ) -> str:
-    """Say how many rows are assigned with less than the given certainty.
+    """Return a sentence on the number of rows assigned with less than the given certainty.
 
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     rows : str, default "rows"
-        What rows are called, in the plural.
+        Name of the rows, in the plural.
     certainty : float, default 0.9
         Probability of the most probable component below which a row counts.
 
@@ -171,7 +166,7 @@ def uncertainty_line(
     '1... of 342 birds are assigned with less than 90% certainty.'
     """
     fit = Fit.of(tree)
-    blank = fit.data.blank  # of which nothing could be said
+    blank = fit.data.blank  # without information
     certainties = expected_responsibilities(fit).max(COMPONENT).values[~blank]
     measured = " with a measured cell" if blank.any() else ""
     count = int((certainties < certainty).sum())

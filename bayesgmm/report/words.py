@@ -55,7 +55,7 @@ def component_title(name: Any) -> str:
 
 
 def component_heading(name: Any) -> str:
-    """Return the same as the start of a line: our own word gets a capital, names stay as they are.
+    """Return the same as the start of a line: "component" is capitalized, names are unchanged.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def component_heading(name: Any) -> str:
 
 
 def measured(value: float, spread: float) -> str:
-    """Write a measurement with as many digits as matter beside a spread.
+    """Format a measurement with the digits that are relevant for a given spread.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def measured(value: float, spread: float) -> str:
 
 
 def rounded(value: float, *, digits: int = 2) -> str:
-    """Write a number with so many significant digits and no power of ten where it can be helped.
+    """Write a number with so many significant digits and no power of ten if possible.
 
     Examples
     --------

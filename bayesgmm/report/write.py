@@ -1,7 +1,4 @@
-"""A fit as one page that opens in any browser.
-
-The page as a whole: head, contents, a summary, and the sections.
-"""
+"""The report on a fit as one HTML page: head, contents, summary, and sections."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ from bayesgmm.report.sections.selection import expect_selection, selection
 from bayesgmm.report.sections.verdict import banner, verdict
 from bayesgmm.tree.fit import Fit
 
-# What the page may load: images inside itself, and nothing else from anywhere.
+# The page may load embedded images only.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -91,7 +88,7 @@ def _header(material: Material, title: str) -> Markup:
 
 
 def in_short(material: Material) -> Iterator[Content]:
-    """Say in a few sentences what the reader came for."""
+    """Summarize the results in a few sentences."""
     data, k = material.fit.data, material.fit.names.size
     yield (
         f"{counted(k, 'component')} {plural(k, 'describes', 'describe')} "
@@ -141,31 +138,31 @@ def write_report(
     title: str | None = None,
     progress: bool = True,
 ) -> Path:
-    """Write what a fit says as one page, for people who know no statistics.
+    """Write a report on a fit as one HTML page, for readers without knowledge of statistics.
 
-    The page says what was fitted to what, what was assumed before, whether the result can be
-    trusted, what the components are, which rows belong where and how surely, whether the model
-    fits the table, how many components there should be if that was asked, and where all of it
-    comes from. It is one file without scripts that loads nothing: figures are inside. A file that
-    is there already is replaced only by a complete one, and the same tree gives the same page.
+    The page describes the data and the model, the prior, the reliability of the result, the
+    components, the cluster assignments with their certainty, the fit of the model to the table,
+    the selection of the number of components if given, and the provenance of the fit. It is a
+    single file with embedded figures and without scripts. The write is atomic. The report contains
+    no timestamp of its own, so it is reproducible.
 
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     path : path
         Ending in ``.html``.
     selection : xarray.Dataset, optional
-        What :func:`bayesgmm.select` returned for the same rows.
+        Result of :func:`bayesgmm.select` for the same rows.
     title : str, optional
-        Heading of the page; by default it counts components, rows and features.
+        Title of the report; by default the numbers of components, rows and features.
     progress : bool, default True
-        Whether to show the time that has passed where it takes more than two seconds.
+        Whether to show the elapsed time if it takes more than two seconds.
 
     Returns
     -------
     pathlib.Path
-        Where it was written.
+        The path of the file.
 
     Raises
     ------

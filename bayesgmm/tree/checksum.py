@@ -1,8 +1,8 @@
-"""What a file says of itself: its schema, who wrote it, and a checksum of all that is in it.
+"""The header of a file: its schema, the version that wrote it, and a checksum of the content.
 
-The seal is JSON in one attribute of the root. With it go the things that files cannot hold:
-attributes that are neither text nor a number become JSON, too, and the types of dates, which
-netCDF keeps as numbers, are written down.
+The header is JSON in one attribute of the root. With it are stored values that the formats cannot
+hold: attributes that are neither text nor a number are converted to JSON, too, and the types of
+dates, which netCDF stores as numbers, are recorded.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _REMEDY = "Take a copy of it, or fit again."
 _DATES = "mM"  # the kinds of numpy's types of dates and of time between them
 
 _JSON = "bayesgmm_json_"
-"""Attributes of this prefix hold JSON; the rest of the name is that of the attribute."""
+"""Attributes with this prefix hold JSON; the rest of the name is that of the attribute."""
 
 
 def with_checksum(tree: xr.DataTree, kind: str) -> xr.DataTree:
-    """Return the tree as it goes to disk, with its seal."""
+    """Return the tree as stored on disk, with its header and checksum."""
     header: dict[str, Any] = {
         "schema": FILE_SCHEMA,
         "kind": kind,
@@ -43,7 +43,7 @@ def with_checksum(tree: xr.DataTree, kind: str) -> xr.DataTree:
 
 
 def verified(stored: xr.DataTree, path: Path) -> tuple[xr.DataTree, str]:
-    """Return the tree that was saved, and what kind of thing it was, once its seal is verified.
+    """Verify the checksum, and return the saved tree and its kind.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def verified(stored: xr.DataTree, path: Path) -> tuple[xr.DataTree, str]:
     try:
         tree = _from_disk(stored, header["dates"])
         whole = checksum(tree, header) == header["checksum"]
-    except (TypeError, ValueError):  # texts that are no JSON, or name no type, any more
+    except (TypeError, ValueError):  # damaged texts that are not JSON, or not types
         whole = False
     if not whole:
         raise SchemaError(f"{path} is damaged: its content is not what was saved. {_REMEDY}")
@@ -87,7 +87,7 @@ def expect_known(attributes: Mapping[str, Any], path: Path) -> None:
 
 
 def _header_of(attributes: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Read the seal; of a later schema, only its number and the version are sure to be there."""
+    """Read the header; a later schema is only guaranteed to have its number and version."""
     try:
         header = json.loads(attributes[FILE_HEADER])
         later = header["schema"] > FILE_SCHEMA
@@ -100,11 +100,11 @@ def _header_of(attributes: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def checksum(tree: xr.DataTree, header: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of all that a tree holds, whatever the format that it is kept in.
+    """Return the SHA-256 of the content of a tree, independent of the file format.
 
-    It goes over what the seal says and then, sorted by name, over groups with their attributes and
-    over variables with theirs, dims, types, shapes and values. Texts count as such, whatever the
-    width of their arrays, and the byte order of a machine does not matter.
+    It covers the header and then, sorted by name, over groups with their attributes and
+    over variables with theirs, dims, types, shapes and values. It is independent of the
+    width of text arrays and of byte order.
     """
     digest = hashlib.sha256()
 

@@ -1,8 +1,6 @@
-"""A fit, read from its tree once. Every question about a fit begins here.
+"""A fit, read from its tree once: the common input of all analyses.
 
-A point estimate is asked as a tree of one chain of one draw: what a fit answers, it answers, too.
-
-A point estimate as a tree of one chain of one draw.
+A point estimate is represented as a tree of one chain of one draw, so that analyses accept it.
 """
 
 from __future__ import annotations
@@ -45,12 +43,12 @@ from bayesgmm.tree.write import draws_tree, read_starts
 
 
 def tree_of_point(point: PointEstimate) -> xr.DataTree:
-    """Return the tree that stands for an estimate.
+    """Return the tree that represents an estimate.
 
     Raises
     ------
     SchemaError
-        If it does not know its rows, or every component of it collapsed.
+        If it has no rows, or EM did not converge to a valid estimate.
     """
     problem = point.problem
     if problem is None:
@@ -95,10 +93,10 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The one reader of a tree; what has been read is kept.
+    """The reader of a tree; values are cached.
 
-    ``Fit(tree)`` reads a tree that the package has just made; what users hand over goes through
-    ``Fit.of`` or ``Fit.with_draws``, which check it.
+    ``Fit(tree)`` reads a tree made by the package; trees from users are read by
+    ``Fit.of`` or ``Fit.with_draws``, which validate them.
 
     Attributes
     ----------
@@ -110,12 +108,12 @@ class Fit:
 
     @classmethod
     def of(cls, tree: Fitted) -> Fit:
-        """Return what is asked, checked; an estimate is written as a tree.
+        """Validate a tree and return its fit; an estimate is converted to a tree.
 
         Raises
         ------
         SchemaError
-            If it is neither a fit nor an estimate, or one of which every component collapsed.
+            If it is neither a fit nor a valid estimate.
         """
         if isinstance(tree, Fit):
             return tree
@@ -126,12 +124,12 @@ class Fit:
 
     @classmethod
     def with_draws(cls, tree: Fitted, who: str) -> Fit:
-        """Return a fit, for ``who`` asks about its draws.
+        """Return a fit with draws, which the function ``who`` needs.
 
         Raises
         ------
         SchemaError
-            If it is a point estimate, or no fit.
+            If it is a point estimate, or not a fit.
         """
         if isinstance(tree, PointEstimate) or (fit := cls.of(tree)).is_point:
             raise SchemaError(
@@ -142,7 +140,7 @@ class Fit:
         return fit
 
     def expect_fitted(self) -> None:
-        """Raise a ``SchemaError`` if this is a mixture made from a fit, and no fit itself."""
+        """Raise a ``SchemaError`` if this is a conditional or marginal mixture, not a fit."""
         if DERIVED in self.record:
             raise SchemaError(
                 "This tree is a conditional or marginal mixture. It has no spec, log-likelihoods "
@@ -151,7 +149,7 @@ class Fit:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What the tree remembers of its own making (spec, seed, scaling, versions)."""
+        """The record of the tree (spec, seed, scaling, versions)."""
         return record(self.tree)
 
     @property
@@ -201,7 +199,7 @@ class Fit:
 
     @cached_property
     def data(self) -> Dataset:
-        """The rows of the fit with all that was known of them."""
+        """The rows of the fit with their weights and labels."""
         observed = self.tree["observed_data"]
         names = tuple(str(name) for name in observed[FEATURE].values)
         known = self.tree["constant_data"] if "constant_data" in self.tree.children else {}
@@ -234,7 +232,7 @@ class Fit:
 
     @property
     def knows_prior(self) -> bool:
-        """Whether it says which prior its draws have, so that their target can be computed."""
+        """Whether the prior is known, so that the log posterior can be computed."""
         return self.record.get("spec") is not None
 
     @cached_property
@@ -265,7 +263,7 @@ class Fit:
 
     @cached_property
     def layout(self) -> Layout:
-        """How many parameters are free: by the spec, or where there is none, by the draws."""
+        """The layout of free parameters: from the spec, or else from the draws."""
         if self.knows_prior:
             return layout_of(self.spec, self.draws.n_features)
         return draws_layout(self.draws)
@@ -289,14 +287,14 @@ class Fit:
 
     @property
     def seed(self) -> np.random.SeedSequence:
-        """The seed of the fit, for answers that the tree alone should determine; a new object."""
+        """The seed of the fit, for reproducible results; a new object."""
         return np.random.SeedSequence(literal_eval(self.record["seed"]))
 
     @cached_property
     def point_estimate(self) -> PointEstimate:
         """The estimate that the engine started from, in the units of the data.
 
-        Of its ascent the tree keeps the end, and of the other optima the best.
+        The tree stores the end of its optimization run, and the best alternative mode.
         """
         group = self.tree["point_estimate"]
         objective = float(group["objective"])
@@ -325,7 +323,7 @@ class Fit:
     def on_standard_scale(
         self, data: Dataset, *, n_draws: int | None = None
     ) -> tuple[Dataset, MixtureParameters, Float[np.ndarray, " n"]]:
-        """Return rows, draws and the log Jacobian of each row, where numbers are near one.
+        """Return rows, draws and the log Jacobian of each row, on the standard scale.
 
         Densities are exact in any unit, but far from zero (an offset of 1e8, say) the differences
         between rows and means lose digits unless both are centered first. All draws, or about
@@ -337,7 +335,7 @@ class Fit:
         return self.scaling.standardize(data), draws, self.scaling.log_jacobians(data)
 
     def with_rows(self, positions: Int[np.ndarray, " m"]) -> Fit:
-        """Return the fit with some of its rows, and with all that is known of these."""
+        """Return the fit with some of its rows, and their weights and labels."""
         some = self.tree.copy()
         for name in ("observed_data", "constant_data"):
             group = self.tree[name].to_dataset()
@@ -346,9 +344,9 @@ class Fit:
         return Fit(some)
 
     def repeated(self, n_draws: int) -> Fit:
-        """Return a point estimate so many times, one for each table or allocation to be drawn.
+        """Repeat a point estimate, once for each table or allocation to be drawn.
 
-        Fits with draws of their own stay as they are.
+        Fits with draws are unchanged.
         """
         if not self.is_point:
             return self
@@ -359,7 +357,7 @@ class Fit:
 
 
 type Fitted = xr.DataTree | PointEstimate | Fit
-"""What questions about a fit take: users a tree or an estimate, the package what it has read."""
+"""The input of analyses: a tree or an estimate from users, a ``Fit`` within the package."""
 
 
 def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
@@ -371,7 +369,7 @@ def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
 
 
 def draws_layout(draws: MixtureParameters) -> Layout:
-    """Return how many parameters are free in draws: what is equal in all of them is shared."""
+    """Return the layout of free parameters in draws: parameters equal in all draws are shared."""
     k, d, scales, correlations = (
         draws.n_components, draws.n_features, draws.scales, draws.correlations
     )  # fmt: skip

@@ -1,10 +1,10 @@
-"""What files of strangers may hold: what ``save`` writes, and nothing that reaches further.
+"""Inspection of untrusted files: only content that ``save`` writes is accepted.
 
-Both formats can do more than keep arrays. HDF5 reads other files through links, external storage
-and virtual datasets; Zarr's format 2 unpickles objects, which runs code, and names in a codec what
-is to be imported. A few bytes can claim any amount of memory, and a group can contain itself. So a
-file is gone through before it is read, and refused where it holds anything but plain arrays whose
-sizes are in proportion to its own.
+Both formats can do more than store arrays. HDF5 reads other files through links, external storage
+and virtual datasets; Zarr's format 2 unpickles objects, which runs code, and imports codecs by
+name. A few bytes can claim any amount of memory, and a group can contain itself. So a
+file is inspected before it is read, and refused if it holds anything but plain arrays with
+sizes proportional to its own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 class _Sizes:
-    """What the parts of a file claim to need, held against the size of the file."""
+    """The claimed sizes of the parts of a file, compared with the size of the file."""
 
     def __init__(self, path: Path, n_bytes: int) -> None:
         self._path = path
@@ -59,7 +59,7 @@ def refused(path: Path, what: str) -> SchemaError:
 
 
 def expect_plain_hdf5(file: Any, content: bytes, path: Path) -> None:
-    """Go through an open HDF5 file, whose bytes are ``content``.
+    """Inspect an open HDF5 file, whose bytes are ``content``.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def _expect_plain_dataset(dataset: Any, sizes: _Sizes, content: bytes, path: Pat
 
 
 def _expect_plain_attributes(item: Any, sizes: _Sizes, path: Path) -> None:
-    """Read them one by one: many can share one long text, and are many long texts then."""
+    """Check attributes one by one: many can share one long text."""
     for name in item.attrs:
         known = item.attrs.get_id(name)
         if known.dtype.kind == "O" and math.prod(known.shape) > _MOST_IN_ATTRIBUTE:
@@ -127,7 +127,7 @@ def _length(part: Any) -> int:
 
 
 def expect_plain_zarr(folder: Path) -> None:
-    """Go through a folder of Zarr, of format 3.
+    """Inspect a Zarr folder of format 3.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def expect_plain_zarr(folder: Path) -> None:
 
 
 def _entries(place: Path, folder: Path) -> Iterator[tuple[Path, int]]:
-    """Go through the files with their sizes; a link, or anything that is no file, is refused."""
+    """Yield the files with their sizes; links and special files are refused."""
     for here, folders, files in os.walk(place):
         for name in folders + files:
             entry = Path(here, name)
@@ -193,7 +193,7 @@ def _expect_plain_array(place: Path, known: dict[str, Any], sizes: _Sizes, folde
 
 
 def _decompressed(file: Path) -> float:
-    """Return how many bytes a frame of Zstandard says that it becomes; RFC 8878, section 3.1.1."""
+    """Return the decompressed size stated in a Zstandard frame; RFC 8878, section 3.1.1."""
     with file.open("rb") as opened:
         head = opened.read(18)
     if head[:4] != _ZSTD:

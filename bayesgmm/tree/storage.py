@@ -1,8 +1,6 @@
-"""Results on disk: netCDF or Zarr, written whole or not at all, and verified when read.
+"""Results on disk as netCDF or Zarr: atomic writes, verified when read.
 
-The two forms that trees have on disk: one netCDF file, or one folder of Zarr.
-
-Both say of themselves, in an attribute that is written last, that they are complete.
+Both formats have an attribute that is written last and marks the file as complete.
 """
 
 from __future__ import annotations
@@ -64,8 +62,8 @@ class NetCDF:
     def write(self, tree: xr.DataTree, path: Path) -> None:
         """Write, and then mark as complete.
 
-        In memory first: HDF5 cannot close a file that it cannot write to its end, and ends the
-        whole process where the disk is full.
+        In memory first: HDF5 cannot close a file that it cannot complete, and terminates the
+        process if the disk is full.
         """
         import h5netcdf
 
@@ -73,7 +71,7 @@ class NetCDF:
         tree.to_netcdf(content, engine="h5netcdf")
         with h5netcdf.File(content, "r+") as file:
             file.attrs[COMPLETE] = 1
-        # Opened first: where that fails, nothing may hold on to the memory of the content.
+        # Opened first: if that fails, the memory of the content must be released.
         with path.open("wb") as file, content.getbuffer() as whole:
             file.write(whole)
 
@@ -82,7 +80,7 @@ class NetCDF:
         import h5py
 
         content = path.read_bytes()
-        # Where this fails, h5netcdf would complain of its own half-made object on standard error.
+        # If this fails, h5netcdf would print an error on its incomplete object.
         with h5py.File(io.BytesIO(content)) as file:
             expect_plain_hdf5(file, content, path)
         return xr.open_datatree(io.BytesIO(content), engine="h5netcdf")
@@ -158,7 +156,7 @@ def read(
         raise
     except PermissionError as error:
         raise DataError(f"{path} may not be read; change its permissions.") from error
-    # What a damaged file makes the libraries below raise, they do not say.
+    # The libraries do not document the errors of damaged files.
     except Exception as error:
         raise SchemaError(f"{path} is not a {form.name} that can be read: {_DAMAGED}.") from error
 
@@ -176,14 +174,13 @@ _TREE, _TABLE = "tree", "dataset"
 
 
 def save(tree: Fitted | xr.Dataset, path: str | os.PathLike) -> Path:
-    """Write a fit, or a table of results, to disk; what is there is replaced by a whole one only.
+    """Write a fit, or a table of results, to disk, atomically.
 
-    The file is written beside its place and then renamed, so that a process that is killed at any
-    moment leaves the old file or the new one. A Zarr folder changes places with the old one in
-    one step on Linux; elsewhere there is an instant in which it has stepped aside, and
-    :func:`load` finds it there. What a killed process left unfinished, a hidden file beside, is
-    removed by the next ``save`` of the same path. Where ``path`` is a symbolic link, it stays one,
-    and what it points to is replaced.
+    The file is written under a temporary name in the same folder and then renamed, so a process
+    that is killed at any moment leaves the old file or the new one. A Zarr folder is exchanged with
+    the old one in one step on Linux; elsewhere the old folder is first renamed, and :func:`load`
+    finds it under that name. Unfinished hidden files of a killed process are removed by the next
+    ``save`` to the same path. If ``path`` is a symbolic link, its target is replaced.
 
     Parameters
     ----------
@@ -228,7 +225,7 @@ def save(tree: Fitted | xr.Dataset, path: str | os.PathLike) -> Path:
 
 
 def expect_place(path: str | os.PathLike) -> Path:
-    """Return a path to save to, once it is known that results can be saved there.
+    """Check that results can be saved to a path, and return it.
 
     Raises
     ------
@@ -246,7 +243,7 @@ def expect_place(path: str | os.PathLike) -> Path:
 
 
 def atomic_write(data: xr.Dataset, path: Path) -> None:
-    """Write plain netCDF; a file that is there already is replaced only by a complete one."""
+    """Write plain netCDF; atomically."""
     content = BytesIO()  # in memory first, as the format NetCDF does, and for its reason
     data.to_netcdf(content, engine="h5netcdf")
     with replacing(path) as unfinished, unfinished.open("wb") as file, content.getbuffer() as whole:
@@ -261,14 +258,14 @@ def read_table(path: Path) -> xr.Dataset:
 
 
 def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
-    """Read what :func:`save` wrote, into memory, and verify that nothing has changed.
+    """Read what :func:`save` wrote, into memory, and verify its checksum.
 
-    Answers about a loaded fit need neither PyMC nor a sampler.
+    Analyses of a loaded fit need neither PyMC nor a sampler.
 
-    A file from somebody else can be loaded without harm: before anything else is read, it is
-    searched for what ``save`` does not write, and refused if there is any. So loading runs no code
-    of the file, reads no other file, and takes memory and time in proportion to its size. The
-    checksum shows damage, and not who wrote a file: whether its numbers are true, it cannot tell.
+    Untrusted files can be loaded safely: before anything else is read, a file is inspected for
+    content that ``save`` does not write, and refused if there is any. So loading runs no code
+    of the file, reads no other file, and uses memory and time in proportion to its size. The
+    checksum detects damage, but does not authenticate the author of a file.
 
     Parameters
     ----------
@@ -278,16 +275,16 @@ def load(path: str | os.PathLike) -> xr.DataTree | xr.Dataset:
     Returns
     -------
     xarray.DataTree or xarray.Dataset
-        As it was saved. A point estimate comes back as a tree of one chain of one draw, of which
-        everything can be asked that can be asked of the estimate.
+        As it was saved. A point estimate is returned as a tree of one chain of one draw, with which
+        all functions of an estimate work.
 
     Raises
     ------
     DataError
         If there is no such file, or it may not be read.
     SchemaError
-        If the file is damaged, cut short, of a schema that came later, or something else; if it
-        holds what ``save`` does not write: links, arrays in other files, compressed netCDF,
+        If the file is damaged, cut short, of a later schema, or something else; if it
+        holds content that ``save`` does not write: links, arrays in other files, compressed netCDF,
         objects, sizes out of proportion to its own, or Zarr of format 2; or if its spec names a
         class from outside of the package that has not been imported.
     MissingDependencyError

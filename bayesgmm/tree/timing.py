@@ -1,8 +1,8 @@
-"""When a fit began, how long it took, of which file: kept beside the tree, not in it.
+"""Start time and duration of a fit, and its input file: stored next to the tree, not in it.
 
-The same seed gives the same tree, and two runs never take the same time. So the time stands in the
-``encoding`` of the root, which xarray keeps through selections and copies and leaves out when it
-compares. A file knows attributes only, so there it is one.
+The same seed gives the same tree, but run times differ. So the time is stored in the
+``encoding`` of the root, which xarray keeps through selections and copies and ignores when it
+compares. Files have attributes only, so there it is an attribute.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""From arrays of draws to the tree that every engine returns.
-
-What a point estimate says beside its parameters, as variables of the tree, and back.
-"""
+"""Conversion of draws and point estimates to the variables of a tree, and back."""
 
 from __future__ import annotations
 
@@ -41,7 +38,7 @@ from bayesgmm.schema import (
 
 
 def figures_of(point: PointEstimate) -> dict[str, Any]:
-    """Write log-likelihood and objective, and what the starts of EM led to, if it ran."""
+    """Write log-likelihood, objective, and the results of the EM starts, if EM ran."""
     figures = {"log_likelihood": point.log_likelihood, "objective": point.objective}
     if point.status is Status.DRAW:
         return figures
@@ -53,7 +50,7 @@ def figures_of(point: PointEstimate) -> dict[str, Any]:
 
 
 def read_starts(estimate: xr.DataTree) -> Starts:
-    """Return what the starts of EM led to, from the group of the point estimate.
+    """Return the results of the EM starts, from the group of the point estimate.
 
     Raises
     ------
@@ -78,20 +75,20 @@ def draws_tree(
     sample_stats: dict[str, np.ndarray],
     **record: Any,
 ) -> xr.DataTree:
-    """Gather draws, and what they came from, into a tree in the units of ``data``.
+    """Collect draws, data and point estimate in a tree, in the units of ``data``.
 
     Parameters
     ----------
     draws : MixtureParameters
         Batch axes chain and draw.
     data, spec, start
-        What the engine was given; no spec where the prior is not known.
+        The input of the engine; no spec if the prior is not known.
     chain_starts : MixtureParameters, optional
         Batch axis chain: where each chain began, if that is known.
     sample_stats : dict of arrays
         Axes chain and draw.
     **record
-        Further entries for the attribute in which the tree remembers its making.
+        Further entries for the record of the tree.
     """
     coords = {
         COMPONENT: _component_names(data, draws.n_components),
@@ -132,7 +129,7 @@ def _versions() -> dict[str, str]:
 
 
 def _gap(start: PointEstimate, spec: MixtureSpec, data: Dataset) -> float:
-    """Return by how much the first of the other optima is lower in posterior density."""
+    """Return the gap in log posterior density to the best alternative mode."""
     objective = Objective(spec, data.n_features, uses_prior=True, spread=data.spread)
     assert start.alternative is not None
     best, other = (
@@ -168,7 +165,7 @@ def rows_dataset(data: Dataset) -> xr.Dataset:
 
 
 def _known_dataset(data: Dataset, coords: dict[str, Any]) -> xr.Dataset:
-    """Write what is known of rows beside their cells."""
+    """Write weights and label likelihoods of the rows."""
     known = xr.Dataset(coords={ROW: data.row_names})
     if data.weights.size:
         known[ROW_WEIGHT] = (ROW, np.array(data.weights))
@@ -179,7 +176,7 @@ def _known_dataset(data: Dataset, coords: dict[str, Any]) -> xr.Dataset:
 
 
 def _component_names(data: Dataset, n_components: int) -> np.ndarray:
-    """Number the components, or name those that labels have named."""
+    """Return the numbers of the components, or the names from labels."""
     names = data.component_names
     numbers = np.arange(n_components)
     return np.array([*names, *map(str, numbers[len(names) :])]) if names else numbers

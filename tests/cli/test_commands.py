@@ -123,7 +123,7 @@ def test_an_order_that_labels_leave_no_room_for_is_refused(here, birds):
     known = ["--columns", ",".join(FEATURES), "--labels", "species", "--order-by", "body_mass_g"]
     result = run("fit", "birds.csv", *QUICK[2:], *known, "-k", 3)
     assert result.exit_code == 2
-    assert "--order-by 'body_mass_g' would change nothing" in result.stderr
+    assert "--order-by 'body_mass_g' has no effect" in result.stderr
     assert result.stderr.count("\n") == 1
     done("fit", "birds.csv", *QUICK[2:], *known, "-k", 5, "--out", "more.nc")
     means = bg.load("more.nc")["posterior"]["means"].sel(feature="body_mass_g")
@@ -265,7 +265,7 @@ def test_impute_goes_from_any_format_to_any(here, fitted, birds, out):
         (["fit", "minus.csv", *QUICK, "--weights", "w"], "Error: Column 'w' of --weights is neg"),
         (
             ["fit", "birds.csv", *QUICK, *COLUMNS, "--weights", FEATURES[0]],
-            "'bill_length_mm' says how often rows count (--weights)",
+            "'bill_length_mm' holds the weights of rows (--weights)",
         ),
         (["fit", "nowhere.csv", *QUICK, "--out", f"{'a' * 240}.nc"], "aaa.nc cannot be written"),
         (["report", "fit.nc", "--out", f"{'a' * 240}.html"], "aaa.html cannot be written"),
@@ -437,7 +437,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(here, arguments):
 def test_an_imputation_that_is_there_stays(here):
     (here / "full_02.csv").write_text("mine")
     result = run("impute", "fit.nc", "-o", "full.csv", "--imputations", 2)
-    assert "full_02.csv is there already" in result.stderr
+    assert "full_02.csv already exists" in result.stderr
     assert not (here / "full.csv").exists()
 
 

@@ -202,7 +202,7 @@ def test_priors_reach_the_model(table):
     [
         ({"covariance_type": "round"}, "no covariance structure 'round'"),
         ({"covariance_type": 3}, "covariance_type must be"),
-        ({"priors": {"widths": bg.HalfNormal()}}, r"widths.*no parts.*'scales'"),
+        ({"priors": {"widths": bg.HalfNormal()}}, r"widths.*not parts.*'scales'"),
         ({"priors": 0.5}, "priors must be a MixtureSpec"),
         ({"priors": bg.MixtureSpec(3)}, "n_components=3, but n_components is 2"),
         (

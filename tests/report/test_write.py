@@ -181,7 +181,7 @@ def test_rows_without_a_cell_are_told_once_and_counted_nowhere(tree, no_pictures
     material = Material(Fit(blank), None)
     unsure = int(np.delete(bg.cluster(blank)["unsure"].values, [3, 271]).sum())
     page = read_page(f"<!DOCTYPE html>{rows(material).markup()}")
-    assert page.text.count("2 rows have no measured cell, so nothing is known of where they") == 1
+    assert page.text.count("2 rows have no measured cell, so nothing is known about") == 1
     (everything,) = (row for row in page.rows() if row[0] == "All")
     assert [everything[1], everything[-1]] == ["340", str(unsure)]
     assert f"{unsure} of 340 rows" in page.text
@@ -231,7 +231,7 @@ def test_what_was_known_of_rows_is_told(evil_page):
 def test_approximations_say_so(evil_page):
     page = evil_page
     assert "The result is approximate. An approximation" in page.all("header")[0].text
-    assert "Laplace's approximation" in page.with_id("fitted").text
+    assert "Laplace approximation" in page.with_id("fitted").text
     assert "Intervals of an approximation are often too narrow" in page.with_id("verdict").text
 
 

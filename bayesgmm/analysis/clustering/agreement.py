@@ -64,7 +64,7 @@ def agreement(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     truth : sequence of n labels
         The group of every row: strings or numbers, none missing. A pandas Series is
         matched by name where its index has names, see :func:`bayesgmm.fit`; anything else by
@@ -74,7 +74,7 @@ def agreement(
     max_draws : int, default 1000
         Approximate number of draws to use, thinned evenly.
     random_seed : int, SeedSequence or Generator, optional
-        By default the seed of the fit, so that one tree always gives the same answer.
+        By default the seed of the fit, so results are reproducible.
 
     Returns
     -------

@@ -40,16 +40,16 @@ def cluster(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     certainty : float, default 0.9
         Rows whose most probable component has at least this probability are ``core``, the others
         ``unsure``.
     ci_prob : float, default 0.89
-        Posterior probability of the intervals, which leave equal tails on both sides.
+        Posterior probability of the equal-tailed intervals.
     progress : bool, default True
-        Whether to show progress where it takes more than two seconds.
+        Whether to show progress if it takes more than two seconds.
 
     Returns
     -------

@@ -48,7 +48,7 @@ def co_clustering(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     method : {"responsibilities", "allocations"}, default "responsibilities"
@@ -56,7 +56,7 @@ def co_clustering(
         allocations z_i and z_j, drawn once in each, are equal. Both have the same expectation;
         the first has no Monte Carlo noise of allocations.
     max_draws : int, default 1000
-        About how many draws to use, spread evenly over all chains.
+        Approximate number of draws to use, thinned evenly.
     rows : sequence of positions, optional
         The rows of the matrix to return, all by default. For tables whose full matrix is too
         large: its memory and time grow with the square of the number of rows.

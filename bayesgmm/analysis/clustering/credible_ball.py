@@ -47,7 +47,7 @@ def credible_ball(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     partition : xarray.Dataset or array of n labels
         The center: what :func:`bayesgmm.partition` returned, or any labels of the same rows.
     ci_prob : float, default 0.89
@@ -57,7 +57,7 @@ def credible_ball(
     X : table with the features of the fit, optional
         The rows that were partitioned; those of the fit by default.
     max_draws : int, default 1000
-        About how many draws to use, spread evenly over all chains.
+        Approximate number of draws to use, thinned evenly.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, with which :func:`bayesgmm.partition` draws the same
         allocations.

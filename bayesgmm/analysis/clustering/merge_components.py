@@ -110,7 +110,7 @@ def merge_components(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     method : optional
         ``RidgelineMerging()`` by default, or ``EntropyMerging()``.
     X : table with the features of the fit, optional

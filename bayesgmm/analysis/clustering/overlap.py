@@ -32,7 +32,7 @@ def overlap(
     uncertainty : {"posterior", "point"}, default "posterior"
         Use the draws of a fit, or its point estimate.
     max_draws : int, default 100
-        About how many draws to use, spread evenly over all chains.
+        Approximate number of draws to use, thinned evenly.
 
     Returns
     -------
@@ -45,8 +45,8 @@ def overlap(
     Raises
     ------
     SpecificationError
-        If ``mixture`` is none of these, its parameters make no mixture, or ``max_draws`` is not a
-        positive whole number.
+        If ``mixture`` is none of these, its parameters are not a valid mixture, or ``max_draws`` is
+        not a positive whole number.
     SchemaError
         If it is a tree of another kind.
 

@@ -67,7 +67,7 @@ class VariationOfInformation(_WithCosts):
     Parameters
     ----------
     a : float, default 1.0
-        Cost of splitting what belongs together, between 0 and 2; joining what does not costs
+        Cost of splitting true clusters, between 0 and 2; joining different ones costs
         2 - a. Smaller ones give more clusters.
 
     Raises
@@ -208,11 +208,11 @@ def draw_allocations(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     draws : int, default 1000
-        About how many draws to use, spread evenly over all chains.
+        Approximate number of draws to use, thinned evenly.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, so that one fit always gives the same allocations.
     """
@@ -264,13 +264,13 @@ def partition(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     loss : loss, default VariationOfInformation()
         Or ``Binder()``, ``OneMinusAdjustedRand()``, ``NormalizedVariationOfInformation()``.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     max_draws : int, default 1000
-        About how many draws to use, spread evenly over all chains.
+        Approximate number of draws to use, thinned evenly.
     n_runs : int, default 16
         Number of random starts.
     max_clusters : int, optional

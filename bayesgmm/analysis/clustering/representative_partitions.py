@@ -41,7 +41,7 @@ def representative_partitions(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     n_partitions : int
         Number of partitions.
     loss : loss, default VariationOfInformation()
@@ -49,7 +49,7 @@ def representative_partitions(
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     max_draws : int, default 1000
-        About how many draws to use, spread evenly over all chains.
+        Approximate number of draws to use, thinned evenly.
     n_runs : int, default 8
         Number of random starts; the best is kept.
     random_seed : int, SeedSequence or Generator, optional

@@ -33,8 +33,8 @@ def condition(mixture: Source, given: Mapping[str, float]) -> Source:
     Parameters
     ----------
     mixture : xarray.DataTree, PointEstimate or MixtureParameters
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; a tree with a group
-        ``prior``, as :func:`bayesgmm.prior_predictive` returns it; or parameters with any batch
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`; a tree with a group
+        ``prior``, from :func:`bayesgmm.prior_predictive`; or parameters with any batch
         axes, whose features are called x0, x1, and so on.
     given : mapping from feature to number
         In the units of the data.
@@ -57,7 +57,7 @@ def condition(mixture: Source, given: Mapping[str, float]) -> Source:
         If a feature is unknown, all features are given, or a value is not finite or too
         far from every component.
     SpecificationError
-        If ``given`` is no mapping, or ``mixture`` is none of these.
+        If ``given`` is not a mapping, or ``mixture`` is none of these.
     SchemaError
         If ``mixture`` is another tree.
 

@@ -52,7 +52,7 @@ def cdf(
     Parameters
     ----------
     mixture : xarray.DataTree, PointEstimate or MixtureParameters
-        What :func:`bayesgmm.fit` returned; a tree with a group ``prior``; or parameters, whose
+        Result of :func:`bayesgmm.fit`; a tree with a group ``prior``; or parameters, whose
         features are called x0, x1, and so on.
     X : table of n rows
         With all features, or the one that ``feature`` names.

@@ -45,7 +45,7 @@ def highest_density_region(
     Parameters
     ----------
     mixture : xarray.DataTree, PointEstimate or MixtureParameters
-        What :func:`bayesgmm.fit` returned; a tree with a group ``prior``; or parameters, whose
+        Result of :func:`bayesgmm.fit`; a tree with a group ``prior``; or parameters, whose
         features are called x0, x1, and so on.
     X : table of n rows, optional
         Rows to test for being in the region; with all features, or the one that

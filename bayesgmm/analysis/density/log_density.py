@@ -30,13 +30,13 @@ def log_density(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     X : table with the features of the fit, optional
         Rows to evaluate; those of the fit by default.
     per_draw : bool, default False
         Whether to return the log density under each draw.
     max_draws : int, optional
-        About how many draws to use, spread evenly over all chains; all by default.
+        Approximate number of draws to use, thinned evenly; all by default.
 
     Returns
     -------
@@ -92,13 +92,13 @@ def marginal_density(tree: Fitted, feature: str, grid: Any, *, draws: int = 400)
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     feature : str
         Name of the feature.
     grid : array, shape (m,)
         Where to evaluate, in the units of the feature.
     draws : int, default 400
-        About how many draws to use, spread evenly over all chains.
+        Approximate number of draws to use, thinned evenly.
 
     Returns
     -------

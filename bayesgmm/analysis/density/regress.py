@@ -56,7 +56,7 @@ def regress(
     Parameters
     ----------
     mixture : xarray.DataTree, PointEstimate or MixtureParameters
-        What :func:`bayesgmm.fit` returned; a tree with a group ``prior``; or parameters, whose
+        Result of :func:`bayesgmm.fit`; a tree with a group ``prior``; or parameters, whose
         features are called x0, x1, and so on.
     X : table of n rows
         The given features. Columns with names are matched by name, and may be any but the
@@ -64,7 +64,7 @@ def regress(
     target : str or sequence of str, optional
         The features to predict; by default all features that are not columns of ``X``.
     ci_prob : float, default 0.89
-        Predictive probability of the intervals, which leave equal tails on both sides.
+        Predictive probability of the equal-tailed intervals.
     max_draws : int, optional
         Number of predictive draws to return for each row; none by default.
     uncertainty : {"posterior", "point"}

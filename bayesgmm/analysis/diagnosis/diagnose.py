@@ -79,7 +79,7 @@ def diagnose(tree: xr.DataTree | Fit) -> Diagnosis:
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
 
     Returns
     -------

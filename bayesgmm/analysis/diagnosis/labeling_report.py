@@ -109,7 +109,7 @@ def labeling_report(tree: xr.DataTree, methods: Sequence[Relabeling] = METHODS) 
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.relabel` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.relabel`.
     methods : sequence, default ``(ECR(), Stephens(), PRA())``
         The relabeling methods to compare, from the raw order of the engine.
 

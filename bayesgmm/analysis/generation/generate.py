@@ -37,7 +37,7 @@ def generate(
     Parameters
     ----------
     mixture : xarray.DataTree, PointEstimate or MixtureParameters
-        What :func:`bayesgmm.fit` returned; the prior, as :func:`bayesgmm.prior_predictive`
+        Result of :func:`bayesgmm.fit`; the prior, as :func:`bayesgmm.prior_predictive`
         returned it; what :func:`bayesgmm.estimate` returned; or parameters, one mixture or, with
         one batch axis, many.
     n_rows : int

@@ -23,7 +23,7 @@ def posterior_predictive(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`.
     n_draws : int, default 100
         Replications from each chain, spread evenly over its draws; of a point estimate, as many
         as are asked for.
@@ -104,7 +104,7 @@ def predictive_checks(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     tables : int, default 400
         Approximate number of replicated tables; fewer if they are long.
     probability : float, default 0.89

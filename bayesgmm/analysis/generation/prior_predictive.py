@@ -110,9 +110,9 @@ def prior_ranges(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> x
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     probability : float, default 0.89
-        Prior probability of a range, which leaves equal tails on both sides.
+        Prior probability of the central ranges.
 
     Returns
     -------

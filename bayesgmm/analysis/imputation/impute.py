@@ -90,7 +90,7 @@ def impute(
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; it need not have seen rows
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`; it need not have seen rows
         with missing cells.
     X : table, optional
         Rows to impute; those of the fit by default, as an xarray ``DataArray``. Columns that are
@@ -100,14 +100,14 @@ def impute(
         Number of completed tables to draw. Each uses its own posterior draw, spread evenly
         over all chains.
     ci_prob : float, default 0.89
-        Posterior predictive probability of the intervals, which leave equal tails on both sides.
+        Posterior predictive probability of the equal-tailed intervals.
     max_draws : int, default 1000
         Approximate number of posterior draws for means and intervals, thinned evenly. Given the
         draws they are exact.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, so that one tree always gives the same imputations.
     progress : bool, default True
-        Whether to show progress where it takes more than two seconds.
+        Whether to show progress if it takes more than two seconds.
 
     Returns
     -------

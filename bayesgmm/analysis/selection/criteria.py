@@ -99,7 +99,7 @@ def mode_criteria(
     Parameters
     ----------
     tree : xarray.DataTree
-        What :func:`bayesgmm.fit` returned.
+        Result of :func:`bayesgmm.fit`.
     X : table with the features of the fit, optional
         Rows; those of the fit by default, whose labels are then not used. Rows without
         any observed cell do not count, nor do those of weight zero.

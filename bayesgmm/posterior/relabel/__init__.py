@@ -1,1 +1,1 @@
-"""Giving the ``component`` axis a meaning: one permutation for every draw, and they are kept."""
+"""Relabeling: one permutation of the components for every draw, stored with the tree."""

@@ -1,4 +1,4 @@
-"""The best one-to-one assignment of a draw's components to places, and how clear it is."""
+"""The optimal assignment of the components of a draw to labels, and its margin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_TRIED = 3  # components up to which trying every permutation is the quicke
 
 @dataclass(frozen=True)
 class Assignments:
-    """For each of many draws, the permutation of least cost.
+    """For each of many draws, the permutation with the smallest cost.
 
     Attributes
     ----------
@@ -25,8 +25,8 @@ class Assignments:
     costs : array, shape (draws,)
         Of these permutations.
     margins : array, shape (draws,)
-        One less the ratio of the least cost to the second least: near 1 where only one
-        permutation will do, 0 where two will do as well as each other.
+        One minus the ratio of the smallest to the second smallest cost: near 1 if the best
+        permutation is clear, 0 if two are equally good.
     """
 
     orders: Int[np.ndarray, "draws k"]
@@ -39,7 +39,7 @@ def assign(
 ) -> Assignments:
     """Minimize the sum of ``costs[s, j, order[j]]``, none of them negative, over permutations.
 
-    Where components are in groups, those that no component leaves its own by.
+    With groups, only over permutations within groups.
     Up to three components every permutation is tried; beyond, the Hungarian method finds the best
     (Kuhn, 1955), and again with each of its pairs forbidden in turn the second best.
     """
@@ -56,7 +56,7 @@ def assign(
 def margins(
     best: Float[np.ndarray, " draws"], second: Float[np.ndarray, " draws"]
 ) -> Float[np.ndarray, " draws"]:
-    """Return one less the ratio of two costs; 0 where both are zero."""
+    """Return one minus the ratio of two costs; 0 if both are zero."""
     ratios = np.divide(best, second, out=np.ones_like(best), where=second > 0)
     return np.clip(1.0 - ratios, 0.0, 1.0)
 
@@ -86,7 +86,7 @@ def _by_hungarian(costs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _without(cost: np.ndarray, place: int, component: int, forbidden: float) -> float:
-    """Return the least cost of the permutations that do not make one pair."""
+    """Return the smallest cost of the permutations without one pair."""
     changed = cost.copy()
     changed[place, component] = forbidden
     rows, columns = linear_sum_assignment(changed)

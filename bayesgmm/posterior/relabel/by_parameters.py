@@ -1,4 +1,4 @@
-"""Relabeling methods that look at the parameters of the components alone.
+"""Relabeling methods that use the parameters of the components only.
 
 Axes: draws, components of a draw or places k, coordinates of a component p.
 """
@@ -26,13 +26,13 @@ class PRA:
 
     A component is a point: its weight, means, log scales and Fisher-transformed correlations. Of
     all permutations the one at the smallest squared distance from the points of the mode is taken.
-    Each coordinate is measured in its own posterior standard deviation within a component, so that
-    those in which the components differ decide, whatever their units. These standard deviations
-    come from the relabeled draws and one more that has the standard errors of the mode; draws are
-    relabeled until they no longer change.
+    Each coordinate is divided by its posterior standard deviation within a component, so that
+    coordinates in which the components differ dominate, whatever their units. These standard
+    deviations come from the relabeled draws and one more that has the standard errors of the mode;
+    draws are relabeled until they no longer change.
 
-    The original method takes the largest scalar product in the units of the parameters, in which a
-    feature of large numbers decides alone.
+    The original method takes the largest scalar product in the units of the parameters, where a
+    feature with large values dominates.
 
     References
     ----------
@@ -58,14 +58,14 @@ class PointProcess:
     """Cluster the components of all draws (point-process representation).
 
     All components of all draws are points: their means, log scales and Fisher-transformed
-    correlations. They are clustered without regard to the draws that they come from. Every cluster
+    correlations. They are clustered regardless of their draws. Every cluster
     has a center and a standard deviation of each coordinate; both are updated in turn with the
     members (classification EM), from a matching to the posterior mode as in :class:`PRA`. A
-    component is named after its cluster. Draws two of whose components fall into one cluster have
-    no such naming: Fruehwirth-Schnatter (2006) leaves them out, here they get the permutation
+    component gets the label of its cluster. Draws with two components in the same cluster have
+    no such labeling: Fruehwirth-Schnatter (2006) leaves them out, here they get the permutation
     closest to the centers and a margin of zero. Their fraction, the non-permutation rate, is in
     ``tree["relabeling"].attrs``: well above zero, there are too many components, or they overlap
-    too much to be named.
+    too much to be identified.
 
     References
     ----------
@@ -112,9 +112,9 @@ class PointProcess:
 class _Points:
     """The components of all draws and of the point estimate as points.
 
-    ``errors`` are standard errors of the coordinates at the point estimate, those that there would
-    be if the component of every row were known. They stand for one more draw, so that no spread is
-    zero, however few draws there are.
+    ``errors`` are standard errors of the coordinates at the point estimate if the component of
+    every row were known. They count as one more draw, so that no spread is zero, however few draws
+    there are.
     """
 
     draws: Float[np.ndarray, "draws k p"]

@@ -1,12 +1,11 @@
-"""How draws allocate the rows: what most ways of relabeling look at.
+"""Relabeling methods that use the allocations or responsibilities of the rows.
 
-Equivalence classes representatives: every draw is matched to one pivot allocation.
+Equivalence classes representatives (ECR): every draw is matched to one pivot allocation. Two draws
+that differ by a permutation of the labels describe the same mixture. Of all permutations of a draw,
+the method takes the one whose allocation of the rows agrees most with that of a pivot: the
+posterior mode, or an allocation found from the draws themselves.
 
-Two draws that differ by a permutation of the labels describe the same mixture. Of all
-permutations of a draw, the method takes the one whose allocation of the rows agrees most with
-that of a pivot: the posterior mode, or an allocation found in the draws themselves.
-
-Stephens' relabeling: responsibilities of all draws as close to their mean as can be.
+Stephens' relabeling brings the responsibilities of all draws as close as possible to their mean.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class ECR:
     Rows are assigned to their most probable component. The cost of giving label k of the pivot
     to component l of a draw is the number of rows in k that are not in l, and an optimal
     assignment minimizes its sum. Where components are empty, ties are broken by the distance of
-    the means. With more than 2000 rows, 2000 of them at equal distances are looked at.
+    the means. With more than 2000 rows, 2000 of them at equal distances are used.
 
     References
     ----------
@@ -66,8 +65,8 @@ class IterativeECR:
     It begins with the allocation of the posterior mode and, until nothing changes, relabels all
     draws and makes a new pivot of them: version 1 gives every row the label that most relabeled
     draws give it, version 2 the label of its largest mean responsibility. The result does not
-    depend on the mode being a typical allocation, as that of :class:`ECR` does. Rows are looked at
-    as there; version 2 takes fewer where responsibilities would need more than 160 MB.
+    depend on the mode being a typical allocation, as that of :class:`ECR` does. Rows are chosen
+    as there; version 2 uses fewer if responsibilities would need more than 160 MB.
 
     Parameters
     ----------
@@ -160,8 +159,8 @@ class Stephens:
     the relabeled p (Stephens, 2000, algorithm 2). It begins with the permutations that
     :class:`ECR` takes.
 
-    Where rows belong to several components it sees by how much, which an allocation does not.
-    Rows are looked at as by ECR, and fewer where responsibilities would need more than 160 MB.
+    Unlike an allocation, it uses the responsibilities of rows with uncertain assignments.
+    Rows are chosen as by ECR, and fewer if responsibilities would need more than 160 MB.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The order in which components come: a name for each that a reader can rely on."""
+"""The order of the components."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Direction = str | Mapping[str, float]
 class OrderBy:
     """Number the components of every draw by one quantity.
 
-    The oldest way, and only as good as the quantity: where the components overlap in it, draws of
-    different components are mixed up (Stephens, 2000, section 3), which the margins show: the
+    The simplest method, and only as good as the quantity: if the components overlap in it, draws
+    of different components are mixed up (Stephens, 2000, section 3). The margins show this: the
     smallest step between neighbors, as a fraction of the whole range.
 
     Parameters
@@ -90,16 +90,16 @@ def expect_order(
 
 
 def order_of(fit: Fit, order_by: Direction) -> Int[np.ndarray, " k"]:
-    """Return the order of the components: weights falling, or means in a direction rising.
+    """Return the order of the components: decreasing weights, or increasing means in a direction.
 
-    Components that prior or labels tell from all others keep their places.
+    Components identified by prior or labels keep their positions.
     """
     key = _key(fit.posterior.to_dataset(), order_by).mean((CHAIN, DRAW))
     return ordered(key.values, fit.groups)
 
 
 def _key(posterior: xr.Dataset, order_by: Direction) -> xr.DataArray:
-    """Return what the components are sorted by, rising."""
+    """Return the sort key of the components, increasing."""
     if isinstance(order_by, Mapping):
         features = list(order_by)
         coefficients = xr.DataArray(

@@ -1,4 +1,4 @@
-"""Applying permutations to everything in a tree that has a ``component`` axis."""
+"""Application of permutations to all variables with a ``component`` axis."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Permutations:
     agreement : array, shape (chain, draw)
         Fraction of the rows that the relabeled draw allocates as the point estimate does.
     method : str
-        What found them, in words.
+        The relabeling method.
     margin : array, shape (chain, draw), optional
-        How clear the choice was: one less the cost of this permutation over that of the second
+        Margin: one minus the ratio of the cost of this permutation to that of the second
         best. ``None`` where there was no choice.
     figures : dict, optional
-        What else the method found.
+        Further statistics of the method.
     """
 
     orders: Int[np.ndarray, "chain draw k"]
@@ -67,7 +67,7 @@ class Permutations:
 
 
 def named_as_pivot(found: Assignments, rows: RowsInDraws) -> Assignments:
-    """Rename the places of all draws alike, so that they agree most with the point estimate."""
+    """Permute the labels of all draws in common, for the best agreement with the point estimate."""
     costs = with_forbidden_swaps(_disagreeing(found, rows).sum(axis=0), rows.groups)
     labels, places = linear_sum_assignment(costs)
     return replace(found, orders=found.orders[:, places[np.argsort(labels)]])
@@ -80,7 +80,7 @@ def _disagreeing(found: Assignments, rows: RowsInDraws) -> Float[np.ndarray, "dr
 
 
 def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.DataTree:
-    """Return the tree with every draw's components in the given order, which it keeps.
+    """Return the tree with every draw's components in the given order, and store the permutations.
 
     The group ``relabeling`` holds the permutations from the raw order of the engine.
     """
@@ -97,7 +97,7 @@ def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.Data
     groups = {
         name: permuted(node.to_dataset(), permutations.orders)
         for name, node in tree.children.items()
-        if name != DIAGNOSIS  # it speaks of the labels that were
+        if name != DIAGNOSIS  # it refers to the previous labels
     }
     groups["relabeling"] = relabeling
     relabeled = xr.DataTree.from_dict(groups)
@@ -106,9 +106,9 @@ def apply_permutations(tree: xr.DataTree, permutations: Permutations) -> xr.Data
 
 
 def undo_relabeling(mixture: Fitted) -> xr.DataTree:
-    """Return the tree with every draw's components in the order in which the engine drew them.
+    """Return the tree with every draw's components in the raw order of the engine.
 
-    To see what relabeling has done, or to try it by other means.
+    To inspect the effect of relabeling, or to apply other methods.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def undo_relabeling(mixture: Fitted) -> xr.DataTree:
     Returns
     -------
     xarray.DataTree
-        Only what there is for every draw moves, the point estimate does not.
+        Only variables of draws are permuted, not the point estimate.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def undo_relabeling(mixture: Fitted) -> xr.DataTree:
 
 
 def permuted(group: xr.Dataset, orders: Int[np.ndarray, "chain draw k"]) -> xr.Dataset:
-    """Reorder the component axis of what is there for every draw, draw by draw."""
+    """Permute the component axis of the variables of draws, for each draw."""
     moved = {}
     for name, variable in group.data_vars.items():
         if {CHAIN, DRAW, COMPONENT} <= set(variable.dims):

@@ -1,4 +1,4 @@
-"""Relabeling a whole tree: permutations found, applied, kept, and components put in order."""
+"""Relabeling of a tree: permutations are computed, applied and stored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bayesgmm.tree.fit import Fit, Fitted
 
 @runtime_checkable
 class Relabeling(Protocol):
-    """A way to find one permutation for every draw."""
+    """A method that computes one permutation for every draw."""
 
     def permutations(self, fit: Fit) -> Permutations:
         """Return permutations of the raw draws of a fit."""
@@ -33,19 +33,19 @@ class Relabeling(Protocol):
 def relabel(
     mixture: Fitted, method: Relabeling | None = None, *, order_by: Direction = BY_WEIGHT
 ) -> xr.DataTree:
-    """Name the components of all draws again, by another method, from their raw order.
+    """Relabel the components of all draws by another method, from their raw order.
 
     :func:`bayesgmm.fit` has already done so with :class:`ECR`. All chains are relabeled
-    together, with every variable that has a ``component`` axis. The verdict that ``fit`` stored
-    goes, as it speaks of the old names; nothing else changes. No draw is dropped:
+    together, with every variable that has a ``component`` axis. The diagnosis that ``fit`` stored
+    is removed, as it refers to the old labels; nothing else changes. No draw is dropped:
     ``tree["relabeling"]`` holds for each its permutation from the order of the engine, the
-    ``margin`` by which it was the best, and its ``agreement`` with the point estimate.
+    ``margin`` over the second best, and its ``agreement`` with the point estimate.
 
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
-        What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; it is not changed. An
-        estimate has nothing to match, and its components are only put in order.
+        Result of :func:`bayesgmm.fit` or :func:`bayesgmm.estimate`; it is not changed. An
+        estimate has no draws to match; its components are only ordered.
     method : optional
         ``ECR()`` by default; ``IterativeECR()``, ``Stephens()``, ``PRA()``, ``PointProcess()``
         or ``OrderBy()``.
@@ -63,8 +63,8 @@ def relabel(
     SchemaError
         If ``mixture`` is not a result of ``fit`` or ``estimate``.
     SpecificationError
-        If the method is none, or the prior itself tells the components apart: to move labels
-        would then change the posterior.
+        If the method is unknown, or the components are not exchangeable: relabeling would
+        change the posterior.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def relabeled(raw: xr.DataTree, method: Relabeling, order_by: Direction) -> xr.D
 
 
 def expect_relabeling(fit: Fit, method: Relabeling) -> None:
-    """Raise unless this is a way of relabeling, and the fit can be relabeled."""
+    """Raise if this is not a relabeling method, or the fit cannot be relabeled."""
     if isinstance(method, type) or not isinstance(method, Relabeling):
         raise SpecificationError(
             f"method must be a way of relabeling such as ECR(), not {method!r}."

@@ -1,4 +1,4 @@
-"""How draws allocate the rows: what most ways of relabeling look at."""
+"""The rows of a table under every draw, for relabeling by rows."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.tree.fit import Fit
 
 _MOST_ROWS = 2_000
-"""Enough rows to tell components apart; more would only cost time."""
+"""Enough rows to distinguish components; more would only cost time."""
 
 _MOST_NUMBERS = 20_000_000  # responsibilities kept at once: 160 MB
 
 
 @dataclass(frozen=True, eq=False)
 class RowsInDraws:
-    """Rows of a table in the light of every draw, chain after chain.
+    """Rows of a table under every draw, chain after chain.
 
     Attributes
     ----------
     X : array, shape (n, d), or AnnotatedRows
-        The rows that are looked at.
+        The rows used.
     draws : MixtureParameters
         Batch axes chain and draw.
     pivot : MixtureParameters
         The point estimate.
     keeps_all : bool
-        Whether there is room for the responsibilities in all draws.
+        Whether the responsibilities in all draws fit in memory.
     groups : integer array, shape (k,)
-        Components that nothing but their names tells apart, see ``numerics/exchangeability.py``.
+        Groups of exchangeable components, see ``numerics/exchangeability.py``.
     """
 
     X: Rows
@@ -45,9 +45,9 @@ class RowsInDraws:
 
     @classmethod
     def of(cls, fit: Fit, *, keeps_all: bool = False) -> RowsInDraws:
-        """Look at 2000 of the fitted rows at most, at equal distances.
+        """Use at most 2000 of the fitted rows, at equal distances.
 
-        With ``keeps_all``, at so few that their responsibilities in all draws fit in 160 MB.
+        With ``keeps_all``, few enough that their responsibilities in all draws fit in 160 MB.
         """
         data, draws = fit.data, fit.draws
         most = _MOST_ROWS

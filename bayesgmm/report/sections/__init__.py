@@ -1,1 +1,1 @@
-"""The sections of a report: one a file, each a function from the material to a section."""
+"""The sections of a report: one per file, each a function from the material to a section."""

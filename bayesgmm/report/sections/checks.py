@@ -1,4 +1,4 @@
-"""Whether the model would make such a table."""
+"""The section of posterior predictive checks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEANT = {
     "smallest": ("a smaller minimum", "a larger minimum"),
     "largest": ("a smaller maximum", "a larger maximum"),
 }
-"""What a figure below and above those of the model means."""
+"""Meaning of a statistic below and above those of the model."""
 
 
 def checks(material: Material) -> Section:
@@ -103,7 +103,7 @@ def _judgment(found: xr.Dataset) -> str:
 
 
 def _odd(found: xr.Dataset, feature: str) -> list[str]:
-    """Name the figures of a feature that the model hardly makes."""
+    """Name the statistics of a feature that are extreme under the model."""
     said = []
     for check in CHECKS:
         p = float(found["p_value"].sel({CHECK: check, FEATURE: feature}))

@@ -1,4 +1,4 @@
-"""The components: how large each is, where it lies and how wide it is."""
+"""The section on the components: weights, means and standard deviations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bayesgmm.schema import FEATURE
 
 MOST_LINES = 240
 _MOST_PANELS = 8
-_ACROSS = 3  # panels of a figure; with more in a row their letters are too small to be read
+_ACROSS = 3  # panels per row; with more the text is not legible
 _STATISTICS = ("mean", "sd", "lower", "upper")
 _NARROW, _WIDE = 0.5, 1.0  # standard deviations of a component
 
@@ -114,7 +114,7 @@ def _cell(statistics: np.ndarray) -> Markup:
 
 
 def _least_known(material: Material) -> str:
-    """Name the mean whose interval is widest beside the spread of its component."""
+    """Name the mean with the widest interval relative to the spread of its component."""
     means, scales = material.summary["means"], material.summary["scales"].sel(statistic="mean")
     low, high = means.sel(statistic="lower"), means.sel(statistic="upper")
     widths = ((high - low) / scales).values

@@ -1,4 +1,4 @@
-"""Where rows are likely to lie."""
+"""The section on the density of the rows."""
 
 from __future__ import annotations
 

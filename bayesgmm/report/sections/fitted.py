@@ -1,7 +1,4 @@
-"""What was fitted to what.
-
-Where the page comes from, so that it can be made again.
-"""
+"""The sections on data, model and method, and on provenance."""
 
 from __future__ import annotations
 
@@ -57,7 +54,7 @@ def _model(material: Material) -> str:
 
 
 def _shape(material: Material) -> str:
-    """Say in words what the covariance structure allows."""
+    """Describe the covariance structure."""
     layout, single = material.fit.layout, material.is_single
     tied = layout.n_matrices == 1
     owner = "All components share" if tied else "Each component has its own"

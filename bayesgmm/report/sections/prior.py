@@ -1,4 +1,4 @@
-"""What was assumed before the data were seen, in words and in their units."""
+"""The section on the prior, in the units of the data."""
 
 from __future__ import annotations
 

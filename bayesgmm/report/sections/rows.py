@@ -1,4 +1,4 @@
-"""Which row belongs where, and which rows cannot be placed for certain."""
+"""The section on cluster assignments and unsure rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bayesgmm.report.words import in_a_row, share
 from bayesgmm.schema import ROW
 
 MOST_UNSURE = 20
-"""Rows in the table of the least sure ones."""
+"""Rows in the table of the least certain ones."""
 
 MOST_PARTITIONED = 5_000
 """Rows; partitions of more take too long for a report."""
@@ -60,7 +60,7 @@ def rows(material: Material) -> Section:
 
 
 def _blank(material: Material) -> Iterator[Markup]:
-    """Say how many rows cannot be placed by anything, and what their probabilities are."""
+    """Report rows without information on their component, and their probabilities."""
     count = material.n_blank
     if count:
         one = count == 1
@@ -130,7 +130,7 @@ def _order(material: Material) -> np.ndarray:
 
 
 def _between(material: Material) -> str:
-    """Say between which components most unsure rows lie."""
+    """Name the components between which most unsure rows lie."""
     order = _order(material)[material.told_clusters["unsure"].values]
     pairs = Counter(tuple(sorted(pair)) for pair in order[:, :2].tolist())
     (pair, most), *others = pairs.most_common()

@@ -1,7 +1,4 @@
-"""What every section of the page is.
-
-Figures inside the page, with words for those who do not see them.
-"""
+"""The class of sections, and figures with alternative text."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from bayesgmm.plots.figure import embedded
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with a heading.
+    """A section of the report.
 
     Attributes
     ----------
@@ -42,17 +39,17 @@ class Section:
 def shortened[Item](
     items: Sequence[Item], most: int, *, what: str, rest: str
 ) -> tuple[Sequence[Item], Markup]:
-    """Return the first of many items, and a sentence on what was left out, empty if nothing was.
+    """Return the first of many items, and a note on the omitted ones, empty if there are none.
 
     Parameters
     ----------
     items : sequence
     most : int
-        How many the page has room for.
+        Maximum number of items.
     what : str
-        What they are, in the plural.
+        The name of the items, in the plural.
     rest : str
-        Where the others can be had.
+        Where all items are available.
     """
     if len(items) <= most:
         return items, Markup("")

@@ -1,4 +1,4 @@
-"""How many components, if a grid of fits was compared."""
+"""The section on model selection, if a grid of fits was compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_FITS = 10
 _CRITERIA = ("BIC", "AIC", "ICL", "NEC")
 _NEEDED = (*_CRITERIA, "failure", "best")
 _STRONG = 10.0
-"""A difference of BIC that speaks strongly for the smaller one (Kass & Raftery, 1995)."""
+"""A difference of BIC that is strong evidence for the smaller one (Kass & Raftery, 1995)."""
 
 _ASKS = {
     "BIC": "asks how many normal distributions describe the density; a non-elliptical cluster "
@@ -119,7 +119,7 @@ def _structure(material: Material, compared: set[str]) -> str:
 
 
 def _this(material: Material, fits: xr.Dataset, best: float) -> str:
-    """Say where the fit of the report stands."""
+    """Compare the model of the report with the best one."""
     names = [line.split(SAME) for line in fits["covariances"].values]
     name = _structure(material, {each for line in names for each in line})
     is_this = [name in line for line in names]

@@ -1,4 +1,4 @@
-"""Whether the result can be trusted."""
+"""The section on convergence, and the banner with the verdict."""
 
 from __future__ import annotations
 

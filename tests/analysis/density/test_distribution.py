@@ -101,5 +101,5 @@ def test_rows_with_missing_cells_are_refused_in_words(tree):
     whole[2, 1] = np.nan
     with pytest.raises(bg.DataError, match="whole rows; 1 of 4 has missing cells: row 2"):
         bg.cdf(tree, whole)
-    with pytest.raises(bg.DataError, match="A region needs whole rows"):
+    with pytest.raises(bg.DataError, match="A region needs complete rows"):
         bg.highest_density_region(tree, whole)

@@ -164,7 +164,7 @@ def test_intervals_hold_rows_that_were_held_out(name, probability):
         ),
         ([[1.0]], {"target": [*BILLS, FLIPPER, MASS]}, bg.DataError, "No given feature is left"),
         ([[1.0, 2.0]], {"target": MASS}, bg.DataError, "3 features"),
-        ([[1.0]], {}, bg.SpecificationError, "target must be said"),
+        ([[1.0]], {}, bg.SpecificationError, "target must be given"),
         ([[1.0] * 3], {"target": []}, bg.SpecificationError, "target must be a name or a list"),
         ([[1.0] * 3], {"target": MASS, "max_draws": 0}, bg.SpecificationError, "max_draws"),
         ([[1.0] * 3], {"target": MASS, "ci_prob": 1}, bg.SpecificationError, "ci_prob"),

@@ -46,7 +46,7 @@ def test_labels_that_switched_and_were_cured():
     assert diagnosis.verdict.startswith("Converged after relabeling: 4 chains")
     (finding,) = diagnosis.findings
     assert not finding.serious
-    assert "of 4000 draws, in 4 of 4 chains, and relabeling cured it" in finding.problem
+    assert "of 4000 draws, in 4 of 4 chains, and relabeling corrected it" in finding.problem
     assert diagnosis.figures.attrs["switched_draws"] == pytest.approx(4000 * 5 / 6, abs=100)
 
 

@@ -27,7 +27,7 @@ def test_a_scale_that_the_prior_would_not_have(prior):
     rows = np.random.default_rng(0).normal(3.0, 0.01, (100, 1))
     (finding,) = conflicts(rows, bg.Diagonal(scales=prior))
     assert finding.kind == "prior conflict"
-    said = float(re.search(r"its rows say ([\d.]+)", finding.problem)[1])
+    said = float(re.search(r"its rows suggest ([\d.]+)", finding.problem)[1])
     assert said == pytest.approx(rows.std(), rel=0.02)
     assert "covariances=Diagonal(scales=HalfT())" in finding.remedy
     assert conflicts(rows, bg.Diagonal()) == []

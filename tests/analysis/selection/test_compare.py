@@ -64,7 +64,7 @@ def test_a_wrong_structure_loses(trees):
     assert (table["elpd_difference"][1:] < -5 * table["difference_se"][1:]).all()
     assert table["weight"][0] > 0.9
     np.testing.assert_allclose(table["weight"].sum(), 1.0, rtol=1e-6)
-    assert "can be relied on" in table.attrs["note"]
+    assert "estimates are reliable" in table.attrs["note"]
 
 
 def test_the_order_of_trees_does_not_matter(trees):
