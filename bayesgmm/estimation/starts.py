@@ -146,7 +146,10 @@ def from_responsibilities(
     X: Rows, resp: Float[np.ndarray, "n k"], objective: Objective
 ) -> MixtureParameters:
     """Return the parameters that fit rows of which no cell is missing, each shared out."""
-    (n_components, size), correlated = (resp.shape[1], X.shape[1]), objective.layout.correlated
+    (n_components, size), correlated = (
+        (resp.shape[1], X.shape[1]),
+        objective.layout.covariances.correlated,
+    )
     # About the means of the components: about zero, which an outlier moves far away, the spread
     # of the others would be a small difference of large numbers.
     means, statistics = shared_statistics(X, resp, correlated=correlated)

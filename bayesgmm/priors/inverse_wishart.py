@@ -31,8 +31,6 @@ from bayesgmm.priors.scales import Columns, LogScaleTerms
 class InverseWishartStructure(CovarianceStructure):
     """A structure with an inverse-Wishart prior; not to be used itself."""
 
-    isotropic: ClassVar[bool] = False
-    correlated: ClassVar[bool] = True
     conjugate: ClassVar[bool] = True
 
     degrees_of_freedom: float | None = None
@@ -116,7 +114,7 @@ class InverseWishartStructure(CovarianceStructure):
     def log_jacobian(self, factor: np.ndarray, n_components: int) -> float:
         """See :meth:`CovarianceStructure.log_jacobian`."""
         each = float((factor.size + 1) * np.log(factor).sum())
-        return self.n_matrices(n_components) * each
+        return self.covariance_map(n_components, factor.size).n_matrices * each
 
     def sentences(self) -> dict[str, str]:
         """See :meth:`CovarianceStructure.sentences`."""
