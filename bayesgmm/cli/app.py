@@ -296,7 +296,7 @@ def cluster(
                 text_format=text_format(separator, decimal, header),
                 names=names,
                 certainty=certainty,
-                probability=ci_prob,
+                ci_prob=ci_prob,
                 out=out,
                 force=force,
                 json=json,
@@ -307,7 +307,7 @@ def cluster(
 @app.command()
 def generate(
     fit: Fit,
-    rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows.")],
+    n_rows: Annotated[int, typer.Option("--n-rows", "-n", help="How many rows.")],
     components: Annotated[
         str | None, typer.Option(help="Rows of these components only, such as 0,2.")
     ] = None,
@@ -334,7 +334,7 @@ def generate(
 
         chosen = names_or_none(components, "--components")
         out = Path(f"{fit.stem}_new.csv") if out is None else out
-        run_generate(Request(fit, rows, chosen, uncertainty, seed, out, force, json))
+        run_generate(Request(fit, n_rows, chosen, uncertainty, seed, out, force, json))
 
 
 @app.command()

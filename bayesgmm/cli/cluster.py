@@ -32,7 +32,7 @@ class Request:
     data : pathlib.Path, or None for the rows of the fit
     text_format : TextFormat
     names : name of a column, or None
-    certainty, probability : float
+    certainty, ci_prob : float
     out : pathlib.Path
         Where the table goes.
     force : bool
@@ -45,7 +45,7 @@ class Request:
     text_format: TextFormat
     names: str | None
     certainty: float
-    probability: float
+    ci_prob: float
     out: Path
     force: bool
     json: bool
@@ -58,7 +58,7 @@ def run_cluster(request: Request) -> None:
     tree = load_fit(request.fit)
     source = None if request.data is None else source_of(request.data)
     rows, table = rows_for(tree, source, request.names, request.text_format)
-    found = bg.cluster(tree, rows, certainty=request.certainty, ci_prob=request.probability)
+    found = bg.cluster(tree, rows, certainty=request.certainty, ci_prob=request.ci_prob)
     if source is None:
         write_table(one_line_each(found), request.out)
     elif is_text(source) and is_text(request.out):

@@ -56,7 +56,7 @@ def run_generate(request: Request) -> None:
     tree = load_fit(request.fit)
     chosen = _components(tree, request)
     expect_apart({"--out": request.out}, [request.fit], force=request.force)
-    words = {"n_rows": "--rows", "components": "--components", "uncertainty": "--uncertainty"}
+    words = {"n_rows": "--n-rows", "components": "--components", "uncertainty": "--uncertainty"}
     with in_words_of_options(**words), waiting("drawing rows"):
         new = bg.generate(
             tree, request.n_rows, components=chosen, uncertainty=request.uncertainty,

@@ -101,7 +101,7 @@ def plot_co_clustering(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> figure = bg.plot_co_clustering(bg.example_fit(), most_rows=100)
+    >>> figure = bg.plot_co_clustering(bg.example_fit(), max_rows=100)
     >>> figure.axes[0].get_xlabel()
     '100 of 342 rows, drawn at random'
     """
@@ -126,10 +126,10 @@ def plot_co_clustering(
     return figure
 
 
-def _sorted(fit: Fit, n_rows: int, most_rows: int, draws: int, random_seed: RandomSeed) -> _Matrix:
+def _sorted(fit: Fit, n_rows: int, max_rows: int, draws: int, random_seed: RandomSeed) -> _Matrix:
     rows = np.arange(n_rows)
-    if n_rows > most_rows:
-        rows = np.sort(generator(random_seed).choice(n_rows, most_rows, replace=False))
+    if n_rows > max_rows:
+        rows = np.sort(generator(random_seed).choice(n_rows, max_rows, replace=False))
         fit = fit.with_rows(rows)
     shares = co_clustering(fit, max_draws=draws).values
     labels = partition(fit, max_draws=draws, n_runs=8, progress=False)["label"].values.astype(

@@ -248,7 +248,7 @@ def test_impute_goes_from_any_format_to_any(here, fitted, birds, out):
         (["cluster", "broken.parquet"], "not a netCDF file"),
         (["fit", "broken.parquet", *QUICK], "cannot be read as Parquet"),
         (["fit", "broken.arrow", *QUICK], "cannot be read as Arrow"),
-        (["generate", "fit.nc", "-n", "0"], "Error: --rows must be"),
+        (["generate", "fit.nc", "-n", "0"], "Error: --n-rows must be"),
         (["generate", "fit.nc", "-n", "5", "--components", ","], "--components takes names"),
         (["impute", "fit.nc", "--out", "-", "--imputations", "3"], "name one with --out"),
         (["select", "birds.csv", "-k", "a-b"], "such as 1-4,8"),

@@ -179,7 +179,7 @@ def test_unknown_features_are_refused(tree):
 
 
 @pytest.mark.parametrize(
-    "options", [{"certainty": 1.5}, {"share": 0.0}, {"n_draws": 0}, {"n_draws": 2.5}]
+    "options", [{"certainty": 1.5}, {"ci_prob": 0.0}, {"max_draws": 0}, {"max_draws": 2.5}]
 )
 def test_options_out_of_their_range_are_refused(tree, options):
     (name,) = options

@@ -79,11 +79,11 @@ def test_narrow_components_get_points_of_the_grid(patchy):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"probability": 1.0}, "probability"),
+        ({"ci_prob": 1.0}, "ci_prob"),
         ({"n_draws": 0}, "n_draws"),
-        ({"shares": ()}, "one to four"),
-        ({"shares": (0.5, 2.0)}, "shares"),
-        ({"shares": (0.5, 0.5)}, "differ"),
+        ({"hdi_probs": ()}, "one to four"),
+        ({"hdi_probs": (0.5, 2.0)}, "hdi_probs"),
+        ({"hdi_probs": (0.5, 0.5)}, "differ"),
     ],
 )
 def test_options_out_of_their_range_are_refused(tree, options, words):

@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_figure(tree):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"kind": "kde"}, "kind"), ({"tables": 0}, "tables")]
+    ("options", "words"), [({"kind": "kde"}, "kind"), ({"max_draws": 0}, "max_draws")]
 )
 def test_options_are_checked(tree, options, words):
     with pytest.raises(SpecificationError, match=words):

@@ -188,12 +188,12 @@ def _experiment(
     solver: EM | None,
     n_rows: int,
     n_features: int,
-    draws_kept: int,
+    n_draws: int,
 ) -> Experiment:
     if not isinstance(spec, MixtureSpec):
         raise SpecificationError(f"spec must be a MixtureSpec, not {spec!r}.")
     for name, value in (
-        ("n_rows", n_rows), ("n_features", n_features), ("draws_kept", draws_kept),
+        ("n_rows", n_rows), ("n_features", n_features), ("n_draws", n_draws),
     ):  # fmt: skip
         expect_whole_number(name, value)
     if n_rows < max(2, spec.n_components):
@@ -207,7 +207,7 @@ def _experiment(
             f"{', '.join(waiting)}: scaled to the data, so that every replication would have "
             "another prior, and ranks would mean nothing. Give numbers."
         )
-    return Experiment(filled, read_engine(engine), solver or EM(), n_rows, n_features, draws_kept)
+    return Experiment(filled, read_engine(engine), solver or EM(), n_rows, n_features, n_draws)
 
 
 def _settings(experiment: Experiment, seed: np.random.SeedSequence) -> dict[str, str]:
@@ -218,7 +218,7 @@ def _settings(experiment: Experiment, seed: np.random.SeedSequence) -> dict[str,
         "solver": repr(experiment.solver),
         "n_rows": str(experiment.n_rows),
         "n_features": str(experiment.n_features),
-        "draws_kept": str(experiment.draws_kept),
+        "n_draws": str(experiment.n_draws),
         "random_seed": f"{seed.entropy} {seed.spawn_key}",
     }
 

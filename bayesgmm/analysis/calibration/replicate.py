@@ -112,7 +112,7 @@ class Experiment:
         With every hyperparameter a number.
     engine : engine
     solver : EM
-    n_rows, n_features, draws_kept : int
+    n_rows, n_features, n_draws : int
     """
 
     spec: MixtureSpec
@@ -120,7 +120,7 @@ class Experiment:
     solver: EM
     n_rows: int
     n_features: int
-    draws_kept: int
+    n_draws: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,20 +169,19 @@ def replicate(experiment: Experiment, seed: np.random.SeedSequence) -> Replicati
     tree = experiment.engine.run(spec, data, start=start, seed=engine_seed, progress=False)
     if record(tree).get("partial"):
         raise KeyboardInterrupt
-    draws = _kept(tree, experiment.draws_kept)
+    draws = _kept(tree, experiment.n_draws)
     quantities = label_free(_joined(truth, read_parameters(draws)), Target(spec, data))
-    return _ranked(quantities, draws, experiment.draws_kept, np.random.default_rng(tie_seed))
+    return _ranked(quantities, draws, experiment.n_draws, np.random.default_rng(tie_seed))
 
 
-def _kept(tree: xr.DataTree, draws_kept: int) -> xr.Dataset:
+def _kept(tree: xr.DataTree, n_draws: int) -> xr.Dataset:
     posterior = tree["posterior"]
     available = posterior.sizes[CHAIN] * posterior.sizes[DRAW]
-    if available < draws_kept:
+    if available < n_draws:
         raise SpecificationError(
-            f"The engine gives {available} draws, fewer than draws_kept, {draws_kept}; "
-            "raise its draws."
+            f"The engine gives {available} draws, fewer than n_draws, {n_draws}; raise its draws."
         )
-    return thinned(posterior, draws_kept)
+    return thinned(posterior, n_draws)
 
 
 def _joined(truth: MixtureParameters, draws: MixtureParameters) -> MixtureParameters:
@@ -200,7 +199,7 @@ def _joined(truth: MixtureParameters, draws: MixtureParameters) -> MixtureParame
 def _ranked(
     quantities: dict[str, Float[np.ndarray, " m"]],
     draws: xr.Dataset,
-    draws_kept: int,
+    n_draws: int,
     rng: np.random.Generator,
 ) -> Replication:
     """Rank the first of all mixtures among the others; ties are broken at random."""
@@ -214,8 +213,8 @@ def _ranked(
     with np.errstate(all="ignore"):  # chains that never moved have no variance to divide by
         ess = array_stats.ess(by_chain, chain_axis=1, draw_axis=2, method="mean")
     # As many draws from each chain may be a few more than are wanted.
-    truth, others = values[:, :1], values[:, 1 : draws_kept + 1]
+    truth, others = values[:, :1], values[:, 1 : n_draws + 1]
     ties = (others == truth).sum(axis=1)
     ranks = (others < truth).sum(axis=1) + rng.integers(0, ties + 1)
-    pit = (ranks + rng.random(ranks.size)) / (draws_kept + 1)
+    pit = (ranks + rng.random(ranks.size)) / (n_draws + 1)
     return Replication(tuple(quantities), ranks, pit, np.asarray(ess, dtype=float))

@@ -167,7 +167,7 @@ class Calibration:
 def judge(ranks: xr.Dataset) -> Calibration:
     """Test every quantity and put the outcome into words.
 
-    ``ranks`` is what ``Calibration.ranks`` describes, with attributes ``engine``, ``draws_kept``,
+    ``ranks`` is what ``Calibration.ranks`` describes, with attributes ``engine``, ``n_draws``,
     ``asked`` and ``failures``.
     """
     figures = _figures(ranks)
@@ -186,7 +186,7 @@ def judge(ranks: xr.Dataset) -> Calibration:
 
 
 def _figures(ranks: xr.Dataset) -> xr.Dataset:
-    n_draws, pit = ranks.attrs["draws_kept"], ranks["pit"]
+    n_draws, pit = ranks.attrs["n_draws"], ranks["pit"]
     p_values = [uniformity_p_value(column, n_draws) for column in ranks["ranks"].values.T]
     return xr.Dataset(
         {
@@ -229,6 +229,6 @@ def _about_the_run(ranks: xr.Dataset, figures: xr.Dataset) -> list[Finding]:
         findings.append(Finding(
             f"The draws kept are correlated: only {100 * least:.0f} % are effective, which alone "
             "makes ranks pile up at both ends.",
-            "Let the engine draw more, or lower draws_kept.",
+            "Let the engine draw more, or lower n_draws.",
         ))  # fmt: skip
     return findings

@@ -171,16 +171,16 @@ def _positions(rows: Any, n_rows: int) -> Int64[np.ndarray, " m"] | None:
     return positions.astype(np.int64)
 
 
-def _expect_room(n_lines: int, n_rows: int, most_memory: Any) -> None:
-    if not is_number(most_memory) or not most_memory > 0:
+def _expect_room(n_lines: int, n_rows: int, max_memory: Any) -> None:
+    if not is_number(max_memory) or not max_memory > 0:
         raise SpecificationError(
-            f"most_memory must be a positive number of bytes, not {most_memory!r}."
+            f"max_memory must be a positive number of bytes, not {max_memory!r}."
         )
-    needed, lines = _BYTES_EACH * n_lines * n_rows, int(most_memory / (_BYTES_EACH * n_rows))
-    if needed > most_memory:
+    needed, lines = _BYTES_EACH * n_lines * n_rows, int(max_memory / (_BYTES_EACH * n_rows))
+    if needed > max_memory:
         some = f"ask for fewer lines at once, such as rows=range({lines}), " if lines else ""
         raise SpecificationError(
             f"The matrix of {n_lines} by {n_rows} rows would need {needed / 1e9:.3g} GB, more "
-            f"than most_memory={most_memory:g} bytes: {some}pass a sample of the rows as X, or "
+            f"than max_memory={max_memory:g} bytes: {some}pass a sample of the rows as X, or "
             "allow more memory."
         )

@@ -29,7 +29,7 @@ _ROUNDING = 1e-9
 def credible_ball(
     tree: xr.DataTree,
     partition: Any,
-    ci_prob: float = 0.95,
+    ci_prob: float = 0.89,
     *,
     loss: PartitionLoss | None = None,
     X: Any | None = None,
@@ -50,7 +50,7 @@ def credible_ball(
         What :func:`bayesgmm.fit` returned.
     partition : xarray.Dataset or array of n labels
         The center: what :func:`bayesgmm.partition` returned, or any labels of the same rows.
-    ci_prob : float, default 0.95
+    ci_prob : float, default 0.89
         Of the ball.
     loss : loss, default VariationOfInformation()
         Whose distance is meant; with a = 1 it and ``Binder`` are metrics.

@@ -237,8 +237,8 @@ def findings_about_the_peak(fit: Fit) -> list[Finding]:
     remedy = "Use NUTS() or Gibbs(), fewer components, or stronger priors."
     if known.get("regularized"):
         findings.append(Finding(
-            f"At the mode the density is as good as flat in {known['regularized']} of its directions; "
-            "the widths there are made up.",
+            f"At the mode the density is nearly flat in {known['regularized']} of its directions; "
+            "the widths there are arbitrary.",
             remedy,
             kind="peak",
         ))  # fmt: skip

@@ -59,7 +59,7 @@ def posterior_predictive(
     data = fit.rows(None)
     available = np.inf if fit.is_point else fit.posterior.sizes[DRAW]
     if not is_whole(n_draws) or not 1 <= n_draws <= available:
-        raise SpecificationError(f"draws must lie between 1 and {available}, not {n_draws!r}.")
+        raise SpecificationError(f"n_draws must lie between 1 and {available}, not {n_draws!r}.")
     rng = generator(random_seed)
     fit = fit.repeated(n_draws)
     posterior = fit.posterior

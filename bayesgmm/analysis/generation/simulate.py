@@ -277,7 +277,7 @@ def simulate(
     Returns
     -------
     Simulation
-        ``rows``, ready to be fitted, and the truth: ``complete`` rows, ``allocations``,
+        ``x``, ready to be fitted, and the truth: ``complete`` rows, ``component``,
         ``parameters`` and the measured ``overlap``. Prints as text.
 
     Raises

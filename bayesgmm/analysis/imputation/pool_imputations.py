@@ -145,7 +145,7 @@ def _expect_degrees(complete: float | None) -> None:
         return
     if not is_number(complete) or not complete > 0:
         raise SpecificationError(
-            f"complete_degrees must be a number above 0, not {complete!r}: the rows of a complete "
+            f"dfcom must be a number above 0, not {complete!r}: the rows of a complete "
             "table less the parameters of the analysis, usually."
         )
 

@@ -194,7 +194,7 @@ def test_the_method_by_default_forgives_small_dips(penguins):
 
 
 def test_other_arguments_are_checked(penguins):
-    with pytest.raises(bg.SpecificationError, match="draws must be a whole number"):
+    with pytest.raises(bg.SpecificationError, match="max_draws must be a whole number"):
         bg.merge_components(penguins, max_draws=0)
     with pytest.raises(bg.SpecificationError, match="at most the number of components, 3"):
         bg.merge_components(penguins, bg.EntropyMerging(4))

@@ -97,8 +97,8 @@ def test_intervals_cover_as_often_as_they_say():
         (([1.0, np.nan], [1.0, 1.0]), {}, bg.DataError, "must be finite"),
         (([[1.0], [1.0, 2.0]], [1.0, 1.0]), {}, bg.DataError, "must be numbers"),
         ((["a", "b"], [1.0, 1.0]), {}, bg.DataError, "must be numbers"),
-        (([1, 2], [1, 1]), {"probability": 1.0}, bg.SpecificationError, "probability must lie"),
-        (([1, 2], [1, 1]), {"complete_degrees": 0}, bg.SpecificationError, "number above 0, not 0"),
+        (([1, 2], [1, 1]), {"ci_prob": 1.0}, bg.SpecificationError, "ci_prob must lie"),
+        (([1, 2], [1, 1]), {"dfcom": 0}, bg.SpecificationError, "number above 0, not 0"),
         (
             (np.ones((2, 2)), np.ones((2, 2))),
             {"names": ["a"]},
