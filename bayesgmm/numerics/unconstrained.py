@@ -10,7 +10,7 @@ Axes: batch axes, then components k, or free matrices m, then features d, or fre
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -125,12 +125,12 @@ class CovarianceMap:
         """Add up what belongs to the components that share a matrix."""
         return sums.sum(axis=0, keepdims=True) if self.tied else sums
 
-    def free_scales(self, scales: Float[np.ndarray, "*batch k d"]) -> np.ndarray:
-        """Return those that are free, (..., m, s)."""
+    def free_scales(self, scales: Any) -> Any:
+        """Return those of scales, (..., k, d), that are free, (..., m, s); of tensors, too."""
         return scales[..., : self.n_matrices, : self.n_scales]
 
-    def free_matrices(self, matrices: Float[np.ndarray, "*batch k d d"]) -> np.ndarray:
-        """Return those that are free, (..., m, d, d)."""
+    def free_matrices(self, matrices: Any) -> Any:
+        """Return those of matrices, (..., k, d, d), that are free, (..., m, d, d)."""
         return matrices[..., : self.n_matrices, :, :]
 
     def all_scales(self, free: np.ndarray) -> Float[np.ndarray, "*batch k d"]:

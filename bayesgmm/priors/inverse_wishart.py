@@ -12,6 +12,7 @@ from jaxtyping import Float
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.distributions import inverse_wishart_log_normalizer
 from bayesgmm.numerics.mixture_prior import CovariancePrior
+from bayesgmm.numerics.unconstrained import Relation
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.hyperparameters import (
     ByColumn,
@@ -167,8 +168,6 @@ class InverseWishart(InverseWishartStructure):
     InverseWishart(degrees_of_freedom 5, scale matrix ((2, 0.5), (0.5, 1)))
     """
 
-    tied: ClassVar[bool] = False
-
 
 @dataclass(frozen=True)
 class TiedInverseWishart(InverseWishartStructure):
@@ -193,4 +192,6 @@ class TiedInverseWishart(InverseWishartStructure):
     TiedInverseWishart(degrees_of_freedom d + 2, scale matrix scaled to the data)
     """
 
-    tied: ClassVar[bool] = True
+    volume: ClassVar[Relation] = "equal"
+    shape: ClassVar[Relation] = "equal"
+    orientation: ClassVar[Relation] = "equal"
