@@ -19,7 +19,7 @@ from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.blocks import on_one_thread
 from bayesgmm.numerics.exchangeability import any_exchangeable, exchangeable_groups
 from bayesgmm.numerics.interrupts import interruptible
-from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.numerics.unconstrained import CovarianceMap
 from bayesgmm.priors.spec import MixtureSpec, layout_of
 from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 
@@ -561,10 +561,10 @@ def _from_draws(
     data = data.labeled(labels, parameters.n_components)
     layout = draws_layout(parameters)
     if spec is None:
-        scaling = Scaling.of(data, isotropic=layout.n_scales < data.n_features)
+        scaling = Scaling.of(data, isotropic=layout.covariances.isotropic)
         hyperparameters = np.ones((parameters.n_components, 1))
     else:
-        _expect_draws_of(spec, layout)
+        _expect_draws_of(spec, layout.covariances)
         problem = Problem.of(data, spec)
         spec, scaling = problem.spec, problem.scaling
         hyperparameters = spec.of_each_component(data.n_features)
@@ -678,7 +678,7 @@ def _expect_order(
         )
 
 
-def _expect_draws_of(spec: MixtureSpec, found: Layout) -> None:
+def _expect_draws_of(spec: MixtureSpec, found: CovarianceMap) -> None:
     """Raise unless draws, which share what ``found`` says, may be those of a spec."""
     if not isinstance(spec, MixtureSpec):
         raise SpecificationError(
@@ -689,7 +689,7 @@ def _expect_draws_of(spec: MixtureSpec, found: Layout) -> None:
         raise SpecificationError(
             f"The draws have {found.n_components} components, and spec has {spec.n_components}."
         )
-    wanted = layout_of(spec, found.n_features)
+    wanted = layout_of(spec, found.n_features).covariances
     fits = found.n_matrices <= wanted.n_matrices and found.n_scales <= wanted.n_scales
     if not fits or found.correlated != wanted.correlated:
         raise SpecificationError(
@@ -713,7 +713,8 @@ def _expect_suitable(initial: PointEstimate | None, problem: Problem) -> None:
         raise SpecificationError(
             f"initial must be what bayesgmm.estimate returned, not {initial!r}."
         )
-    here = (problem.spec.n_components, problem.data.n_features, problem.layout.correlated)
+    wanted = problem.layout.covariances
+    here = (wanted.n_components, wanted.n_features, wanted.correlated)
     there = initial.parameters
     if here != (there.n_components, there.n_features, there.correlations is not None):
         raise SpecificationError(

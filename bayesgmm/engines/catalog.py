@@ -82,7 +82,7 @@ def expect_room(engine: Engine, spec: MixtureSpec, data: Dataset) -> None:
         matrices of all parameters with its fourth power.
     """
     layout = layout_of(spec, data.n_features)
-    matrices = 2 * layout.n_features**2 if layout.correlated else layout.n_features
+    matrices = 2 * layout.n_features**2 if layout.covariances.correlated else layout.n_features
     a_draw = layout.size + layout.n_components * (matrices + 2 * layout.n_features)
     n_draws = getattr(engine, "draws", 0) * getattr(engine, "chains", 1)
     preparing = 0 if isinstance(engine, ADVI) else 3 * layout.size**2

@@ -79,8 +79,8 @@ class Steps:
     @classmethod
     def of(cls, target: Target) -> Steps:
         """Propose everything."""
-        layout = target.layout
-        shape = (layout.n_matrices, 1 if layout.correlated else layout.n_scales)
+        covariances = target.layout.covariances
+        shape = (covariances.n_matrices, 1 if covariances.correlated else covariances.n_scales)
         return cls(np.ones(shape, dtype=bool), np.zeros((*shape, 2)))
 
     def adapt(self) -> None:
@@ -133,7 +133,7 @@ class Sweeper:
             rows, label_log_likelihoods = self._block(0, self._log_posterior.X.shape[0])
             sweeps(
                 position, rows, label_log_likelihoods, self._log_posterior.prior,
-                self._log_posterior.room_for_factors(), self._steps, rng, seeds,
+                self.target.layout.covariances.room_for_factors(), self._steps, rng, seeds,
                 swept.positions, swept.log_densities, swept.acceptances,
             )  # fmt: skip
             return swept

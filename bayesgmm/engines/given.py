@@ -69,7 +69,7 @@ def given_tree(
 def log_posteriors(target: Target, draws: MixtureParameters) -> Float[np.ndarray, "chain draw"]:
     """Return the log posterior density of draws, on the unconstrained space."""
     inner = replace(draws, weights=np.maximum(draws.weights, np.finfo(float).tiny))
-    if target.layout.correlated:
+    if target.layout.covariances.correlated:
         assert draws.correlations is not None
         inner = replace(inner, correlations=made_regular(draws.correlations))
     positions = target.layout.pack(inner)

@@ -260,7 +260,7 @@ class _FusedSampler:
             dims={},
             block=self.blocks[chain],
             start=self.noise[chain],
-            correlated=self.target.layout.correlated,
+            correlated=self.target.layout.covariances.correlated,
             has_gaps=has_gaps(self.target.log_posterior.X),
         )
 
@@ -311,7 +311,7 @@ class _PyMCSampler:
         data = replace(target.data, row_names=np.arange(target.data.n_rows))
         model = declare_model(data, target.spec)
         names = ["weights", "means", "scales"]
-        names += ["correlations"] if target.layout.correlated else []
+        names += ["correlations"] if target.layout.covariances.correlated else []
         compiled = nutpie.compile_pymc_model(model, jitter_rvs=set(), var_names=names)
         return cls(settings, compiled, positions, tuple(names))
 

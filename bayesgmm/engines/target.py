@@ -50,10 +50,10 @@ class Target:
         constant = _log_dirichlet_constant(concentration)
         constant += 0.5 * math.fsum(np.log(precision / (2 * np.pi)).sum(axis=1))
         mixture_prior = MixturePrior(
-            constant, concentration, loc, precision, layout.n_matrices,
+            constant, concentration, loc, precision, layout.covariances.n_matrices,
             spec.covariance_prior(layout.n_features),
         )  # fmt: skip
-        return LogPosterior(self.data.fitted_rows, mixture_prior, layout.correlated)
+        return LogPosterior(self.data.fitted_rows, mixture_prior, layout.covariances)
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""
@@ -66,7 +66,7 @@ class Target:
         least = 1 / (total + parameters.n_components)  # what no row would leave it
         weights = np.maximum(parameters.weights, least)
         inner = replace(parameters, weights=weights / weights.sum())
-        if self.layout.correlated:
+        if self.layout.covariances.correlated:
             assert parameters.correlations is not None
             inner = replace(inner, correlations=made_regular(parameters.correlations))
         return self.layout.pack(inner)

@@ -226,8 +226,8 @@ def _packed(parameters: MixtureParameters, layout: Layout) -> np.ndarray | None:
 def _lowest_steps(objective: Objective, center: np.ndarray, widths: np.ndarray) -> np.ndarray:
     """Return bounds that keep scales finite when a component collapses."""
     layout = objective.layout
-    _, first, last, _ = layout.boundaries
     lowest = np.full(center.size, -np.inf)
-    log_scales = np.tile(np.log(objective.smallest_scales), layout.n_matrices)
+    log_scales = np.tile(np.log(objective.smallest_scales), layout.covariances.n_matrices)
+    first, last = layout.boundaries[-1], layout.boundaries[-1] + log_scales.size
     lowest[first:last] = (log_scales - center[first:last]) / widths[first:last]
     return lowest

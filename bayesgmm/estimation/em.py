@@ -41,13 +41,15 @@ _LONG = 60.0  # seconds
 def warn_if_long(X: Rows, objective: Objective, n_starts: int) -> None:
     """Warn if the search will take more than a minute, by the time of one call of the objective."""
     layout = objective.layout
-    if not layout.correlated or layout.n_features <= _WIDE:
+    if not layout.covariances.correlated or layout.n_features <= _WIDE:
         return
     is_thin = X.shape[0] < layout.n_components * layout.n_features
     calls = n_starts * (_CALLS_IF_THIN if is_thin else _CALLS_A_START)
     seconds = calls * _seconds_a_call(X, objective)
     if seconds > _LONG:
-        tied = "" if layout.n_matrices == 1 else " one matrix for all components (Tied()),"
+        tied = (
+            "" if layout.covariances.n_matrices == 1 else " one matrix for all components (Tied()),"
+        )
         warn(
             f"The search for the mode from {counted(n_starts, 'start')} will take some "
             f"{counted(max(1, round(seconds / 60)), 'minute')}, and draws from the posterior take "

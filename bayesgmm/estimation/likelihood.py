@@ -54,7 +54,7 @@ def best_of_halves(
     positions = np.empty((2 * resp.shape[1], objective.layout.size))
     n_positions = write_halves(
         as_compiled(X), as_compiled(resp), objective.mixture_prior,
-        objective.layout.correlated, objective.smallest_scales, positions,
+        objective.layout.covariances.correlated, objective.smallest_scales, positions,
     )  # fmt: skip
     if n_positions == 0:
         return None
@@ -78,7 +78,7 @@ def climb_best(
     """
     trace = np.empty(limit + 1)
     status, n_values, n_passes = climb(
-        compiled_rows(X), starts, objective.mixture_prior, objective.layout.correlated,
+        compiled_rows(X), starts, objective.mixture_prior, objective.layout.covariances.correlated,
         objective.smallest_scales, tolerance, limit, screening, goal, trace,
     )  # fmt: skip
     heights = trace[:n_values].tolist()
@@ -92,9 +92,11 @@ def parameters_at(
     """Return the parameters at a position; as ``Layout.unpack`` for many, sooner."""
     layout = objective.layout
     weights, means, scales, correlations = mixture_at(
-        position, objective.mixture_prior, layout.n_features, layout.correlated
+        position, objective.mixture_prior, layout.n_features, layout.covariances.correlated
     )
-    return MixtureParameters(weights, means, scales, correlations if layout.correlated else None)
+    return MixtureParameters(
+        weights, means, scales, correlations if layout.covariances.correlated else None
+    )
 
 
 def position_of_partition(
@@ -128,6 +130,6 @@ def position_with(
     position, layout = np.empty(objective.layout.size), objective.layout
     is_inside = write_moments(
         as_compiled(counts), as_compiled(means), as_compiled(scatter), objective.mixture_prior,
-        layout.correlated, objective.smallest_scales, position,
+        layout.covariances.correlated, objective.smallest_scales, position,
     )  # fmt: skip
     return position if is_inside else None

@@ -99,7 +99,7 @@ def _(
 ) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"] | None]:
     if parameters.correlations is None:  # one feature
         return _update_scales(statistics, parameters, objective), None
-    counts, scatter = _pooled(statistics, tied=structure.tied)
+    counts, scatter = _pooled(statistics, objective)
     if objective.uses_prior:
         return _fit_covariances(counts, scatter, parameters, objective)
     return _average(counts, scatter, objective)
@@ -114,7 +114,7 @@ def _(
 ) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"] | None]:
     if parameters.correlations is None:  # one feature
         return _update_scales(statistics, parameters, objective), None
-    return _average(*_pooled(statistics, tied=structure.tied), objective)
+    return _average(*_pooled(statistics, objective), objective)
 
 
 @update_covariances.register
@@ -131,35 +131,35 @@ def _average(
     counts: np.ndarray, scatter: np.ndarray, objective: Objective
 ) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"]]:
     """Return scales and correlations of the scatter per row, of rows and prior rows together."""
-    prior, size = objective.covariance_prior, objective.spec.n_components
+    prior, covariances = objective.covariance_prior, objective.layout.covariances
     with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
-        covariances = (prior.scatter + scatter) / (prior.count + counts)[:, None, None]
-        scales = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
-        correlations = covariances / (scales[:, :, None] * scales[:, None, :])
-    return _repeated(scales, size), _repeated(correlations, size)
+        matrices = (prior.scatter + scatter) / (prior.count + counts)[:, None, None]
+        scales = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
+        correlations = matrices / (scales[:, :, None] * scales[:, None, :])
+    return covariances.all_scales(scales), covariances.all_matrices(correlations)
 
 
 def _update_scales(
     statistics: SufficientStatistics, parameters: MixtureParameters, objective: Objective
 ) -> Float[np.ndarray, "k d"]:
-    layout = objective.layout
-    counts, scatter = _pooled(statistics, tied=layout.n_matrices < layout.n_components)
-    counts = np.repeat(counts[:, None], layout.n_features, axis=1)
-    if layout.n_scales < layout.n_features:
+    covariances = objective.layout.covariances
+    counts, scatter = _pooled(statistics, objective)
+    counts = np.repeat(counts[:, None], covariances.n_features, axis=1)
+    if covariances.isotropic:
         counts, scatter = counts.sum(axis=1, keepdims=True), scatter.sum(axis=1, keepdims=True)
     if objective.uses_prior:
         scales = np.exp(_fit_log_scales(counts, scatter, parameters, objective))
     else:
         with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
             scales = np.sqrt(scatter / counts)
-    return np.broadcast_to(scales, parameters.scales.shape).copy()
+    return covariances.all_scales(scales)
 
 
 def _fit_log_scales(
     counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
 ) -> np.ndarray:
     prior, lowest = objective.covariance_prior, np.log(objective.smallest_scales)
-    result = np.log(parameters.scales[: counts.shape[0], : counts.shape[1]])
+    result = np.log(objective.layout.covariances.free_scales(parameters.scales))
     for matrix, scale in np.ndindex(*result.shape):
         result[matrix, scale] = best_log_scale(
             result[matrix, scale],
@@ -175,13 +175,13 @@ def _fit_log_scales(
 def _fit_covariances(
     counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    layout, prior = objective.layout, objective.covariance_prior
+    covariances, prior = objective.layout.covariances, objective.covariance_prior
     lowest = np.log(objective.smallest_scales)
-    log_scales = np.log(parameters.scales[: layout.n_matrices])
+    log_scales = np.log(covariances.free_scales(parameters.scales))
     assert parameters.correlations is not None
-    pairs = layout.coordinates(parameters.correlations)
-    best = best_covariance if layout.n_features <= _MOST_FEATURES else _climbed_covariance
-    for matrix in range(layout.n_matrices):
+    pairs = covariances.coordinates(parameters.correlations)
+    best = best_covariance if covariances.n_features <= _MOST_FEATURES else _climbed_covariance
+    for matrix in range(len(pairs)):
         log_scales[matrix], pairs[matrix] = best(
             log_scales[matrix],
             pairs[matrix],
@@ -190,8 +190,7 @@ def _fit_covariances(
             prior,
             lowest,
         )
-    size = layout.n_components
-    return _repeated(np.exp(log_scales), size), layout.correlations(pairs)
+    return covariances.all_scales(np.exp(log_scales)), covariances.correlations(pairs)
 
 
 def _climbed_covariance(
@@ -224,16 +223,9 @@ def _climbed_covariance(
     return position[:size], position[size:]
 
 
-def _pooled(statistics: SufficientStatistics, *, tied: bool) -> tuple[np.ndarray, np.ndarray]:
+def _pooled(
+    statistics: SufficientStatistics, objective: Objective
+) -> tuple[np.ndarray, np.ndarray]:
     """Add up counts and scatter of the components that share a covariance matrix."""
-    if not tied:
-        return statistics.counts, statistics.scatter
-    return (
-        statistics.counts.sum(keepdims=True),
-        statistics.scatter.sum(axis=0, keepdims=True),
-    )
-
-
-def _repeated(values: np.ndarray, n_components: int) -> np.ndarray:
-    """Write a shared matrix (leading axis 1) out for every component."""
-    return np.broadcast_to(values, (n_components, *values.shape[1:])).copy()
+    pooled = objective.layout.covariances.pooled
+    return pooled(statistics.counts), pooled(statistics.scatter)

@@ -109,7 +109,7 @@ class Objective:
     def covariance_prior(self) -> CovariancePrior:
         """The prior of every covariance matrix, over the coordinates of the mode."""
         if not self.uses_prior:
-            return CovariancePrior.flat(self.layout.n_scales)
+            return CovariancePrior.flat(self.layout.covariances.n_scales)
         return self.spec.covariance_prior(self.n_features, of_mode=True)
 
     @property
@@ -121,7 +121,7 @@ class Objective:
     def smallest_scales(self) -> Float[np.ndarray, " s"]:
         """Where a free scale counts as zero; one for all features, or one for each."""
         spread = np.ones(self.n_features) if self.spread is None else self.spread
-        if self.layout.n_scales < self.n_features:
+        if self.layout.covariances.isotropic:
             spread = np.sqrt(np.mean(spread**2, keepdims=True))
         return SMALLEST_SCALE * spread
 
@@ -130,12 +130,12 @@ class Objective:
         """Standard deviations to begin with: those of the prior rows, or of scaled data."""
         prior = self.covariance_prior
         if not np.any(prior.scatter):
-            return np.ones(self.layout.n_scales)
+            return np.ones(self.layout.covariances.n_scales)
         return np.sqrt(np.diagonal(prior.scatter) / prior.count)
 
     def function_of(self, X: Rows) -> LogPosterior:
         """Return value (up to a constant) and gradient as a function of an unconstrained vector."""
-        return LogPosterior(X, self.mixture_prior, self.layout.correlated)
+        return LogPosterior(X, self.mixture_prior, self.layout.covariances)
 
     @cached_property
     def mixture_prior(self) -> MixturePrior:
@@ -145,12 +145,12 @@ class Objective:
         log-ratios, one in every concentration; of the logarithms, one in the power of every
         scale; of the correlation coordinates, (d + 1) / 2 in the shape of the LKJ prior.
         """
-        layout, prior = self.layout, self.covariance_prior
+        prior, n_matrices = self.covariance_prior, self.layout.covariances.n_matrices
         terms = prior.terms.copy()
         terms[:, 1] -= 1.0
         covariances = prior._replace(terms=terms, eta=prior.eta - 0.5 * (self.n_features + 1))
         return MixturePrior(
-            0.0, self.weight_pseudo_counts, *self.means_prior, layout.n_matrices, covariances
+            0.0, self.weight_pseudo_counts, *self.means_prior, n_matrices, covariances
         ).as_compiled()
 
     def log_prior(self, parameters: MixtureParameters) -> float:
@@ -166,8 +166,7 @@ class Objective:
         return total + self._log_prior_of_matrices(parameters)
 
     def _log_prior_of_scales(self, parameters: MixtureParameters) -> float:
-        layout = self.layout
-        free = np.log(parameters.scales[: layout.n_matrices, : layout.n_scales])
+        free = np.log(self.layout.covariances.free_scales(parameters.scales))
         terms = self.covariance_prior.terms
         return float(sum(scale_prior(terms[place[1]], u)[0] for place, u in np.ndenumerate(free)))
 
@@ -176,9 +175,9 @@ class Objective:
 
         Minus infinity where a matrix is singular as floating point numbers are.
         """
-        prior, layout = self.covariance_prior, self.layout
+        prior, structure = self.covariance_prior, self.layout.covariances
         total = 0.0
-        for covariance in parameters.covariances[: layout.n_matrices]:
+        for covariance in structure.free_matrices(parameters.covariances):
             log_scales = 0.5 * np.log(np.diagonal(covariance))
             try:
                 factor = np.linalg.cholesky(covariance)
@@ -186,8 +185,8 @@ class Objective:
                 return -math.inf
             log_determinant = 2.0 * float(np.log(np.diagonal(factor)).sum())
             whitened = solve_triangular(factor, np.eye(self.n_features), lower=True)
-            precisions = np.sum(whitened**2, axis=0)[: layout.n_scales]
-            if layout.correlated:
+            precisions = np.sum(whitened**2, axis=0)[: structure.n_scales]
+            if structure.correlated:
                 total += (prior.eta - 1) * (log_determinant - 2.0 * float(log_scales.sum()))
             if prior.count > 0:
                 total -= 0.5 * prior.count * log_determinant

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 
 from bayesgmm.errors import DataError
 from bayesgmm.numerics.annotated_rows import Rows, as_compiled, compiled_rows, total_weight
+from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
     SufficientStatistics,
@@ -88,7 +89,7 @@ def precision_form(
             factors = np.broadcast_to(factors, (factors.shape[0], d))
         log_determinants = np.log(factors).sum(axis=1)
     with np.errstate(divide="ignore"):  # a weight of zero is a log weight of -inf
-        constants = np.log(weights) - 0.5 * d * math.log(2 * math.pi) + log_determinants
+        constants = np.log(weights) + FAMILY.log_kernel(0.0, d) + log_determinants
     if factors.shape[0] < k:
         factors = np.broadcast_to(factors, (k, *factors.shape[1:]))
     return PrecisionForm(*(as_compiled(part) for part in (constants, means, factors)))

@@ -182,7 +182,7 @@ class _Repairs:
         )
         halves = split_gains(
             self._values, resp, axes, as_compiled(covariances), surrogate.mixture_prior,
-            surrogate.layout.correlated, self._tied, _STEPS,
+            surrogate.layout.covariances.correlated, self._tied, _STEPS,
         )  # fmt: skip
         return _Halves(*halves)
 
@@ -252,11 +252,11 @@ class _Repairs:
         self, covariances: Float[np.ndarray, "*batch d d"]
     ) -> Float[np.ndarray, "*batch d d"]:
         """Return what the structure can hold of covariance matrices."""
-        layout, size = self.surrogate.layout, covariances.shape[-1]
-        if layout.n_scales < size:
+        structure, size = self.surrogate.layout.covariances, covariances.shape[-1]
+        if structure.isotropic:
             variances = np.trace(covariances, axis1=-2, axis2=-1) / size
             return variances[..., None, None] * np.eye(size)
-        return covariances if layout.correlated else covariances * np.eye(size)
+        return covariances if structure.correlated else covariances * np.eye(size)
 
     def _merged(self, heir: int, freed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and covariance matrix of two components together."""
@@ -287,7 +287,7 @@ class _Repairs:
 
     @property
     def _tied(self) -> bool:
-        return self.surrogate.layout.n_matrices < self.surrogate.layout.n_components
+        return self.surrogate.layout.covariances.tied
 
     @property
     def _has_labels(self) -> bool:

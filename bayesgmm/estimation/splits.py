@@ -70,9 +70,9 @@ def split(
     objective: Objective,
 ) -> MixtureParameters:
     """Return a mixture in which a component has become its two halves across an axis."""
-    layout = objective.layout
+    structure = objective.layout.covariances
     covariances, step = parameters.covariances, math.sqrt(_HALF) * axis
-    if layout.n_matrices > 1:  # where they are tied, the others need the variance
+    if not structure.tied:  # where they are tied, the others need the variance
         covariances = covariances.copy()
         covariances[component] -= _thinning(covariances[component], step)
     again = np.append(np.arange(parameters.n_components), component)
@@ -81,9 +81,9 @@ def split(
     means[component] -= step
     means[-1] += step
     whole = MixtureParameters.from_covariances(weights, means, covariances[again])
-    if layout.n_scales < layout.n_features:
+    if structure.isotropic:
         whole.scales[:] = np.sqrt(np.mean(whole.scales**2, axis=1, keepdims=True))
-    if layout.correlated:
+    if structure.correlated:
         return whole
     return MixtureParameters(weights, means, whole.scales)
 

@@ -146,7 +146,8 @@ def from_responsibilities(
     X: Rows, resp: Float[np.ndarray, "n k"], objective: Objective
 ) -> MixtureParameters:
     """Return the parameters that fit complete rows with given responsibilities."""
-    (n_components, size), correlated = (resp.shape[1], X.shape[1]), objective.layout.correlated
+    n_components, size = resp.shape[1], X.shape[1]
+    correlated = objective.layout.covariances.correlated
     # About the means of the components: about zero, which an outlier moves far away, the spread
     # of the others would be a small difference of large numbers.
     means, statistics = shared_statistics(X, resp, correlated=correlated)

@@ -103,14 +103,14 @@ class Surrogate:
         # A product of factors, not the factor of a product: with fewer rows than features that is
         # singular to rounding.
         root = total @ np.linalg.cholesky(within + _LEAST_WIDTH * np.eye(within.shape[0]))
-        if not layout.correlated:
+        if not layout.covariances.correlated:
             variances = np.sum(root**2, axis=1)
-            if layout.n_scales < layout.n_features:
+            if layout.covariances.isotropic:
                 variances = np.full(layout.n_features, np.mean(variances))
             root = np.diag(np.sqrt(variances))
         return cls(
             in_coordinates(complete, center, root), _prior_of(objective, layout), layout,
-            np.full(layout.n_scales, _SMALLEST_SCALE), center, root,
+            np.full(layout.covariances.n_scales, _SMALLEST_SCALE), center, root,
         )  # fmt: skip
 
     @cached_property
@@ -171,8 +171,7 @@ class Surrogate:
         """Return the position of a mixture; ``None`` at the edge of the space."""
         prior, counts = self.mixture_prior.covariances, weights * self.counts.sum()
         # Of the covariance matrices that are wanted, prior rows are a part; of a shared one, once.
-        is_tied = self.layout.n_matrices < self.layout.n_components
-        parts = (weights if is_tied else np.ones(weights.size))[:, None, None]
+        parts = (weights if self.layout.covariances.tied else np.ones(weights.size))[:, None, None]
         rows = counts[:, None, None] + parts * prior.count
         scatter = rows * covariances - parts * prior.scatter[0, 0] * np.eye(means.shape[1])
         return position_with(counts, means, scatter, self)
@@ -191,7 +190,7 @@ class Surrogate:
     def on_standard_scale(self, mode: Mode) -> MixtureParameters:
         """Return its parameters on the standard scale."""
         weights, means = mode.parameters.weights, self.center + mode.parameters.means @ self.root.T
-        if self.layout.correlated:
+        if self.layout.covariances.correlated:
             covariances = self.root @ mode.parameters.covariances @ self.root.T
             return MixtureParameters.from_covariances(weights, means, covariances)
         return MixtureParameters(weights, means, mode.parameters.scales * np.diagonal(self.root))
@@ -207,11 +206,11 @@ def _within(
 
 def _prior_of(objective: Objective, layout: Layout) -> MixturePrior:
     count = _PRIOR_ROWS if objective.uses_prior else 0.0
-    covariances = CovariancePrior.flat(layout.n_scales)._replace(
-        count=count, scatter=count * np.eye(layout.n_scales)
+    covariances = CovariancePrior.flat(layout.covariances.n_scales)._replace(
+        count=count, scatter=count * np.eye(layout.covariances.n_scales)
     )
     nothing = np.zeros((layout.n_components, layout.n_features))
     pseudo_counts = objective.weight_pseudo_counts + count * _PSEUDO_COUNT
     return MixturePrior(
-        0.0, pseudo_counts, nothing, nothing, layout.n_matrices, covariances
+        0.0, pseudo_counts, nothing, nothing, layout.covariances.n_matrices, covariances
     ).as_compiled()

@@ -139,11 +139,11 @@ class PosteriorClimb:
         return Ascent(self._factored(point.parameters), bounds, point.converged)
 
     def _factored(self, parameters: MixtureParameters) -> FactoredMixture:
-        structure, layout = self.problem.spec.covariances, self.problem.layout
+        structure, free = self.problem.spec.covariances, self.problem.layout.covariances
         if structure.correlated:
-            covariances = parameters.covariances[: layout.n_matrices]
+            covariances = free.free_matrices(parameters.covariances)
         else:
-            covariances = parameters.scales[: layout.n_matrices, : layout.n_scales] ** 2
+            covariances = free.free_scales(parameters.scales) ** 2
         return FactoredMixture.of(structure, parameters.weights, parameters.means, covariances)
 
     def _parameters(self, mixture: FactoredMixture) -> MixtureParameters:
@@ -155,7 +155,9 @@ class PosteriorClimb:
         every = np.broadcast_to(covariances, (k, d, d))
         parameters = MixtureParameters.from_covariances(mixture.weights, mixture.means, every)
         return (
-            parameters if self.problem.layout.correlated else replace(parameters, correlations=None)
+            parameters
+            if self.problem.layout.covariances.correlated
+            else replace(parameters, correlations=None)
         )
 
 

@@ -428,7 +428,7 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
                 f"GaussianMixture: prior is for {prior.n_components} components, and n_components "
                 f"is {self.n_components}. Give both the same number."
             )
-        if prior.covariances.answers != self._structure.answers:
+        if prior.covariances.covariance_map(1, 1) != self._structure.covariance_map(1, 1):
             raise SpecificationError(
                 f"GaussianMixture: prior has the structure {type(prior.covariances).__name__}, "
                 f"and covariance_type is {self.covariance_type!r}. Give both the same."

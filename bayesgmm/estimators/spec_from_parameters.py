@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.priors.catalog import SPELLINGS, structure_named, structures_by_likelihood
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.spec import MixtureSpec
@@ -164,5 +165,4 @@ def from_sklearn(structure: CovarianceStructure, matrices: Float[np.ndarray, ...
 
 def n_parameters(structure: CovarianceStructure, k: int, d: int) -> int:
     """Return the number of free parameters of a mixture."""
-    each = d * (d + 1) // 2 if structure.correlated else structure.n_scales(d)
-    return structure.n_matrices(k) * each + k * d + k - 1
+    return Layout(structure.covariance_map(k, d)).size

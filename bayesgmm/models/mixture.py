@@ -82,12 +82,11 @@ def declare_model(
 
 def _declare_resolution(spec: MixtureSpec, factors: TensorVariable, n_features: int) -> None:
     """Bound partial standard deviations from below, in every free covariance matrix."""
-    layout = layout_of(spec, n_features)
-    free = factors[: layout.n_matrices]
+    covariances = layout_of(spec, n_features).covariances
     if factors.ndim == 3:
-        precisions = partial_precisions(free)
+        precisions = partial_precisions(covariances.free_matrices(factors))
     else:
-        precisions = free[:, : layout.n_scales] ** -2.0
+        precisions = covariances.free_scales(factors) ** -2.0
     pm.Potential("resolution", -((spec.floor(n_features) ** 2 * precisions) ** 4).sum())
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import ndtri
 
 from bayesgmm.numerics.annotated_rows import AnnotatedRows, as_compiled
 from bayesgmm.numerics.blocks import for_each
+from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels.imputation import conditional_cells, imputations, summaries
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.statistics import PrecisionForm, all_mixtures
@@ -76,7 +76,7 @@ def predicted_cells(
     mixtures, output = all_mixtures(draws), np.empty((n_missing(X), 2 + len(levels)))
     size = mixtures.constants.size
     blocks = [block for gap in _gaps(X) for block in _blocks(gap, size)]
-    ends = np.array(levels), ndtri(levels)
+    ends = np.array(levels), FAMILY.quantiles(np.array(levels))
 
     def write_block(number: int) -> None:
         gap = blocks[number]
@@ -101,7 +101,7 @@ def imputed_cells(
 
     def write_mixture(number: int) -> None:
         rng = np.random.default_rng(seeds[number])
-        uniforms, noise = rng.random(n_rows), rng.standard_normal(output.shape[1])
+        uniforms, noise = rng.random(n_rows), FAMILY.draw(rng, output.shape[1:])
         mixture = (part[number] for part in mixtures.kernel_arguments())
         arguments = tuple(mixture)
         for gap in gaps:

@@ -12,6 +12,7 @@ from bayesgmm.numerics.annotated_rows import Rows, compiled_rows
 from bayesgmm.numerics.kernels.log_posterior import State, state_at, value_at, write_gradient
 from bayesgmm.numerics.mixture_prior import MixturePrior
 from bayesgmm.numerics.statistics import statistics_of
+from bayesgmm.numerics.unconstrained import CovarianceMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +25,12 @@ class LogPosterior:
         The rows.
     mixture_prior : MixturePrior
         Of weights, means and covariances.
-    correlated : bool
-        Whether there are correlations.
+    covariances : CovarianceMap
     """
 
     X: Rows
     mixture_prior: MixturePrior
-    correlated: bool
+    covariances: CovarianceMap
 
     @cached_property
     def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -51,12 +51,7 @@ class LogPosterior:
 
     def state(self, position: Float[np.ndarray, " p"]) -> State:
         """Return the state of a position, with the arguments of passes over the rows."""
-        return State(*state_at(position, self.prior, self.room_for_factors()))
-
-    def room_for_factors(self) -> Float[np.ndarray, "k d ..."]:
-        """Return an array for the precision factors, which tells kernels about correlations."""
-        k, d = self.prior.loc.shape
-        return np.empty((k, d, d) if self.correlated else (k, d))
+        return State(*state_at(position, self.prior, self.covariances.room_for_factors()))
 
     def value(self, state: State, log_likelihood: float) -> float:
         """Return the log density where the log-likelihood of all rows is known."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
-from scipy.special import ndtri
 
 from bayesgmm.numerics.annotated_rows import as_compiled
+from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels import normal_mixtures as kernels
 from bayesgmm.parameters import MixtureParameters
 
@@ -64,7 +64,9 @@ class NormalMixture:
         """Return the points below which the probabilities lie."""
         output = np.empty(probabilities.shape)
         probabilities = as_compiled(probabilities)
-        kernels.write_quantiles(probabilities, ndtri(probabilities), *self._arrays, output)
+        kernels.write_quantiles(
+            probabilities, FAMILY.quantiles(probabilities), *self._arrays, output
+        )
         return output
 
     @property

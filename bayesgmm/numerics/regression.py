@@ -23,11 +23,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtri
 
 from bayesgmm.numerics.annotated_rows import as_compiled
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.conditional_normals import Split, split_all
+from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels.normal_mixtures import write_regression
 from bayesgmm.numerics.kernels.rows import component_tables
 from bayesgmm.numerics.patterns import Patterns
@@ -95,7 +95,7 @@ def _described(
         for target in range(t)
     ]
     output, size = np.empty((t, n_rows, 3 + probabilities.size)), _block_size(s, k)
-    normal_quantiles = ndtri(probabilities)
+    normal_quantiles = FAMILY.quantiles(probabilities)
 
     def write_block(number: int) -> None:
         block = slice(number * size, min((number + 1) * size, n_rows))
@@ -151,7 +151,7 @@ def _drawn_from(X: np.ndarray, parts: Split, number: int, rng: np.random.Generat
     centers = parts.means[number][component]
     centers = centers + np.einsum("ntg,ng->nt", parts.slopes[number][component], centered)
     roots = np.linalg.cholesky(parts.rests[number])
-    noise = rng.standard_normal(centers.shape)
+    noise = FAMILY.draw(rng, centers.shape)
     return centers + np.einsum("nij,nj->ni", roots[component], noise)
 
 

@@ -6,7 +6,6 @@ of disjoint blocks of rows add.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from bayesgmm.numerics.annotated_rows import (
     has_gaps,
 )
 from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
+from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels.patterns import (
     marginals,
     pattern_log_densities,
@@ -91,7 +91,7 @@ class PrecisionForm:
         """Factorize the covariances of one mixture or of many."""
         size, means = parameters.n_features, np.array(parameters.means)
         with np.errstate(divide="ignore"):  # a weight of zero is a log weight of -inf
-            constants = np.log(parameters.weights) - 0.5 * size * math.log(2 * math.pi)
+            constants = np.log(parameters.weights) + FAMILY.log_kernel(0.0, size)
         constants = constants - np.log(parameters.scales).sum(axis=-1)
         if parameters.correlations is None:
             return cls(constants, means, 1.0 / parameters.scales)

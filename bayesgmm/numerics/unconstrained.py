@@ -1,95 +1,226 @@
 """The map between mixture parameters and unconstrained vectors, with PyMC's transforms.
 
-A vector holds k - 1 log-ratios of the weights, k d means, the log scales of every free
-covariance matrix, then its correlation coordinates; ``kernels/covariances.py`` has the formulas.
+A vector holds k - 1 log-ratios of the weights, k d means, and the coordinates of the covariance
+matrices that are free: the log scales of all, then their correlation coordinates;
+``kernels/covariances.py`` has the formulas.
+
+Axes: batch axes, then components k, or free matrices m, then features d, or free scales s.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import softmax
 
+from bayesgmm.errors import SpecificationError
 from bayesgmm.parameters import MixtureParameters
 
 _SMALLEST_EIGENVALUE = 1e-12
 """Of a correlation matrix: its Cholesky factor exists, and its coordinates are finite."""
 
 
+Relation = Literal["equal", "varying", "identity"]
+
+
 @dataclass(frozen=True)
-class Layout:
-    """Where each parameter lies in an unconstrained vector.
+class CovarianceMap:
+    """The map between covariance matrices and the coordinates of those that are free.
+
+    Volumes, shapes and orientations of the components are equal, or vary from component to
+    component; a shape may also be that of a ball, and an orientation that of the axes: the
+    identity. All others are equal together or vary together, so that one matrix is free, or every
+    matrix. Relations such as one shape and several volumes have no coordinates yet.
 
     Attributes
     ----------
     n_components, n_features : int
         Sizes k and d.
-    n_matrices : int
-        Free covariance matrices: k, or 1 where they are tied.
-    n_scales : int
-        Free scales in each: d, or 1 where it is spherical.
-    correlated : bool
-        Whether there are correlations; ``False`` where d = 1.
+    volume, shape, orientation : {"equal", "varying", "identity"}
     """
 
     n_components: int
     n_features: int
-    n_matrices: int
-    n_scales: int
-    correlated: bool
+    volume: Relation
+    shape: Relation
+    orientation: Relation
+
+    def __post_init__(self) -> None:
+        answers = self.volume, self.shape, self.orientation
+        if set(answers) - {"identity"} != {self.volume}:
+            raise SpecificationError(
+                "Volumes, shapes and orientations must be equal together or vary together, apart "
+                f"from the identity, not {answers}."
+            )
+
+    @property
+    def n_matrices(self) -> int:
+        """Number of free covariance matrices, m."""
+        return 1 if self.volume == "equal" else self.n_components
+
+    @property
+    def n_scales(self) -> int:
+        """Number of free scales in each of them, s."""
+        return 1 if self.shape == "identity" else self.n_features
 
     @property
     def n_pairs(self) -> int:
-        """Number of correlation coordinates in one matrix."""
+        """Number of correlation coordinates in each of them."""
         return self.n_features * (self.n_features - 1) // 2 if self.correlated else 0
 
-    @cached_property
-    def boundaries(self) -> tuple[int, int, int, int]:
-        """Ends of the four parts of a vector: log-ratios, means, log scales, coordinates."""
+    @property
+    def tied(self) -> bool:
+        """Whether several components share a matrix."""
+        return self.n_matrices < self.n_components
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether several features share a scale."""
+        return self.n_scales < self.n_features
+
+    @property
+    def correlated(self) -> bool:
+        """Whether there are correlations."""
+        return self.orientation != "identity" and self.n_features > 1
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates: all log scales, then all correlation coordinates."""
+        return self.n_matrices * (self.n_scales + self.n_pairs)
+
+    def unpack(
+        self, coordinates: Float[np.ndarray, "*batch c"]
+    ) -> tuple[Float[np.ndarray, "*batch k d"], Float[np.ndarray, "*batch k d d"] | None]:
+        """Return scales and correlations of every component; new arrays."""
+        m, batch = self.n_matrices, coordinates.shape[:-1]
+        log_scales, pairs = np.split(coordinates, [m * self.n_scales], axis=-1)
+        scales = np.exp(log_scales).reshape(*batch, m, self.n_scales)
+        return self.all_scales(scales), self.correlations(pairs.reshape(*batch, m, self.n_pairs))
+
+    def pack(
+        self,
+        scales: Float[np.ndarray, "*batch k d"],
+        correlations: Float[np.ndarray, "*batch k d d"] | None,
+    ) -> Float[np.ndarray, "*batch c"]:
+        """Return the coordinates; the inverse of ``unpack``."""
+        log_scales = np.log(self.free_scales(scales)).reshape(*scales.shape[:-2], -1)
+        if not self.correlated:
+            return log_scales
+        assert correlations is not None
+        pairs = self.coordinates(correlations).reshape(*scales.shape[:-2], -1)
+        return np.concatenate([log_scales, pairs], axis=-1)
+
+    def deviations(self, counts: Float[np.ndarray, " k"]) -> Float[np.ndarray, " c"]:
+        """Return rough posterior standard deviations of the coordinates, given so many rows."""
+        shared = self.pooled(counts)
+        return np.concatenate([
+            np.repeat(1 / np.sqrt(2 * shared), self.n_scales),
+            np.repeat(1 / np.sqrt(shared), self.n_pairs),
+        ])  # fmt: skip
+
+    def pooled(self, sums: Float[np.ndarray, "k ..."]) -> Float[np.ndarray, "m ..."]:
+        """Add up what belongs to the components that share a matrix."""
+        return sums.sum(axis=0, keepdims=True) if self.tied else sums
+
+    def free_scales(self, scales: Any) -> Any:
+        """Return those of scales, (..., k, d), that are free, (..., m, s); of tensors, too."""
+        return scales[..., : self.n_matrices, : self.n_scales]
+
+    def free_matrices(self, matrices: Any) -> Any:
+        """Return those of matrices, (..., k, d, d), that are free, (..., m, d, d)."""
+        return matrices[..., : self.n_matrices, :, :]
+
+    def all_scales(self, free: np.ndarray) -> Float[np.ndarray, "*batch k d"]:
+        """Write free scales, (..., m or 1, s or d), out for every component and feature."""
+        shape = self.n_components, self.n_features
+        return np.broadcast_to(free, (*free.shape[:-2], *shape)).copy()
+
+    def all_matrices(self, free: np.ndarray) -> Float[np.ndarray, "*batch k d d"]:
+        """Write free matrices, (..., m or 1, d, d), out for every component."""
+        shape = self.n_components, *free.shape[-2:]
+        return np.broadcast_to(free, (*free.shape[:-3], *shape)).copy()
+
+    def correlations(self, coordinates: np.ndarray) -> np.ndarray | None:
+        """Return correlation matrices for every component from their coordinates (..., m, p)."""
+        if not self.correlated:
+            return None
+        size = self.n_features
+        factors = np.zeros((*coordinates.shape[:-1], size, size))
+        rows, columns = np.tril_indices(size, -1)
+        factors[..., rows, columns] = coordinates
+        factors[..., np.arange(size), np.arange(size)] = 1.0
+        factors /= np.sqrt(np.einsum("...ij,...ij->...i", factors, factors))[..., None]
+        correlations = factors @ np.swapaxes(factors, -1, -2)
+        correlations[..., np.arange(size), np.arange(size)] = 1.0
+        return self.all_matrices(correlations)
+
+    def coordinates(self, correlations: np.ndarray) -> np.ndarray:
+        """Return the coordinates (..., m, p) of correlation matrices."""
+        factors = np.linalg.cholesky(self.free_matrices(correlations))
+        diagonal = np.diagonal(factors, axis1=-2, axis2=-1)[..., None]
+        rows, columns = np.tril_indices(self.n_features, -1)
+        return np.ascontiguousarray((factors / diagonal)[..., rows, columns])
+
+    def room_for_factors(self) -> Float[np.ndarray, "k d ..."]:
+        """Return an array for precision factors, which tells kernels about correlations."""
+        k, d = self.n_components, self.n_features
+        return np.empty((k, d, d) if self.correlated else (k, d))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each parameter lies in an unconstrained vector: weights, means, covariances.
+
+    Attributes
+    ----------
+    covariances : CovarianceMap
+        Which also says how many components and features there are.
+    """
+
+    covariances: CovarianceMap
+
+    @property
+    def n_components(self) -> int:
+        """Number of components, k."""
+        return self.covariances.n_components
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, d."""
+        return self.covariances.n_features
+
+    @property
+    def boundaries(self) -> tuple[int, int]:
+        """Ends of the first two parts of a vector: log-ratios, means; coordinates follow."""
         ratios = self.n_components - 1
-        means = ratios + self.n_components * self.n_features
-        scales = means + self.n_matrices * self.n_scales
-        return ratios, means, scales, scales + self.n_matrices * self.n_pairs
+        return ratios, ratios + self.n_components * self.n_features
 
     @property
     def size(self) -> int:
         """Length of a vector."""
-        return self.boundaries[-1]
+        return self.boundaries[-1] + self.covariances.size
 
     def unpack(self, vectors: Float[np.ndarray, "*batch p"]) -> MixtureParameters:
         """Turn unconstrained vectors into parameters written out for every component."""
-        batch = vectors.shape[:-1]
-        ratios, means, scales, _ = self.boundaries
-        logits = vectors[..., :ratios]
+        logits, means, coordinates = np.split(vectors, self.boundaries, axis=-1)
         logits = np.concatenate([logits, -logits.sum(axis=-1, keepdims=True)], axis=-1)
-        free_scales = np.exp(vectors[..., means:scales]).reshape(
-            *batch, self.n_matrices, self.n_scales
-        )
-        shape = (*batch, self.n_components, self.n_features)
+        shape = (*vectors.shape[:-1], self.n_components, self.n_features)
         return MixtureParameters(
-            weights=softmax(logits, axis=-1),
-            means=vectors[..., ratios:means].reshape(shape).copy(),
-            scales=np.broadcast_to(free_scales, shape).copy(),
-            correlations=self.correlations(
-                vectors[..., scales:].reshape(*batch, self.n_matrices, self.n_pairs)
-            ),
+            softmax(logits, axis=-1),
+            means.reshape(shape).copy(),
+            *self.covariances.unpack(coordinates),
         )
 
     def pack(self, parameters: MixtureParameters) -> Float[np.ndarray, "*batch p"]:
         """Turn parameters into unconstrained vectors; the inverse of ``unpack``."""
-        batch = parameters.batch_shape
         log_weights = np.log(parameters.weights)
         ratios = (log_weights - log_weights.mean(axis=-1, keepdims=True))[..., :-1]
-        free_scales = parameters.scales[..., : self.n_matrices, : self.n_scales]
-        parts = [ratios, parameters.means.reshape(*batch, -1)]
-        parts.append(np.log(free_scales).reshape(*batch, -1))
-        if self.correlated:
-            assert parameters.correlations is not None
-            parts.append(self.coordinates(parameters.correlations).reshape(*batch, -1))
-        return np.concatenate(parts, axis=-1)
+        means = parameters.means.reshape(*parameters.batch_shape, -1)
+        coordinates = self.covariances.pack(parameters.scales, parameters.correlations)
+        return np.concatenate([ratios, means, coordinates], axis=-1)
 
     def rough_deviations(
         self,
@@ -106,37 +237,9 @@ class Layout:
         with np.errstate(divide="ignore"):
             prior_widths = 1 / np.sqrt(means_precision)
         counts = 1.0 + n_rows * parameters.weights
-        shared = counts if self.n_matrices > 1 else counts.sum(keepdims=True)
-        parts = [
-            1 / np.sqrt(counts[:-1]),
-            np.minimum(parameters.scales / np.sqrt(counts)[:, None], prior_widths).ravel(),
-            np.repeat(1 / np.sqrt(2 * shared), self.n_scales),
-            np.repeat(1 / np.sqrt(shared), self.n_pairs),
-        ]
-        return np.concatenate(parts)
-
-    def correlations(self, coordinates: np.ndarray) -> np.ndarray | None:
-        """Return correlation matrices for every component from their coordinates."""
-        if not self.correlated:
-            return None
-        batch, size = coordinates.shape[:-2], self.n_features
-        factors = np.zeros((*batch, self.n_matrices, size, size))
-        rows, columns = np.tril_indices(size, -1)
-        factors[..., rows, columns] = coordinates
-        factors[..., np.arange(size), np.arange(size)] = 1.0
-        factors /= np.sqrt(np.einsum("...ij,...ij->...i", factors, factors))[..., None]
-        correlations = factors @ np.swapaxes(factors, -1, -2)
-        correlations[..., np.arange(size), np.arange(size)] = 1.0
-        return np.broadcast_to(correlations, (*batch, self.n_components, size, size)).copy()
-
-    def coordinates(self, correlations: np.ndarray) -> np.ndarray:
-        """Return the coordinates (..., n_matrices, n_pairs) of correlation matrices."""
-        size = self.n_features
-        free = correlations[..., : self.n_matrices, :, :]
-        factors = np.linalg.cholesky(free)
-        diagonal = np.diagonal(factors, axis1=-2, axis2=-1)[..., None]
-        rows, columns = np.tril_indices(size, -1)
-        return np.ascontiguousarray((factors / diagonal)[..., rows, columns])
+        means = np.minimum(parameters.scales / np.sqrt(counts)[:, None], prior_widths)
+        ratios = 1 / np.sqrt(counts[:-1])
+        return np.concatenate([ratios, means.ravel(), self.covariances.deviations(counts)])
 
 
 def made_regular(correlations: Float[np.ndarray, "*batch d d"]) -> Float[np.ndarray, "*batch d d"]:

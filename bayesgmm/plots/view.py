@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 from bayesgmm.analysis.density.log_density import POINT, marginal_density
+from bayesgmm.numerics.family import FAMILY
 from bayesgmm.plots.observed import choose, row_weights
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
 from bayesgmm.tree.fit import Fit, Fitted
@@ -24,14 +25,9 @@ def ellipse_outlines(
     share: float,
     n_points: int = 121,
 ) -> Float[np.ndarray, "*batch points 2"]:
-    """Return closed outlines of the regions of highest density with this probability.
-
-    The squared Mahalanobis distance of a bivariate normal vector is exponential with mean 2, so
-    that its quantile is -2 log(1 - share).
-    """
-    radius = np.sqrt(-2.0 * np.log1p(-share))
+    """Return closed outlines of the regions of highest density with this probability."""
     angles = np.linspace(0.0, 2.0 * np.pi, n_points)
-    circle = radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    circle = FAMILY.radius(share, 2) * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     roots = np.linalg.cholesky(covariances)
     return means[..., None, :] + circle @ np.swapaxes(roots, -1, -2)
 
@@ -157,7 +153,7 @@ class ClusterView:
         least, most = values.min(), values.max()
         length = most - least
         component = self.mean.sel({FEATURE: feature, FEATURE_BIS: feature})
-        reach = np.sqrt(-2.0 * np.log1p(-self.share) * component["covariances"])
+        reach = FAMILY.radius(self.share, 2) * np.sqrt(component["covariances"])
         low = float((component["means"] - reach).min())
         high = float((component["means"] + reach).max())
         low = min(least, max(low, least - _MOST_BEYOND * length))

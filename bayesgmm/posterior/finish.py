@@ -21,7 +21,7 @@ from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.exchangeability import any_exchangeable
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.numerics.statistics import log_densities_of_draws
-from bayesgmm.numerics.unconstrained import Layout, made_regular
+from bayesgmm.numerics.unconstrained import CovarianceMap, made_regular
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.posterior.given_draws import GivenDraws
 from bayesgmm.posterior.relabel.by_parameters import PRA
@@ -88,12 +88,12 @@ def log_priors(tree: xr.DataTree, spec: MixtureSpec) -> xr.Dataset:
     """
     posterior = tree["posterior"]
     draws = read_parameters(posterior)
-    layout = layout_of(spec, draws.n_features)
+    structure = layout_of(spec, draws.n_features).covariances
     loc, precision = spec.means.expanded(draws.n_components, draws.n_features)
     concentration = spec.weights.expanded(draws.n_components)
     log_weights = np.log(np.maximum(draws.weights, np.finfo(float).tiny))
     with np.errstate(over="ignore"):  # far below the resolution a log density is -inf
-        covariances = _of_matrices(draws, layout, spec.covariance_prior(draws.n_features))
+        covariances = _of_matrices(draws, structure, spec.covariance_prior(draws.n_features))
     terms = {
         "weights": np.sum((concentration - 1) * log_weights, axis=-1),
         "means": -0.5 * np.sum(precision * (draws.means - loc) ** 2, axis=(-2, -1)),
@@ -106,23 +106,23 @@ def log_priors(tree: xr.DataTree, spec: MixtureSpec) -> xr.Dataset:
 
 
 def _of_matrices(
-    draws: MixtureParameters, layout: Layout, prior: CovariancePrior
+    draws: MixtureParameters, structure: CovarianceMap, prior: CovariancePrior
 ) -> Float[np.ndarray, "*batch"]:
     """Return the log prior density of all free covariance matrices of each draw."""
-    scales = draws.scales[..., : layout.n_matrices, :]
-    log_scales = np.log(scales)
-    whitener = np.broadcast_to(np.eye(layout.n_features), (*scales.shape, layout.n_features))
+    scales = structure.free_scales(draws.scales)
+    log_scales, size = np.log(scales), scales.shape[-1]
+    whitener = np.broadcast_to(np.eye(size), (*scales.shape, size))
     log_determinant = np.zeros(scales.shape[:-1])
-    if layout.correlated:
+    if structure.correlated:
         assert draws.correlations is not None
-        correlations = draws.correlations[..., : layout.n_matrices, :, :]
+        correlations = structure.free_matrices(draws.correlations)
         factors = np.linalg.cholesky(made_regular(correlations))
         log_determinant = 2 * np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
         whitener = np.linalg.solve(factors, whitener)
     whitener = whitener / scales[..., None, :]
-    precisions = np.sum(whitener**2, axis=-2)[..., : layout.n_scales]  # (Sigma^-1)_jj
+    precisions = np.sum(whitener**2, axis=-2)  # (Sigma^-1)_jj
     value = (prior.eta - 1) * log_determinant
-    value = value + _of_scales(log_scales[..., : layout.n_scales], prior.terms).sum(axis=-1)
+    value = value + _of_scales(log_scales, prior.terms).sum(axis=-1)
     value -= np.sum((prior.floor**2 * precisions) ** 4, axis=-1)
     if prior.beta > 0:
         value -= prior.beta * np.log(precisions + prior.rate).sum(axis=-1)

@@ -8,6 +8,7 @@ names needs no import.
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable
 from dataclasses import is_dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -154,9 +155,9 @@ def structures_by_likelihood() -> dict[str, CovarianceStructure]:
 
     Those with other priors of the same covariance matrices are left out.
     """
-    kinds: dict[tuple[bool, bool, bool], str] = {}
+    kinds: dict[Hashable, str] = {}
     for name in structure_names():
-        kinds.setdefault(structure_named(name).answers, name)
+        kinds.setdefault(structure_named(name).covariance_map(1, 1), name)
     return {name: structure_named(name) for name in kinds.values()}
 
 

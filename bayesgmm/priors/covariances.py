@@ -1,13 +1,11 @@
 """The covariance structures, each with its priors.
 
-A structure has three properties, and code below the priors uses these, never its name: whether all
-components share one covariance (``tied``), whether all features share one scale (``isotropic``),
-and whether there are correlations (``correlated``). Its prior is a :class:`CovariancePrior`.
+A structure says how ``volume``, ``shape`` and ``orientation`` of its components are related. Code
+below the priors uses the covariance map that follows (``numerics/unconstrained.py``), never the
+name of the structure. Its prior is a :class:`CovariancePrior`.
 
-So a structure from outside of the package is a registered (``priors/catalog.py``) subclass of one
-of those here or in ``inverse_wishart.py``, with other properties, priors or descriptions.
-Structures that these properties cannot express, such as one shape with several volumes, need other
-coordinates, see ``numerics/unconstrained.py``.
+A structure from outside the package is a registered (``priors/catalog.py``) subclass of one of
+those here or in ``inverse_wishart.py``, with other properties, priors or descriptions.
 
 Here are the structures whose scales and correlations have priors of their own (the separation
 strategy of Barnard, McCulloch & Meng, 2000). Those with a prior of the whole matrix are in
@@ -36,6 +34,7 @@ from scipy.special import gammaln, multigammaln
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.distributions import lkj_log_normalizer
 from bayesgmm.numerics.mixture_prior import CovariancePrior
+from bayesgmm.numerics.unconstrained import CovarianceMap, Relation
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.hyperparameters import ByColumn, expect_size
 from bayesgmm.priors.scales import Columns, Exponential, HalfT, LogScaleTerms, ScalePrior
@@ -45,16 +44,24 @@ class CovarianceStructure(ABC):
     """Base class of covariance structures."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # every structure is a dataclass
+    volume: ClassVar[Relation] = "varying"
+    shape: ClassVar[Relation] = "varying"
+    orientation: ClassVar[Relation] = "varying"
     tied: ClassVar[bool]
     isotropic: ClassVar[bool]
     correlated: ClassVar[bool]
     conjugate: ClassVar[bool] = False
     """Whether the prior of a matrix is inverse-Wishart, which no resolution has to bound."""
 
-    @property
-    def answers(self) -> tuple[bool, bool, bool]:
-        """The three properties: tied, isotropic, correlated."""
-        return self.tied, self.isotropic, self.correlated
+    def __init_subclass__(cls) -> None:
+        """Say what follows from how volumes, shapes and orientations are related."""
+        cls.tied = cls.volume == "equal"
+        cls.isotropic = cls.shape == "identity"
+        cls.correlated = cls.orientation != "identity"
+
+    def covariance_map(self, n_components: int, n_features: int) -> CovarianceMap:
+        """Return the map from coordinates to covariance matrices."""
+        return CovarianceMap(n_components, n_features, self.volume, self.shape, self.orientation)
 
     @property
     def scales_in_words(self) -> str:
@@ -63,11 +70,7 @@ class CovarianceStructure(ABC):
 
     def n_scales(self, n_features: int) -> int:
         """Number of free scales in one covariance matrix."""
-        return 1 if self.isotropic else n_features
-
-    def n_matrices(self, n_components: int) -> int:
-        """Number of free covariance matrices."""
-        return 1 if self.tied else n_components
+        return self.covariance_map(1, n_features).n_scales
 
     @abstractmethod
     def expect_features(self, n_features: int) -> None:
@@ -170,7 +173,8 @@ class SeparatedStructure(CovarianceStructure):
         |R|^((d + 1) / 2), and every mean in coordinates without correlations |R|^(1 / 2).
         """
         prior = self.prior(n_features)
-        terms, means = prior.terms.copy(), n_components / self.n_matrices(n_components)
+        n_matrices = self.covariance_map(n_components, n_features).n_matrices
+        terms, means = prior.terms.copy(), n_components / n_matrices
         terms[:, 1] += 1.0
         return prior._replace(terms=terms, eta=prior.eta + 0.5 * (n_features + 1 + means))
 
@@ -197,9 +201,6 @@ class SeparatedStructure(CovarianceStructure):
 @dataclass(frozen=True)
 class CorrelatedStructure(SeparatedStructure):
     """A structure whose correlations have a prior of their own; not to be used itself."""
-
-    isotropic: ClassVar[bool] = False
-    correlated: ClassVar[bool] = True
 
     correlations: LKJ | None = None
 
@@ -297,8 +298,6 @@ class Full(CorrelatedStructure):
     False
     """
 
-    tied: ClassVar[bool] = False
-
 
 @dataclass(frozen=True)
 class Tied(CorrelatedStructure):
@@ -316,14 +315,16 @@ class Tied(CorrelatedStructure):
     True
     """
 
-    tied: ClassVar[bool] = True
+    volume: ClassVar[Relation] = "equal"
+    shape: ClassVar[Relation] = "equal"
+    orientation: ClassVar[Relation] = "equal"
 
 
 @dataclass(frozen=True)
 class DiagonalStructure(SeparatedStructure):
     """A structure without correlations; not to be used itself."""
 
-    correlated: ClassVar[bool] = False
+    orientation: ClassVar[Relation] = "identity"
 
 
 @dataclass(frozen=True)
@@ -341,9 +342,6 @@ class Diagonal(DiagonalStructure):
     >>> bg.Diagonal().correlated
     False
     """
-
-    tied: ClassVar[bool] = False
-    isotropic: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -364,8 +362,7 @@ class Spherical(DiagonalStructure):
     True
     """
 
-    tied: ClassVar[bool] = False
-    isotropic: ClassVar[bool] = True
+    shape: ClassVar[Relation] = "identity"
 
 
 @dataclass(frozen=True)
@@ -384,8 +381,8 @@ class TiedDiagonal(DiagonalStructure):
     True
     """
 
-    tied: ClassVar[bool] = True
-    isotropic: ClassVar[bool] = False
+    volume: ClassVar[Relation] = "equal"
+    shape: ClassVar[Relation] = "equal"
 
 
 @dataclass(frozen=True)
@@ -406,5 +403,5 @@ class TiedSpherical(DiagonalStructure):
     True
     """
 
-    tied: ClassVar[bool] = True
-    isotropic: ClassVar[bool] = True
+    volume: ClassVar[Relation] = "equal"
+    shape: ClassVar[Relation] = "identity"

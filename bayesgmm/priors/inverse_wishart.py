@@ -12,6 +12,7 @@ from jaxtyping import Float
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.distributions import inverse_wishart_log_normalizer
 from bayesgmm.numerics.mixture_prior import CovariancePrior
+from bayesgmm.numerics.unconstrained import Relation
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.hyperparameters import (
     ByColumn,
@@ -31,8 +32,6 @@ from bayesgmm.priors.scales import Columns, LogScaleTerms
 class InverseWishartStructure(CovarianceStructure):
     """A structure with an inverse-Wishart prior; not to be used itself."""
 
-    isotropic: ClassVar[bool] = False
-    correlated: ClassVar[bool] = True
     conjugate: ClassVar[bool] = True
 
     degrees_of_freedom: float | None = None
@@ -116,7 +115,7 @@ class InverseWishartStructure(CovarianceStructure):
     def log_jacobian(self, factor: np.ndarray, n_components: int) -> float:
         """See :meth:`CovarianceStructure.log_jacobian`."""
         each = float((factor.size + 1) * np.log(factor).sum())
-        return self.n_matrices(n_components) * each
+        return self.covariance_map(n_components, factor.size).n_matrices * each
 
     def sentences(self) -> dict[str, str]:
         """See :meth:`CovarianceStructure.sentences`."""
@@ -169,8 +168,6 @@ class InverseWishart(InverseWishartStructure):
     InverseWishart(degrees_of_freedom 5, scale matrix ((2, 0.5), (0.5, 1)))
     """
 
-    tied: ClassVar[bool] = False
-
 
 @dataclass(frozen=True)
 class TiedInverseWishart(InverseWishartStructure):
@@ -195,4 +192,6 @@ class TiedInverseWishart(InverseWishartStructure):
     TiedInverseWishart(degrees_of_freedom d + 2, scale matrix scaled to the data)
     """
 
-    tied: ClassVar[bool] = True
+    volume: ClassVar[Relation] = "equal"
+    shape: ClassVar[Relation] = "equal"
+    orientation: ClassVar[Relation] = "equal"

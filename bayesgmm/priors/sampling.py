@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.numerics.unconstrained import CovarianceMap
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import (
     CorrelatedStructure,
@@ -25,21 +25,21 @@ def draw_parameters(
     spec: MixtureSpec, n_features: int, n_draws: int, rng: np.random.Generator
 ) -> MixtureParameters:
     """Draw mixtures from the prior of a resolved spec; the batch axis is the draws."""
-    layout = layout_of(spec, n_features)
+    layout = layout_of(spec, n_features).covariances
     shape = (n_draws, spec.n_components, n_features)
     loc, precision = spec.means.expanded(spec.n_components, n_features)
     free, correlations = draw_covariances(spec.covariances, layout, n_draws, rng)
     return MixtureParameters(
         weights=rng.dirichlet(spec.weights.expanded(spec.n_components), n_draws),
         means=loc + rng.standard_normal(shape) / np.sqrt(precision),
-        scales=np.broadcast_to(free, shape).copy(),
+        scales=layout.all_scales(free),
         correlations=correlations,
     )
 
 
 @singledispatch
 def draw_covariances(
-    structure: CovarianceStructure, layout: Layout, n_draws: int, rng: np.random.Generator
+    structure: CovarianceStructure, layout: CovarianceMap, n_draws: int, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
     """Draw free scales, and correlations written out for every component if there are any."""
     raise NotImplementedError(f"{type(structure).__name__} has no draws from its prior")
@@ -47,7 +47,7 @@ def draw_covariances(
 
 @draw_covariances.register
 def _(
-    structure: SeparatedStructure, layout: Layout, n_draws: int, rng: np.random.Generator
+    structure: SeparatedStructure, layout: CovarianceMap, n_draws: int, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
     batch, size, prior = (n_draws, layout.n_matrices), layout.n_features, structure.scales
     assert prior is not None
@@ -62,7 +62,7 @@ def _(
 
 
 def _draw_huang_wand(
-    prior: HalfT, layout: Layout, batch: tuple[int, int], rng: np.random.Generator
+    prior: HalfT, layout: CovarianceMap, batch: tuple[int, int], rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
     """Draw scales and correlations jointly, see :func:`bayesgmm.priors.covariances.huang_wand`."""
     size = layout.n_features
@@ -75,7 +75,10 @@ def _draw_huang_wand(
 
 @draw_covariances.register
 def _(
-    structure: InverseWishartStructure, layout: Layout, n_draws: int, rng: np.random.Generator
+    structure: InverseWishartStructure,
+    layout: CovarianceMap,
+    n_draws: int,
+    rng: np.random.Generator,
 ) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
     size, shape = layout.n_features, (n_draws, layout.n_matrices)
     prior = stats.invwishart(structure.degrees_of_freedom, structure.matrix(size))
@@ -84,15 +87,14 @@ def _(
 
 
 def _separated(
-    matrices: Float[np.ndarray, "draws m d d"], layout: Layout
+    matrices: Float[np.ndarray, "draws m d d"], layout: CovarianceMap
 ) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
     """Return the scales of covariance matrices, and their correlations for every component."""
     scales = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
     if not layout.correlated:
         return scales, None
     correlations = matrices / (scales[..., :, None] * scales[..., None, :])
-    written_out = (len(matrices), layout.n_components, *matrices.shape[-2:])
-    return scales, np.broadcast_to(correlations, written_out).copy()
+    return scales, layout.all_matrices(correlations)
 
 
 def _draw_coordinates(

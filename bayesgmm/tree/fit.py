@@ -21,7 +21,7 @@ from bayesgmm.errors import DataError, SchemaError
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.exchangeability import exchangeable_groups
-from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.numerics.unconstrained import CovarianceMap, Layout, Relation
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec, layout_of
 from bayesgmm.schema import (
@@ -373,11 +373,14 @@ def draws_layout(draws: MixtureParameters) -> Layout:
     k, d, scales, correlations = (
         draws.n_components, draws.n_features, draws.scales, draws.correlations
     )  # fmt: skip
-    tied = np.allclose(scales, scales[..., :1, :], rtol=_SAME, atol=0)
+    tied = k > 1 and np.allclose(scales, scales[..., :1, :], rtol=_SAME, atol=0)
     if correlations is not None:
         tied = tied and np.allclose(correlations, correlations[..., :1, :, :], rtol=0, atol=_SAME)
     isotropic = correlations is None and np.allclose(scales, scales[..., :1], rtol=_SAME, atol=0)
-    return Layout(k, d, 1 if tied else k, 1 if isotropic else d, correlations is not None)
+    volume: Relation = "equal" if tied else "varying"
+    shape: Relation = "identity" if isotropic else volume
+    orientation: Relation = "identity" if correlations is None else volume
+    return Layout(CovarianceMap(k, d, volume, shape, orientation))
 
 
 def thinned(posterior: xr.DataTree, n_draws: int | None) -> xr.Dataset:

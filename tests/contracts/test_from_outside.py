@@ -78,8 +78,8 @@ def _(prior: Rayleigh, name: str, *, size: int, **declaration: Any) -> TensorVar
 class OneRadius(DiagonalStructure):
     """Components are balls of one radius, with a prior of its own by default."""
 
-    tied: ClassVar[bool] = True
-    isotropic: ClassVar[bool] = True
+    volume: ClassVar[str] = "equal"
+    shape: ClassVar[str] = "identity"
 
     def __post_init__(self) -> None:
         if self.scales is None:
@@ -104,8 +104,6 @@ class Shrunken(bg.Tied):
 @dataclass(frozen=True)
 class Conjugate(InverseWishartStructure):
     """Own covariance matrices, with an inverse-Wishart prior."""
-
-    tied: ClassVar[bool] = False
 
 
 CASES = {

@@ -50,7 +50,7 @@ def density(target, normal, noise):
     block = native.native_block(target, normal)
     value, gradient = np.empty(1), np.empty(noise.size)
     gaps = has_gaps(target.log_posterior.X)
-    function = density_callback(target.layout.correlated, gaps).ctypes
+    function = density_callback(target.layout.covariances.correlated, gaps).ctypes
     arguments = pointer(noise), pointer(gradient), pointer(value), block.ctypes.data
     return function(noise.size, *arguments), value[0], gradient
 

@@ -35,7 +35,7 @@ def test_a_compiled_step_is_a_step_of_em(structure, d):
     target, widths = np.empty_like(position), np.empty_like(position)
     value = step(
         (X, np.empty(0), np.empty((0, 0))), position, objective.mixture_prior,
-        objective.layout.correlated, objective.smallest_scales, target, widths,
+        objective.layout.covariances.correlated, objective.smallest_scales, target, widths,
     )  # fmt: skip
     path = em_steps(X, parameters_at(position, objective), objective, tolerance=1e-300, limit=1)
     assert value == pytest.approx(path.trace[0], rel=1e-12)
@@ -57,7 +57,7 @@ def test_parameters_are_those_that_the_layout_unpacks(structure):
 def test_a_climb_never_leads_down_and_ends_where_em_stands_still(structure):
     X, objective, position = started(structure, 2)
     trace, prior = np.empty(2001), objective.mixture_prior
-    rest = objective.layout.correlated, objective.smallest_scales
+    rest = objective.layout.covariances.correlated, objective.smallest_scales
     rows = X, np.empty(0), np.empty((0, 0))
     status, n_values, n_passes = climb(
         rows, position[None], prior, *rest, 1e-12, 2000, 0, -np.inf, trace

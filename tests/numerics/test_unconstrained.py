@@ -8,7 +8,8 @@ from numpy.testing import assert_allclose
 
 from bayesgmm.data.dataset import read_table
 from bayesgmm.engines.target import Target
-from bayesgmm.numerics.unconstrained import Layout, made_regular
+from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.unconstrained import CovarianceMap, Layout, made_regular
 from bayesgmm.priors.spec import layout_of
 from tests.cases import STRUCTURES, example_rows, example_spec
 from tests.references.density import Natural, log_likelihood, log_prior, natural
@@ -55,7 +56,7 @@ def test_a_batch_is_its_members_one_by_one(structure, k, d):
         one = layout.unpack(vectors[index])
         for name in ("weights", "means", "scales"):
             assert_allclose(getattr(whole, name)[index], getattr(one, name), rtol=1e-12)
-        if layout.correlated:
+        if layout.covariances.correlated:
             assert_allclose(whole.correlations[index], one.correlations, rtol=1e-12)
 
 
@@ -105,18 +106,38 @@ def test_the_target_holds_the_jacobian_of_unpack(structure, k, d):
 def read_back(layout: Layout, position: np.ndarray) -> Natural:
     """Return the free natural parameters that ``unpack`` gives."""
     parameters = layout.unpack(position)
-    m, s = layout.n_matrices, layout.n_scales
-    correlations = parameters.correlations[:m] if layout.correlated else None
+    m, s = layout.covariances.n_matrices, layout.covariances.n_scales
+    correlations = parameters.correlations[:m] if layout.covariances.correlated else None
     return Natural(parameters.weights, parameters.means, parameters.scales[:m, :s], correlations)
 
 
 def test_sizes_add_up():
-    layout = Layout(3, 4, n_matrices=3, n_scales=4, correlated=True)
-    assert layout.n_pairs == 6
-    assert layout.boundaries == (2, 14, 26, 44)
-    assert layout.size == 44
-    tied = Layout(3, 4, n_matrices=1, n_scales=1, correlated=False)
-    assert tied.boundaries == (2, 14, 15, 15)
+    layout = Layout(CovarianceMap(3, 4, "varying", "varying", "varying"))
+    assert layout.covariances.n_pairs == 6
+    assert layout.boundaries == (2, 14)
+    assert layout.size == 14 + 12 + 18
+    assert Layout(CovarianceMap(3, 4, "equal", "identity", "identity")).size == 14 + 1
+
+
+# Names and numbers are those of mclustModelNames and nMclustParams, of the R package mclust.
+@pytest.mark.parametrize(
+    ("structure", "letters", "size"),
+    [("tied-spherical", "EII", 1), ("spherical", "VII", 3), ("tied-diagonal", "EEI", 4),
+     ("diagonal", "VVI", 12), ("tied", "EEE", 10), ("full", "VVV", 30)],
+)  # fmt: skip
+def test_structures_answer_as_the_models_of_mclust_do(structure, letters, size):
+    kind = STRUCTURES[structure]
+    words = {"E": "equal", "V": "varying", "I": "identity"}
+    assert [kind.volume, kind.shape, kind.orientation] == [words[letter] for letter in letters]
+    assert kind().covariance_map(3, 4).size == size
+
+
+@pytest.mark.parametrize(
+    "answers", [("varying", "equal", "identity"), ("equal", "equal", "varying")]
+)
+def test_relations_without_coordinates_are_refused(answers):
+    with pytest.raises(SpecificationError, match="equal together or vary together"):
+        CovarianceMap(3, 4, *answers)
 
 
 def test_singular_correlations_are_moved_inside_and_others_left_alone():
@@ -127,8 +148,8 @@ def test_singular_correlations_are_moved_inside_and_others_left_alone():
     assert_allclose(np.diagonal(moved[0, 0]), 1.0, rtol=1e-15)
     assert np.linalg.eigvalsh(moved[0, 0])[0] == pytest.approx(1e-12, rel=1e-3)
     assert np.array_equal(moved[1, 0], close)
-    layout = Layout(2, 3, 2, 3, correlated=True)
-    assert np.all(np.isfinite(layout.coordinates(moved[:, 0])))
+    covariances = CovarianceMap(2, 3, "varying", "varying", "varying")
+    assert np.all(np.isfinite(covariances.coordinates(moved[:, 0])))
 
 
 def test_what_unpack_returns_may_be_written_to():
@@ -143,7 +164,7 @@ def test_what_unpack_returns_may_be_written_to():
 
 
 def test_means_are_no_wider_than_their_prior():
-    layout = Layout(2, 3, 2, 1, correlated=False)
+    layout = Layout(CovarianceMap(2, 3, "varying", "identity", "identity"))
     parameters = layout.unpack(np.zeros(layout.size))
     precision = np.tile([0.0, 1.0, 1e48], (2, 1))
     widths = layout.rough_deviations(parameters, 100, precision)[1:7].reshape(2, 3)

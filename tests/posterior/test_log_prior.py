@@ -47,10 +47,11 @@ def _targets(spec, n_features, positions):
 
 def _log_jacobians(layout, draws):
     """Return those of log-ratios, logarithms and correlation coordinates."""
-    free = draws.scales[..., : layout.n_matrices, : layout.n_scales]
+    m, s = layout.covariances.n_matrices, layout.covariances.n_scales
+    free = draws.scales[..., :m, :s]
     value = np.log(draws.weights).sum(axis=-1) + np.log(free).sum(axis=(-2, -1))
-    if layout.correlated:
-        own = draws.correlations[..., : layout.n_matrices, :, :]
+    if layout.covariances.correlated:
+        own = draws.correlations[..., :m, :, :]
         value += 0.5 * (layout.n_features + 1) * np.linalg.slogdet(own)[1].sum(axis=-1)
     return value
 

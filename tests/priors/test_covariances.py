@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 import bayesgmm as bg
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.kernels.covariances import expected_log_posterior, lone_scale_prior
-from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.numerics.unconstrained import CovarianceMap
 from bayesgmm.priors.covariances import huang_wand
 from tests.cases import STRUCTURES, columns_of
 
@@ -70,7 +70,7 @@ def test_the_joint_density_is_that_of_a_mixture_of_inverse_wisharts(covariance):
 
     deviations = np.sqrt(np.diagonal(covariance))
     correlations = covariance / np.outer(deviations, deviations)
-    pairs = Layout(1, 2, 1, 2, correlated=True).coordinates(correlations[None])[0]
+    pairs = CovarianceMap(1, 2, "equal", "equal", "equal").coordinates(correlations[None])[0]
     prior = huang_wand(freedom, rate)
     position = np.concatenate([np.log(deviations), pairs])
     value = expected_log_posterior(position, prior.count, prior.scatter, prior)[0]

@@ -44,7 +44,7 @@ def label_free(mixtures: MixtureParameters, target: Target) -> dict[str, Float[n
         **_totals(mixtures),
         "smallest_scale": scales.min(axis=-1),
     }
-    if layout.n_matrices > 1:
+    if layout.covariances.n_matrices > 1:
         quantities["largest_scale"] = scales.max(axis=-1)
     if layout.n_components > 1:
         quantities["largest_weight"] = mixtures.weights.max(axis=-1)

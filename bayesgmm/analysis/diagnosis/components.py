@@ -17,7 +17,7 @@ from bayesgmm.numerics.statistics import (
     responsibilities,
     sufficient_statistics,
 )
-from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.numerics.unconstrained import CovarianceMap
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import FEATURE
@@ -61,16 +61,16 @@ class Components:
     def of(cls, fit: Fit) -> Components:
         """Look at the components of a fit, and at all of their rows."""
         data, draws, _ = fit.on_standard_scale(fit.rows(None).fitted)
-        layout = fit.layout
-        fewest = _fewest_rows(layout)
+        structure = fit.layout.covariances
+        fewest = _fewest_rows(structure)
         if fit.knows_prior:
             expected = _expected_rows(draws, fit.spec, data.total_weight)
         else:  # weights may have any prior, so rows are counted
             resp = _mean_responsibilities(data, draws)
             expected = data.weights @ resp if data.weights.size else resp.sum(axis=0)
-        moments = Moments.of(data.rows, _some(draws, data.n_rows), layout)
+        moments = Moments.of(data.rows, _some(draws, data.n_rows), structure)
         narrow = np.zeros(draws.means.shape[-2:], dtype=bool)
-        if layout.n_matrices == layout.n_components:
+        if not structure.tied:
             narrow = (moments.spread < _NARROW) & (expected >= fewest)[:, None]
         if narrow.any():
             narrow &= _repeated(data, _mean_responsibilities(data, draws))
@@ -106,9 +106,9 @@ class Moments:
     twists: Float[np.ndarray, "m d d"] | None
 
     @classmethod
-    def of(cls, X: Rows, draws: MixtureParameters, layout: Layout) -> Moments:
+    def of(cls, X: Rows, draws: MixtureParameters, structure: CovarianceMap) -> Moments:
         """Take the moments of rows, each as much as it belongs to a component."""
-        found = [_moments(X, mixture, draws.draw(index), layout)
+        found = [_moments(X, mixture, draws.draw(index), structure)
                  for index, mixture in each_mixture(draws)]  # fmt: skip
         counts, spread, twists = zip(*found, strict=True)
         ratios = np.array(spread)
@@ -122,7 +122,7 @@ class Moments:
 
 
 def _moments(
-    X: Rows, mixture: PrecisionForm, parameters: MixtureParameters, layout: Layout
+    X: Rows, mixture: PrecisionForm, parameters: MixtureParameters, structure: CovarianceMap
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return counts, spread of rows beside the draw's own, and the twist of correlations."""
     statistics = sufficient_statistics(X, mixture)
@@ -133,14 +133,13 @@ def _moments(
         squares = np.diagonal(scatter, axis1=1, axis2=2)
     else:
         scatter, squares = None, statistics.scatter - counts[:, None] * means**2
-    if layout.n_matrices < layout.n_components:
-        counts, squares = counts.sum(keepdims=True), squares.sum(axis=0, keepdims=True)
-        scatter = None if scatter is None else scatter.sum(axis=0, keepdims=True)
+    counts, squares = structure.pooled(counts), structure.pooled(squares)
+    scatter = None if scatter is None else structure.pooled(scatter)
     variances = np.maximum(squares, 0.0) / counts[:, None]
-    if layout.n_scales == 1:  # one width for all features
+    if structure.isotropic:  # one width for all features
         variances = np.broadcast_to(variances.mean(axis=1, keepdims=True), variances.shape)
     spread = np.sqrt(variances) / parameters.scales[: counts.size]
-    if not layout.correlated:
+    if not structure.correlated:
         return counts, spread, None
     assert parameters.correlations is not None
     with np.errstate(all="ignore"):
@@ -229,11 +228,11 @@ def _expected_rows(draws: MixtureParameters, spec: MixtureSpec, n_rows: float) -
     return np.maximum(weights * (n_rows + concentration.sum()) - concentration, 0.0)
 
 
-def _fewest_rows(layout: Layout) -> int:
+def _fewest_rows(structure: CovarianceMap) -> int:
     """Return the rows that fix a mean and, where it is the component's own, a covariance."""
-    if layout.n_matrices == 1 and layout.n_components > 1:
+    if structure.tied:
         return 1
-    return layout.n_features + 1 if layout.correlated else 2
+    return structure.n_features + 1 if structure.correlated else 2
 
 
 def _repeated(data: Dataset, resp: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "k d"]:

@@ -55,10 +55,12 @@ def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
         return [_UNKNOWN]
     spec, moments = fit.spec, components.moments
     n_features = fit.posterior.sizes[FEATURE]
-    layout = layout_of(spec, n_features)
+    structure = layout_of(spec, n_features).covariances
     enough = moments.counts >= max(_FEWEST_ROWS, 2 * n_features)
-    scale_shifts = np.where(enough[:, None], _scale_shifts(moments, layout.n_scales), 0.0)
-    if layout.n_matrices == layout.n_components:
+    scale_shifts = np.where(
+        enough[:, None], _scale_shifts(moments, isotropic=structure.isotropic), 0.0
+    )
+    if not structure.tied:
         scale_shifts = np.where(components.collapsed, 0.0, scale_shifts)
     twists = np.zeros(1)
     if moments.twists is not None:
@@ -70,7 +72,7 @@ def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
     if max(np.abs(scale_shifts).max(), np.abs(twists).max()) < SHIFT_LIMIT:
         return []
     rng = np.random.default_rng(fit.seed)
-    scales, correlations = draw_covariances(spec.covariances, layout, _PRIOR_DRAWS, rng)
+    scales, correlations = draw_covariances(spec.covariances, structure, _PRIOR_DRAWS, rng)
     findings = _about_scales(fit, moments, scale_shifts, scales)
     if moments.twists is not None and np.abs(twists).max() >= SHIFT_LIMIT:
         assert correlations is not None
@@ -78,10 +80,10 @@ def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
     return findings
 
 
-def _scale_shifts(moments: Moments, n_scales: int) -> Float[np.ndarray, "m d"]:
+def _scale_shifts(moments: Moments, *, isotropic: bool) -> Float[np.ndarray, "m d"]:
     """Return the shift of log scales by the prior, in standard errors of the data alone."""
     n_features = moments.spread.shape[1]
-    cells = moments.counts * (n_features if n_scales == 1 else 1)
+    cells = moments.counts * (n_features if isotropic else 1)
     freedom = np.maximum(cells - 1, 1)
     skewness = 0.5 * (np.log(np.maximum(cells, 1) / 2) - digamma(freedom / 2))
     shifts = (moments.log_ratios - skewness[:, None]) * np.sqrt(2 * cells)[:, None]
@@ -134,8 +136,7 @@ def _prior_of_scales(fit: Fit, moments: Moments, own: Float[np.ndarray, "m d"]) 
         numbers = ", ".join(f"{value:.2g}" for value in narrowest)
         return f"Use inverse-Wishart scales near those of the data: {numbers}."
     # p(log sigma) of InverseGamma(2, s) is highest at s / 2.
-    one = structure.n_scales(narrowest.size) == 1
-    values = [f"{2 * value:.2g}" for value in (narrowest[:1] if one else narrowest)]
+    values = [f"{2 * value:.2g}" for value in narrowest[: structure.n_scales(narrowest.size)]]
     scale = values[0] if len(values) == 1 else f"({', '.join(values)})"
     return (
         f"Use a prior that covers the narrowest component: covariances="

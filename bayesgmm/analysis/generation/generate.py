@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from bayesgmm.analysis.mixtures import Mixtures, Uncertainty, read_mixtures
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.family import FAMILY
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, ROW
@@ -104,7 +105,7 @@ def draw_rows(
     uniform = rng.random(cumulative.shape[0])[:, None] * cumulative[:, -1:]
     components = (uniform > cumulative).sum(axis=-1)
     index = (np.arange(components.size), components)
-    noise = rng.standard_normal((components.size, parameters.n_features))
+    noise = FAMILY.draw(rng, (components.size, parameters.n_features))
     if parameters.correlations is not None:
         roots = np.linalg.cholesky(parameters.correlations[index])
         noise = np.einsum("nij,nj->ni", roots, noise)

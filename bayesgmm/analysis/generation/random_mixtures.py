@@ -133,19 +133,16 @@ def _draw(
     rng: np.random.Generator,
 ) -> MixtureParameters:
     """Draw means and covariance matrices, the structure obeyed."""
-    k = weights.size
-    factors = rng.standard_normal((structure.n_matrices(k), d, d + 1))
+    covariances = structure.covariance_map(weights.size, d)
+    factors = rng.standard_normal((covariances.n_matrices, d, d + 1))
     matrices = _rounded(factors @ np.swapaxes(factors, 1, 2) / (d + 1))
     variances = np.diagonal(matrices, axis1=1, axis2=2)
     if structure.isotropic:
         variances = np.broadcast_to(variances.mean(axis=1, keepdims=True), variances.shape)
-    means = rng.random((k, d))
+    means = rng.random((weights.size, d))
     if not structure.correlated:
-        scales = np.broadcast_to(np.sqrt(variances), (k, d))
-        return MixtureParameters(weights, means, np.array(scales))
-    return MixtureParameters.from_covariances(
-        weights, means, np.array(np.broadcast_to(matrices, (k, d, d)))
-    )
+        return MixtureParameters(weights, means, covariances.all_scales(np.sqrt(variances)))
+    return MixtureParameters.from_covariances(weights, means, covariances.all_matrices(matrices))
 
 
 def _rounded(matrices: Float[np.ndarray, "k d d"]) -> Float[np.ndarray, "k d d"]:

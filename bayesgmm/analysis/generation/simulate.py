@@ -18,12 +18,13 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 from scipy.optimize import brentq
 from scipy.special import expit
-from scipy.stats import chi2, rankdata
+from scipy.stats import rankdata
 
 from bayesgmm.analysis.generation.generate import draw_rows, repeated
 from bayesgmm.analysis.generation.random_mixtures import Asked, draw_mixture
 from bayesgmm.data.dataset import default_names
 from bayesgmm.errors import SpecificationError
+from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.overlap import pairwise_overlap
 from bayesgmm.options import expect_one_of, expect_whole_number, is_number
 from bayesgmm.parameters import MixtureParameters
@@ -207,7 +208,7 @@ def is_outside(
     away = rows[None] - parameters.means[:, None]
     solved = np.linalg.solve(parameters.cholesky, np.swapaxes(away, 1, 2))
     squares = (solved**2).sum(axis=1)
-    return np.all(squares > chi2.ppf(CONTENT, parameters.n_features), axis=0)
+    return np.all(squares > FAMILY.radius(CONTENT, parameters.n_features) ** 2, axis=0)
 
 
 _MOST_OUTLIERS = 0.5

@@ -31,7 +31,7 @@ from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure
-from bayesgmm.priors.spec import MixtureSpec, layout_of
+from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.progress import CountProgress
 from bayesgmm.seeds import RandomSeed, spawn
 
@@ -104,12 +104,7 @@ class Column:
 
     def n_parameters(self, number: int) -> int:
         """Return k - 1 weights, k d means, and the free entries of covariance matrices."""
-        n_matrices = self.structure.n_matrices(number)
-        return replace(self._layout, n_components=number, n_matrices=n_matrices).size
-
-    @cached_property
-    def _layout(self) -> Layout:
-        return layout_of(MixtureSpec(1, covariances=self.structure), self.data.n_features)
+        return Layout(self.structure.covariance_map(number, self.data.n_features)).size
 
     @cached_property
     def _problem(self) -> Problem:

@@ -55,8 +55,8 @@ def _model(material: Material) -> str:
 
 def _shape(material: Material) -> str:
     """Describe the covariance structure."""
-    layout, single = material.fit.layout, material.is_single
-    tied = layout.n_matrices == 1
+    covariances, single = material.fit.layout.covariances, material.is_single
+    tied = covariances.n_matrices == 1
     owner = "All components share" if tied else "Each component has its own"
     if single:
         owner = "It has"
@@ -64,11 +64,11 @@ def _shape(material: Material) -> str:
         return f"{owner} {'one' if tied else ''} standard deviation.".replace("  ", " ")
     spread = (
         "one standard deviation, the same in all features"
-        if layout.n_scales == 1
+        if covariances.isotropic
         else "standard deviations"
     )
-    also = "correlations between features" if layout.correlated else ""
-    none = "" if layout.correlated else "; within a component, features are not correlated"
+    also = "correlations between features" if covariances.correlated else ""
+    none = "" if covariances.correlated else "; within a component, features are not correlated"
     return f"{owner} {spread}{' and ' if also else ''}{also}{none}."
 
 

@@ -110,12 +110,9 @@ def _structure(material: Material, compared: set[str]) -> str:
         structure = material.fit.spec.covariances
         if name_of(structure) in compared:
             return name_of(structure)
-        answers = structure.answers
-    else:
-        layout = material.fit.layout
-        tied = layout.n_matrices < layout.n_components
-        answers = (tied, layout.n_scales == 1 and not layout.correlated, layout.correlated)
-    return next(name_of(own) for own in STRUCTURES if own.answers == answers)
+    found = material.fit.layout.covariances
+    k, d = found.n_components, found.n_features
+    return next(name_of(own) for own in STRUCTURES if own.covariance_map(k, d) == found)
 
 
 def _this(material: Material, fits: xr.Dataset, best: float) -> str:
