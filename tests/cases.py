@@ -127,7 +127,7 @@ def annotated_dataset(
         label_log_likelihoods[[1, 3], 1:] = -np.inf
         label_log_likelihoods[4, 0] = -np.inf
         label_log_likelihoods[5] = np.log(rng.dirichlet(np.ones(n_components)))
-        parts["plausibilities"] = label_log_likelihoods
+        parts["label_log_likelihoods"] = label_log_likelihoods
     return Dataset(rows, default_names(n_features), np.arange(n_rows), **parts)
 
 

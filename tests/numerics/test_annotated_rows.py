@@ -39,7 +39,7 @@ def known_of(n_rows: int, n_components: int, *, weighted: bool, labeled: bool, s
         certain = np.arange(n_rows // 3, n_rows // 2)
         table[certain] = np.eye(n_components)[certain % n_components]
         with np.errstate(divide="ignore"):
-            known["plausibilities"] = np.log(table)
+            known["label_log_likelihoods"] = np.log(table)
     return known
 
 
