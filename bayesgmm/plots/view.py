@@ -94,6 +94,7 @@ class ClusterView:
     ) -> ClusterView:
         """Ask the fit for these features, or for at most so many of all."""
         fit = Fit.of(tree)
+        fit.expect_rows()
         chosen = choose(fit, features, most)
         responsibilities = expected_responsibilities(fit)
         return cls(

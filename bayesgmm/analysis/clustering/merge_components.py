@@ -118,7 +118,8 @@ def merge_components(
         ``RidgelineMerging()`` by default, or ``EntropyMerging()``.
     X : table with the features of the fit, optional
         Rows to put in the clusters; those of the fit by default. How components merge does not
-        depend on them.
+        depend on them, unless the fit was made with ``keep_rows=False``: they stand for its rows
+        then.
     max_draws : int, default 400
         About how many draws to merge components in, spread evenly over all chains.
 
@@ -167,11 +168,12 @@ def merge_components(
     _expect_merging(method)
     expect_whole_number("max_draws", max_draws)
     fit = Fit.of(mixture)
-    rows, mixtures, _ = fit.on_standard_scale(fit.rows(None), n_draws=max_draws)
+    own = None if fit.has_rows else X
+    rows, mixtures, _ = fit.on_standard_scale(fit.rows(own), n_draws=max_draws)
     flat = mixtures.draw(tuple(place.ravel() for place in np.indices(mixtures.batch_shape)))
     groups = method.groups(rows.rows, flat)
     found, names = Groupings(named_by_first(groups), flat.weights), fit.names
-    of_fit = expected_responsibilities(fit)
+    of_fit = expected_responsibilities(fit, own)
     figures = method.figures(of_fit.values, names)
     merged = _posterior(found, names, rows.fitted.total_weight).assign(figures)
     of_asked = of_fit if X is None else expected_responsibilities(fit, X)

@@ -47,7 +47,7 @@ class Allocation:
     @classmethod
     def of(cls, fit: Fit) -> Allocation:
         """Allocate at most 120 rows under at most 4000 draws."""
-        data, _, _ = fit.on_standard_scale(fit.rows(None).fitted)
+        data, _, _ = fit.on_standard_scale(fit.data.fitted)
         X = data.evenly(_MOST_ROWS).rows
         n_components = fit.posterior.sizes[COMPONENT]
         n_draws = min(_MOST_DRAWS, max(1, _MOST_NUMBERS // (X.shape[0] * n_components)))

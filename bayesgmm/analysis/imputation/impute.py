@@ -171,10 +171,11 @@ def impute(
 
 def _asked(fit: Fit, X: Any | None) -> tuple[Any, Dataset, Int[np.ndarray, " d"]]:
     """Return the table to fill in, what it says, and the columns of the features."""
-    known = fit.data
     if X is None:
+        known = fit.rows(None)
         return fit.tree["observed_data"][DATA], known, np.arange(known.n_features)
-    data, columns = read_among(X, known.feature_names)
+    data, columns = read_among(X, fit.feature_names)
+    known = fit.data if fit.has_rows else data
     if np.array_equal(data.values, known.values, equal_nan=True):
         data = Dataset(
             data.values,
