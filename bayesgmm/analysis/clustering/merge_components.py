@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 from bayesgmm.analysis.clustering.merge_by_ridgeline import RidgelineMerging
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import COMPONENT, COMPONENT_BIS, ROW
@@ -84,7 +84,7 @@ CLUSTER, N_CLUSTERS = "cluster", "n_clusters"
 class Merging(Protocol):
     """A way to make clusters of the components of a mixture."""
 
-    def groups(self, rows: Rows, draws: MixtureParameters) -> np.ndarray:
+    def groups(self, rows: RowsInMemory, draws: MixtureParameters) -> np.ndarray:
         """Return the cluster of every component in every draw, shape (draws, k)."""
 
     def figures(self, responsibilities: np.ndarray, names: np.ndarray) -> dict[str, xr.DataArray]:

@@ -14,7 +14,7 @@ from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interv
 from bayesgmm.data.completed import filled
 from bayesgmm.data.dataset import Dataset, read_among
 from bayesgmm.digits import counted
-from bayesgmm.numerics.annotated_rows import AnnotatedRows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.imputation import imputed_cells, predicted_cells
 from bayesgmm.options import expect_whole_number
 from bayesgmm.progress import CountProgress
@@ -229,8 +229,8 @@ def _imputations(
     return drawn * scaling.factor[gaps[1]] + scaling.shift[gaps[1]]
 
 
-def _annotated(data: Dataset) -> AnnotatedRows:
-    return AnnotatedRows(data.values, label_log_likelihoods=data.label_log_likelihoods)
+def _annotated(data: Dataset) -> RowsInMemory:
+    return RowsInMemory(data.values, label_log_likelihoods=data.label_log_likelihoods)
 
 
 def _spread(
