@@ -1,10 +1,10 @@
-"""Gaussian mixture models that say how sure they are.
+"""Bayesian Gaussian mixture models with full posterior uncertainty.
 
     import bayesgmm as bg
     tree = bg.fit(X, bg.MixtureSpec(n_components=3), random_seed=1)
     bg.diagnose(tree)
 
-Names are imported when they are first used, so that ``import bayesgmm`` costs nothing.
+Names are imported when they are first used, so that ``import bayesgmm`` is fast.
 """
 
 from importlib import import_module

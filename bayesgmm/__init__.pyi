@@ -17,6 +17,7 @@ from bayesgmm.priors.scales import (
     Gamma as Gamma,
     InverseGamma as InverseGamma,
 )
+from bayesgmm.priors.correlations import LKJ as LKJ
 from bayesgmm.priors.covariances import (
     Full as Full,
     Tied as Tied,

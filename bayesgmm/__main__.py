@@ -1,10 +1,10 @@
-"""``python -m bayesgmm`` does what the command ``bayesgmm`` does."""
+"""Entry point of ``python -m bayesgmm``, the same as the command ``bayesgmm``."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command line; imports may be interrupted, too."""
+    """Run the command line; imports may be interrupted with Ctrl-C."""
     try:
         from bayesgmm.cli.app import main as run
 

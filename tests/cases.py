@@ -64,7 +64,7 @@ def structure_with(structure: str, prior: str) -> CovarianceStructure:
     """Return a structure for up to eight features, with every hyperparameter a number."""
     kind = STRUCTURES[structure]
     if structure not in SEPARATED:
-        return kind(degrees_of_freedom=7.4, scale=1.3)
+        return kind(degrees_of_freedom=7.4, scale_matrix=1.3)
     options = {"correlations": bg.LKJ(1.7)} if kind.correlated and prior != "half-t" else {}
     return kind(scales=SCALE_PRIORS[prior], **options)
 

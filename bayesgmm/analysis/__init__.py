@@ -1,1 +1,1 @@
-"""The questions that users ask of a fit; every answer is an xarray object or a plain value."""
+"""Analyses of a fit; every result is an xarray object or a plain value."""

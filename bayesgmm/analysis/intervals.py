@@ -1,4 +1,4 @@
-"""Intervals that posterior draws give: how wide they are, and what they are called."""
+"""Posterior intervals: their probability, and their name."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 from bayesgmm.options import expect_fraction
 
-NO_INTERVAL = "none: a point estimate does not say how sure it is"
-"""What stands in the place of the kind of interval, where sd and ends are NaN."""
+NO_INTERVAL = "none: a point estimate has no uncertainty"
+"""Kind of interval for point estimates, where sd and ends are NaN."""
 
 DEFAULT_PROBABILITY = 0.89
-"""Of intervals, as in ArviZ; an odd number, lest it be taken for a test."""
+"""Default probability of intervals, as in ArviZ; unlike 0.95, it does not suggest a test."""
 
 
 def equal_tails(probability: Any) -> tuple[float, float]:
-    """Return the two quantiles between which the given probability lies, once it is checked."""
+    """Check a probability, and return the two quantiles of its equal-tailed interval."""
     expect_fraction("ci_prob", probability)
     tail = (1 - probability) / 2
     return tail, 1 - tail
 
 
 def interval_name(probability: float) -> str:
-    """Return what to write beside the numbers.
+    """Return the name of the interval.
 
     Examples
     --------

@@ -1,9 +1,4 @@
-"""The mixtures that a question is about: those of a fit, a prior, an estimate, or given ones.
-
-Checks of mixture parameters that somebody wrote down.
-
-Features that a question names: known ones, each once.
-"""
+"""The mixtures of a source: a fit, a prior, an estimate, or given parameters; and their checks."""
 
 from __future__ import annotations
 
@@ -27,17 +22,17 @@ from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
 from bayesgmm.tree.fit import Fit, read_parameters
 
 _TOLERANCE = 1e-6
-"""By which weights may miss one, and correlation matrices symmetry and their diagonal: what is
-left of numbers that were written down with seven digits."""
+"""Tolerance of the sum of weights, and of the symmetry and diagonal of correlation matrices: the
+rounding error of numbers with seven digits."""
 
 
 def check_parameters(given: MixtureParameters) -> MixtureParameters:
-    """Return parameters as arrays of floats, if they make a mixture.
+    """Check that parameters are a valid mixture, and return them as arrays of floats.
 
     Raises
     ------
     SpecificationError
-        Naming the first array whose shape or numbers are not possible.
+        If an array has an invalid shape or invalid numbers; the message names it.
     """
     arrays = {name: _numbers(name, getattr(given, name)) for name in ("weights", "means", "scales")}
     if given.correlations is not None:
@@ -150,15 +145,15 @@ def read_mixtures(source: Any, uncertainty: Uncertainty = "posterior") -> Mixtur
         A fit; a tree with a group ``prior``, as ``prior_predictive`` returns it; or parameters,
         whose features are called x0, x1, and so on.
     uncertainty : {"posterior", "point"}
-        All draws of a fit, or its point estimate. What has no draws is one point.
+        All draws of a fit, or its point estimate. A source without draws is one point.
 
     Raises
     ------
     SpecificationError
         If ``source`` is none of these, has batch axes other than one for draws, or holds
-        numbers that make no mixture.
+        invalid parameters.
     SchemaError
-        If it is another tree.
+        If it is a tree of another kind.
     """
     expect_one_of("uncertainty", uncertainty, get_args(Uncertainty))
     if isinstance(source, PointEstimate | Fit):
@@ -177,7 +172,7 @@ def read_mixtures(source: Any, uncertainty: Uncertainty = "posterior") -> Mixtur
         return _of_group(source["posterior"], source["posterior"])
     point = source["point_estimate"]
     if "weights" not in point:
-        raise SchemaError("The tree has no point estimate. Ask with uncertainty='posterior'.")
+        raise SchemaError("The tree has no point estimate. Use uncertainty='posterior'.")
     return _of_group(point, source["posterior"])
 
 
@@ -212,8 +207,8 @@ def _given(given: MixtureParameters) -> Mixtures:
 def on_own_scale(mixtures: Mixtures) -> tuple[Scaling, MixtureParameters]:
     """Return the scale on which the average of all mixtures has mean zero and unit spread.
 
-    For answers about any source, whether or not it remembers a scaling: far from zero (an offset
-    of 1e8, say) differences lose digits unless rows and means are centered first.
+    For results from any source, with or without a scaling: far from zero (at an offset of 1e8, say)
+    differences lose digits unless rows and means are centered first.
     """
     parameters = mixtures.parameters
     shares = parameters.weights[..., None] / np.prod(parameters.batch_shape, dtype=int)
@@ -227,7 +222,7 @@ def on_own_scale(mixtures: Mixtures) -> tuple[Scaling, MixtureParameters]:
 
 
 def asked_features(argument: str, asked: Any, known: Sequence[str]) -> tuple[int, ...]:
-    """Return where the features are that an argument names: one, or a sequence of several.
+    """Return the positions of the features named by an argument: one, or a sequence.
 
     Raises
     ------
@@ -237,7 +232,7 @@ def asked_features(argument: str, asked: Any, known: Sequence[str]) -> tuple[int
         If the argument names none.
     """
     names = [asked] if isinstance(asked, str) or not isinstance(asked, Iterable) else list(asked)
-    # Columns that carry whole numbers for names are called by these, as text.
+    # Columns whose names are integers are named by these, as text.
     names = [str(name) if isinstance(name, Integral) else name for name in names]
     if not names or not all(isinstance(name, str) for name in names):
         raise SpecificationError(
@@ -251,5 +246,5 @@ def asked_features(argument: str, asked: Any, known: Sequence[str]) -> tuple[int
 
 
 def others_than(features: Sequence[int], n_features: int) -> tuple[int, ...]:
-    """Return the features that are left, in their order."""
+    """Return the remaining features, in their order."""
     return tuple(index for index in range(n_features) if index not in features)

@@ -1,7 +1,4 @@
-"""The table that a person wants to see first.
-
-The features that tell the components apart.
-"""
+"""Posterior summaries of the parameters, and the discriminating features."""
 
 from __future__ import annotations
 
@@ -30,8 +27,8 @@ def summarize(mixture: Fitted, *, ci_prob: float = DEFAULT_PROBABILITY) -> xr.Da
         ``weights`` (statistic, component), ``means`` and ``scales`` (statistic, component,
         feature), in the units of the data; shown as a table, and with :func:`bayesgmm.table` a
         data frame. ``statistic`` is mean, sd, lower, upper; the attribute ``interval`` names the
-        kind of interval. A point estimate does not say how sure it is: ``mean`` is the estimate,
-        and the rest NaN.
+        kind of interval. A point estimate has no uncertainty: ``mean`` is the estimate,
+        the rest is NaN.
 
     Raises
     ------
@@ -67,16 +64,16 @@ def summarize(mixture: Fitted, *, ci_prob: float = DEFAULT_PROBABILITY) -> xr.Da
 
 
 def discriminating_features(tree: Fitted, count: int) -> list[str]:
-    """Return so many features, in their order, in which the components differ most.
+    """Return the features, in their order, in which the components differ most.
 
-    A feature tells components apart where most of its variance lies between them: posterior means
-    of the component means are compared, as a share of what the mixture has in all.
+    A feature discriminates between components if the variance between the posterior means of the
+    component means is a large fraction of the total variance of the mixture.
 
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> from bayesgmm.analysis.summarize import telling_features
-    >>> telling_features(bg.example_fit(), 2)
+    >>> from bayesgmm.analysis.summarize import discriminating_features
+    >>> discriminating_features(bg.example_fit(), 2)
     ['bill_length_mm', 'flipper_length_mm']
     """
     fit = Fit.of(tree)

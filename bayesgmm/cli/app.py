@@ -1,6 +1,6 @@
-"""What a shell user types.
+"""The commands and their options.
 
-Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
+Heavy imports are delayed until a command runs, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from bayesgmm.priors.catalog import structure_names
 app = typer.Typer(
     name="bayesgmm",
     cls=Commands,
-    help="Gaussian mixture models that say how sure they are.",
+    help="Bayesian Gaussian mixture models, with uncertainty.",
     epilog=EXIT_CODES,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -65,7 +65,7 @@ def _about(
         ),
     ] = False,
 ) -> None:
-    """Say what all commands have in common: nothing but the version."""
+    """Define the options of all commands: only the version."""
 
 
 @app.command()
@@ -77,9 +77,9 @@ def demo(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Fit three components to the Palmer penguins: a tour that takes half a minute.
+    """Fit three components to the Palmer penguins: a demo that takes half a minute.
 
-    What a demo from the same seed left in the folder is replaced; other files only with --force.
+    Files of a demo with the same seed are replaced; other files only with --force.
     """
     with clean_errors():
         from bayesgmm.cli.demo import run_demo
@@ -119,14 +119,14 @@ def fit(
         str | None,
         typer.Option(
             metavar="mode|multi",
-            help="Chains at the best mode, the default, or at several (nuts, gibbs).",
+            help="Start chains at the best mode (default) or at several modes (nuts, gibbs).",
         ),
     ] = None,
     order_by: Annotated[
         str,
         typer.Option(
-            help="Number components by weights, or by the mean of a column. Those that --labels "
-            "tells from all others keep their names."
+            help="Order components by weight, or by the mean of a column. Components that --labels "
+            "identifies keep their names."
         ),
     ] = "weights",
     weights: Weights = None,
@@ -134,8 +134,8 @@ def fit(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="The column with the component that a row comes from, where it is known: a cell "
-            "is the name of a component, or its number from 0; an empty one says nothing.",
+            help="Column with the known component of each row: the name of a component, or its "
+            "number from 0. Empty cells are missing labels.",
         ),
     ] = None,
     names: RowNames = None,
@@ -147,7 +147,8 @@ def fit(
         bool,
         typer.Option(
             "--drop-missing",
-            help="Leave out rows with missing cells; without it they count with the others.",
+            help="Drop rows with missing cells; by default they enter the fit with their observed "
+            "cells.",
         ),
     ] = False,
     out: Annotated[
@@ -155,11 +156,11 @@ def fit(
         typer.Option(
             "--out",
             "-o",
-            help="File for the fit, .nc or .zarr; by default DATA.nc, in this folder.",
+            help="File for the fit, .nc or .zarr; by default DATA.nc in the current folder.",
         ),
     ] = None,
     figure: Annotated[
-        Path | None, typer.Option(help="File for a picture: .png, .pdf or .svg.")
+        Path | None, typer.Option(help="File for a plot: .png, .pdf or .svg.")
     ] = None,
     keep_rows: Annotated[
         bool,
@@ -171,9 +172,9 @@ def fit(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Fit a mixture to columns of a table, keep the posterior and show it.
+    """Fit a mixture to columns of a table, save the posterior and show a summary.
 
-    Ctrl-C keeps the draws that are finished in OUT.partial.nc, and what OUT held before.
+    Ctrl-C keeps the finished draws in OUT.partial.nc, and leaves OUT unchanged.
     """
     with clean_errors():
         from bayesgmm.cli.fit import Known, Request, run_fit
@@ -211,7 +212,7 @@ def select(
     columns: Columns = None,
     covariances: Annotated[
         str | None,
-        typer.Option(help="Structures, such as full,tied; the six that differ by default."),
+        typer.Option(help="Structures, such as full,tied; by default the six distinct ones."),
     ] = None,
     weights: Weights = None,
     seed: Seed = None,
@@ -224,7 +225,7 @@ def select(
             "--out",
             "-o",
             help="File for the table, .nc, .zarr, .csv, .parquet or .arrow; by default "
-            "DATA_selection.nc, in this folder.",
+            "DATA_selection.nc in the current folder.",
         ),
     ] = None,
     force: Force = False,
@@ -232,7 +233,7 @@ def select(
 ) -> None:
     """Fit a grid of numbers of components and structures, and compare by BIC, AIC, ICL, NEC.
 
-    Ctrl-C keeps the fits that are finished in OUT.partial, and what OUT held before.
+    Ctrl-C keeps the finished fits in OUT.partial, and leaves OUT unchanged.
     """
     with clean_errors():
         from bayesgmm.cli.results import name_of_source
@@ -256,7 +257,7 @@ def select(
 
 @app.command()
 def diagnose(fit: Fit, json: Json = False) -> None:
-    """Say whether the draws of a fit can be trusted; the exit code is 1 if not."""
+    """Check the convergence of a fit; the exit code is 1 if there are serious problems."""
     with clean_errors():
         from bayesgmm.cli.diagnose import run_diagnose
 
@@ -269,10 +270,10 @@ def cluster(
     data: NewData = None,
     names: RowNames = None,
     certainty: Annotated[
-        float, typer.Option(help="Probability of its component below which a row is unsure.")
+        float, typer.Option(help="Rows assigned with a lower probability are uncertain.")
     ] = 0.9,
     ci_prob: Annotated[
-        float, typer.Option(help="Of the intervals that make a row core: hardly a draw doubts it.")
+        float, typer.Option(help="Probability of the credible intervals that define core rows.")
     ] = 0.89,
     separator: Separator = None,
     decimal: Decimal = "point",
@@ -282,16 +283,16 @@ def cluster(
         typer.Option(
             "--out",
             "-o",
-            help="File for the table; - for standard output; by default FIT_clusters.csv, in this "
-            "folder.",
+            help="File for the table; - for standard output; by default FIT_clusters.csv in the "
+            "current folder.",
         ),
     ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Write one line for each row: its component, how sure that is, and all responsibilities.
+    """Assign rows to components: one line per row, with its certainty and responsibilities.
 
-    The columns of DATA come first, as they are.
+    The columns of DATA come first, unchanged.
     """
     with clean_errors():
         from bayesgmm.cli.cluster import Request, run_cluster
@@ -304,7 +305,7 @@ def cluster(
                 text_format=text_format(separator, decimal, header),
                 names=names,
                 certainty=certainty,
-                probability=ci_prob,
+                ci_prob=ci_prob,
                 out=out,
                 force=force,
                 json=json,
@@ -315,13 +316,15 @@ def cluster(
 @app.command()
 def generate(
     fit: Fit,
-    rows: Annotated[int, typer.Option("--rows", "-n", help="How many rows.")],
+    n_rows: Annotated[int, typer.Option("--n-rows", "-n", help="Number of rows.")],
     components: Annotated[
         str | None, typer.Option(help="Rows of these components only, such as 0,2.")
     ] = None,
     uncertainty: Annotated[
         str,
-        typer.Option(metavar="posterior|point", help="From all draws, or from the point estimate."),
+        typer.Option(
+            metavar="posterior|point", help="Generate from all draws, or from the point estimate."
+        ),
     ] = "posterior",
     seed: Seed = None,
     out: Annotated[
@@ -329,8 +332,8 @@ def generate(
         typer.Option(
             "--out",
             "-o",
-            help="File for the table; - for standard output; by default FIT_new.csv, in this "
-            "folder.",
+            help="File for the table; - for standard output; by default FIT_new.csv in the "
+            "current folder.",
         ),
     ] = None,
     force: Force = False,
@@ -342,7 +345,7 @@ def generate(
 
         chosen = names_or_none(components, "--components")
         out = Path(f"{fit.stem}_new.csv") if out is None else out
-        run_generate(Request(fit, rows, chosen, uncertainty, seed, out, force, json))
+        run_generate(Request(fit, n_rows, chosen, uncertainty, seed, out, force, json))
 
 
 @app.command()
@@ -351,10 +354,10 @@ def impute(
     data: NewData = None,
     imputations: Annotated[
         int | None,
-        typer.Option(help="Write so many imputations, too, beside the completed table.", min=1),
+        typer.Option(help="Also write this many imputations, next to the completed table.", min=1),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the imputations; that of the fit by default.", min=0)
+        int | None, typer.Option(help="Seed of the imputations; by default that of the fit.", min=0)
     ] = None,
     separator: Separator = None,
     decimal: Decimal = "point",
@@ -365,13 +368,13 @@ def impute(
             "--out",
             "-o",
             help="File for the completed table; - for standard output; by default "
-            "FIT_completed.csv, in this folder.",
+            "FIT_completed.csv in the current folder.",
         ),
     ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Fill in the empty cells of a table with posterior means, or by multiple imputation."""
+    """Impute the empty cells of a table by posterior means, or by multiple imputation."""
     with clean_errors():
         from bayesgmm.cli.impute import Request, run_impute
 
@@ -385,17 +388,19 @@ def report(
     fit: Fit,
     selection: Annotated[
         Path | None,
-        typer.Option(help="What the command select has written, .nc or .zarr, to be shown, too."),
+        typer.Option(help="Table written by the command select, .nc or .zarr, to include."),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="File for the page; by default FIT.html, in this folder."),
+        typer.Option(
+            "--out", "-o", help="File for the report; by default FIT.html in the current folder."
+        ),
     ] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Write what a fit says as one page that any browser opens, without a network."""
+    """Write a report on a fit as one offline HTML page."""
     with clean_errors():
         from bayesgmm.cli.report import Request, run_report
 
@@ -406,11 +411,12 @@ def report(
 @app.command()
 def cache(
     clear: Annotated[
-        bool, typer.Option("--clear", help="Remove it; what is used next is compiled again.")
+        bool,
+        typer.Option("--clear", help="Remove compiled code; it is compiled again when needed."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Say where compiled code is kept between runs, and how much there is."""
+    """Show where compiled code is cached, and its size."""
     with clean_errors():
         from bayesgmm.cli.cache import run_cache
 

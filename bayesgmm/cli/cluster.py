@@ -1,4 +1,4 @@
-"""The component of every row, and how sure that is."""
+"""The command ``cluster``: assignment of rows to components."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The arguments of the command.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class Request:
     data : pathlib.Path, or None for the rows of the fit
     text_format : TextFormat
     names : name of a column, or None
-    certainty, probability : float
+    certainty, ci_prob : float
     out : pathlib.Path
-        Where the table goes.
+        Output file.
     force : bool
         Whether it may replace a file.
     json : bool
@@ -45,20 +45,20 @@ class Request:
     text_format: TextFormat
     names: str | None
     certainty: float
-    probability: float
+    ci_prob: float
     out: Path
     force: bool
     json: bool
 
 
 def run_cluster(request: Request) -> None:
-    """Assign rows, write one line for each, and say how many are unsure."""
+    """Assign rows, write one line for each, and count unsure rows."""
     expect_table(request.out, json=request.json)
     expect_apart({"--out": request.out}, [request.fit, request.data], force=request.force)
     tree = load_fit(request.fit)
     source = None if request.data is None else source_of(request.data)
     rows, table = rows_for(tree, source, request.names, request.text_format)
-    found = bg.cluster(tree, rows, certainty=request.certainty, ci_prob=request.probability)
+    found = bg.cluster(tree, rows, certainty=request.certainty, ci_prob=request.ci_prob)
     if source is None:
         write_table(one_line_each(found), request.out)
     elif is_text(source) and is_text(request.out):
@@ -73,7 +73,10 @@ def run_cluster(request: Request) -> None:
     by_label = dict(zip(names.tolist(), counts.tolist(), strict=True))
     parts = ", ".join(f"{count} in {name}" for name, count in by_label.items())
     verb, certainty = plural(unsure, "is", "are"), f"{request.certainty:.0%}"
-    say(f"{counted(found.sizes[ROW], 'row')}: {parts}; {unsure} {verb} less than {certainty} sure.")
+    say(
+        f"{counted(found.sizes[ROW], 'row')}: {parts}; {unsure} {verb} assigned with less than "
+        f"{certainty} probability."
+    )
     if request.json:
         own = {"table": str(request.out), "n_rows": found.sizes[ROW], "unsure": unsure}
         print_json({**own, "certainty": request.certainty, "rows_of_component": by_label})
@@ -87,10 +90,10 @@ def one_line_each(found: xr.Dataset) -> pd.DataFrame:
 
 
 def beside(cells: pd.DataFrame, found: xr.Dataset, names: str | None) -> pd.DataFrame:
-    """Return all columns of a table, and then what was found of its rows.
+    """Return all columns of a table, followed by the results for its rows.
 
-    Row names stand first, unless they are the column ``names`` of the table. What was found goes
-    by another name where its own is taken.
+    Row names come first, unless they are the column ``names`` of the table. Result columns are
+    renamed if their names are already used.
     """
     cells, own = cells.reset_index(drop=True), one_line_each(found)
     if names is not None:

@@ -1,4 +1,4 @@
-"""From a CSV file and the names of columns to a data frame, with remedies for a shell."""
+"""CSV files as data frames, with error messages for the command line."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read these columns of a CSV file, or all of them.
 
-    Semicolons or tabs may stand for the commas. Every line has as many cells as the first one, so
-    that no cell can come to stand under another name. A first column without a name holds the
+    Semicolons or tabs may replace commas. Every line has as many cells as the first one, so
+    that no cell can be assigned to the wrong column. A first column without a name holds the
     names of rows, as pandas and R write them, if its cells are whole numbers or text, all
     different: it becomes the index, with a warning.
 
@@ -49,7 +49,7 @@ def read_text(
     path: Path | StandardInput,
     text_format: TextFormat = AS_FOUND,
 ) -> tuple[pd.DataFrame, str]:
-    """Read the same cells as they are written, and the separator between them."""
+    """Read the same cells as text, and their separator."""
     lines = read_lines(path, text_format)
     return _parsed(lines, dtype=str, keep_default_na=False), lines.separator
 
@@ -78,26 +78,26 @@ def with_row_names(table: pd.DataFrame, source: str, asked: Sequence[str]) -> pd
     can_name = cells.is_unique and cells.notna().all() and cells.dtype.kind not in "fb"
     if can_name and table.shape[1] > 1:
         warn(
-            f"The first column of {source} has no name: it is taken for names of rows, as pandas "
-            "writes them, and no feature. --id names another column of names; if it is a feature, "
+            f"The first column of {source} has no name and is used as row names, as pandas writes "
+            "them, not as a feature. --id selects another column of row names; if it is a feature, "
             "give it a name in the file."
         )
         return table.iloc[:, 1:].set_index(cells.to_numpy())
     if first:
         return table
     raise DataError(
-        f"Column 1 of {source} has no name, and its cells do not name rows, each in another way. "
-        "Give it a name in the first line; if it names rows, pass that with --id."
+        f"Column 1 of {source} has no name, and its cells are not unique row names. "
+        "Give it a name in the first line; if it holds row names, pass that name with --id."
     )
 
 
 def is_nameless(name: str) -> bool:
-    """Say whether a column has no name, or one that pandas makes up for such a column."""
+    """Return whether a column has no name, or a name that pandas generates for such a column."""
     return not name or _CALLED_BY_PANDAS.fullmatch(name) is not None
 
 
 def expect_columns(table: pd.DataFrame, columns: Sequence[str] | None, source: str) -> pd.DataFrame:
-    """Return these columns, or all of them; a ``DataError`` names those that there are not."""
+    """Return these columns, or all of them; a ``DataError`` names unknown columns."""
     if columns is None:
         return table
     unknown = [name for name in columns if name not in table.columns]
@@ -126,11 +126,11 @@ def expect_numbers(table: pd.DataFrame, decimal: str = ".", *, may_choose: bool 
     if commas:
         remedy = (
             f" Decimals are written with a point, not a comma: "
-            f"{listed(map(repr, commas))}. Where they have commas, add --decimal comma.{remedy}"
+            f"{listed(map(repr, commas))}. For decimal commas, add --decimal comma.{remedy}"
         )
     elif table.shape[1] == 1 and len(re.findall(r"[^\s|;:]+", odd[others[0]])) > 1:
-        remedy += " If that is more than one cell, say what separates them with --separator."
-    raise DataError(f"Numbers are needed in every column; not so in {examples}.{remedy}")
+        remedy += " If a cell holds several values, give their separator with --separator."
+    raise DataError(f"Every column must be numeric; not numeric: {examples}.{remedy}")
 
 
 def expect_weights(column: pd.Series) -> None:
@@ -143,7 +143,7 @@ def expect_weights(column: pd.Series) -> None:
 
 
 def _has_decimal_commas(column: pd.Series) -> bool:
-    """Say whether all cells are numbers, were their commas points, and some have one."""
+    """Return whether all cells are numbers with decimal commas, and some have one."""
     cells = column.dropna().astype(str)
     odd = cells.str.contains(",", regex=False)
     points = cells.str.replace(",", ".", regex=False)
@@ -158,7 +158,7 @@ def _as_option(names: Iterable[str]) -> str:
 
 
 def rows_with_gaps(table: pd.DataFrame) -> str:
-    """Say how many rows have missing cells, as the start of a sentence; nothing if none has."""
+    """Return the start of a sentence with the number of incomplete rows; empty if none."""
     count = int(table.isna().any(axis=1).sum())
     if count == 0:
         return ""
@@ -166,13 +166,13 @@ def rows_with_gaps(table: pd.DataFrame) -> str:
 
 
 def missing_cells(table: pd.DataFrame) -> str:
-    """Say how many cells are missing, as a sentence."""
+    """Return a sentence with the number of missing cells."""
     count = int(table.isna().to_numpy().sum())
     return f"{count} of {table.size} cells {plural(count, 'is', 'are')} missing."
 
 
 def _odd_cell(column: pd.Series, decimal: str = ".") -> str:
-    """Return the first cell that is not a number, or of truth values the first one."""
+    """Return the first cell that is not a number, or the first Boolean."""
     cells = column
     if decimal != "." and not pd.api.types.is_bool_dtype(column):
         cells = column.astype(str).str.replace(".", "?").str.replace(decimal, ".")

@@ -1,8 +1,6 @@
-"""From the bytes of a CSV file to cells that each stand under a name, or a message why not.
+"""Strict reading of CSV files: from bytes to named cells, or an error message.
 
-Files that are no table of text, told by their names and by their first bytes.
-
-How a table of text is written: what separates its cells, its decimal mark, its first line.
+Files of other kinds are recognized by their names and first bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from bayesgmm.errors import DataError, SpecificationError
 from bayesgmm.files import expect_no_folder, expect_present
 
 ACCEPTED = (
-    "Tables are read from .csv, .tsv and .txt (text), .parquet, .arrow and .feather; write it as "
+    "Tables are read from .csv, .tsv and .txt (text), .parquet, .arrow and .feather; save it as "
     "one of these."
 )
 
@@ -30,7 +28,7 @@ _SUFFIXES = {
     "JSON": ".json .jsonl .ndjson .geojson",
     "a workbook": ".xlsx .xlsm .xlsb .xls .ods .numbers",
     "a pickle": ".pkl .pickle .joblib",
-    "an array of NumPy": ".npy .npz",
+    "a NumPy array": ".npy .npz",
     "compressed": ".gz .bz2 .xz .zst .zip .7z .tar .tgz",
     "HDF5 or netCDF": ".h5 .hdf .hdf5 .nc .zarr .h5ad .loom",
     "a file of another statistics program": ".mat .sav .por .dta .sas7bdat .xpt .rds .rda .rdata",
@@ -40,19 +38,19 @@ _SUFFIXES = {
 }
 _FIRST_BYTES = {
     b"PK\x03\x04": "a workbook or a zip archive",
-    b"\xd0\xcf\x11\xe0": "a workbook or a document of Office",
+    b"\xd0\xcf\x11\xe0": "an Office workbook or document",
     b"\x1f\x8b": "compressed (gzip)",
     b"BZh91AY&SY": "compressed (bzip2)",
     b"\xfd7zXZ": "compressed (xz)",
     b"\x28\xb5\x2f\xfd": "compressed (zstandard)",
     b"7z\xbc\xaf": "compressed (7z)",
-    b"\x93NUMPY": "an array of NumPy",
+    b"\x93NUMPY": "a NumPy array",
     b"\x89HDF": "HDF5 or netCDF",
     b"CDF\x01": "netCDF",
     b"CDF\x02": "netCDF",
     b"CDF\x05": "netCDF",
-    b"PAR1\x15": "Parquet, and would have to be a file named .parquet",
-    b"ARROW1\0": "Arrow, and would have to be a file named .arrow",
+    b"PAR1\x15": "Parquet, which must be in a file named .parquet",
+    b"ARROW1\0": "Arrow, which must be in a file named .arrow",
     b"SQLite format 3\0": "a database",
     b"%PDF": "a document (PDF)",
     b"\xff\xfe": "text in UTF-16, not in UTF-8",
@@ -67,11 +65,13 @@ def expect_suffix_of_text(path: Path) -> None:
     """Raise a ``DataError`` if the name is that of another kind of file."""
     for kind, suffixes in _SUFFIXES.items():
         if path.suffix.lower() in suffixes.split():
-            raise DataError(f"{path} is {kind} by its name, and no table that is read. {ACCEPTED}")
+            raise DataError(
+                f"{path} is {kind} by its name, which is not a supported table format. {ACCEPTED}"
+            )
 
 
 def expect_text(source: str, content: bytes) -> None:
-    """Raise a ``DataError`` if the content is of another kind, or holds what no text does."""
+    """Raise a ``DataError`` if the content is of another kind, or contains NUL bytes."""
     kind = _kind(content)
     if kind is not None:
         raise DataError(f"{source} cannot be read as CSV: it is {kind}. {ACCEPTED}")
@@ -87,7 +87,7 @@ def _kind(content: bytes) -> str | None:
         return "JSON"
     if _MARKUP.match(content):
         return "a page (HTML or XML)"
-    return "no text" if b"\0" in content else None
+    return "not text" if b"\0" in content else None
 
 
 _MARKS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "space": " ", "bar": "|"}
@@ -96,7 +96,7 @@ _DECIMALS = {"comma": ",", "point": "."}
 
 @dataclass(frozen=True)
 class TextFormat:
-    """What the command line says of a text file.
+    """The options of a text file.
 
     Attributes
     ----------
@@ -119,19 +119,19 @@ class TextFormat:
         return replace(self, names=(*self.names, *names))
 
     def expect_default(self, source: str) -> None:
-        """Raise if anything was said of a file that is no text."""
+        """Raise if options of text files were given for another kind of file."""
         if (self.separator, self.decimal, self.header) != (None, ".", None):
             raise SpecificationError(
-                f"{source} is no text; leave out --separator, --decimal and --header."
+                f"{source} is not a text table; leave out --separator, --decimal and --header."
             )
 
 
 AS_FOUND = TextFormat()
-"""Nothing is said: the file shows what it is like."""
+"""No options: the format is detected."""
 
 
 def text_format(separator: str | None, decimal: str, header: bool | None) -> TextFormat:
-    r"""Return what three options say.
+    r"""Return the format given by three options.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def text_format(separator: str | None, decimal: str, header: bool | None) -> Tex
     mark = None if separator is None else _MARKS.get(separator, separator)
     if mark is not None and (len(mark) != 1 or mark.isalnum() or mark in "\"'\r\n.+-"):
         raise SpecificationError(
-            f"--separator takes one mark, such as ';', or one of {', '.join(_words())}; not "
+            f"--separator takes one character, such as ';', or one of {', '.join(_words())}; not "
             f"{separator!r}."
         )
     point = _DECIMALS.get(decimal, decimal)
@@ -156,15 +156,15 @@ def _words() -> list[str]:
 
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-"""Those that are found out; others are said with ``--separator``."""
+"""Detected separators; others are set with ``--separator``."""
 
 BETWEEN = "\x1f"
-"""What separates cells once they are checked: a mark that no text has."""
+"""Separator of checked cells: a character that no text contains."""
 
 
 @dataclass(frozen=True)
 class StandardInput:
-    """What came through a pipe; it can be read once only, and is looked at several times."""
+    """The content of a pipe, kept because it can be read only once."""
 
     content: bytes
     name: str = "standard input"
@@ -175,7 +175,7 @@ class StandardInput:
 
 @dataclass(frozen=True)
 class Lines:
-    """The same cells, written in one way whatever the file is like: UTF-8, no line of names."""
+    """The cells in a uniform format: UTF-8, without a header."""
 
     names: Sequence[str]
     content: BytesIO
@@ -183,7 +183,7 @@ class Lines:
 
 
 def read_lines(path: Path | StandardInput, text_format: TextFormat) -> Lines:
-    """Read all lines, none of which may have other cells than the first one has."""
+    """Read all lines, which must have as many cells as the first one."""
     content = _content(path)
     separator = text_format.separator or _separator(path, content, text_format.decimal)
     records = _records(path, content, separator)
@@ -225,9 +225,9 @@ def _opened(content: bytes) -> TextIOWrapper:
 
 
 def _separator(path: Path | StandardInput, content: bytes, decimal: str) -> str:
-    """Return what separates cells of the first line, and as many of the second one.
+    """Return the separator that gives equally many cells in the first and second line.
 
-    Outside of quotes, that is, and no decimal mark; the comma, if there is but one column.
+    Quoted text and the decimal mark are ignored; the comma, if there is only one column.
     """
     counts = {mark: _widths(content, mark) for mark in _SEPARATORS}
     found = [mark for mark, (first, _) in counts.items() if first > 1]
@@ -237,7 +237,7 @@ def _separator(path: Path | StandardInput, content: bytes, decimal: str) -> str:
     if len(found) > 1:
         raise DataError(
             f"The first line of {path} has {' and '.join(_SEPARATORS[mark] for mark in found)}; "
-            "which of them separate the columns? Say it with --separator: comma, semicolon or tab."
+            "which of them separates the columns? Choose with --separator: comma, semicolon or tab."
         )
     return found[0] if found else ","
 
@@ -255,7 +255,7 @@ def _widths(content: bytes, separator: str) -> tuple[int, int]:
 def _records(
     path: Path | StandardInput, content: bytes, separator: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of each line, and its cells; a cell in quotes may go over several lines."""
+    """Yield the number of each line, and its cells; a quoted cell may span several lines."""
     reader = csv.reader(
         _opened(content), delimiter=separator, skipinitialspace=separator != " ", strict=True
     )
@@ -266,8 +266,8 @@ def _records(
             line = reader.line_num + 1
     except csv.Error as error:
         problem = (
-            f"quotes do not pair in line {line} ({error}). Put a whole cell in quotes, and write "
-            "a quote inside of it twice"
+            f"unbalanced quotes in line {line} ({error}). Quote the whole cell, and double a quote "
+            "inside it"
         )
         raise _unreadable(path, problem) from error
 
@@ -277,10 +277,10 @@ def _is_blank(cells: Sequence[str]) -> bool:
 
 
 def _has_header(path: Path | StandardInput, cells: Sequence[str], text_format: TextFormat) -> bool:
-    """Say whether the first line names the columns; an error asks where that is open.
+    """Return whether the first line names the columns; raise if it is ambiguous.
 
-    It is open where all its cells are numbers, or one of them has a point or a sign. Whole numbers
-    beside text are names, as in ``bird,2007``.
+    It is ambiguous if all its cells are numbers, or one has a decimal point or a sign. Integers
+    next to text are names, as in ``bird,2007``.
     """
     if text_format.header is not None:
         return text_format.header
@@ -299,7 +299,7 @@ def _has_header(path: Path | StandardInput, cells: Sequence[str], text_format: T
 
 
 def _names(path: Path | StandardInput, cells: Sequence[str]) -> list[str]:
-    """Return the names of the columns; none is left at the end where lines end in separators."""
+    """Return the names of the columns; the last empty one is dropped if lines end in separators."""
     names = list(cells)
     while names and not names[-1]:
         names.pop()
@@ -323,7 +323,7 @@ def _checked(
     names: Sequence[str],
     width: int,
 ) -> Iterator[list[str]]:
-    """Yield the cells of each line under its names; the first line that has others is refused."""
+    """Yield the cells of each line; raise for a line with a different number of them."""
     blank = None
     for line, cells in records:
         if not cells or (width > 1 and _is_blank(cells)):
@@ -332,7 +332,7 @@ def _checked(
         if blank and width == 1:
             raise _unreadable(
                 path,
-                f"line {blank} is blank: a missing cell, or nothing? Write NA, or remove the line",
+                f"line {blank} is blank: write NA for a missing cell, or remove the line",
             )
         if len(cells) != width:
             raise _unreadable(path, _ragged(line, cells, width))
@@ -342,7 +342,7 @@ def _checked(
 
 
 def _ragged(line: int, cells: Sequence[str], width: int) -> str:
-    """Say which line has too few cells or too many, and how that is mended."""
+    """Return a message on a line with too few or too many cells, with the remedy."""
     if len(cells) == width + 1 and not cells[-1].strip():
         remedy = "The last is empty: remove the separator at its end, or end the first line so, too"
     elif len(cells) > width:
@@ -379,7 +379,7 @@ def _without_name(path: Path | StandardInput, place: int) -> DataError:
 
 
 def _is_number(text: str) -> bool:
-    """Say whether a cell is a number, with a decimal point or comma; 2020_1 is a name."""
+    """Return whether a cell is a number, with a decimal point or comma; 2020_1 is a name."""
     try:
         float(text.replace(",", "."))
     except ValueError:

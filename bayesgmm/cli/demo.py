@@ -1,4 +1,4 @@
-"""The tour: penguins in, a posterior and a picture out."""
+"""The command ``demo``: a fit of the Palmer penguins, with a plot."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _COMPONENTS = 3
 
 
 def run_demo(folder: Path, seed: int, *, force: bool, json: bool) -> None:
-    """Fit the penguins, show the posterior, and leave it and its picture in a folder.
+    """Fit the penguins, show the posterior, and write it and its plot to a folder.
 
-    What a demo from the same seed left there is replaced, and other files only with ``force``.
+    Files of a demo with the same seed are replaced, other files only with ``force``.
     """
     out, picture = folder / "penguins.nc", folder / "penguins.png"
     expect_result(out)
@@ -31,8 +31,8 @@ def run_demo(folder: Path, seed: int, *, force: bool, json: bool) -> None:
         for file in (out, picture):
             expect_new(file, "--out-dir")
     say(
-        f"{len(birds)} Palmer penguins, {birds.shape[1]} measurements of each; their species are "
-        "kept from the model. Two were never measured, and stay."
+        f"{len(birds)} Palmer penguins, {birds.shape[1]} measurements of each; the model does not "
+        "see their species. Two penguins without any measurement are kept."
     )
     say("The first fit on a machine compiles for about twenty seconds; later ones take seconds.")
     with without_verdicts():
@@ -41,7 +41,7 @@ def run_demo(folder: Path, seed: int, *, force: bool, json: bool) -> None:
 
 
 def _is_of_demo(out: Path, birds: pd.DataFrame, seed: int) -> bool:
-    """Say whether there is a fit of so many components to these rows, from the same seed."""
+    """Return whether the file is a demo fit of these rows with the same seed."""
     try:
         tree = load_fit(out)
     except BayesGMMError:

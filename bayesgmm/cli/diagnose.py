@@ -1,4 +1,4 @@
-"""The verdict on a fit, and an exit code for it."""
+"""The command ``diagnose``: the convergence of a fit, and an exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bayesgmm.progress import waiting
 
 
 def run_diagnose(fit: Path, *, json: bool) -> None:
-    """Say whether the draws can be trusted; exit with 1 if not."""
+    """Show the diagnosis; exit with 1 if there are serious problems."""
     tree = load_fit(fit)
     with waiting("diagnosing"):
         diagnosis = bg.diagnose(tree)

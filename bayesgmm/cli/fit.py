@@ -1,4 +1,4 @@
-"""One fit of one table."""
+"""The command ``fit``: one fit of one table."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-_LONG = 10  # rows; in a shorter table a feature may happen to count them
+_LONG = 10  # rows; in a shorter table a feature may number them by chance
 
 
 @dataclass(frozen=True)
 class Known:
-    """Columns that say something of the rows, and are no features; ``None`` where there is none."""
+    """Columns with row weights, labels and names, which are not features; ``None`` if absent."""
 
     weights: str | None = None
     labels: str | None = None
@@ -58,13 +58,13 @@ class Known:
 
     @property
     def columns(self) -> list[str]:
-        """Those that there are."""
+        """The names of the given columns."""
         return [name for name in (self.weights, self.labels, self.names) if name is not None]
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The arguments of the command.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Request:
     drop_missing : bool
         Whether rows with missing cells are left out.
     out, figure : pathlib.Path
-        Where the fit and its picture go; no picture where ``None``.
+        Output files of the fit and its plot; no plot if ``None``.
     keep_rows : bool
         Whether the fit holds the rows.
     force : bool
@@ -110,7 +110,7 @@ class Request:
 
 
 def run_fit(request: Request) -> None:
-    """Fit, write the posterior and its picture, and show it."""
+    """Fit, write the posterior and its plot, and show a summary."""
     expect_result(request.out)
     if request.figure is not None:
         expect_picture(request.figure)
@@ -149,7 +149,7 @@ def run_fit(request: Request) -> None:
 def keep(
     tree: xr.DataTree, out: Path, picture: Path | None, *, json: bool, rows: str = "rows"
 ) -> None:
-    """Write a fit and its picture first, then show it; an interrupted one goes beside ``out``."""
+    """Write a fit and its plot, then show it; an interrupted one is written next to ``out``."""
     place = partial_of(out) if is_partial(tree) else out
     bg.save(tree, place)
     show(tree, rows=rows)
@@ -167,7 +167,7 @@ def keep(
 def read_rows(
     data: Path, text_format: TextFormat, columns: Sequence[str] | None, known: Known
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return features, all numbers, and what else is known of the same rows."""
+    """Return numeric features, and weights, labels and names of the same rows."""
     asked = [*(columns or ()), *known.columns]
     source = source_of(data)
     table = read_table(source, None, text_format.with_names(asked))
@@ -175,8 +175,8 @@ def read_rows(
     features = table.drop(columns=known.columns) if columns is None else table[list(columns)]
     if known.weights in features:
         raise SpecificationError(
-            f"{known.weights!r} says how often rows count (--weights), and cannot be one of "
-            "--columns, too; leave it out of one of them."
+            f"{known.weights!r} holds the weights of rows (--weights), and cannot also be one of "
+            "--columns; leave it out of one of them."
         )
     expect_numbers(features, text_format.decimal)
     if columns is None:
@@ -187,7 +187,7 @@ def read_rows(
 
 
 def _expect_no_row_numbers(features: pd.DataFrame, source: str) -> None:
-    """Raise if a column that was not asked for has no name, and warn if one numbers the rows."""
+    """Raise if an unselected column has no name, and warn if one numbers the rows."""
     nameless = [name for name in features if is_nameless(name)]
     if nameless:
         raise DataError(
@@ -198,8 +198,8 @@ def _expect_no_row_numbers(features: pd.DataFrame, source: str) -> None:
         numbers = np.arange(len(features)) + features[name].iloc[0]
         if numbers[0] in (0, 1) and np.array_equal(features[name], numbers):
             warn(
-                f"Column {name!r} of {source} numbers the rows, and is taken for a feature. If it "
-                "is none, choose others with --columns, or have fit take it for names with --id."
+                f"Column {name!r} of {source} numbers the rows, but is used as a feature. If it "
+                "is not a feature, choose others with --columns, or use it as row names with --id."
             )
 
 
@@ -224,7 +224,7 @@ def _with_missing(table: pd.DataFrame) -> pd.DataFrame:
     gaps = rows_with_gaps(table)
     if gaps:
         say(
-            f"{gaps}, which count with what is known of them; --drop-missing leaves them out. "
+            f"{gaps}; they enter the fit with their observed cells; --drop-missing drops them. "
             f"{missing_cells(table)}"
         )
     return table

@@ -1,4 +1,4 @@
-"""New rows from a fit."""
+"""The command ``generate``: new rows from a fit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The arguments of the command.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Request:
         From the posterior or from the point estimate.
     seed : int, or None for a new one
     out : pathlib.Path
-        Where the table goes.
+        Output file.
     force : bool
         Whether it may replace a file.
     json : bool
@@ -56,7 +56,7 @@ def run_generate(request: Request) -> None:
     tree = load_fit(request.fit)
     chosen = _components(tree, request)
     expect_apart({"--out": request.out}, [request.fit], force=request.force)
-    words = {"n_rows": "--rows", "components": "--components", "uncertainty": "--uncertainty"}
+    words = {"n_rows": "--n-rows", "components": "--components", "uncertainty": "--uncertainty"}
     with in_words_of_options(**words), waiting("drawing rows"):
         new = bg.generate(
             tree, request.n_rows, components=chosen, uncertainty=request.uncertainty,

@@ -1,4 +1,4 @@
-"""Filling in the empty cells of one table, or of the rows of a fit."""
+"""The command ``impute``: imputation of the empty cells of a table, or of the rows of a fit."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The arguments of the command.
 
     Attributes
     ----------
     fit : pathlib.Path
-        What the command ``fit`` kept.
+        Output of the command ``fit``.
     data : pathlib.Path, or None for the rows of the fit
     text_format : TextFormat
     out : pathlib.Path
-        Where the completed table goes, and beside it the imputations.
+        Output file of the completed table; imputations are written next to it.
     imputations : int, or None for none
     seed : int, or None for that of the fit
     force : bool
@@ -78,7 +78,7 @@ class Request:
 
 
 def run_impute(request: Request) -> None:
-    """Fill in, write it, and say what was filled in."""
+    """Impute, write the tables, and show a summary."""
     files = [request.out, *request.imputation_files]
     _expect_places(request, files)
     tree = load_fit(request.fit)
@@ -98,7 +98,7 @@ def run_impute(request: Request) -> None:
             "cells": done.cells.to_dataframe().reset_index(drop=True).to_dict("records"),
             "interval": done.cells.attrs["interval"],
         })  # fmt: skip
-    say_where("The completed table, posterior means in it, is", request.out)
+    say_where("The completed table, with posterior means, is", request.out)
     if request.imputation_files:
         first, last = request.imputation_files[0], request.imputation_files[-1]
         say(f"Imputations are in {first}" + (f" to {last}" if last != first else ""))
@@ -142,7 +142,7 @@ def _write(
     text_format: TextFormat,
     cells: xr.Dataset,
 ) -> None:
-    """Write a completed table; what was text stays as it was, but for the missing cells."""
+    """Write a completed table; text tables are unchanged except for missing cells."""
     if source is None:
         write_table(_with_names(frame), file)
     elif is_text(source) and is_text(file):

@@ -1,4 +1,4 @@
-"""What goes wrong on the command line: one clean line, an exit code, never a traceback."""
+"""Error messages of the command line: one line, an exit code, no traceback."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from bayesgmm.priors.catalog import typed
 VERDICT, FAILURE, INTERRUPTED = 1, 2, 130
 
 EXIT_CODES = (
-    "Results go to files, words to standard error, and with --json one JSON object to standard "
-    "output. Exit codes: 0 done; 1 the verdict of diagnose is that the draws cannot be trusted; "
-    "2 an error; 130 interrupted with Ctrl-C. Files are written whole or not at all, and replace "
-    "others only with --force."
+    "Results are written to files, messages to standard error, and with --json one JSON object to "
+    "standard output. Exit codes: 0 success; 1 diagnose found serious problems; 2 error; 130 "
+    "interrupted with Ctrl-C. Files are written atomically, and existing files are replaced only "
+    "with --force."
 )
 
 _TRACEBACK = "BAYESGMM_TRACEBACK"
-"""The environment variable that asks for the traceback of a mistake of ours."""
+"""The environment variable that enables tracebacks of bugs."""
 
 _REMEDIES = {
     errno.ENOSPC: "free some space, or write elsewhere with --out",
@@ -41,7 +41,7 @@ _REMEDIES = {
 
 
 class Commands(TyperGroup):
-    """The commands; what is wrong with their options is said in one line, too."""
+    """The commands, with one-line errors for invalid options."""
 
     def get_params(self, context: Any) -> list:
         """Return the options, those without a value shown as such."""
@@ -72,7 +72,7 @@ class Commands(TyperGroup):
 
 
 def _flags_bare(params: list) -> list:
-    """Have help show nothing behind an option without a value; Typer would write its type."""
+    """Hide the type that Typer shows in the help of options without a value."""
     for param in params:
         if getattr(param, "is_flag", False):
             param.metavar = ""
@@ -81,10 +81,10 @@ def _flags_bare(params: list) -> list:
 
 @contextmanager
 def clean_errors() -> Iterator[None]:
-    """Run a command: all words go to standard error, and failures become a line and an exit code.
+    """Run a command: messages go to standard error, errors become one line and an exit code.
 
-    Warnings of the package become lines, too. ``BAYESGMM_TRACEBACK=1`` in the environment shows
-    where a mistake of ours was made.
+    Warnings of the package become one line, too. ``BAYESGMM_TRACEBACK=1`` in the environment shows
+    the traceback of bugs.
     """
     try:
         with _words_on_standard_error(), _clean_warnings(), interrupts():
@@ -92,31 +92,31 @@ def clean_errors() -> Iterator[None]:
     except BayesGMMError as error:
         raise _failed(" ".join([str(error), *getattr(error, "__notes__", [])])) from error
     except KeyboardInterrupt as error:
-        _say("Interrupted. Every file is as it was, or whole and new.")
+        _say("Interrupted. No file was left partly written.")
         raise typer.Exit(INTERRUPTED) from error
-    except BrokenPipeError as error:  # who reads has seen enough
+    except BrokenPipeError as error:  # the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from error
     except OSError as error:
         raise _failed(_of_system(error)) from error
     except MemoryError as error:
-        raise _failed("Memory is full; take fewer rows, columns, components or draws.") from error
+        raise _failed("Out of memory; use fewer rows, columns, components or draws.") from error
     except typer.Exit:
         raise
     except Exception as error:
         if os.environ.get(_TRACEBACK):
             traceback.print_exc()
         raise _failed(
-            f"{type(error).__name__}: {error}. This is a mistake of bayesgmm, not yours; please "
-            f"report it with what {_TRACEBACK}=1 in the environment shows."
+            f"{type(error).__name__}: {error}. This is a bug in bayesgmm; please "
+            f"report it with the traceback that {_TRACEBACK}=1 in the environment shows."
         ) from error
 
 
 @contextmanager
 def in_words_of_options(**words: str) -> Iterator[None]:
-    """Have errors speak of options where the package speaks of its arguments.
+    """Replace names of arguments by names of options in error messages.
 
-    ``words`` has what to write for the name of an argument.
+    ``words`` maps names of arguments to options.
     """
     try:
         yield
@@ -135,7 +135,7 @@ _OPTIONS = (
     (r"covariances=(\w+)\(\)", lambda found: f"--covariance {typed(found[1])}"),
     (r"\bchains=(\d+)", r"--chains \1"),
 )
-"""What Python writes, and which option says the same on the command line."""
+"""Python expressions, and the equivalent options of the command line."""
 
 _ONLY_PYTHON = re.compile(
     r"target_accept|solver=|tree[.\[]|scales=|correlations=|degrees_of_freedom"
@@ -143,7 +143,7 @@ _ONLY_PYTHON = re.compile(
 
 
 def in_options(words: str) -> str:
-    """Have a remedy of a finding speak of options, and say so where there is none.
+    """Translate the remedy of a finding to options, and note remedies without an option.
 
     Examples
     --------
@@ -151,12 +151,12 @@ def in_options(words: str) -> str:
     >>> in_options("Sample longer, with NUTS(draws=3000).")
     'Sample longer, with --engine nuts --draws 3000.'
     >>> in_options("Raise target_accept to 0.95.")
-    'Raise target_accept to 0.95. (In Python: the command line has no option for it.)'
+    'Raise target_accept to 0.95. (Available in Python only.)'
     """
     for pattern, option in _OPTIONS:
         words = re.sub(pattern, option, words)
     if _ONLY_PYTHON.search(words):
-        words += " (In Python: the command line has no option for it.)"
+        words += " (Available in Python only.)"
     return words
 
 
@@ -166,7 +166,7 @@ def _with_draws(engine: str, draws: str) -> str:
 
 @contextmanager
 def without_verdicts() -> Iterator[None]:
-    """Leave out warnings of verdicts that are shown anyway."""
+    """Suppress warnings of verdicts that are shown anyway."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
@@ -182,11 +182,11 @@ def _say(message: str) -> None:
 
 
 def _of_system(error: OSError) -> str:
-    """Say what the system refused, and what to do about it."""
+    """Return a message on an operating system error, with a remedy."""
     what = error.strerror or str(error)
     place = f"{error.filename}: " if error.filename else ""
     remedy = _REMEDIES.get(error.errno or 0, "check the name, or write elsewhere with --out")
-    return f"{place}{what}; {remedy}. What was there before is there still."
+    return f"{place}{what}; {remedy}. Existing files are unchanged."
 
 
 _OF_LIBRARIES = (
@@ -196,7 +196,7 @@ _OF_LIBRARIES = (
     (r"Input should be a valid number.*", "a number is needed."),
     (r"Value error, ", ""),
 )
-"""How Typer, Click and Pydantic say what is wrong with the value of an option, and how we do."""
+"""Messages of Typer, Click and Pydantic on invalid values, and their replacements."""
 
 
 def _plain(message: str) -> str:
@@ -212,7 +212,7 @@ def _where_to_read(error: Any) -> str:
 
 @contextmanager
 def _words_on_standard_error() -> Iterator[None]:
-    """Have lines and bars of the package written there; standard output is for results."""
+    """Write messages and progress bars to standard error; standard output is for results."""
     from rich import get_console
 
     console = get_console()

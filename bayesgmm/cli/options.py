@@ -17,32 +17,33 @@ DATA_HELP = (
 Data = Annotated[Path, typer.Argument(metavar="DATA", help=DATA_HELP)]
 NewData = Annotated[
     Path | None,
-    typer.Argument(metavar="[DATA]", help=f"The rows; those of the fit by default. {DATA_HELP}"),
+    typer.Argument(metavar="[DATA]", help=f"The rows; by default those of the fit. {DATA_HELP}"),
 ]
 Fit = Annotated[
-    Path, typer.Argument(metavar="FIT", help="A fit, as the command fit keeps: .nc or .zarr.")
+    Path, typer.Argument(metavar="FIT", help="A fit, written by the command fit: .nc or .zarr.")
 ]
 Columns = Annotated[
-    str | None, typer.Option(help="Columns to use, such as a,b; all others by default.")
+    str | None, typer.Option(help="Columns to use, such as a,b; by default all others.")
 ]
 Weights = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="The column that says how often a row counts.")
+    str | None,
+    typer.Option(metavar="COLUMN", help="Column of row weights: how often each row counts."),
 ]
 RowNames = Annotated[
     str | None,
     typer.Option(
         "--id",
         metavar="COLUMN",
-        help="The column with the names of rows; by default a first column without a name, as "
-        "pandas writes it, if its cells are whole numbers or text, all different.",
+        help="Column of row names; by default an unnamed first column, as pandas writes it, if its "
+        "cells are unique integers or texts.",
     ),
 ]
 Separator = Annotated[
     str | None,
     typer.Option(
         metavar="MARK",
-        help="What separates cells of a text table: a mark, or one of comma, semicolon, tab, "
-        "space, bar; by default comma, semicolon or tab, as the first line has it.",
+        help="Separator of a text table: a character, or one of comma, semicolon, tab, space, bar; "
+        "by default comma, semicolon or tab, as in the first line.",
     ),
 ]
 Decimal = Annotated[
@@ -53,11 +54,11 @@ Header = Annotated[
     typer.Option(
         "--header/--no-header",
         help="Whether the first line of a text table names the columns; without names they are "
-        "x0, x1, ... By default it does; if it holds numbers, this has to be said, unless "
+        "x0, x1, ... By default it does; if it holds numbers, this option is required, unless "
         "--columns names some of them.",
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same result.", min=0)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to standard output.")]
 

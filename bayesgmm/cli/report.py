@@ -1,4 +1,4 @@
-"""One fit as one page."""
+"""The command ``report``: a report on a fit as an HTML page."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from bayesgmm.report.write import expect_page
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The arguments of the command.
 
     Attributes
     ----------
     fit : pathlib.Path
-        What the command ``fit`` kept.
+        Output of the command ``fit``.
     out : pathlib.Path
-        Where the page goes.
+        Output file.
     selection : pathlib.Path, or None for none
-        What the command ``select`` kept as netCDF or Zarr.
-    title : str, or None for one made up
+        Output of the command ``select``, netCDF or Zarr.
+    title : str, or None for the default
     force : bool
-        Whether the page may replace a file.
+        Whether it may replace a file.
     json : bool
     """
 
@@ -41,7 +41,7 @@ class Request:
 
 
 def run_report(request: Request) -> None:
-    """Read the fit, write the page, and say where it is."""
+    """Read the fit, write the report, and show its path."""
     expect_apart({"--out": request.out}, [request.fit, request.selection], force=request.force)
     expect_writable(expect_page(request.out))
     tree = load_fit(request.fit)
@@ -57,7 +57,7 @@ def _selection(path: Path) -> xr.Dataset:
     table = bg.load(path)
     if not isinstance(table, xr.Dataset):
         raise SpecificationError(
-            f"{path} holds a fit; --selection takes a table that the command select, or "
-            "bayesgmm.save of what bayesgmm.select returned, has written."
+            f"{path} holds a fit; --selection takes a table written by the command select, or by "
+            "bayesgmm.save from the result of bayesgmm.select."
         )
     return table

@@ -1,7 +1,4 @@
-"""What a command shows of a fit, and the files it leaves.
-
-Where results may go: known before the work begins, so that none is done for nothing.
-"""
+"""The output of commands: messages, JSON, files; and checks of output paths before the work."""
 
 from __future__ import annotations
 
@@ -31,36 +28,36 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-_WIDTH_OF_FILES = 100  # columns, where the output is no terminal and has no width of its own
+_WIDTH_OF_FILES = 100  # columns, if the output is not a terminal
 
 
 def console() -> Console:
-    """Return where words go: standard error, which may be a terminal."""
+    """Return the console for messages: standard error."""
     terminal = Console(stderr=True)
     return terminal if terminal.is_terminal else Console(stderr=True, width=_WIDTH_OF_FILES)
 
 
 def say(line: str) -> None:
-    """Print one line for people."""
+    """Print a message."""
     console().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def say_where(what: str, path: Path) -> None:
-    """Say in which file a table is, unless it went to standard output."""
+    """Print the path of a table, unless it was written to standard output."""
     if path != PIPE:
         say(f"{what} in {path}")
 
 
 def load_fit(path: Path) -> xr.DataTree:
-    """Read a fit; a ``SchemaError`` if the file holds something else."""
+    """Read a fit; raise a ``SchemaError`` if the file is not a fit."""
     from bayesgmm.errors import SchemaError
     from bayesgmm.schema import validate
 
     tree = bg.load(path)
     if not hasattr(tree, "children"):
         raise SchemaError(
-            f"{path} holds a table, as the command select keeps one, and no fit; name a file that "
-            "the command fit has kept."
+            f"{path} holds a table, written by the command select, not a fit; name a file written "
+            "by the command fit."
         )
     validate(tree)
     return tree
@@ -80,21 +77,21 @@ def show(tree: xr.DataTree, *, rows: str = "rows") -> None:
 
 
 def draw(tree: xr.DataTree, picture: Path) -> None:
-    """Write a picture of the clusters, whole or not at all, and say where."""
+    """Write a plot of the clusters atomically, and print its path."""
     figure = bg.plot_clusters(tree)
     with replacing(picture) as unfinished:
         figure.savefig(unfinished, format=picture.suffix[1:].lower())
-    say(f"Its picture is in {picture}")
+    say(f"The plot is in {picture}")
 
 
 def print_json(content: dict[str, Any]) -> None:
-    """Print one JSON object to standard output; what is not finite becomes null."""
+    """Print one JSON object to standard output; numbers that are not finite become null."""
     sys.stdout.write(json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
 def fit_in_json(tree: xr.DataTree) -> dict[str, Any]:
-    """Return what :func:`show` shows, for machines."""
+    """Return the content of :func:`show` for JSON."""
     summary, known = bg.summarize(tree), record(tree)
     return {
         "n_rows": Fit(tree).n_rows,
@@ -110,7 +107,7 @@ def fit_in_json(tree: xr.DataTree) -> dict[str, Any]:
 
 
 def verdict_in_json(diagnosis: bg.Diagnosis) -> dict[str, Any]:
-    """Return the verdict on convergence, its findings and its figures."""
+    """Return the verdict on convergence, its findings and its statistics."""
     figures = diagnosis.figures[["rhat", "ess_bulk", "ess_tail"]]
     findings = [
         {"kind": one.kind, "serious": one.serious, "problem": one.problem,
@@ -134,8 +131,8 @@ def is_partial(tree: xr.DataTree) -> bool:
 
 
 def exit_interrupted(what: str, kept_in: Path, asked_for: Path) -> typer.Exit:
-    """Say in one line what is left of an interrupted run, and return the exit to raise."""
-    say(f"Interrupted: {what} in {kept_in}; {asked_for} was not touched.")
+    """Print what an interrupted run has kept, and return the exit to raise."""
+    say(f"Interrupted: {what} in {kept_in}; {asked_for} was not changed.")
     return typer.Exit(INTERRUPTED)
 
 
@@ -157,7 +154,7 @@ def _component_in_json(summary: xr.Dataset, name: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return the same in the few types that JSON has."""
+    """Return the same in JSON types."""
     if isinstance(value, dict):
         return {str(name): _plain(own) for name, own in value.items()}
     if isinstance(value, np.generic | np.ndarray):
@@ -173,13 +170,13 @@ PICTURES = (".png", ".pdf", ".svg")
 
 
 def expect_result(path: Path) -> None:
-    """Raise if a fit could not be saved there."""
+    """Raise if a fit cannot be saved to this path."""
     expect_place(path)
     expect_writable(path)
 
 
 def expect_table(path: Path, *, json: bool = False) -> None:
-    """Raise if a table could not be written there; ``json`` says that standard output is taken."""
+    """Raise if a table cannot be written to this path; ``json`` uses standard output."""
     expect_suffix(path)
     if path == PIPE and json:
         raise SpecificationError(
@@ -190,7 +187,7 @@ def expect_table(path: Path, *, json: bool = False) -> None:
 
 
 def expect_table_or_result(path: Path, *, json: bool = False) -> None:
-    """Raise if a table could not be written there, netCDF and Zarr included."""
+    """Raise if a table cannot be written to this path, including netCDF and Zarr."""
     if path.suffix.lower() in FORMATS:
         expect_result(path)
     else:
@@ -198,20 +195,20 @@ def expect_table_or_result(path: Path, *, json: bool = False) -> None:
 
 
 def expect_picture(path: Path) -> None:
-    """Raise if a picture could not be written there."""
+    """Raise if a plot cannot be written to this path."""
     _expect_file_place(path, "fit.png")
     if path.suffix.lower() not in PICTURES:
         raise SpecificationError(
-            f"The name of a picture must end in {', '.join(PICTURES)}, not {path.name!r}."
+            f"The name of a plot must end in {', '.join(PICTURES)}, not {path.name!r}."
         )
 
 
 def expect_apart(
     written: Mapping[str, Path | None], read: Iterable[Path | None], *, force: bool
 ) -> None:
-    """Raise if a file would be written over one that is read, or over another.
+    """Raise if an output file is an input file, or another output file.
 
-    Or over one that is there, without ``force``. ``written`` has the option that names each file.
+    Or, without ``force``, an existing file. ``written`` maps options to files.
     """
     sources = [path for path in read if path is not None]
     taken: set[Path] = set()
@@ -221,7 +218,7 @@ def expect_apart(
         for source in sources:
             if path.exists() and source.exists() and path.samefile(source):
                 raise SpecificationError(
-                    f"{path} is what is read and would be overwritten; name another file with "
+                    f"{path} is the input file and would be overwritten; name another file with "
                     f"{option}."
                 )
         if path.resolve() in taken:
@@ -234,22 +231,22 @@ def expect_apart(
 
 
 def expect_new(path: Path, option: str) -> None:
-    """Raise if there is something already."""
+    """Raise if the file already exists."""
     if path.exists() or path.is_symlink():
         raise SpecificationError(
-            f"{path} is there already. Add --force to replace it, or name another with {option}."
+            f"{path} already exists. Add --force to replace it, or name another with {option}."
         )
 
 
 def partial_of(path: Path) -> Path:
-    """Return where the result of an interrupted run goes: beside, never over another one."""
+    """Return the path for an interrupted result: a new file next to the output file."""
     names = chain([""], map("-{}".format, count(2)))
     places = (path.with_name(f"{path.stem}.partial{name}{path.suffix}") for name in names)
     return next(place for place in places if not place.exists())
 
 
 def name_of_source(path: Path) -> str:
-    """Return what files made from a table are called, without a suffix."""
+    """Return the default name of output files for a table, without a suffix."""
     return "stdin" if path == PIPE else path.stem or "data"
 
 
@@ -265,5 +262,5 @@ def expect_writable(path: Path) -> None:
         try_place(path)
     except OSError as error:
         raise SpecificationError(
-            f"{path} cannot be written: {error.strerror or error}. Name another place."
+            f"{path} cannot be written: {error.strerror or error}. Choose another path."
         ) from error

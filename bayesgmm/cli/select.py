@@ -1,4 +1,4 @@
-"""A grid of fits of one table, and the best of them."""
+"""The command ``select``: a grid of fits of one table, and the best of them."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _CRITERIA = {"BIC": 1, "AIC": 1, "ICL": 1, "NEC": 3}
-"""With the decimals that are shown of each."""
+"""Criteria, with their numbers of decimals."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for.
+    """The arguments of the command.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Request:
     covariances : sequence of names, or None for all whose maximum likelihood differs
     seed : int, or None for a new one
     out : pathlib.Path
-        Where the table goes.
+        Output file.
     force : bool
         Whether it may replace a file.
     json : bool
@@ -74,7 +74,7 @@ class Request:
 
 
 def run_select(request: Request) -> None:
-    """Fit the grid, write the table, and say which cell is best."""
+    """Fit the grid, write the table, and show the best cell."""
     expect_table_or_result(request.out, json=request.json)
     expect_apart({"--out": request.out}, [request.data], force=request.force)
     numbers, chosen = numbers_in(request.n_components), _structures(request.covariances)
@@ -99,7 +99,7 @@ def run_select(request: Request) -> None:
 
 
 def numbers_in(text: str) -> list[int]:
-    """Return the numbers that a list such as ``1-4,8`` stands for.
+    """Return the numbers that a list such as ``1-4,8`` represents.
 
     Examples
     --------
@@ -153,9 +153,9 @@ def _show(table: xr.Dataset) -> None:
     console().print(page)
     failed = int((~table["failure"].isin(["", INTERRUPTED])).sum())
     if failed:
-        say(f"{failed} of {table['failure'].size} fits failed; the table says why.")
+        say(f"{failed} of {table['failure'].size} fits failed; the table gives the reasons.")
     say(f"The smallest BIC: {table.attrs['best']}.")
-    say("BIC is for describing the density, ICL for counting clusters; bayesgmm.select says more.")
+    say("Use BIC to describe the density, ICL to count clusters; see bayesgmm.select.")
 
 
 def _in_json(table: xr.Dataset, place: Path, interrupted: bool) -> dict:

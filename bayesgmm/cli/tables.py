@@ -1,7 +1,4 @@
-"""Tables in files: CSV, Parquet and Arrow by suffix, and CSV through pipes.
-
-Rows to ask a fit about.
-"""
+"""Tables in files: CSV, Parquet and Arrow by suffix, CSV through pipes; and the rows of a fit."""
 
 from __future__ import annotations
 
@@ -36,7 +33,7 @@ TableSource = Path | StandardInput
 
 
 def source_of(path: Path) -> TableSource:
-    """Return what a name on the command line stands for; what comes through a pipe is read."""
+    """Return the source of a path on the command line; a pipe is read."""
     if path == PIPE:
         return StandardInput(sys.stdin.buffer.read())
     is_pipe = path.exists() and not path.is_file() and not path.is_dir()
@@ -44,7 +41,7 @@ def source_of(path: Path) -> TableSource:
 
 
 def is_text(source: TableSource) -> bool:
-    """Say whether a table is, or would be, CSV."""
+    """Return whether a table is text."""
     return isinstance(source, StandardInput) or source.suffix.lower() not in (*_PARQUET, *_ARROW)
 
 
@@ -58,7 +55,7 @@ def read_table(
     Raises
     ------
     DataError
-        If there is no such file or column, or it is no such table as its suffix says.
+        If there is no such file or column, or its content does not match its suffix.
     MissingDependencyError
         If the format needs a package that is not installed.
     """
@@ -72,7 +69,7 @@ def read_table(
     try:
         table = read(source).to_pandas().reset_index(drop=True)
     except (arrow.ArrowException, ValueError) as error:
-        raise DataError(f"{source} cannot be read as {kind}: {error}. Write it anew.") from error
+        raise DataError(f"{source} cannot be read as {kind}: {error}. Write it again.") from error
     if table.empty:
         raise DataError(f"{source} has no rows.")
     table.columns = table.columns.map(str)
@@ -81,10 +78,10 @@ def read_table(
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table without its index, whole or not at all; to standard output as CSV.
+    """Write a table without its index, atomically; to standard output as CSV.
 
-    Cells and names are written as they are, also those that begin with =, +, - or @, which a
-    spreadsheet may take for formulas: a mark put before them would be read back as part of them.
+    Cells and names are written unchanged, also those that begin with =, +, - or @, which a
+    spreadsheet may interpret as formulas: an escape character would be read back as part of them.
     """
     if path == PIPE:
         table.to_csv(sys.stdout, index=False)
@@ -97,9 +94,9 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 def write_text(
     table: pd.DataFrame, path: Path, separator: str, decimal: str, *, header: bool = True
 ) -> None:
-    """Write a table beside one of text in the same way, with its separator and decimal mark.
+    """Write a text table with the separator and decimal mark of the input table.
 
-    Where the name ends in .tsv or .txt, tabs separate cells; in .csv, none do.
+    Files named .tsv or .txt are separated by tabs, but not files named .csv.
     """
     usual = _SEPARATORS.get(path.suffix.lower(), separator)
     if "\t" in (usual, separator):
@@ -120,7 +117,7 @@ def expect_suffix(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(
             f"The name of a table ends in {', '.join(SUFFIXES)}, or is - for CSV on standard "
-            f"output; not as {path.name!r} does."
+            f"output; not {path.name!r}."
         )
     if not is_text(path):
         _pyarrow(_kind(path))
@@ -155,7 +152,7 @@ def _parquet(path: Path) -> Any:
 
 
 def _arrow(path: Path) -> Any:
-    """Read the file format, or what was written as a stream."""
+    """Read the file format or the stream format."""
     import pyarrow as pa
 
     content = path.read_bytes()
@@ -214,13 +211,13 @@ def features_of(tree: xr.DataTree) -> list[str]:
 
 
 def named(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
-    """Return a table whose rows go by the names in a column of the same rows; warn of twins."""
+    """Return a table with row names from a column; warn of duplicates."""
     own = names.loc[table.index]
     twins = own[own.duplicated()].unique().tolist()
     if twins:
         some = ", ".join(map(str, twins[:3])) + (", ..." if len(twins) > 3 else "")
         warn(
-            f"Rows share names in column {names.name!r} of --id: {some}. What is said of such a "
-            "row may be said of another."
+            f"Rows share names in column {names.name!r} of --id: {some}. Results for these names "
+            "are ambiguous."
         )
     return table.set_index(own.to_numpy())

@@ -72,7 +72,7 @@ def table(answer: Any, X: Any | None = None) -> pd.DataFrame:
     >>> bg.table(bg.summarize(tree)).loc[("means", 0, "body_mass_g")].round(-2).tolist()
     [3700.0, 0.0, 3600.0, 3800.0]
     >>> birds = bg.datasets.load("penguins")
-    >>> found = bg.table(bg.cluster(tree), birds)
+    >>> found = bg.table(bg.cluster(tree, progress=False), birds)
     >>> found.loc[0, ["species", "label"]].astype(str).tolist()
     ['Adelie', '0']
     """

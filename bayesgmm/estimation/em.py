@@ -79,6 +79,7 @@ _FINALISTS = 3  # optima of a sample of the rows from which the ascent goes on w
 _HOPE = 3.0  # where they could still be the best if they gained so many times what another has
 _DIRECT, _DIRECT_OF_MANY = 10, 4  # starts that climb the objective itself, too,
 _MANY = 10_000  # where each takes a good part of a second
+_MOST_REPAIRS = 3  # of the best optimum, each beyond the one before
 _MOST_LEADS = 8  # of the surrogate, from which the objective is climbed to the end,
 _NEAR = 20.0  # if they are so near the best of them; the finalists may be further away
 _NEAR_EACH = 0.05  # by so much for every parameter, which has a prior that the surrogate leaves out
@@ -285,15 +286,20 @@ class EM:
     def _repaired(
         self, search: Search, rows: RowsInMemory, results: list[PointEstimate], objective: Objective
     ) -> list[PointEstimate]:
-        """Go on from the best result where the surrogate knows a repair that has not been tried."""
-        best = max(results, key=lambda result: result.starts.objectives[0])
-        lead = search.beyond(best.parameters) if best.status is not Status.COLLAPSED else None
-        if lead is None:
-            return results
-        better = self.climb(rows, search.start_of(lead, objective), objective)
-        if not better.starts.objectives[0] > best.starts.objectives[0]:
-            return results
-        return [better if result is best else result for result in results]
+        """Go on from the best result where a surrogate knows a repair that has not been tried."""
+        for _ in range(_MOST_REPAIRS):
+            best = max(results, key=lambda result: result.starts.objectives[0])
+            if best.status is Status.COLLAPSED:
+                break
+            better = best
+            for lead in search.beyond(best.parameters):
+                found = self.climb(rows, search.start_of(lead, objective), objective)
+                if found.starts.objectives[0] > better.starts.objectives[0] + _ROUNDING:
+                    better = found
+            if better is best:
+                break
+            results = [better if result is best else result for result in results]
+        return results
 
     def _settled(
         self, rows: RowsInMemory, results: list[PointEstimate], objective: Objective

@@ -18,7 +18,7 @@ Data Analysis 41, 561-575.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -52,11 +52,13 @@ class Lead:
     ----------
     mode : Mode
         Of the surrogate.
+    surrogate : Surrogate
     starts : list of int
         The starts that met here.
     """
 
     mode: Mode
+    surrogate: Surrogate
     starts: list[int] = field(default_factory=list)
 
 
@@ -120,7 +122,7 @@ class Search:
         leads: list[Lead] = []
         for number, mode in enumerate(self._first_modes):
             if mode is not None:
-                self._add(leads, Lead(mode, [number]))
+                self._add(leads, Lead(mode, self.surrogate, [number]))
         leads.sort(key=lambda lead: -lead.mode.height)
         return self._repaired(leads)
 
@@ -133,20 +135,25 @@ class Search:
             if number <= len(self.partitions) // _STARTS_A_REPAIR and not enough:
                 mode = repaired(self.surrogate, lead.mode)
                 self._repaired_heights.extend([mode.height] * len(lead.starts))
-                self._add(ends, Lead(mode, lead.starts))
+                self._add(ends, Lead(mode, self.surrogate, lead.starts))
             else:
                 self._add(ends, lead)
         return sorted(ends, key=lambda lead: -lead.mode.height)
 
-    def beyond(self, parameters: MixtureParameters) -> Lead | None:
-        """Return where repairs of a mixture on the standard scale lead to, if any is new."""
+    def beyond(self, parameters: MixtureParameters) -> Iterator[Lead]:
+        """Yield where repairs of a mixture on the standard scale lead to, if that may be new.
+
+        Twice: the prior rows of the surrogate hide components that are far narrower than clusters
+        of k-means, those of the second are as narrow as the narrowest component.
+        """
         mode = self.surrogate.from_standard(parameters)
-        if mode is None:
-            return None
-        if np.any(np.abs(np.array(self._repaired_heights) - mode.height) < _SAME):
-            return None
-        better = repaired(self.surrogate, mode)
-        return Lead(better) if better.height > mode.height else None
+        if mode is not None:
+            known = np.abs(np.array(self._repaired_heights) - mode.height) < _SAME
+            if not np.any(known):
+                yield from _repairs_of(mode, self.surrogate)
+        narrow = self.surrogate.as_narrow_as(parameters)
+        if narrow is not None and (mode := narrow.from_standard(parameters)) is not None:
+            yield from _repairs_of(mode, narrow)
 
     def _add(self, leads: list[Lead], lead: Lead) -> None:
         """Add a lead, or its starts to one that is the same."""
@@ -166,11 +173,17 @@ class Search:
         Under a prior that is one M-step on, because not all that the surrogate allows may lie
         inside the space.
         """
-        parameters = self.surrogate.on_standard_scale(lead.mode)
+        parameters = lead.surrogate.on_standard_scale(lead.mode)
         if objective.uses_prior:
-            resp = responsibilities(self.surrogate.rows, lead.mode.parameters)
+            resp = responsibilities(lead.surrogate.rows, lead.mode.parameters)
             parameters = from_responsibilities(self.complete, resp, objective)
         return in_best_places(self.complete, parameters, objective)
+
+
+def _repairs_of(mode: Mode, surrogate: Surrogate) -> Iterator[Lead]:
+    better = repaired(surrogate, mode)
+    if better.height > mode.height:
+        yield Lead(better, surrogate)
 
 
 def in_best_places(

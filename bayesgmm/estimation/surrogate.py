@@ -25,8 +25,10 @@ from bayesgmm.parameters import MixtureParameters
 
 _PRIOR_ROWS = 1.0
 _PSEUDO_COUNT = 0.01  # of every weight, so that a component without rows is there to be repaired
+_EMPTY = 1e-3  # rows: a component with fewer has none
 _RIDGE = 1e-9  # beside the variance of a feature: for rows in a plane
 _LEAST_WIDTH = 1e-6  # of prior rows, beside all rows: for partitions into equal rows
+_MUCH_NARROWER = 0.3  # beside prior rows, of a component that these hide
 _SMALLEST_SCALE = 1e-7
 _TOLERANCE, _MOST_STEPS = 1e-6, 100  # relative: what is found is climbed on from
 
@@ -117,6 +119,23 @@ class Surrogate:
         """How often each row counts."""
         return self.rows.counts
 
+    def as_narrow_as(self, parameters: MixtureParameters) -> Surrogate | None:
+        """Return the surrogate whose prior rows are as narrow as the narrowest component.
+
+        ``parameters`` are on the standard scale. ``None`` where no component is much narrower than
+        the prior rows are already, which only hide what is narrower than they are.
+        """
+        volumes = 0.5 * np.linalg.slogdet(parameters.covariances)[1]
+        own = np.linalg.slogdet(self.root)[1]
+        sizes = np.exp((volumes - own) / self.layout.n_features)
+        has_rows = parameters.weights * self.counts.sum() > self.layout.n_features
+        factor = float(np.min(sizes, where=has_rows, initial=np.inf))
+        if not _LEAST_WIDTH < factor < _MUCH_NARROWER:
+            return None
+        identity = factor * np.eye(self.layout.n_features)
+        rows = in_coordinates(self.rows, np.zeros(self.layout.n_features), identity)
+        return replace(self, rows=rows, root=factor * self.root)
+
     def from_partition(self, labels: Int[np.ndarray, " n"]) -> Mode | None:
         """Climb from the moments of a partition; ``None`` if a component is left without rows."""
         counts, means, scatter, _ = partition_moments(
@@ -127,11 +146,20 @@ class Surrogate:
         return None if position is None else self.climb([position])
 
     def from_standard(self, parameters: MixtureParameters) -> Mode | None:
-        """Climb from parameters on the standard scale."""
+        """Climb from parameters on the standard scale.
+
+        Those without rows are laid over the narrowest one, where prior rows leave them in sight of
+        some: EM has no step for a component that sees none.
+        """
         means = np.linalg.solve(self.root, (parameters.means - self.center).T).T
         whitener = np.linalg.inv(self.root)
         covariances = whitener @ parameters.covariances @ whitener.T
-        position = self.position_of(parameters.weights, means, covariances)
+        least = _EMPTY / self.counts.sum()
+        is_empty = parameters.weights < least
+        sizes = np.where(is_empty, np.inf, np.linalg.slogdet(covariances)[1])
+        means[is_empty] = means[np.argmin(sizes)]
+        covariances[is_empty] = covariances[np.argmin(sizes)]
+        position = self.position_of(np.maximum(parameters.weights, least), means, covariances)
         return None if position is None else self.climb([position])
 
     def position_of(

@@ -221,9 +221,9 @@ def summary_of_estimate(mixture: GaussianMixture) -> Summary:
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> from bayesgmm.estimators.html_representation import card_of_estimate
+    >>> from bayesgmm.estimators.html_representation import summary_of_estimate
     >>> X = bg.datasets.load("penguins")[["bill_length_mm", "bill_depth_mm"]].dropna()
-    >>> card_of_estimate(bg.GaussianMixture(3, random_state=0).fit(X)).method
+    >>> summary_of_estimate(bg.GaussianMixture(3, random_state=0).fit(X)).method
     '3 components (full) of 2 features; maximum likelihood by EM, from 1 start'
     """
     scales = _scales(mixture)
@@ -276,8 +276,8 @@ def summary_of(tree: xr.DataTree) -> Summary:
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> from bayesgmm.estimators.html_representation import card_of
-    >>> print(card_of(bg.example_fit()).method)
+    >>> from bayesgmm.estimators.html_representation import summary_of
+    >>> print(summary_of(bg.example_fit()).method)
     3 components (Full) of 342 rows and 4 features; NUTS, 4 chains of 1000 draws
     """
     diagnosis, summary = stored_diagnosis(tree), summarize(tree)

@@ -73,7 +73,7 @@ class Plots:
     ranks = _of_own_tree(plot_ranks)
 
     def __repr__(self) -> str:
-        lines = ["Figures of this fit:"]
+        lines = ["Plots of this fit:"]
         for name in PLOT_NAMES:
             first = (getattr(type(self), name).__doc__ or "").strip().splitlines()[0]
             lines.append(f"  .{name + '()':<20}{first}")

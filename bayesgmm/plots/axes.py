@@ -137,6 +137,6 @@ def interval_entries(interval: str) -> list[Line2D]:
             "posterior mean", linestyle="none", marker="o", markersize=6, color=MIDDLE,
             markeredgecolor="white",
         ),
-        line_entry("half of the draws", color=MIDDLE, linewidth=3.6, solid_capstyle="butt"),
+        line_entry("50% of the draws", color=MIDDLE, linewidth=3.6, solid_capstyle="butt"),
         line_entry(interval, color=MIDDLE, linewidth=1.3),
     ]  # fmt: skip

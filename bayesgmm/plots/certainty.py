@@ -190,8 +190,8 @@ def _draw_all(axes: Axes, rows: _Rows, certainty: float) -> None:
     axes.set_xlim(0.85, 1.15 * size)
     axes.set_ylim(min(rows.lower.min(), certainty) - 0.03, 1.01)
     _rank_ticks(axes, size)
-    axes.set_xlabel(f"{counted(size, 'row')}, the least certain first (logarithmic)")
-    axes.set_ylabel("probability of the component")
+    axes.set_xlabel(f"{counted(size, 'row')}, least certain first (log scale)")
+    axes.set_ylabel("probability of the assigned component")
 
 
 def _draw_intervals(axes: Axes, rows: _Rows) -> None:
@@ -223,7 +223,7 @@ def _draw_list(axes: Axes, rows: _Rows, certainty: float) -> None:
     axes.tick_params(axis="y", labelsize=SMALL)
     axes.set_xlim(min(rows.lower[: rows.unsure].min(), certainty) - 0.03, 1.01)
     axes.set_title(counted(rows.unsure, "unsure row"), fontsize=10)
-    axes.set_xlabel("probability of the component")
+    axes.set_xlabel("probability of the assigned component")
 
 
 def _draw_row(axes: Axes, rows: _Rows, line: int) -> None:

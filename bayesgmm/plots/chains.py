@@ -171,7 +171,7 @@ def plot_ranks(
 
 def _dots() -> Artist:
     """Return the entry of the points that ArviZ draws where its test finds a difference."""
-    label = "where a chain differs from all (p < \u03b1)"
+    label = "where a chain differs from the others (p < \u03b1)"
     return line_entry(label, color=INK, marker="o", markersize=_DOT, linestyle="none", alpha=0.6)
 
 
@@ -214,7 +214,7 @@ def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
 def _expect_room(n_panels: int) -> None:
     if n_panels > MOST_PANELS:
         raise SpecificationError(
-            f"{n_panels} panels are too many for one picture, at most {MOST_PANELS} can be read; "
+            f"{n_panels} panels are too many for one figure, at most {MOST_PANELS} are legible; "
             f"name fewer features."
         )
 

@@ -225,7 +225,7 @@ def plot_clusters(
     features: Sequence[str] | None = None,
     *,
     certainty: float = 0.9,
-    ci_prob: float = 0.9,
+    ci_prob: float = 0.89,
     max_draws: int = 40,
     backend: str = "matplotlib",
 ) -> Figure:
@@ -247,7 +247,7 @@ def plot_clusters(
         eight in which the components differ most, in the order of the table.
     certainty : float, default 0.9
         Rows assigned with less than this probability are marked.
-    ci_prob : float, default 0.9
+    ci_prob : float, default 0.89
         Probability that an ellipse holds.
     max_draws : int, default 40
         About how many posterior draws to show.

@@ -101,7 +101,7 @@ def plot_co_clustering(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> figure = bg.plot_co_clustering(bg.example_fit(), most_rows=100)
+    >>> figure = bg.plot_co_clustering(bg.example_fit(), max_rows=100)
     >>> figure.axes[0].get_xlabel()
     '100 of 342 rows, drawn at random'
     """
@@ -116,7 +116,7 @@ def plot_co_clustering(
     figure = Drawing(figsize=(7.6, 6.1 if known is None else 6.4), **sheet)
     axes = figure.add_subplot()
     image = axes.imshow(matrix.shares, cmap=_SHARES, vmin=0, vmax=1, interpolation="nearest")
-    figure.colorbar(image, ax=axes, label="probability of one component", shrink=0.8, pad=0.02)
+    figure.colorbar(image, ax=axes, label="co-clustering probability", shrink=0.8, pad=0.02)
     _draw_clusters(axes, matrix)
     axes.set_xlabel(_which(matrix))
     axes.set_xticks([])
@@ -126,10 +126,10 @@ def plot_co_clustering(
     return figure
 
 
-def _sorted(fit: Fit, n_rows: int, most_rows: int, draws: int, random_seed: RandomSeed) -> _Matrix:
+def _sorted(fit: Fit, n_rows: int, max_rows: int, draws: int, random_seed: RandomSeed) -> _Matrix:
     rows = np.arange(n_rows)
-    if n_rows > most_rows:
-        rows = np.sort(generator(random_seed).choice(n_rows, most_rows, replace=False))
+    if n_rows > max_rows:
+        rows = np.sort(generator(random_seed).choice(n_rows, max_rows, replace=False))
         fit = fit.with_rows(rows)
     shares = co_clustering(fit, max_draws=draws).values
     labels = partition(fit, max_draws=draws, n_runs=8, progress=False)["label"].values.astype(

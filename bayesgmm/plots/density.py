@@ -367,11 +367,11 @@ def _points(axes: Axes, rows: np.ndarray, weights: np.ndarray) -> None:
 
 def _contour_entries(view: DensityView, rows: np.ndarray, shares: list[float]) -> list[Line2D]:
     held = ", ".join(f"{100 * share:g}%" for share in shares)
-    label = f"smallest regions with {held} of the predictive probability"
+    label = f"highest-density regions with {held} of the predictive probability"
     entries = [line_entry(label, color=INK, linewidth=1.6)]
     if len(rows):
         lost = view.n_rows - len(rows)
-        lacking = f"; {lost} more lack one of the cells" if lost else ""
+        lacking = f"; {lost} more with missing cells" if lost else ""
         label = f"rows ({len(rows)}{lacking})"
         entries.append(line_entry(label, color=MIDDLE, marker="o", markersize=4, linestyle="none"))
     return entries

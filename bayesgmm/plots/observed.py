@@ -131,7 +131,7 @@ def _asked(names: Sequence[str], features: Sequence[str], most: int) -> tuple[st
         )
     if len(chosen) > most:
         raise SpecificationError(
-            f"{len(chosen)} features are too many for one picture; name at most {most} "
+            f"{len(chosen)} features are too many for one figure; name at most {most} "
             f"of them, such as features={list(chosen[:4])}."
         )
     return chosen

@@ -142,7 +142,7 @@ def cluster_entries(
     mark = dot_entry if view.is_crowded else ring_entry
     kinds.append(mark(doubt) if ellipses else tick_entry(doubt))
     if n_lacking := view.n_lacking:
-        rows = "row that lacks a cell is" if n_lacking == 1 else "rows that lack a cell are"
+        rows = "row with missing cells is" if n_lacking == 1 else "rows with missing cells are"
         kinds.append(line_entry(f"{n_lacking} {rows} not in all panels", linestyle="none"))
     return [*_components(view), *kinds, *note_entries(view.note)]
 

@@ -215,11 +215,13 @@ def _draw(axes: Axes, check: _Check, *, cumulative: bool) -> None:
 
 
 def _entries(kind: str, probability: float, tables: int) -> list:
-    seen = "histogram of the rows" if kind == "histogram" else "share of the rows up to here"
+    seen = "histogram of the rows" if kind == "histogram" else "empirical distribution function"
     rows = line_entry(seen, color=INK, linewidth=1.3)
     interval = interval_name(probability)
     band = Patch(facecolor=PALE_BAND, label=f"{tables} replicated tables, {interval}")
     # White, as in the panels, on the color of the band.
     around = withStroke(linewidth=7.0, foreground=PALE_BAND)
-    middle = line_entry("their median", color="white", linewidth=1.4, path_effects=[around])
+    middle = line_entry(
+        "median of replicated tables", color="white", linewidth=1.4, path_effects=[around]
+    )
     return [rows, band, middle]

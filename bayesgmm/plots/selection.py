@@ -215,7 +215,7 @@ def _finish_up(axes: Axes, curves: _Curves) -> None:
     axes.set_yticks(ticks, [f"{tick:,.0f}".replace(",", "\u2009") for tick in ticks])
     axes.minorticks_off()
     best = curves.values[curves.best]
-    label = f"{curves.criterion} above that of the best, {best:.1f}"
+    label = f"{curves.criterion} minus the smallest, {best:.1f}"
     axes.set_ylabel(f"{label}\n(logarithmic above {_CLOSE:.0f})")
 
 

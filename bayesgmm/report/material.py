@@ -101,7 +101,7 @@ class Material:
     def about(self, expected: float) -> str:
         """Write how many rows are expected; with weights, how often rows count."""
         rows = counted(round(expected), "row")
-        return f"about {rows}" + ", each as often as it counts" * bool(self.fit.data.weights.size)
+        return f"about {rows}" + ", each counted by its weight" * bool(self.fit.data.weights.size)
 
     def leaving_out(self, shown: Sequence[str]) -> str:
         """Return a sentence that says so if a figure shows some of the features only."""

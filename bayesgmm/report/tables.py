@@ -43,7 +43,7 @@ def summary_table(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY
     Raises
     ------
     SpecificationError
-        If ``probability`` does not lie between 0 and 1.
+        If ``ci_prob`` does not lie between 0 and 1.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 

@@ -112,11 +112,11 @@ def in_short(material: Material) -> Iterator[Content]:
         )
     if not material.diagnosis.passed:
         yield (
-            "The numbers below come from an approximation; intervals may be too narrow."
+            "The results below come from an approximation; intervals may be too narrow."
             if material.approximate
             else [
                 element("a", "Read the findings", href="#verdict"),
-                " before you use any number below: the draws do not support them.",
+                " before you use any result below: the draws have not converged.",
             ]
         )
 
@@ -192,7 +192,7 @@ def write_report(
     fit.expect_rows()
     if title is not None and (not isinstance(title, str) or not title.strip()):
         raise SpecificationError(
-            f"title must be a text, or None for a title made up, not {title!r}."
+            f"title must be a text, or None for the default title, not {title!r}."
         )
     path = expect_page(path)
     material = Material(fit, selection)

@@ -23,5 +23,5 @@ def test_statistics_are_what_they_say():
 
 @pytest.mark.parametrize("probability", [0.0, 1.0, 89, "0.9"])
 def test_refuses_what_is_no_probability(probability):
-    with pytest.raises(bg.SpecificationError, match="probability"):
+    with pytest.raises(bg.SpecificationError, match="ci_prob"):
         bg.summarize(bg.example_fit(), ci_prob=probability)

@@ -139,7 +139,7 @@ def test_demo_replaces_what_it_left_and_nothing_else(tmp_path, monkeypatch):
     refused.append(run("demo", "--out-dir", tmp_path))
     for result in refused:
         assert result.exit_code == 2
-        assert "penguins.nc is there already. Add --force to replace it" in result.stderr
+        assert "penguins.nc already exists. Add --force to replace it" in result.stderr
     assert (tmp_path / "penguins.nc").read_text() == "mine"
     assert run("demo", "--out-dir", tmp_path, "--force").exit_code == 0
 
@@ -209,9 +209,9 @@ def test_rows_with_missing_cells_count_unless_they_are_left_out(here):
     birds.to_csv("gaps.csv", index=False)
     kept = run("fit", "gaps.csv", *LAPLACE)
     assert kept.exit_code == 0, kept.output
-    assert "2 of 114 rows have missing cells, which count with what is known" in kept.stderr
+    assert "2 of 114 rows have missing cells; they enter the fit" in kept.stderr
     assert bg.load("gaps.nc")["observed_data"].sizes["obs_id"] == 114
-    assert "--drop-missing leaves them out. 2 of 228 cells are missing." in kept.stderr
+    assert "--drop-missing drops them. 2 of 228 cells are missing." in kept.stderr
     dropped = run("fit", "gaps.csv", *LAPLACE, "--drop-missing", "--force")
     assert dropped.exit_code == 0, dropped.output
     assert "2 of 114 rows have missing cells and are left out." in dropped.stderr
@@ -325,7 +325,7 @@ def test_mistakes_of_impute_get_one_clean_message(gaps, arguments, message):
             "There is no engine 'x'; choose one of ['advi'",
         ),
         (["bills.csv", "-k", "2", "--decimal", "x"], "--decimal takes the point or the comma"),
-        (["bills.csv", "-k", "2", "--separator", "||"], "--separator takes one mark"),
+        (["bills.csv", "-k", "2", "--separator", "||"], "--separator takes one character"),
         (["bills.csv", "-k", "2", "--draws", "0"], "draws must be a whole number"),
         (["bills.csv", "-k", "2", "--engine", "advi", "--chains", "2"], "advi has no --chains"),
         (["bills.csv", "-k", "2", "--out", "no/x.nc"], "There is no folder no"),

@@ -248,7 +248,7 @@ def test_impute_goes_from_any_format_to_any(here, fitted, birds, out):
         (["cluster", "broken.parquet"], "not a netCDF file"),
         (["fit", "broken.parquet", *QUICK], "cannot be read as Parquet"),
         (["fit", "broken.arrow", *QUICK], "cannot be read as Arrow"),
-        (["generate", "fit.nc", "-n", "0"], "Error: --rows must be"),
+        (["generate", "fit.nc", "-n", "0"], "Error: --n-rows must be"),
         (["generate", "fit.nc", "-n", "5", "--components", ","], "--components takes names"),
         (["impute", "fit.nc", "--out", "-", "--imputations", "3"], "name one with --out"),
         (["select", "birds.csv", "-k", "a-b"], "such as 1-4,8"),
@@ -296,7 +296,7 @@ def test_what_the_system_refuses_and_our_own_mistakes_are_one_line(here, monkeyp
     for error, message in {
         OSError(28, "No space left on device", "fit_new.csv"): "free some space",
         PermissionError(13, "Permission denied", "fit_new.csv"): "change its permissions",
-        MemoryError(): "take fewer rows",
+        MemoryError(): "use fewer rows",
         ZeroDivisionError("odd"): "BAYESGMM_TRACEBACK=1",
     }.items():
 
@@ -370,7 +370,7 @@ def test_ctrl_c_keeps_finished_draws_beside_the_old_fit(here):
     assert result.returncode == 130, result.stderr
     last = result.stderr.splitlines()[-1]
     assert last.startswith("Interrupted: ")
-    assert last.endswith("in fit.partial.nc; fit.nc was not touched.")
+    assert last.endswith("in fit.partial.nc; fit.nc was not changed.")
     assert (here / "fit.nc").read_bytes() == old
     answer = json.loads(result.stdout)
     assert answer["interrupted"] is True
@@ -389,7 +389,7 @@ def test_ctrl_c_in_warm_up_changes_no_file(here):
     assert result.returncode == 130, result.stderr
     line, last = result.stderr.splitlines()  # where the chains were when they were stopped
     assert line.startswith("iterations of 2 chains: ")
-    assert last == "Interrupted. Every file is as it was, or whole and new."
+    assert last == "Interrupted. No file was left partly written."
     assert sorted(here.iterdir()) == before
     assert (here / "fit.nc").read_bytes() == old
 
@@ -402,7 +402,7 @@ def test_ctrl_c_before_anything_is_done_changes_no_file(here, monkeypatch):
     before = sorted(here.iterdir())
     result = run("fit", "birds.csv", *QUICK, *COLUMNS, "--out", "fit.nc", "--force")
     assert result.exit_code == 130
-    assert result.stderr == "Interrupted. Every file is as it was, or whole and new.\n"
+    assert result.stderr == "Interrupted. No file was left partly written.\n"
     assert sorted(here.iterdir()) == before
 
 
@@ -425,7 +425,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(here, arguments):
     out.write_text("mine")
     result = run(*arguments, out.name)
     assert result.exit_code == 2
-    assert f"{out.name} is there already. Add --force to replace it, or name" in result.stderr
+    assert f"{out.name} already exists. Add --force to replace it, or name" in result.stderr
     assert result.stderr.count("\n") == 1
     assert out.read_text() == "mine"
     assert not (here / "new.nc").exists()
@@ -470,7 +470,7 @@ def test_cluster_passes_the_columns_of_a_table_through_as_they_are(here, fitted)
     assert rows["label"].tolist() == ["=1+2", "@x", "-y"]
 
 
-@pytest.mark.filterwarnings("default:.*is taken for names of rows")
+@pytest.mark.filterwarnings("default:.*is used as row names")
 def test_names_of_rows_that_pandas_writes_are_those_of_the_fit_and_of_tables(here, birds, fitted):
     frame = birds.set_index("bird").rename_axis(None)[["species", *FEATURES]]
     frame.to_csv("index.csv")
@@ -517,7 +517,7 @@ def test_a_table_without_names_goes_all_the_way(here, birds):
     assert "," in lines[0].removeprefix("40,5;")
     assert lines[1] == "41;4000"
     result = run("fit", "birds.parquet", *QUICK, *COLUMNS, "--no-header")
-    assert "birds.parquet is no text; leave out --separator" in result.stderr
+    assert "birds.parquet is not a text table; leave out --separator" in result.stderr
 
 
 def test_columns_named_by_numbers_go_all_the_way(here, birds):

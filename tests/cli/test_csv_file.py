@@ -99,23 +99,23 @@ def test_empty_cells_are_missing_whatever_else_is_in_the_file(file):
 def test_a_decimal_comma_that_was_said_is_none_to_tell(file):
     file.write_text("a;b\n1,5;1.5\n2;3\n")
     table = read_csv(file, None, TextFormat(decimal=","))
-    with pytest.raises(DataError, match=r"not so in 'b' \(for example '1\.5'\)\. Choose"):
+    with pytest.raises(DataError, match=r"not numeric: 'b' \(for example '1\.5'\)\. Choose"):
         expect_numbers(table, ",")
 
 
 def test_other_separators_are_hinted_at(file):
     file.write_text("a|b\n1|2\n3|4\n")
-    with pytest.raises(DataError, match="say what separates them with --separator"):
+    with pytest.raises(DataError, match="give their separator with --separator"):
         expect_numbers(read_csv(file, None))
 
 
-@pytest.mark.filterwarnings("default:.*is taken for names of rows")
+@pytest.mark.filterwarnings("default:.*is used as row names")
 @pytest.mark.parametrize("names", [[0, 1, 2], [5, 7, 9], ["x", "y", "z"]])
 @pytest.mark.parametrize("first", ["", "Unnamed: 0"])
 def test_a_first_column_without_a_name_names_the_rows(file, names, first):
     frame = pd.DataFrame({"a": [1.5, 2, 3], "b": [4, 5, 7]}, index=names)
     frame.to_csv(file, index_label=first)
-    with pytest.warns(BayesGMMWarning, match="has no name: it is taken for names of rows"):
+    with pytest.warns(BayesGMMWarning, match="has no name and is used as row names"):
         table = read_csv(file, None)
     pd.testing.assert_frame_equal(table, frame, check_index_type=False, check_column_type=False)
     assert list(read_text(file)[0].columns) == [first, "a", "b"]

@@ -46,26 +46,26 @@ def log_joint(point: bg.PointEstimate, rows: np.ndarray) -> np.ndarray:
 
 
 ANSWERED: dict[str, dict[str, Any]] = {
-    "agreement": {"truth": [0] * 40 + [1] * 30, "draws": 20},
-    "cdf": {"X": [[1.0, 2.0]], "rows": 500},
+    "agreement": {"truth": [0] * 40 + [1] * 30, "max_draws": 20},
+    "cdf": {"X": [[1.0, 2.0]], "n_rows": 500},
     "cluster": {},
-    "co_clustering": {"draws": 20},
+    "co_clustering": {"max_draws": 20},
     "condition": {"given": {"width": 1.0}},
     "generate": {"n_rows": 5},
-    "highest_density_region": {"rows": 500},
+    "highest_density_region": {"n_rows": 500},
     "impute": {"n_imputations": 2},
     "undo_relabeling": {},
     "log_density": {},
     "marginalize": {"features": "height"},
     "merge_components": {},
     "overlap": {},
-    "partition": {"draws": 20, "runs": 2},
+    "partition": {"max_draws": 20, "n_runs": 2},
     "plot_certainty": {},
     "plot_clusters": {},
-    "plot_co_clustering": {"draws": 20},
+    "plot_co_clustering": {"max_draws": 20},
     "plot_density": {"features": ["width"]},
-    "plot_predictive": {"features": ["width"], "tables": 20},
-    "posterior_predictive": {"draws": 3},
+    "plot_predictive": {"features": ["width"], "max_draws": 20},
+    "posterior_predictive": {"n_draws": 3},
     "quantile": {"q": 0.5, "feature": "width"},
     "resample": {"engine": bg.Laplace(draws=50), "progress": False},
     "regress": {"X": pd.DataFrame({"width": [1.0]})},
@@ -85,7 +85,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "plot_ranks": {},
     "plot_traces": {},
     "plot_weights": {},
-    "representative_partitions": {"n": 2},
+    "representative_partitions": {"n_partitions": 2},
     "write_report": {},
 }
 """What asks about draws."""
@@ -167,7 +167,7 @@ def test_a_missing_cell_is_a_mixture_of_regressions(point):
     sd = np.sqrt(shares @ (spreads + centers**2) - mean**2)
     assert_allclose(done.cells["mean"], mean, rtol=1e-9)
     assert_allclose(done.cells["sd"], sd, rtol=1e-9)
-    assert done.cells.attrs["interval"] == "89% equal-tailed interval, given the estimate"
+    assert done.cells.attrs["interval"] == "89% equal-tailed interval, conditional on the estimate"
 
 
 def test_columns_keep_their_names(point):

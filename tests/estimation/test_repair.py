@@ -11,6 +11,7 @@ import bayesgmm as bg
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.repair import repaired
 from bayesgmm.estimation.search import Search
+from bayesgmm.estimation.starts import from_labels
 from bayesgmm.estimation.surrogate import Surrogate, in_coordinates, whitening
 from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.filling import filled
@@ -175,3 +176,24 @@ def test_groups_within_columns_that_share_a_factor_are_found():
 def test_one_component_needs_one_start():
     point = bg.estimate(example_rows(50, 2), bg.MixtureSpec(1), random_seed=1)
     assert str(point.starts) == "1 of 1 starts reached this optimum"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_clusters_a_thousand_times_as_narrow_as_others_are_told_apart(seed):
+    """Beside the widest cluster, prior rows as wide as clusters of k-means hide the narrow ones."""
+    rng = np.random.default_rng(seed)
+    deviations = np.geomspace(1.0, 0.001, 5)
+    clusters = np.repeat(np.arange(5), 50)
+    centers = np.zeros((5, 2))
+    centers[:, 0] = 8.0 * (np.cumsum(deviations) + np.cumsum(np.append(0.0, deviations[:-1])))
+    X = centers[clusters] + deviations[clusters, None] * rng.standard_normal((250, 2))
+    # Half of the starts would do on most tables; here EM starts where it is wrong on purpose.
+    wrong = np.array([0, 1, 2, 3, 3])[clusters]
+    wrong[np.flatnonzero(clusters == 0)[::2]] = 4
+    complete, surrogate, objective = surrogate_of(X, wrong, "full")
+    solver = bg.EM(n_starts=1)
+    start = solver.climb(complete, from_labels(complete, wrong, objective), objective)
+    search = Search(surrogate, complete, [wrong], np.zeros(5, dtype=int))
+    (better,) = solver._repaired(search, complete, [start], objective)
+    found = responsibilities(complete, better.parameters).argmax(axis=1)
+    assert adjusted_rand_score(clusters, found) > 0.98

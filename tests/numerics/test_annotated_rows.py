@@ -196,7 +196,7 @@ class Pieces:
 
 def test_passes_go_over_any_rows_that_come_in_blocks():
     X, mixture = holes(90, 3, 0.3, seed=4), random_parameters(example_spec("full", "gamma"), 3)
-    whole = RowsInMemory(X, **known_of(90, 2, weighted=True, labeled=True, seed=5))
+    whole = RowsInMemory(X, **known_of(90, 3, weighted=True, labeled=True, seed=5))
     pieces = Pieces([whole.subset(places) for places in np.split(np.arange(90), [10, 50])])
     assert isinstance(pieces, Rows)
     assert isinstance(whole, Rows)

@@ -150,7 +150,7 @@ def test_rows_are_as_large_as_they_count(patchy):
 def test_rows_that_lack_a_cell_are_counted(patchy):
     texts = [text.get_text() for text in bg.plot_clusters(patchy).legends[0].get_texts()]
     lacking = int(np.isnan(patchy["observed_data"]["x"].values).any(axis=1).sum())
-    assert texts[-1] == f"{lacking} rows that lack a cell are not in all panels"
+    assert texts[-1] == f"{lacking} rows with missing cells are not in all panels"
 
 
 def test_uncertain_rows_without_a_place_are_not_counted_as_marked(patchy):
@@ -179,7 +179,7 @@ def test_unknown_features_are_refused(tree):
 
 
 @pytest.mark.parametrize(
-    "options", [{"certainty": 1.5}, {"share": 0.0}, {"n_draws": 0}, {"n_draws": 2.5}]
+    "options", [{"certainty": 1.5}, {"ci_prob": 0.0}, {"max_draws": 0}, {"max_draws": 2.5}]
 )
 def test_options_out_of_their_range_are_refused(tree, options):
     (name,) = options

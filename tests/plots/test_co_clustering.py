@@ -72,7 +72,7 @@ def test_groups_that_do_not_fit_are_refused(tree):
         bg.plot_co_clustering(tree, range(342))
 
 
-@pytest.mark.parametrize("option", ["most_rows", "draws"])
+@pytest.mark.parametrize("option", ["max_rows", "max_draws"])
 def test_numbers_are_checked(tree, option):
     with pytest.raises(SpecificationError, match=option):
         bg.plot_co_clustering(tree, **{option: 0})

@@ -60,7 +60,7 @@ def test_rows_without_both_cells_are_counted(patchy):
     texts = [text.get_text() for text in bg.plot_density(patchy).legends[0].get_texts()]
     rows = patchy["observed_data"]["x"].values[np.arange(200) % 4 > 0]
     whole = (~np.isnan(rows).any(axis=1)).sum()
-    assert texts[1] == f"rows ({whole}; {150 - whole} more lack one of the cells)"
+    assert texts[1] == f"rows ({whole}; {150 - whole} more with missing cells)"
 
 
 def test_a_mixture_without_rows_has_a_density(tree):
@@ -79,11 +79,11 @@ def test_narrow_components_get_points_of_the_grid(patchy):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"probability": 1.0}, "probability"),
+        ({"ci_prob": 1.0}, "ci_prob"),
         ({"n_draws": 0}, "n_draws"),
-        ({"shares": ()}, "one to four"),
-        ({"shares": (0.5, 2.0)}, "shares"),
-        ({"shares": (0.5, 0.5)}, "differ"),
+        ({"hdi_probs": ()}, "one to four"),
+        ({"hdi_probs": (0.5, 2.0)}, "hdi_probs"),
+        ({"hdi_probs": (0.5, 0.5)}, "differ"),
     ],
 )
 def test_options_out_of_their_range_are_refused(tree, options, words):

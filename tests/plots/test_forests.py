@@ -65,7 +65,7 @@ def test_components_stand_in_order_from_the_top(named):
 
 
 def test_probability_is_checked(tree):
-    with pytest.raises(SpecificationError, match="probability"):
+    with pytest.raises(SpecificationError, match="ci_prob"):
         bg.plot_weights(tree, ci_prob=0)
-    with pytest.raises(SpecificationError, match="probability"):
+    with pytest.raises(SpecificationError, match="ci_prob"):
         bg.plot_components(tree, ci_prob=2.0)

@@ -40,5 +40,5 @@ def test_what_cannot_be_asked_is_refused(tree):
         bg.plot_label_switching(tree, "wing")
     with pytest.raises(SpecificationError, match="n_draws"):
         bg.plot_label_switching(tree, max_draws=0)
-    with pytest.raises(SpecificationError, match="most_chains"):
+    with pytest.raises(SpecificationError, match="max_chains"):
         bg.plot_label_switching(tree, max_chains=1.5)

@@ -48,7 +48,7 @@ def test_the_legend_names_all_three_parts(tree, kind):
     figure = bg.plot_predictive(tree, "bill_depth_mm", kind=kind)
     _, band, median = [text.get_text() for text in figure.legends[0].get_texts()]
     assert band.startswith("100 replicated tables")
-    assert median == "their median"
+    assert median == "median of replicated tables"
 
 
 def test_a_distribution_function_rises_to_one(tree):
@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_figure(tree):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"kind": "kde"}, "kind"), ({"tables": 0}, "tables")]
+    ("options", "words"), [({"kind": "kde"}, "kind"), ({"max_draws": 0}, "max_draws")]
 )
 def test_options_are_checked(tree, options, words):
     with pytest.raises(SpecificationError, match=words):

@@ -41,7 +41,7 @@ def test_curves_are_differences_from_the_best(table, criterion):
     for line, row in zip(curves(axes), values, strict=True):
         np.testing.assert_allclose(line.get_ydata(), row - values.min())
     assert axes.get_ylabel() == (
-        f"{criterion} above that of the best, {values.min():.1f}\n(logarithmic above 10)"
+        f"{criterion} minus the smallest, {values.min():.1f}\n(logarithmic above 10)"
     )
 
 

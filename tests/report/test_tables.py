@@ -65,5 +65,5 @@ def test_brackets_in_a_name_are_no_markup(tree):
 
 
 def test_a_probability_out_of_range_is_refused(tree):
-    with pytest.raises(SpecificationError, match="probability"):
+    with pytest.raises(SpecificationError, match="ci_prob"):
         summary_table(tree, probability=1.2)

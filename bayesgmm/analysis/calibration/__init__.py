@@ -1,1 +1,1 @@
-"""Simulation-based calibration: truths from the prior, ranked among draws of an engine."""
+"""Simulation-based calibration of engines."""

@@ -1,4 +1,4 @@
-"""Is an engine right? Simulation-based calibration, from the prior and back."""
+"""Simulation-based calibration of an engine for a model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 _BETWEEN_WRITES = 10
 
 _NO_FLOOR = 1e-150
-"""The resolution of what no data have: so fine that no standard deviation is below it."""
+"""Resolution without data: so fine that no standard deviation is below it."""
 
 
 def calibrate(
@@ -42,36 +42,36 @@ def calibrate(
     path: str | os.PathLike | None = None,
     progress: bool = True,
 ) -> Calibration:
-    """Check an engine by simulation: truths from the prior must be typical draws given their rows.
+    """Check an engine by simulation-based calibration.
 
     Every replication draws a mixture from the prior of ``spec`` and rows from that mixture, runs
     EM and the engine on them, and ranks the truth among the draws. If the engine draws from the
-    posterior, ranks are uniform, whatever the model (Talts et al., 2018). What is ranked no
-    labeling of the components can change: log-likelihood and log posterior, which depend on the
-    rows too and see errors that parameters do not (Modrak et al., 2023), the log density at the
-    center of the prior of the means and one standard deviation aside, mean, variance and
-    correlation of the whole mixture, the extreme scales of the first feature and the extreme
-    weights, and how undecided the allocations of the rows are.
+    posterior, ranks are uniform, whatever the model (Talts et al., 2018). All ranked quantities
+    are label-invariant: log-likelihood and log posterior, which depend on the rows too and detect
+    errors that parameters do not (Modrak et al., 2023), the log density at the center of the prior
+    of the means and one standard deviation aside, mean, variance and correlation of the whole
+    mixture, the extreme scales of the first feature and the extreme weights, and the entropy of
+    the allocations.
 
     The engine works in the units of ``spec``, without standardizing; hyperparameters should be
-    of the order of one. Chains are correlated, which alone would make ranks pile up at both ends.
-    Therefore only ``n_draws`` draws are ranked against, evenly spaced over the chains, and the
-    effective number of these is reported: it should be near ``n_draws``.
+    of the order of one. Autocorrelation of the chains alone would make ranks pile up at both ends.
+    Therefore the truth is ranked among only ``n_draws`` draws, evenly spaced over the chains, and
+    their effective sample size is reported: it should be near ``n_draws``.
 
     All chains start at one mode. A posterior with distinct modes, more than a relabeling apart,
-    fails for that reason, which is a finding about the engine, too.
+    fails for that reason, which is a property of the engine, too.
 
     Parameters
     ----------
     spec : MixtureSpec
         Number of components and priors, every hyperparameter a number: a prior that is scaled to
-        the data is another one in every replication.
+        the data would differ between replications.
     engine : engine or str
         Such as ``NUTS(draws=250, tune=300, chains=2)``.
     n_rows, n_features : int
         Size of the tables that are simulated.
     n_replications : int, default 100
-        100 show gross errors, 1000 small ones.
+        100 detect large errors, 1000 small ones.
     n_draws : int, default 99
         Draws of each replication that the truth is ranked among.
     random_seed : int, SeedSequence or Generator, optional
@@ -80,7 +80,7 @@ def calibrate(
         How the starting mode is found; ``EM()`` by default.
     path : path, optional
         A netCDF file that keeps finished replications. A later call with the same arguments goes
-        on from there; ``n_replications`` alone may be larger.
+        resumes it; ``n_replications`` alone may be larger.
     progress : bool, default True
         Whether to show a progress bar.
 
@@ -121,7 +121,7 @@ def calibrate(
     ... )
     >>> calibration = bg.calibrate(
     ...     spec, bg.Gibbs(draws=500, tune=100, chains=2), n_rows=30, n_features=1,
-    ...     replications=10, random_seed=1, progress=False,
+    ...     n_replications=10, random_seed=1, progress=False,
     ... )
     >>> calibration.passed
     True
@@ -130,7 +130,7 @@ def calibrate(
     expect_whole_number("n_replications", n_replications)
     if path is not None and random_seed is None:
         raise SpecificationError(
-            "random_seed must be given with path; without it, the calibration could not go on."
+            "random_seed must be given with path; without it, the calibration cannot be resumed."
         )
     seed = seed_sequence(random_seed)
     checkpoint = Checkpoint.at(None if path is None else Path(path), _settings(experiment, seed))
@@ -150,7 +150,7 @@ def _run(
     seeds: list[np.random.SeedSequence],
     progress: bool,
 ) -> None:
-    """Do the replications that are missing; stop early when interrupted."""
+    """Run the missing replications; stop early when interrupted."""
     missing = checkpoint.missing(len(seeds))
     with CountProgress("replications", len(seeds), visible=progress) as bar:
         bar.advance(len(seeds) - len(missing))
@@ -173,10 +173,10 @@ def _run(
 def _do(
     experiment: Experiment, checkpoint: Checkpoint, number: int, seed: np.random.SeedSequence
 ) -> None:
-    """Do one replication; a failure is written down and counts against the engine."""
+    """Do one replication; a failure is recorded and counts against the engine."""
     try:
         checkpoint.done[number] = replicate(experiment, seed)
-    except SpecificationError:  # that of the caller: all replications would fail alike
+    except SpecificationError:  # an error of the caller: all replications would fail
         raise
     except (ArithmeticError, ValueError, RuntimeError) as error:
         checkpoint.failures[number] = f"{type(error).__name__}: {error}"
@@ -188,12 +188,12 @@ def _experiment(
     solver: EM | None,
     n_rows: int,
     n_features: int,
-    draws_kept: int,
+    n_draws: int,
 ) -> Experiment:
     if not isinstance(spec, MixtureSpec):
         raise SpecificationError(f"spec must be a MixtureSpec, not {spec!r}.")
     for name, value in (
-        ("n_rows", n_rows), ("n_features", n_features), ("draws_kept", draws_kept),
+        ("n_rows", n_rows), ("n_features", n_features), ("n_draws", n_draws),
     ):  # fmt: skip
         expect_whole_number(name, value)
     if n_rows < max(2, spec.n_components):
@@ -205,28 +205,28 @@ def _experiment(
     if waiting:
         raise SpecificationError(
             f"{', '.join(waiting)}: scaled to the data, so that every replication would have "
-            "another prior, and ranks would mean nothing. Give numbers."
+            "a different prior and the ranks could not be interpreted. Give numbers."
         )
-    return Experiment(filled, read_engine(engine), solver or EM(), n_rows, n_features, draws_kept)
+    return Experiment(filled, read_engine(engine), solver or EM(), n_rows, n_features, n_draws)
 
 
 def _settings(experiment: Experiment, seed: np.random.SeedSequence) -> dict[str, str]:
-    """Write down what a later call must share to go on."""
+    """Record the settings that a later call must share to resume."""
     return {
         "spec": experiment.spec.to_json(),
         "engine": repr(experiment.engine),
         "solver": repr(experiment.solver),
         "n_rows": str(experiment.n_rows),
         "n_features": str(experiment.n_features),
-        "draws_kept": str(experiment.draws_kept),
+        "n_draws": str(experiment.n_draws),
         "random_seed": f"{seed.entropy} {seed.spawn_key}",
     }
 
 
 def without_data(spec: MixtureSpec, n_features: int) -> tuple[MixtureSpec, list[str]]:
-    """Fill what does not depend on data, and name the hyperparameters that do.
+    """Fill in hyperparameters that do not depend on data, and name those that do.
 
-    They are found by filling the spec from two different summaries of columns: what differs
+    They are found by filling in the spec from two different summaries of columns: what differs
     comes from the data.
     """
     names = tuple(f"x{place}" for place in range(n_features))  # as in tables without names

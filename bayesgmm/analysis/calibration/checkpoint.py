@@ -1,4 +1,4 @@
-"""The replications of a calibration that are done, in memory and on disk."""
+"""Checkpoints of a calibration: finished replications, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Checkpoint:
     Attributes
     ----------
     settings : dict
-        Names to texts: what must be the same for a calibration to go on.
+        Names to texts: settings that must be the same to resume a calibration.
     path : Path or None
-        Where it is kept; ``None`` for nowhere.
+        Where it is stored; ``None`` for nowhere.
     done : dict of int to Replication
     failures : dict of int to str
     """
@@ -39,12 +39,12 @@ class Checkpoint:
 
     @classmethod
     def at(cls, path: Path | None, settings: dict[str, str]) -> Checkpoint:
-        """Read what an earlier call left at a path, or begin anew where there is nothing.
+        """Read the checkpoint of an earlier call, or create an empty one if there is none.
 
         Raises
         ------
         SpecificationError
-            If it was left by a call with other settings.
+            If it was written by a call with other settings.
         DataError
             If there is no such folder, or the file is something else.
         """
@@ -58,7 +58,8 @@ class Checkpoint:
             if known.get(name) != value:
                 raise SpecificationError(
                     f"{path} holds a calibration with another {name}, {known.get(name)}, not "
-                    f"{value}; give the same arguments to go on, or another path to begin anew."
+                    f"{value}; give the same arguments to resume it, or another path to start a "
+                    "new one."
                 )
         failures = {int(number): text for number, text in stored.attrs["failures"].items()}
         return cls(settings, path, _replications(stored), failures)
@@ -72,13 +73,13 @@ class Checkpoint:
         ]
 
     def first(self, replications: int) -> Checkpoint:
-        """Return the same without the replications that were not asked for."""
+        """Return the same without the replications that were not requested."""
         done = {number: one for number, one in self.done.items() if number < replications}
         failures = {number: one for number, one in self.failures.items() if number < replications}
         return Checkpoint(self.settings, self.path, done, failures)
 
     def write(self) -> None:
-        """Write everything to disk, whole or not at all, if there is a path."""
+        """Write everything to disk atomically, if there is a path."""
         if self.path is None or not self.done:
             return
         stored = self.gathered()

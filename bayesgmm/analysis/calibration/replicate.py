@@ -1,6 +1,4 @@
-"""One replication of a calibration: a truth from the prior, its rows, and its ranks among draws.
-
-Numbers about a mixture that no labeling of its components can change.
+"""One replication of a calibration: label-invariant quantities of a true mixture and of draws.
 
 Axes: mixtures m, rows n, components k, features d, reference points r.
 """
@@ -34,7 +32,7 @@ from bayesgmm.tree.fit import read_parameters, thinned
 def label_free(mixtures: MixtureParameters, target: Target) -> dict[str, Float[np.ndarray, " m"]]:
     """Return every quantity, by name, of many mixtures (one batch axis) given rows and prior.
 
-    Left out is what cannot vary: weights of one component, the largest scale where all are equal.
+    Constant quantities are left out: the weight of one component, the largest of equal scales.
     """
     layout, scales = target.layout, mixtures.scales[..., 0]
     of_rows, points = _of_rows(mixtures, target.data.rows), _densities(mixtures, target)
@@ -51,13 +49,13 @@ def label_free(mixtures: MixtureParameters, target: Target) -> dict[str, Float[n
     if layout.n_components > 1:
         quantities["largest_weight"] = mixtures.weights.max(axis=-1)
         quantities["allocation_entropy"] = of_rows["allocation_entropy"]
-    if layout.n_components > 2:  # of two, one is the rest
+    if layout.n_components > 2:  # of two weights, one determines the other
         quantities["smallest_weight"] = mixtures.weights.min(axis=-1)
     return quantities
 
 
 def _of_rows(mixtures: MixtureParameters, X: Rows) -> dict[str, np.ndarray]:
-    """Return the log-likelihood, and how undecided rows are on average, in nats."""
+    """Return the log-likelihood, and the mean entropy of the allocations, in nats."""
     tables = _component_tables(mixtures, X)
     densities = logsumexp(tables, axis=-1)
     entropies = entr(np.exp(tables - densities[..., None])).sum(axis=-1)
@@ -81,9 +79,9 @@ def _component_tables(mixtures: MixtureParameters, X: Rows) -> Float[np.ndarray,
 
 
 def _log_posteriors(mixtures: MixtureParameters, target: Target) -> Float[np.ndarray, " m"]:
-    """Return log densities on the unconstrained space, where relabeling changes nothing either.
+    """Return log densities on the unconstrained space, which are label-invariant, too.
 
-    They are computed anew, not taken from the engine, so that all mixtures are treated alike.
+    They are recomputed, not taken from the engine, so that all mixtures are treated equally.
     """
     return np.array([target(position)[0] for position in target.layout.pack(mixtures)])
 
@@ -104,7 +102,7 @@ def _totals(mixtures: MixtureParameters) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What all replications share.
+    """The settings shared by all replications.
 
     Attributes
     ----------
@@ -112,7 +110,7 @@ class Experiment:
         With every hyperparameter a number.
     engine : engine
     solver : EM
-    n_rows, n_features, draws_kept : int
+    n_rows, n_features, n_draws : int
     """
 
     spec: MixtureSpec
@@ -120,22 +118,22 @@ class Experiment:
     solver: EM
     n_rows: int
     n_features: int
-    draws_kept: int
+    n_draws: int
 
 
 @dataclass(frozen=True, eq=False)
 class Replication:
-    """What one replication found, by quantity.
+    """The result of one replication, by quantity.
 
     Attributes
     ----------
     names : tuple of str
     ranks : array
-        How many of the draws kept are below the truth.
+        Number of kept draws below the true value.
     pit : array
         The same on the unit interval.
     ess : array
-        Effective number of the draws kept.
+        Effective sample size of the kept draws.
     """
 
     names: tuple[str, ...]
@@ -145,18 +143,18 @@ class Replication:
 
 
 class ReplicationError(RuntimeError):
-    """EM or the engine gave nothing that could be ranked."""
+    """EM or the engine failed, so there are no ranks."""
 
 
 def replicate(experiment: Experiment, seed: np.random.SeedSequence) -> Replication:
-    """Draw a truth and rows, let the engine answer, and rank the truth among its draws.
+    """Draw a mixture and rows, run the engine, and rank the true values among its draws.
 
     Raises
     ------
     ReplicationError, or what EM or the engine raise
-        If there are no finite draws to rank the truth among.
+        If there are no finite draws to rank the true values among.
     KeyboardInterrupt
-        Also where the engine returned what it had instead.
+        Also if the engine returned an unfinished run instead.
     """
     truth_seed, start_seed, engine_seed, tie_seed = spawn(seed, 4)
     spec, rng = experiment.spec, np.random.default_rng(truth_seed)
@@ -165,24 +163,23 @@ def replicate(experiment: Experiment, seed: np.random.SeedSequence) -> Replicati
     data = read_table(rows)
     start = experiment.solver.run(spec, data, seed=start_seed)
     if start.status is Status.COLLAPSED:
-        raise ReplicationError(f"EM found no mode to start from: {start.status.text}.")
+        raise ReplicationError(f"EM did not find a mode to start from: {start.status.text}.")
     tree = experiment.engine.run(spec, data, start=start, seed=engine_seed, progress=False)
     if record(tree).get("partial"):
         raise KeyboardInterrupt
-    draws = _kept(tree, experiment.draws_kept)
+    draws = _kept(tree, experiment.n_draws)
     quantities = label_free(_joined(truth, read_parameters(draws)), Target(spec, data))
-    return _ranked(quantities, draws, experiment.draws_kept, np.random.default_rng(tie_seed))
+    return _ranked(quantities, draws, experiment.n_draws, np.random.default_rng(tie_seed))
 
 
-def _kept(tree: xr.DataTree, draws_kept: int) -> xr.Dataset:
+def _kept(tree: xr.DataTree, n_draws: int) -> xr.Dataset:
     posterior = tree["posterior"]
     available = posterior.sizes[CHAIN] * posterior.sizes[DRAW]
-    if available < draws_kept:
+    if available < n_draws:
         raise SpecificationError(
-            f"The engine gives {available} draws, fewer than draws_kept, {draws_kept}; "
-            "raise its draws."
+            f"The engine gives {available} draws, fewer than n_draws, {n_draws}; raise its draws."
         )
-    return thinned(posterior, draws_kept)
+    return thinned(posterior, n_draws)
 
 
 def _joined(truth: MixtureParameters, draws: MixtureParameters) -> MixtureParameters:
@@ -200,7 +197,7 @@ def _joined(truth: MixtureParameters, draws: MixtureParameters) -> MixtureParame
 def _ranked(
     quantities: dict[str, Float[np.ndarray, " m"]],
     draws: xr.Dataset,
-    draws_kept: int,
+    n_draws: int,
     rng: np.random.Generator,
 ) -> Replication:
     """Rank the first of all mixtures among the others; ties are broken at random."""
@@ -211,11 +208,11 @@ def _ranked(
         broken = [name for name, row in quantities.items() if not np.isfinite(row).all()]
         raise ReplicationError(f"Not finite for some draws: {', '.join(broken)}.")
     by_chain = values[:, 1:].reshape(len(values), draws.sizes[CHAIN], draws.sizes[DRAW])
-    with np.errstate(all="ignore"):  # chains that never moved have no variance to divide by
+    with np.errstate(all="ignore"):  # chains that never moved have zero variance
         ess = array_stats.ess(by_chain, chain_axis=1, draw_axis=2, method="mean")
-    # As many draws from each chain may be a few more than are wanted.
-    truth, others = values[:, :1], values[:, 1 : draws_kept + 1]
+    # Equally many draws from each chain may be a few more than requested.
+    truth, others = values[:, :1], values[:, 1 : n_draws + 1]
     ties = (others == truth).sum(axis=1)
     ranks = (others < truth).sum(axis=1) + rng.integers(0, ties + 1)
-    pit = (ranks + rng.random(ranks.size)) / (draws_kept + 1)
+    pit = (ranks + rng.random(ranks.size)) / (n_draws + 1)
     return Replication(tuple(quantities), ranks, pit, np.asarray(ess, dtype=float))

@@ -1,6 +1,6 @@
-"""What a calibration found: ranks, a test of each quantity, and a verdict in words.
+"""The result of a calibration: ranks, a uniformity test of each quantity, and a verdict.
 
-Are ranks uniform? An exact test by the simultaneous band of their distribution function.
+The test is exact, by the simultaneous band of the empirical distribution function.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.schema import CHAIN, DRAW
 
 _CLEAR = 1e-9
-"""Below, the union bound replaces the exact probability, of which rounding leaves no digits."""
+"""Below this, the union bound replaces the exact probability, which is lost to rounding."""
 
 
 def uniformity_p_value(ranks: Int[np.ndarray, " replication"], n_draws: int) -> float:
     """Return the p-value of the hypothesis that ranks are uniform on 0, ..., ``n_draws``.
 
     At every i, the number of ranks below i is binomial under the hypothesis. The statistic is the
-    least of the two-sided probabilities of these numbers (Saeilynoja et al., 2022, section 2):
-    how wide a band must be to hold the whole empirical distribution function. The probability
-    that it would be as small by chance is exact, by a recursion over i, not simulated.
+    minimum of the two-sided probabilities of these numbers (Saeilynoja et al., 2022, section 2):
+    the level of the narrowest band that holds the whole empirical distribution function. The
+    probability of a smaller value by chance is exact, by a recursion over i, not simulated.
 
     References
     ----------
@@ -54,7 +54,7 @@ def _band(
     """
     shares = np.arange(1, n_draws + 1) / (n_draws + 1)
     numbers = np.arange(n_replications + 1)[:, None]
-    # What equals the level but for rounding lies on the edge of the band: outside of it.
+    # A value equal to the level up to rounding is on the edge, which is outside of the band.
     above = level / 2 * (1 + 1e-9)
     inside = stats.binom.cdf(numbers, n_replications, shares) > above
     inside &= stats.binom.sf(numbers - 1, n_replications, shares) > above
@@ -67,7 +67,7 @@ def _probability_inside(
 ) -> float:
     """Return the probability that the counts below every i stay within the band.
 
-    Given C ranks below i - 1, the others fall evenly on the bins that are left.
+    Given C ranks below i - 1, the others are uniform on the remaining bins.
     """
     counts, probabilities = np.array([0]), np.array([1.0])
     n_bins = low.size + 1
@@ -82,10 +82,10 @@ def _probability_inside(
 REPLICATION, QUANTITY = "replication", "quantity"
 
 ERROR_RATE = 0.01
-"""How often an engine that is right fails, all quantities together (Bonferroni)."""
+"""Probability that a correct engine fails, over all quantities (Bonferroni)."""
 
 ENOUGH_INDEPENDENCE = 0.5
-"""Share of the draws kept that should be effective: below, ranks pile up at both ends."""
+"""Minimum effective fraction of the kept draws: below, ranks pile up at both ends."""
 
 CENTRAL = 0.8
 """Probability of the central intervals whose coverage is reported."""
@@ -100,16 +100,16 @@ class Calibration:
     passed : bool
         Whether every replication gave draws, and no quantity has ranks that are far from uniform.
     verdict : str
-        One line in words.
+        One line of text.
     findings : tuple of Finding
         What is wrong or weakens the verdict, each with a remedy.
     figures : xarray.Dataset
-        Dim ``quantity``: ``p_value``, of uniform ranks; ``mean_pit``, 0.5 if right and below
-        where draws are too large; ``coverage``, the share of truths inside central 80 %
-        intervals, smaller where draws are too narrow; ``effective``, the effective share of the
+        Dim ``quantity``: ``p_value``, of uniform ranks; ``mean_pit``, 0.5 if unbiased and lower
+        if draws are too large; ``coverage``, the fraction of true values inside central 80 %
+        intervals, smaller if intervals are too narrow; ``effective``, the effective fraction of the
         draws kept, median over replications.
     ranks : xarray.Dataset
-        Dims ``replication`` and ``quantity``: ``ranks``, how many of the draws kept are below
+        Dims ``replication`` and ``quantity``: ``ranks``, the number of kept draws below
         the truth; ``pit``, the same on the unit interval; ``ess``, the effective number of the
         draws kept. Replications that failed are in the attribute ``failures`` instead, number
         to message.
@@ -165,9 +165,9 @@ class Calibration:
 
 
 def judge(ranks: xr.Dataset) -> Calibration:
-    """Test every quantity and put the outcome into words.
+    """Test every quantity and state the verdict.
 
-    ``ranks`` is what ``Calibration.ranks`` describes, with attributes ``engine``, ``draws_kept``,
+    ``ranks`` is what ``Calibration.ranks`` describes, with attributes ``engine``, ``n_draws``,
     ``asked`` and ``failures``.
     """
     figures = _figures(ranks)
@@ -186,7 +186,7 @@ def judge(ranks: xr.Dataset) -> Calibration:
 
 
 def _figures(ranks: xr.Dataset) -> xr.Dataset:
-    n_draws, pit = ranks.attrs["draws_kept"], ranks["pit"]
+    n_draws, pit = ranks.attrs["n_draws"], ranks["pit"]
     p_values = [uniformity_p_value(column, n_draws) for column in ranks["ranks"].values.T]
     return xr.Dataset(
         {
@@ -203,8 +203,9 @@ def _about(figures: xr.Dataset) -> Finding:
     mean, coverage = float(figures["mean_pit"]), float(figures["coverage"])
     return Finding(
         f"{figures[QUANTITY].item()}: ranks are not uniform (p-value "
-        f"{float(figures['p_value']):.1g}); on average the truth lies at the quantile {mean:.2f}, "
-        f"and central {100 * CENTRAL:.0f} % intervals hold it in {100 * coverage:.0f} % of cases.",
+        f"{float(figures['p_value']):.1g}); the true value lies at the quantile {mean:.2f}, "
+        f"on average, and central {100 * CENTRAL:.0f} % intervals cover it in "
+        f"{100 * coverage:.0f} % of cases.",
         "Look at arviz.plot_ecdf_pit(calibration.pit).",
     )
 
@@ -216,19 +217,19 @@ def _about_the_run(ranks: xr.Dataset, figures: xr.Dataset) -> list[Finding]:
         findings.append(Finding(
             f"{len(failures)} of {len(failures) + ranks.sizes[REPLICATION]} replications failed; "
             f"number {number}: {message}",
-            "Ranks of the others are not those of all; find out why before you rely on them.",
+            "The remaining ranks are a selected sample; find the cause before you rely on them.",
         ))  # fmt: skip
     missing = ranks.attrs["asked"] - ranks.sizes[REPLICATION] - len(failures)
     if missing:
         findings.append(Finding(
             f"The run was interrupted: {missing} replications are missing.",
-            "Call again with the same arguments and path to go on.",
+            "Call again with the same arguments and path to resume.",
         ))  # fmt: skip
     least = float(figures["effective"].min())
     if least < ENOUGH_INDEPENDENCE:
         findings.append(Finding(
-            f"The draws kept are correlated: only {100 * least:.0f} % are effective, which alone "
-            "makes ranks pile up at both ends.",
-            "Let the engine draw more, or lower draws_kept.",
+            f"The draws kept are autocorrelated: only {100 * least:.0f} % are effective, which "
+            "alone makes ranks pile up at both ends.",
+            "Run the engine for more draws, or lower n_draws.",
         ))  # fmt: skip
     return findings

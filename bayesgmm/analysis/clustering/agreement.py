@@ -1,4 +1,4 @@
-"""How well components agree with a grouping that is known."""
+"""Agreement of the components with a known grouping of the rows."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def agreement(
     """Compare the components with a known grouping of the rows, draw by draw.
 
     In each draw the rows are allocated to components, z_i ~ Categorical(r_i1, ..., r_ik), and the
-    partition that results is compared with the known one. So every index has a posterior
-    distribution, which includes what is unsure about the parameters and about the rows.
+    resulting partition is compared with the known one. So every index has a posterior
+    distribution, which includes the uncertainty of parameters and of allocations.
 
-    The Brier score looks at the responsibilities themselves. Components are matched one to one
+    The Brier score uses the responsibilities themselves. Components are matched one to one
     with groups, so that the responsibilities of the rows in the matched groups, averaged over
     max_draws, have the largest sum. With p_ig the responsibility of the component of group g (zero
     for groups left without one), p_i0 that of all components left over, and y_ig whether row i
@@ -72,7 +72,7 @@ def agreement(
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     max_draws : int, default 1000
-        About how many draws to use, spread evenly over all chains.
+        Approximate number of draws to use, thinned evenly.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, so that one tree always gives the same answer.
 
@@ -109,7 +109,7 @@ def agreement(
     --------
     >>> import bayesgmm as bg
     >>> species = bg.datasets.load("penguins")["species"]
-    >>> found = bg.agreement(bg.example_fit(), species, draws=100)
+    >>> found = bg.agreement(bg.example_fit(), species, max_draws=100)
     >>> found["group"].values.tolist()
     ['Adelie', 'Gentoo', 'Chinstrap']
     >>> bool(found["adjusted_rand"].mean() > 0.85)

@@ -1,4 +1,4 @@
-"""The component that each row comes from, and how sure that is."""
+"""Assignment of rows to components, with its uncertainty."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bayesgmm.schema import COMPONENT, ROW
 from bayesgmm.tree.fit import Fit, Fitted
 
 DEFAULT_CERTAINTY = 0.9
-"""Below this probability of its most probable component, a row counts as unsure."""
+"""Rows whose most probable component has a lower probability are unsure."""
 
 
 def cluster(
@@ -33,9 +33,9 @@ def cluster(
     r_ik = E[ pi_k N(x_i | mu_k, Sigma_k) / sum_l pi_l N(x_i | mu_l, Sigma_l) ], the expectation
     being over the posterior draws.
 
-    Two things may be unsure about a row. It may lie between components, whatever their
-    parameters are: then r_ik is far from one. And the parameters may be known too little to say:
-    then the fraction in the brackets differs from draw to draw, and its interval is wide.
+    There are two sources of uncertainty. A row may lie between components, whatever their
+    parameters are: then r_ik is far from one. And the parameters may be uncertain: then the
+    fraction in the brackets differs between draws, and its interval is wide.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def cluster(
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     certainty : float, default 0.9
-        Probability of its component from which a row counts as ``core``, and below which as
+        Rows whose most probable component has at least this probability are ``core``, the others
         ``unsure``.
     ci_prob : float, default 0.89
         Posterior probability of the intervals, which leave equal tails on both sides.
@@ -55,14 +55,14 @@ def cluster(
     -------
     xarray.Dataset
         ``responsibilities`` (obs_id, component), which sum to one over components, and the ends
-        ``lower`` and ``upper`` of the interval of each over the draws, beyond which a mean may lie
-        where nearly all draws agree and a few do not; ``label`` (obs_id), the
+        ``lower`` and ``upper`` of the interval of each over the draws, which may exclude the mean
+        if a few draws are extreme; ``label`` (obs_id), the
         most probable component, and ``certainty`` (obs_id), its probability; ``entropy``
         (obs_id), that of the responsibilities, -sum_k r_ik log r_ik in nats: zero where the
         component is certain, log k where all are equally probable; ``core`` (obs_id), whether
-        the certainty of a row and the lower end of its interval both reach ``certainty``, so
-        that hardly a draw doubts it; and ``unsure`` (obs_id), whether its certainty does not.
-        Rows that are neither are sure on average, and not under every draw. The attribute
+        the certainty of a row and the lower end of its interval both reach ``certainty``, so that
+        almost all draws agree; and ``unsure`` (obs_id), whether its certainty does not.
+        The remaining rows have high mean probability, but not in every draw. The attribute
         ``interval`` names the kind of interval. Under a point estimate responsibilities are those
         at its parameters, as if these were known: ``lower`` and ``upper`` are NaN, and every row
         that is not unsure counts as core.
@@ -114,7 +114,7 @@ def cluster(
 
 
 def expected_responsibilities(tree: Fitted, X: Any | None = None) -> xr.DataArray:
-    """Return the responsibilities that :func:`cluster` does, alone: a pass, and no quantiles."""
+    """Return the responsibilities of :func:`cluster` only: one pass, without quantiles."""
     fit = Fit.of(tree)
     rows, draws, _ = fit.on_standard_scale(data := fit.rows(X))
     return xr.DataArray(

@@ -1,4 +1,4 @@
-"""Which rows belong together: the probability that two come from one component."""
+"""Co-clustering probabilities: the posterior similarity matrix of the rows."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from bayesgmm.tree.fit import Fit, Fitted
 METHODS = ("responsibilities", "allocations")
 
 _BYTES_EACH = 24
-"""Of a probability: the sum so far, what some draws add to it, and half a number of their tables,
-which are there twice: the more draws are multiplied at once, the less often the sum is written."""
+"""Bytes per probability: the running sum, the contribution of some draws, and half a number of
+their tables, which exist twice. More draws per product mean fewer additions to the sum."""
 
 _FEWEST_NUMBERS = 4_000_000  # in the tables of draws that are multiplied at once, 32 MB
 
@@ -42,7 +42,7 @@ def co_clustering(
     """Return the probability that two rows come from one component: the similarity matrix.
 
     c_ij = E[ sum_k r_ik r_jk ] for different rows, the expectation being over the posterior
-    max_draws, and c_ii = 1. It needs no names of components: it is the same under label switching,
+    draws, and c_ii = 1. It is invariant to labels: it is the same under label switching,
     and without relabeling.
 
     Parameters
@@ -52,19 +52,19 @@ def co_clustering(
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
     method : {"responsibilities", "allocations"}, default "responsibilities"
-        From the responsibilities of every draw; or as the share of the draws in which the
+        From the responsibilities of every draw; or as the fraction of draws in which the
         allocations z_i and z_j, drawn once in each, are equal. Both have the same expectation;
-        the first has no noise of allocations.
+        the first has no Monte Carlo noise of allocations.
     max_draws : int, default 1000
         About how many draws to use, spread evenly over all chains.
     rows : sequence of positions, optional
-        The lines of the matrix to return, all by default. For tables whose whole matrix is too
+        The rows of the matrix to return, all by default. For tables whose full matrix is too
         large: its memory and time grow with the square of the number of rows.
     max_memory : float, default 2e9
         Bytes that the computation may take; a larger matrix is refused.
     random_seed : int, SeedSequence or Generator, optional
-        Of the allocations; by default the seed of the fit. Blocks that are asked for with one
-        seed belong to one matrix. Responsibilities need none.
+        Of the allocations; by default the seed of the fit. Blocks computed with one seed belong to
+        the same matrix. Responsibilities need none.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def co_clustering(
     DataError
         If the features of ``X`` are not those of the fit.
     SpecificationError
-        If the matrix would take more than ``max_memory``, if ``rows`` are no positions of rows,
+        If the matrix would take more than ``max_memory``, if ``rows`` are not positions of rows,
         or if ``method`` or ``max_draws`` is not one of those above.
 
     References
@@ -93,7 +93,7 @@ def co_clustering(
     >>> together = bg.co_clustering(bg.example_fit())
     >>> dict(together.sizes)
     {'obs_id': 342, 'obs_id_bis': 342}
-    >>> bg.co_clustering(bg.example_fit(), rows=[0, 1], draws=100).shape
+    >>> bg.co_clustering(bg.example_fit(), rows=[0, 1], max_draws=100).shape
     (2, 342)
     """
     expect_one_of("method", method, METHODS)
@@ -135,9 +135,9 @@ def _as_tables(
 def _mean_product(
     tables: Iterator[np.ndarray], at_once: int, chosen: Int64[np.ndarray, " m"] | None
 ) -> Float[np.ndarray, "m n"]:
-    """Return the mean of R R' over tables R (n, k), some lines of it, with ones for a row itself.
+    """Return some rows of the mean of R R' over tables R (n, k), with ones on the diagonal.
 
-    Tables side by side make one matrix, whose product with itself is the sum of theirs.
+    The product of horizontally stacked tables with itself is the sum of their products.
     """
     total: Any = 0.0  # until the first tables
     count = 0
@@ -171,16 +171,16 @@ def _positions(rows: Any, n_rows: int) -> Int64[np.ndarray, " m"] | None:
     return positions.astype(np.int64)
 
 
-def _expect_room(n_lines: int, n_rows: int, most_memory: Any) -> None:
-    if not is_number(most_memory) or not most_memory > 0:
+def _expect_room(n_lines: int, n_rows: int, max_memory: Any) -> None:
+    if not is_number(max_memory) or not max_memory > 0:
         raise SpecificationError(
-            f"most_memory must be a positive number of bytes, not {most_memory!r}."
+            f"max_memory must be a positive number of bytes, not {max_memory!r}."
         )
-    needed, lines = _BYTES_EACH * n_lines * n_rows, int(most_memory / (_BYTES_EACH * n_rows))
-    if needed > most_memory:
-        some = f"ask for fewer lines at once, such as rows=range({lines}), " if lines else ""
+    needed, lines = _BYTES_EACH * n_lines * n_rows, int(max_memory / (_BYTES_EACH * n_rows))
+    if needed > max_memory:
+        some = f"ask for fewer rows at once, such as rows=range({lines}), " if lines else ""
         raise SpecificationError(
             f"The matrix of {n_lines} by {n_rows} rows would need {needed / 1e9:.3g} GB, more "
-            f"than most_memory={most_memory:g} bytes: {some}pass a sample of the rows as X, or "
+            f"than max_memory={max_memory:g} bytes: {some}pass a sample of the rows as X, or "
             "allow more memory."
         )

@@ -1,4 +1,4 @@
-"""How far from one partition of the rows the posterior reaches."""
+"""Credible balls around a partition of the rows."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _ROUNDING = 1e-9
 def credible_ball(
     tree: xr.DataTree,
     partition: Any,
-    ci_prob: float = 0.95,
+    ci_prob: float = 0.89,
     *,
     loss: PartitionLoss | None = None,
     X: Any | None = None,
     max_draws: int = DEFAULT_DRAWS,
     random_seed: RandomSeed = None,
 ) -> xr.Dataset:
-    """Return the ball around a partition that holds most of the posterior, and its bounds.
+    """Return the credible ball around a partition, and its bounds.
 
     The smallest ball, in the distance of the loss, with at least the given posterior probability.
-    Its bounds are drawn partitions in it that are as far from the center as can be: the horizontal
+    Its bounds are the sampled partitions in it that are farthest from the center: the horizontal
     bound among all of them, the upper vertical one among those with the fewest clusters, and the
-    lower vertical one among those with the most. What they have in common with the center is sure;
-    where they differ from it, it is not.
+    lower vertical one among those with the most. Features that they share with the center are
+    certain; where they differ from it, the partition is uncertain.
 
     Parameters
     ----------
@@ -50,10 +50,10 @@ def credible_ball(
         What :func:`bayesgmm.fit` returned.
     partition : xarray.Dataset or array of n labels
         The center: what :func:`bayesgmm.partition` returned, or any labels of the same rows.
-    ci_prob : float, default 0.95
-        Of the ball.
+    ci_prob : float, default 0.89
+        Posterior probability of the ball.
     loss : loss, default VariationOfInformation()
-        Whose distance is meant; with a = 1 it and ``Binder`` are metrics.
+        The distance; with a = 1 it and ``Binder`` are metrics.
     X : table with the features of the fit, optional
         The rows that were partitioned; those of the fit by default.
     max_draws : int, default 1000
@@ -76,7 +76,7 @@ def credible_ball(
     DataError
         If there is not one label for every row.
     SpecificationError
-        If ``ci_prob`` does not lie between 0 and 1, or ``loss`` is no loss.
+        If ``ci_prob`` does not lie between 0 and 1, or ``loss`` is not a loss.
 
     References
     ----------
@@ -87,7 +87,7 @@ def credible_ball(
     --------
     >>> import bayesgmm as bg
     >>> tree = bg.example_fit()
-    >>> ball = bg.credible_ball(tree, bg.partition(tree, draws=200), draws=200)
+    >>> ball = bg.credible_ball(tree, bg.partition(tree, max_draws=200), max_draws=200)
     >>> ball["n_clusters"].values
     array([3, 3, 3])
     """
@@ -140,7 +140,7 @@ def _center(partition: Any, allocations: Allocations) -> Int32[np.ndarray, " n"]
             )
         if not np.array_equal(partition[ROW].values, names):
             raise DataError(
-                "partition is of other rows than the fit; pass as X the rows that were partitioned."
+                "partition has other rows than the fit; pass as X the rows that were partitioned."
             )
         partition = partition["label"].values
     labels = np.asarray(partition)

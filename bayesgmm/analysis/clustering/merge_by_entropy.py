@@ -1,9 +1,11 @@
-"""Clusters as sets of rows that are sure of their place: components merge where rows waver.
+"""Merging of components with uncertain assignments, by entropy (Baudry et al.).
 
-Components merged two by two, the entropy of the allocations falling all the way.
+Components are merged one pair at a time, each time with the largest decrease of the entropy
 
-Ent = -sum_i sum_k t_ik log t_ik, t_ik being the probability that row i is in cluster k, is zero
-where every row is sure of its cluster. Where clusters a and b become one it falls by
+    Ent = -sum_i sum_k t_ik log t_ik,
+
+where t_ik is the probability that row i is in cluster k. It is zero if every assignment is
+certain. Merging clusters a and b decreases it by
 
     sum_i (t_ia + t_ib) log(t_ia + t_ib) - t_ia log t_ia - t_ib log t_ib.
 
@@ -29,8 +31,8 @@ from bayesgmm.schema import COMPONENT
 _TINY = np.finfo(float).tiny
 
 _EQUAL = 1e-9
-"""In the entropy of all rows: falls that differ by less count as equal. The smaller two clusters
-are merged first then, so that empty components do not keep others apart."""
+"""In the entropy of all rows: smaller differences count as ties. The smaller two clusters are then
+merged first, so that empty components do not keep others apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +83,13 @@ def hierarchy(responsibilities: Float[np.ndarray, "n k"]) -> Hierarchy:
 
 
 def elbow(x: Float[np.ndarray, " k"], y: Float[np.ndarray, " k"]) -> int:
-    """Return the place at which two straight lines that share it fit the points best."""
+    """Return the breakpoint at which two straight lines fit the points best."""
     places = range(1, x.size - 1)
     return min(places, key=lambda at: _rest(x[: at + 1], y[: at + 1]) + _rest(x[at:], y[at:]))
 
 
 class _Clusters:
-    """The clusters that are left, in the columns that still count."""
+    """The remaining clusters, in the active columns."""
 
     def __init__(self, responsibilities: np.ndarray) -> None:
         self._columns = np.array(responsibilities.T, order="C")
@@ -99,7 +101,7 @@ class _Clusters:
 
     @property
     def entropy(self) -> float:
-        """Entropy of the clusters that are left; rounding may not make it negative."""
+        """Entropy of the remaining clusters, at least zero despite rounding."""
         return max(0.0, -float(self.own.sum()))
 
     def next_pair(self) -> tuple[int, int]:
@@ -111,7 +113,7 @@ class _Clusters:
         return int(a[best]), int(b[best])
 
     def merge(self, a: int, b: int) -> None:
-        """Make one cluster of two, under the name of the first."""
+        """Merge two clusters, under the name of the first."""
         self._columns[a] += self._columns[b]
         self.own[a], self.own[b] = self._joint[a, b], 0.0
         self.sizes[a] += self.sizes[b]
@@ -130,7 +132,7 @@ def _x_log_x(columns: Float[np.ndarray, "some n"]) -> Float[np.ndarray, " some"]
 
 
 def _rest(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the sum of squares that a straight line leaves."""
+    """Return the residual sum of squares of a straight line."""
     x, y = x - x.mean(), y - y.mean()
     spread = x @ x
     return float(y @ y - (x @ y) ** 2 / spread if spread > 0 else y @ y)
@@ -139,30 +141,30 @@ def _rest(x: np.ndarray, y: np.ndarray) -> float:
 N_LEFT, MERGE, SIDE = "n_left", "merge", "side"
 
 _MOST_ROWS = 2_000
-"""Enough to see which components rows waver between; more would only cost time."""
+"""Enough rows to find components with uncertain assignments; more would only cost time."""
 
 
 @dataclass(frozen=True)
 class EntropyMerging:
-    """A cluster is where rows are sure of their place: those who share rows merge.
+    """Merge components with uncertain assignments between them.
 
-    One after another, the two clusters merge whose merging lowers the entropy of the allocations,
+    Step by step, the two clusters are merged that decrease the entropy of the allocations,
     -sum_i sum_k t_ik log t_ik, most (Baudry et al., 2010). Of all levels from k clusters to one,
-    the asked number is taken, or that at the elbow of the entropy: entropy over the number of
-    rows that merges have concerned so far is fitted by two straight lines with one point in
-    common, and the common point of the best such fit is the elbow. The number of rows is the
-    expected one. With more than 2000 rows, 2000 at equal distances are looked at.
+    the requested number is taken, or that at the elbow of the entropy: the entropy as a function of
+    the cumulative number of merged rows is fitted by two straight lines with one common point, and
+    the common point of the best such fit is the elbow. The number of rows is the expected one. With
+    more than 2000 rows, 2000 at equal distances are used.
 
-    It follows the rows, not the form of the density, and so it parts clusters that cross, of
-    which :class:`RidgelineMerging` makes one. The hierarchy is sound for every number of clusters;
-    the elbow is a rule of thumb. It lies between 2 and k - 1 clusters by construction: it never
-    finds that all rows are one cluster, nor that nothing should be merged, and where components
-    stand apart entropies are near zero and their elbow says nothing.
+    It uses the assignments of rows, not the shape of the density, so it separates clusters that
+    cross, which :class:`RidgelineMerging` merges. The hierarchy is valid for every number of
+    clusters; the elbow is a heuristic. It lies between 2 and k - 1 clusters by construction: it
+    cannot find that all rows are one cluster, nor that nothing should be merged, and for
+    well-separated components entropies are near zero and their elbow is meaningless.
 
     Parameters
     ----------
     n_clusters : int, optional
-        The number of clusters; by default that at the elbow, in every draw anew.
+        The number of clusters; by default that at the elbow, determined separately in each draw.
 
     Raises
     ------
@@ -220,8 +222,8 @@ class EntropyMerging:
     def _expect_components(self, k: int) -> None:
         if self.n_clusters is None and k == 2:
             raise SpecificationError(
-                "EntropyMerging: two components have no elbow; give n_clusters, or use "
-                "RidgelineMerging(), which needs none."
+                "EntropyMerging: with two components there is no elbow; give n_clusters, or use "
+                "RidgelineMerging(), which needs no number."
             )
         if self.n_clusters is not None and self.n_clusters > k:
             raise SpecificationError(

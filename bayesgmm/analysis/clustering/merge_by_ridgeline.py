@@ -1,4 +1,4 @@
-"""Clusters as hills of the density: components merge where no pass lies between them."""
+"""Merging of components that share a mode, by ridgelines (Ray & Lindsay)."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from bayesgmm.parameters import MixtureParameters
 
 @dataclass(frozen=True)
 class RidgelineMerging:
-    """A cluster is a hill of the density: its components share one mode.
+    """Merge components that share a mode of the density.
 
-    From the mean of every component paths lead to those of all others, along the ridgelines
+    The means of any two components are connected by the ridgelines
 
     x(a) = [(1-a) S_i^-1 + a S_j^-1]^-1 [(1-a) S_i^-1 mu_i + a S_j^-1 mu_j],  0 <= a <= 1,
 
-    on which all modes of any two components lie (Ray and Lindsay, 2005). A component merges with
-    one at the mean of which the density of the mixture is higher, if on the way between them it
-    nowhere drops below ``ratio`` times the lower of the two tops on that way (the ridgeline ratio
-    of Hennig, 2010). With two components that is all. With more, the density is that of all of
-    them, not of two alone, and each component joins one higher one only, the one that adds most
-    to the density at its own mean: a light component between two hills belongs to one of them,
-    and does not make them one, as joining all pairs with a single mode would.
+    on which all modes of the two components lie (Ray and Lindsay, 2005). A component merges with
+    one whose mean has a higher density of the mixture, if between them the density nowhere drops
+    below ``ratio`` times the lower of the two peaks on that path (the ridgeline ratio of Hennig,
+    2010). With two components that is all. With more, the density is that of all components, and
+    each component joins only one with a higher density, the one that adds most to the density at
+    its own mean: a light component between two modes is assigned to one of them, and does not
+    connect them, as merging all unimodal pairs would.
 
     It finds any number of clusters from one to k. A skewed or curved cluster, which takes several
-    components to fit, has one mode and is one cluster. It fails where clusters differ in shape
-    only: a narrow cluster within a wide one, or two that cross, are one hill. With ``ratio=1`` the
-    slightest dip parts two clusters, and nearly every draw of a smooth hill that takes several
-    components has shallow ones; the default forgives dips of less than a fifth. Where a ridge
-    bends away from all ridgelines, or three components make one mode between them, a hill may
-    count as two.
+    components to fit, has one mode and is one cluster. It fails if clusters differ in shape only: a
+    narrow cluster within a wide one, or two that cross, share one mode. With ``ratio=1`` the
+    smallest dip separates two clusters, and nearly every draw of a smooth mode that takes several
+    components has shallow dips; the default ignores dips of less than a fifth. If a ridge bends
+    away from all ridgelines, or three components form one mode between them, a mode may be counted
+    as two.
 
     Parameters
     ----------
     ratio : float, default 0.8
-        How low the density may be between two tops of one cluster, over the lower of the tops;
+        Minimum density between two peaks of one cluster, relative to the lower peak;
         above 0, at most 1.
 
     Raises
@@ -75,11 +75,11 @@ class RidgelineMerging:
             )
 
     def groups(self, rows: RowsInMemory, draws: MixtureParameters) -> Int[np.ndarray, "draws k"]:
-        """Return the cluster of every component in every draw; the rows play no part."""
+        """Return the cluster of every component in every draw; the rows are not used."""
         return survey(draws).modes(float(self.ratio))
 
     def figures(
         self, responsibilities: Float[np.ndarray, "n k"], names: np.ndarray
     ) -> dict[str, xr.DataArray]:
-        """Return nothing more."""
+        """Return no additional statistics."""
         return {}

@@ -1,7 +1,4 @@
-"""Components into clusters, with the probability of each merge.
-
-Which components form one cluster: one answer for every draw, and what they say together.
-"""
+"""Merging of components into clusters, with the posterior probability of each merge."""
 
 from __future__ import annotations
 
@@ -30,12 +27,12 @@ def named_by_first(groups: Int[np.ndarray, "draws k"]) -> Int[np.ndarray, "draws
 
 @dataclass(frozen=True, eq=False)
 class Groupings:
-    """The components of many draws in groups.
+    """Groupings of the components, one for each draw.
 
     Attributes
     ----------
     labels : integer array, shape (draws, k)
-        The first component of the group that each component is in.
+        The first component of the group of each component.
     weights : array, shape (draws, k)
         The weights of the components.
     """
@@ -50,26 +47,26 @@ class Groupings:
 
     @cached_property
     def probability(self) -> Float[np.ndarray, "k k"]:
-        """Share of the draws in which two components are in one group."""
+        """Fraction of the draws in which two components are in one group."""
         return self.together.mean(axis=0)
 
     def typical(self) -> tuple[Int[np.ndarray, " k"], float]:
-        """Return the grouping that is nearest to all draws, and the share of draws that have it.
+        """Return the grouping with the smallest expected Binder loss, and its frequency.
 
-        Of the groupings that occur, it is the one with the least expected number of pairs of rows
-        that it puts together and a draw puts apart, or the other way round (Binder, 1978), each
-        component counting with its mean weight; the more frequent one of two that are as near.
+        Of the groupings that occur, it is the one with the smallest expected number of pairs of
+        rows that are together in one of it and a draw only (Binder, 1978), each component weighted
+        by its mean weight; ties are resolved in favor of the more frequent grouping.
         """
         _, first, times = np.unique(self.labels, axis=0, return_index=True, return_counts=True)
         weights = self.weights.mean(axis=0)
         pairs = weights[:, None] * weights
         wrong = np.abs(self.together[first] - self.probability)
-        losses = np.round((pairs * wrong).sum(axis=(1, 2)), 12)  # rounding must not decide
+        losses = np.round((pairs * wrong).sum(axis=(1, 2)), 12)  # ties despite rounding
         best = np.lexsort((first, -times, losses))[0]
         return self.labels[first[best]], float(times[best] / self.labels.shape[0])
 
     def n_clusters_probability(self, n_rows: float) -> Float[np.ndarray, " k"]:
-        """Return the shares of the draws with 1, 2, ..., k groups that hold a row or more."""
+        """Return the fractions of draws with 1, 2, ..., k groups of at least one expected row."""
         held = n_rows * (self.together * self.weights[:, None, :]).sum(axis=2)
         k = self.labels.shape[1]
         counted = (self.labels == np.arange(k)) & (held >= 1.0)
@@ -82,13 +79,13 @@ CLUSTER, N_CLUSTERS = "cluster", "n_clusters"
 
 @runtime_checkable
 class Merging(Protocol):
-    """A way to make clusters of the components of a mixture."""
+    """A method that merges the components of a mixture into clusters."""
 
     def groups(self, rows: RowsInMemory, draws: MixtureParameters) -> np.ndarray:
         """Return the cluster of every component in every draw, shape (draws, k)."""
 
     def figures(self, responsibilities: np.ndarray, names: np.ndarray) -> dict[str, xr.DataArray]:
-        """Return what else the method says of the posterior mean responsibilities."""
+        """Return further statistics of the method, at the posterior mean responsibilities."""
 
 
 def merge_components(
@@ -98,17 +95,17 @@ def merge_components(
     X: Any | None = None,
     max_draws: int = 400,
 ) -> xr.Dataset:
-    """Make clusters of components, and say how sure each merge is.
+    """Merge components into clusters, with the posterior probability of each merge.
 
-    A cluster that is not normal takes several components to fit, so that components are not yet
-    clusters. Which of them belong together is decided anew in every posterior draw, as relabeled;
-    the share of draws in which two are in one cluster is the posterior probability of that.
+    A cluster that is not normal takes several components to fit, so components are not clusters
+    yet. Components are merged in every relabeled posterior draw separately; the fraction of draws
+    in which two are in one cluster is the posterior probability of their merge.
 
-    Two notions of a cluster are known. :class:`RidgelineMerging` merges components that share one
-    hill of the density; :class:`EntropyMerging` merges those between which rows waver. The first
-    is the default because it asks about the density itself, which the posterior knows, and
-    because it may find any number of clusters; the elbow by which the second finds theirs is a
-    rule of thumb, and can name neither one cluster nor k. Each method says where it fails.
+    There are two methods. :class:`RidgelineMerging` merges components that share one mode of the
+    density; :class:`EntropyMerging` merges components with uncertain assignments between them. The
+    first is the default because it depends on the density only, and because it can find any number
+    of clusters; the elbow of the second is a heuristic, and can find neither one cluster nor k. The
+    limitations of each are in its documentation.
 
     Parameters
     ----------
@@ -117,37 +114,36 @@ def merge_components(
     method : optional
         ``RidgelineMerging()`` by default, or ``EntropyMerging()``.
     X : table with the features of the fit, optional
-        Rows to put in the clusters; those of the fit by default. How components merge does not
-        depend on them, unless the fit was made with ``keep_rows=False``: they stand for its rows
-        then.
+        Rows to assign to the clusters; those of the fit by default. The merging does not
+        depend on them, unless the fit was made with ``keep_rows=False``, whose rows they replace.
     max_draws : int, default 400
-        About how many draws to merge components in, spread evenly over all chains.
+        Approximate number of draws to use, thinned evenly.
 
     Returns
     -------
     xarray.Dataset
         ``probability`` (component, component_bis), that two components are in one cluster.
-        ``grouping`` (component), the cluster of each component in the draw that is nearest to all
-        draws: of the groupings that occur, the one with the fewest pairs of rows that it puts
-        together and a draw apart, or the other way round, on average (Binder, 1978). Clusters are
-        numbered by their weight, largest first. ``grouping_probability``, the share of draws with
-        exactly this grouping, and ``n_clusters_probability`` (n_clusters), of each number of
-        clusters; those that hold less than one row do not count.
+        ``grouping`` (component), the cluster of each component under the grouping with the smallest
+        expected Binder loss among those that occur: the expected number of pairs of rows that are
+        together in only one of it and a draw (Binder, 1978). Clusters are
+        numbered by their weight, largest first. ``grouping_probability``, the fraction of draws
+        with exactly this grouping, and ``n_clusters_probability`` (n_clusters), of each number of
+        clusters; those with less than one expected row do not count.
 
         ``responsibilities`` (obs_id, cluster), those of :func:`bayesgmm.cluster` added up over
         the components of a cluster; ``label`` (obs_id), the most probable cluster, and
         ``certainty`` (obs_id), its probability.
 
-        ``EntropyMerging`` adds the whole hierarchy at the mean responsibilities of the rows of
+        ``EntropyMerging`` adds the full hierarchy at the mean responsibilities of the rows of
         the fit: ``entropy``, ``merged_rows`` (n_left) and ``hierarchy`` (n_left, component), where
-        so many clusters are left, each named by its first component; and ``merged`` (merge, side),
-        the two clusters of each merge.
+        the number of remaining clusters, each named by its first component; and ``merged`` (merge,
+        side), the two clusters of each merge.
 
     Raises
     ------
     SpecificationError
-        If the method is none, does not suit the number of components, or ``max_draws`` is not a
-        whole number of at least 1.
+        If the method is unknown or does not suit the number of components, or ``max_draws`` is not
+        a whole number of at least 1.
     DataError
         If the features of ``X`` are not those of the fit.
     SchemaError
@@ -222,6 +218,6 @@ def _rows_in_clusters(of_components: xr.DataArray, grouping: Int[np.ndarray, " k
 def _expect_merging(method: Merging) -> None:
     if isinstance(method, type) or not isinstance(method, Merging):
         raise SpecificationError(
-            "method must be a way of merging, RidgelineMerging() or EntropyMerging(), "
+            "method must be a merging method, RidgelineMerging() or EntropyMerging(), "
             f"not {method!r}."
         )

@@ -1,4 +1,4 @@
-"""How often rows of one component look like rows of another."""
+"""Overlap of components: misclassification probabilities."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def overlap(
 
         w_ij = P( pi_j N(x | mu_j, Sigma_j) > pi_i N(x | mu_i, Sigma_i) ),  x ~ N(mu_i, Sigma_i),
 
-    and their overlap is w_ij + w_ji: 0 for components that lie apart, and 1 for two that are the
-    same. It is computed, not simulated, with errors below 1e-6.
+    and their overlap is w_ij + w_ji: 0 for complete separation, and 1 for two components that are
+    the same. It is computed numerically, not by simulation, with errors below 1e-6.
 
     Parameters
     ----------
     mixture : xarray.DataTree, PointEstimate or MixtureParameters
         A fit; a tree with a group ``prior``; an estimate; or parameters.
     uncertainty : {"posterior", "point"}, default "posterior"
-        For draws of a fit, or for its point estimate.
+        Use the draws of a fit, or its point estimate.
     max_draws : int, default 100
         About how many draws to use, spread evenly over all chains.
 
@@ -48,7 +48,7 @@ def overlap(
         If ``mixture`` is none of these, its parameters make no mixture, or ``max_draws`` is not a
         positive whole number.
     SchemaError
-        If it is another tree.
+        If it is a tree of another kind.
 
     References
     ----------
@@ -59,7 +59,7 @@ def overlap(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> found = bg.overlap(bg.example_fit(), draws=40)["overlap"].mean(("chain", "draw"))
+    >>> found = bg.overlap(bg.example_fit(), max_draws=40)["overlap"].mean(("chain", "draw"))
     >>> found.values.round()
     array([[1., 0., 0.],
            [0., 1., 0.],

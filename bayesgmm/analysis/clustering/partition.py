@@ -1,11 +1,8 @@
-"""One partition of the rows that stands for the whole posterior.
+"""Point estimates of the partition of the rows, which minimize a posterior expected loss.
 
-How far a partition is from another, as a loss to be minimized over the posterior.
-
-n_t and n_e are the sizes of the groups of the true partition and of the estimate, n_te of what
-they share.
-
-Draws of the component that every row comes from: partitions of the rows, from the posterior.
+In the losses, n_t and n_e are the sizes of the clusters of the true partition and of the estimate,
+and n_te the sizes of their intersections. Partitions are drawn from the posterior as allocations
+of the rows to components.
 """
 
 from __future__ import annotations
@@ -41,7 +38,7 @@ class PartitionLoss(ABC):
 
     @abstractmethod
     def function(self) -> LossFunction:
-        """Return the loss as compiled code takes it."""
+        """Return the loss for compiled code."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +53,13 @@ class _WithCosts(PartitionLoss):
         expect_between(self, "a", 0.0, 2.0)
 
     def function(self) -> LossFunction:
-        """Return the loss as compiled code takes it."""
+        """Return the loss for compiled code."""
         return LossFunction(self.kind, float(self.a))
 
 
 @dataclass(frozen=True)
 class VariationOfInformation(_WithCosts):
-    """The information that two partitions do not share.
+    """The variation of information between two partitions.
 
     a H(estimate | truth) + (2 - a) H(truth | estimate), in natural logarithms (divide by log 2 for
     bits). With a = 1 it is a metric, and its estimates tend to have few, clean clusters.
@@ -98,10 +95,10 @@ class VariationOfInformation(_WithCosts):
 
 @dataclass(frozen=True)
 class Binder(_WithCosts):
-    """The share of pairs of rows that two partitions treat differently.
+    """Binder's loss: the fraction of pairs of rows on which two partitions disagree.
 
-    [a (sum_t n_t^2 - sum_te n_te^2) + (2 - a) (sum_e n_e^2 - sum_te n_te^2)] / n^2. Where rows
-    could belong to several clusters, its estimates may put them into small ones of their own.
+    [a (sum_t n_t^2 - sum_te n_te^2) + (2 - a) (sum_e n_e^2 - sum_te n_te^2)] / n^2. If rows
+    could belong to several clusters, its estimates may assign them to small clusters of their own.
 
     Parameters
     ----------
@@ -130,7 +127,7 @@ class Binder(_WithCosts):
 
 @dataclass(frozen=True)
 class OneMinusAdjustedRand(PartitionLoss):
-    """One less the adjusted Rand index: agreement on pairs of rows beyond that by chance.
+    """One minus the adjusted Rand index: agreement on pairs of rows, corrected for chance.
 
     References
     ----------
@@ -147,7 +144,7 @@ class OneMinusAdjustedRand(PartitionLoss):
     """
 
     def function(self) -> LossFunction:
-        """Return the loss as compiled code takes it."""
+        """Return the loss for compiled code."""
         return LossFunction("adjusted Rand")
 
 
@@ -168,12 +165,12 @@ class NormalizedVariationOfInformation(PartitionLoss):
     """
 
     def function(self) -> LossFunction:
-        """Return the loss as compiled code takes it."""
+        """Return the loss for compiled code."""
         return LossFunction("normalized variation of information")
 
 
 def expect_loss(loss: object) -> None:
-    """Raise unless this is a loss."""
+    """Raise if this is not a loss."""
     if not isinstance(loss, PartitionLoss):
         raise SpecificationError(
             "loss must be one of VariationOfInformation(), Binder(), OneMinusAdjustedRand() and "
@@ -191,7 +188,7 @@ class Allocations:
     Attributes
     ----------
     labels : integer array, shape (draws, n)
-        The component of every row; labels of one draw say nothing of those of another.
+        The component of every row; labels of different draws are not comparable.
     row_names : array, shape (n,)
     """
 
@@ -233,7 +230,7 @@ def draw_allocations(
 def each_allocation(
     X: Rows, mixtures: MixtureParameters, seed: RandomSeed
 ) -> Iterator[tuple[Int64[np.ndarray, " n"], Float[np.ndarray, "n k"]]]:
-    """Yield, for one mixture after another, drawn components and what they are drawn with."""
+    """Yield, for each mixture in turn, sampled allocations and the responsibilities."""
     rng = generator(seed)
     for _, mixture in each_mixture(mixtures):
         shares = responsibilities(X, mixture)
@@ -258,10 +255,10 @@ def partition(
     """Partition the rows so that the posterior expected loss is smallest.
 
     argmin over partitions c of E[loss(truth, c)], the expectation being over drawn allocations of
-    the rows. Clusters are groups of rows, not components: labels of components play no part, and
-    two components between which rows cannot be told apart may end up as one cluster. The search is
-    SALSO: rows are allocated one after another, then moved one at a time, and clusters are taken
-    apart and allocated anew, as long as the expected loss falls; from several random starts, and
+    the rows. The result does not depend on the labels of components, and two components that the
+    rows do not separate may end up as one cluster. The search is
+    SALSO: rows are allocated one after another, then moved one at a time, and clusters are
+    dissolved and reallocated, while the expected loss decreases; from several random starts, and
     from the best of the draws.
 
     Parameters
@@ -277,20 +274,20 @@ def partition(
     n_runs : int, default 16
         Number of random starts.
     max_clusters : int, optional
-        The most clusters allowed; by default as many as any draw has. Without a limit (the number
-        of rows) ``Binder`` gives doubtful rows clusters of their own, often hundreds.
+        Maximum number of clusters; by default the maximum over all draws. Without a limit (the
+        number of rows) ``Binder`` often assigns uncertain rows to hundreds of small clusters.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit.
     progress : bool, default True
-        Whether to show the time that has passed where it takes more than two seconds.
+        Whether to show the elapsed time if it takes more than two seconds.
 
     Returns
     -------
     xarray.Dataset
         ``label`` (obs_id), numbered by size from 0, the largest; ``cohesion`` (obs_id), the
-        posterior probability that the row and another of its cluster, picked at random, belong
-        together (1 where it is alone); ``size`` (cluster); ``expected_loss``; ``run_loss`` (run),
-        what every start led to, the best draw last; ``runs_agreed``, how many of them found this
+        posterior probability that the row and a random other row of its cluster are clustered
+        together (1 if it is alone); ``size`` (cluster); ``expected_loss``; ``run_loss`` (run),
+        the result of each start, the best draw last; ``runs_agreed``, how many of them found this
         partition. The attribute ``loss`` names the loss.
 
     Raises
@@ -298,7 +295,7 @@ def partition(
     SchemaError
         If ``mixture`` is not a result of ``fit`` or ``estimate``.
     SpecificationError
-        If ``loss`` is no loss, or a number is not a positive whole one.
+        If ``loss`` is not a loss, or a number is not a positive integer.
     DataError
         If the features of ``X`` are not those of the fit.
 
@@ -358,7 +355,7 @@ def best_draw(
 
 
 def _cohesion(draws: PartitionDraws, labels: Int32[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Mean over draws of the share of the other rows of its cluster that a row is with."""
+    """Return the mean co-clustering probability of each row with the other rows of its cluster."""
     n_clusters, others = int(labels.max()) + 1, np.bincount(labels)[labels] - 1.0
     total = np.zeros(draws.n_rows)
     for draw in draws.labels:

@@ -1,4 +1,4 @@
-"""Several partitions of the rows, where one does not do justice to the posterior."""
+"""Several partitions that summarize a multimodal posterior of partitions."""
 
 from __future__ import annotations
 
@@ -31,13 +31,12 @@ def representative_partitions(
     n_runs: int = 8,
     random_seed: RandomSeed = None,
 ) -> xr.Dataset:
-    """Sum the posterior up by a few partitions of the rows, with the mass that each stands for.
+    """Summarize the posterior by a few partitions of the rows, with their posterior masses.
 
-    The partitions minimize the mean, over drawn allocations, of the loss of the closest of them
-    (the Wasserstein distance between the posterior and them, where the loss is a metric). Where
-    the posterior has several modes, ways of putting rows together between which there is little,
-    they show what a single partition hides. With one more than needed, two of them hardly differ,
-    or ``mean_distance`` hardly falls.
+    The partitions minimize the expected loss between a sampled allocation and the closest of them
+    (the Wasserstein distance between the posterior and them, if the loss is a metric). If the
+    posterior of partitions is multimodal, they reveal modes that a single partition hides. With one
+    more than needed, two of them hardly differ, or ``mean_distance`` hardly decreases.
 
     Parameters
     ----------
@@ -59,17 +58,17 @@ def representative_partitions(
     Returns
     -------
     xarray.Dataset
-        Heaviest first: ``label`` (partition, obs_id), numbered by size; ``weight`` (partition),
-        the posterior mass; ``n_clusters`` and ``expected_loss`` (partition), the latter over the
-        draws that it stands for; ``mean_distance``, over all draws. The attribute ``loss`` names
-        the loss. A partition of weight zero was not needed.
+        Largest weight first: ``label`` (partition, obs_id), numbered by size; ``weight``
+        (partition), the posterior mass; ``n_clusters`` and ``expected_loss`` (partition), the
+        latter over the draws closest to it; ``mean_distance``, over all draws. The attribute
+        ``loss`` names the loss. A partition of weight zero was not needed.
 
     Raises
     ------
     SchemaError
         If ``tree`` is not a result of ``fit``; a point estimate has no draws.
     SpecificationError
-        If ``n_partitions`` or another number is not a positive whole one, or ``loss`` is no loss.
+        If ``n_partitions`` or another number is not a positive integer, or ``loss`` is not a loss.
     DataError
         If the features of ``X`` are not those of the fit.
 
@@ -81,7 +80,7 @@ def representative_partitions(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> found = bg.representative_partitions(bg.example_fit(), 2, draws=200, runs=2)
+    >>> found = bg.representative_partitions(bg.example_fit(), 2, max_draws=200, n_runs=2)
     >>> found["n_clusters"].values
     array([3, 3])
     """

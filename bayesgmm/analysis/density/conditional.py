@@ -1,4 +1,4 @@
-"""Conditional and marginal mixtures: under every draw a mixture again."""
+"""Conditional and marginal mixtures, for each draw."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _FAR = 1e-9
 
 
 def condition(mixture: Source, given: Mapping[str, float]) -> Source:
-    """Return the mixture of the other features, given the values of some.
+    """Return the conditional mixture of the other features, given the values of some.
 
-    Under each draw the rest of a row is again from a Gaussian mixture. With o the given features
-    and m the others, component k has the weight, mean and covariance
+    Under each draw the conditional distribution is again a Gaussian mixture. With o the given
+    features and m the others, component k has the weight, mean and covariance
 
         pi_k N(x_o | mu_ko, S_koo) / sum_l pi_l N(x_o | mu_lo, S_loo),
         mu_km + S_kmo S_koo^-1 (x_o - mu_ko),
         S_kmm - S_kmo S_koo^-1 S_kom.
 
-    Draws keep their equal weights: what is given is a question, not a further row to learn from.
+    Draws keep their equal weights: the given values are not additional data.
 
     Parameters
     ----------
@@ -42,19 +42,19 @@ def condition(mixture: Source, given: Mapping[str, float]) -> Source:
     Returns
     -------
     xarray.DataTree or MixtureParameters
-        From a fit or an estimate, a tree for the features that are left, on which
+        From a fit or an estimate, a tree for the remaining features, on which
         :func:`bayesgmm.generate`, :func:`bayesgmm.log_density`, :func:`bayesgmm.cluster` of new
         rows, :func:`bayesgmm.summarize` and the like work; rows drawn from it are conditional ones.
-        ``posterior`` and ``point_estimate`` hold conditional parameters, the component numbers
-        being those of the fit. There are no rows of such a mixture: ``observed_data`` has none,
-        questions about rows need ``X``, and what asks for the spec or the log-likelihoods of a
-        fit refuses the tree. From a tree with a prior, a tree with the group ``prior``. From
-        parameters, parameters; where features have no names, those left are x0, x1, ... again.
+        ``posterior`` and ``point_estimate`` hold conditional parameters, with the component
+        numbers of the fit. The mixture has no rows: ``observed_data`` is empty, functions of rows
+        need ``X``, and functions that need the spec or the log-likelihoods of a fit refuse
+        the tree. From a tree with a prior, a tree with the group ``prior``. From
+        parameters, parameters; unnamed features are called x0, x1, ... again.
 
     Raises
     ------
     DataError
-        If a feature is unknown, all features are given, or a value is no finite number or too
+        If a feature is unknown, all features are given, or a value is not finite or too
         far from every component.
     SpecificationError
         If ``given`` is no mapping, or ``mixture`` is none of these.
@@ -64,7 +64,7 @@ def condition(mixture: Source, given: Mapping[str, float]) -> Source:
     Warns
     -----
     BayesGMMWarning
-        If the given values lie where hardly any row of any component would: the answer then
+        If the given values are far from every component: the result then
         extrapolates.
 
     References
@@ -101,7 +101,7 @@ def condition(mixture: Source, given: Mapping[str, float]) -> Source:
 def marginalize(mixture: Source, features: str | Sequence[str]) -> Source:
     """Return the mixture of some features; the others are integrated out.
 
-    Under each draw it has the same weights, and those entries of means and covariances that
+    Under each draw it has the same weights, and the entries of means and covariances that
     belong to the features.
 
     Parameters
@@ -109,15 +109,15 @@ def marginalize(mixture: Source, features: str | Sequence[str]) -> Source:
     mixture : xarray.DataTree, PointEstimate or MixtureParameters
         As for :func:`condition`.
     features : str or sequence of str
-        Which ones to keep, in this order.
+        Features to keep, in this order.
 
     Returns
     -------
     xarray.DataTree or MixtureParameters
         Of the kind that :func:`condition` returns. From a fit, the tree keeps the rows, reduced
-        to these features, so that questions about them are answered. It is not a fit of these
+        to these features, so functions of rows work. It is not a fit of these
         features alone: its posterior comes from all of them. So it has neither spec nor
-        log-likelihoods, and what asks for them refuses it.
+        log-likelihoods, and functions that need these refuse it.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def marginalize(mixture: Source, features: str | Sequence[str]) -> Source:
 def _warn_if_far(
     source: Source, features: np.ndarray, values: np.ndarray, given: Mapping[str, float]
 ) -> None:
-    """Warn if, in most draws, every component would have rows so far out once in a billion."""
+    """Warn if, in most draws, such values have probability below 1e-9 under every component."""
     if isinstance(source, MixtureParameters):  # with any batch axes
         return
     found = marginal_mixture(read_mixtures(source).parameters, features)
@@ -157,7 +157,7 @@ def _warn_if_far(
     if nearest > chi2.isf(_FAR, len(features)):
         warn(
             f"given lies {np.sqrt(nearest):.0f} standard deviations from the nearest component: "
-            f"{dict(given)}. No row is like that, and the answer extrapolates."
+            f"{dict(given)}. The result is an extrapolation."
         )
 
 
@@ -174,7 +174,7 @@ def _given(given: Any, known: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
             raise DataError(f"given: {name!r} must be a finite number, not {value!r}.")
     if len(features) == len(known):
         raise DataError(
-            f"given names all features, {list(known)}: none is left to say anything about. "
-            "Leave out those that you ask for; of whole rows ask log_density or cluster."
+            f"given names all features, {list(known)}, so no feature is left to predict. "
+            "Leave out those of interest; for complete rows, use log_density or cluster."
         )
     return np.array(features), np.array(list(given.values()), dtype=float)

@@ -1,4 +1,4 @@
-"""Mixtures made from those of a source: from parameters new parameters, from a tree a new tree."""
+"""Mixtures derived from those of a source: parameters from parameters, a tree from a tree."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ type Source = Fitted | MixtureParameters
 Change = Callable[[MixtureParameters], MixtureParameters]
 
 _OF_THE_FIT = ("spec", *EVIDENCE)
-"""Entries of the record that hold for a mixture of all features only."""
+"""Entries of the record that are valid for a mixture of all features only."""
 
 
 def source_features(source: Any) -> tuple[str, ...]:
@@ -53,19 +53,19 @@ def derived(
     keeps_rows: bool,
     step: dict[str, Any],
 ) -> Source:
-    """Return the mixtures of a source, changed.
+    """Return the transformed mixtures of a source.
 
     Parameters
     ----------
     source : xarray.DataTree, PointEstimate or MixtureParameters
     features : tuple of int
-        Those that are left, in their new order.
+        The remaining features, in their new order.
     change : callable
         From parameters with any batch axes to parameters of these features.
     keeps_rows : bool
-        Whether the rows of a fit, reduced to these features, are rows of what comes out.
+        Whether the rows of a fit, reduced to these features, are rows of the result.
     step : dict
-        What was done, for the record of the tree.
+        The transformation, for the record of the tree.
     """
     if isinstance(source, PointEstimate | Fit):
         source = Fit.of(source).tree
@@ -91,14 +91,14 @@ def derived(
 
 
 def _changed(group: xr.DataTree, chosen: list[int], change: Change) -> xr.Dataset:
-    """Return the parameters of a group, changed, with the coordinates that they had."""
+    """Return the transformed parameters of a group, with their coordinates."""
     if "weights" not in group:  # engines without a point estimate leave the group empty
         return group.to_dataset()
     names = group[FEATURE].values[chosen]
     coords = {COMPONENT: group[COMPONENT].values, FEATURE: names, FEATURE_BIS: names}
     batch = tuple(dim for dim in (CHAIN, DRAW) if dim in group.dims)
     changed = parameters_dataset(change(read_parameters(group)), batch, coords)
-    # What the point estimate says of its likelihood is left out: it is that of whole rows.
+    # Likelihoods of the point estimate are left out: they are those of complete rows.
     attributes = {name: group.attrs[name] for name in ("status",) if name in group.attrs}
     return changed.assign_coords({dim: group[dim].values for dim in batch}).assign_attrs(attributes)
 

@@ -1,4 +1,4 @@
-"""Distribution functions and quantiles of mixtures, under everything that has been learned."""
+"""Distribution functions and quantiles of mixtures, averaged over the posterior."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def cdf(
 ) -> xr.DataArray:
     """Return the probability of a row no larger than each row of a table, in any feature.
 
-    Of one feature, sum_k pi_k Phi((x - mu_k) / sigma_k), averaged over the draws, is exact. Of
-    several it is the share of simulated rows, with a standard error below 0.5 / sqrt(rows).
+    For one feature, sum_k pi_k Phi((x - mu_k) / sigma_k), averaged over the draws, is exact. For
+    several it is the fraction of simulated rows, with a standard error below 0.5 / sqrt(rows).
 
     Parameters
     ----------
@@ -57,28 +57,28 @@ def cdf(
     X : table of n rows
         With all features, or the one that ``feature`` names.
     feature : str, optional
-        Ask of this feature alone.
+        Use this feature only.
     per_draw : bool, default False
-        Whether to answer for every draw, which says how well the probabilities are known; for
+        Whether to return a probability for every draw, which shows their uncertainty; for
         one feature.
     uncertainty : {"posterior", "point"}
         All draws of a fit, or its point estimate.
     n_rows : int, default 100_000
-        How many rows to simulated_rows where there are several features.
+        Number of rows to simulate for several features.
     random_seed : int, SeedSequence or Generator, optional
-        Of the simulation.
+        Seed of the simulation.
 
     Returns
     -------
     xarray.DataArray
-        Probabilities, dim ``obs_id``, after ``chain`` and ``draw`` if every draw is asked.
+        Probabilities, dim ``obs_id``, after ``chain`` and ``draw`` if ``per_draw``.
 
     Raises
     ------
     DataError
         If the feature is unknown, or the table has other columns or cells that cannot be used.
     SpecificationError
-        If an option makes no sense, or ``mixture`` is none of these.
+        If an option is invalid, or ``mixture`` is none of these.
     SchemaError
         If ``mixture`` is another tree.
 
@@ -126,9 +126,9 @@ def quantile(
     q : float, or list of float
         Probabilities, strictly between 0 and 1.
     feature : str, optional
-        Ask of this feature alone.
+        Use this feature only.
     per_draw : bool, default False
-        Whether to answer for every draw, which says how well the quantiles are known.
+        Whether to return quantiles for every draw, which shows their uncertainty.
     uncertainty : {"posterior", "point"}
         All draws of a fit, or its point estimate.
 
@@ -136,7 +136,7 @@ def quantile(
     -------
     xarray.DataArray
         In the units of the data, dims ``quantile, feature``, after ``chain`` and ``draw`` if
-        every draw is asked; without ``quantile`` for one number, and without ``feature`` where
+        ``per_draw``; without ``quantile`` for one number, and without ``feature`` if
         one is named.
 
     Raises
@@ -144,7 +144,7 @@ def quantile(
     DataError
         If the feature is unknown.
     SpecificationError
-        If an option makes no sense, or ``mixture`` is none of these.
+        If an option is invalid, or ``mixture`` is none of these.
     SchemaError
         If ``mixture`` is another tree.
 
@@ -204,7 +204,7 @@ def _by_draw(
     of: Callable[[NormalMixture], np.ndarray],
     coords: dict[str, np.ndarray],
 ) -> xr.DataArray:
-    """Ask the mixture of every draw, of one feature."""
+    """Evaluate a function of the mixture of one feature in every draw."""
     ((dim, labels),) = coords.items()
     values = np.empty((*parameters.batch_shape, len(labels)))
     indices = list(np.ndindex(*parameters.batch_shape))
@@ -221,7 +221,7 @@ def _by_draw(
 def _share_below(
     points: Float[np.ndarray, "n d"], simulated: Float[np.ndarray, "m d"]
 ) -> Float[np.ndarray, " n"]:
-    """Return the share of simulated rows that exceed a point in no feature."""
+    """Return the fraction of simulated rows that are at most a point in every feature."""
     shares = np.empty(len(points))
     size = max(1, _NUMBERS_AT_ONCE // len(simulated))
     for start in range(0, len(points), size):

@@ -36,10 +36,10 @@ def highest_density_region(
     n_rows: int = 10_000,
     random_seed: RandomSeed = None,
 ) -> xr.Dataset:
-    """Find where the density is so high that a given probability lies there, and no smaller set.
+    """Find the smallest region with a given posterior predictive probability.
 
-    The region is {x : p(x) >= c}, p being the posterior predictive density. Of one feature it is
-    a union of intervals, and exact. Of several, c is a quantile of the densities of simulated
+    The region is {x : p(x) >= c}, p being the posterior predictive density. For one feature it is
+    a union of intervals, and exact. For several, c is a quantile of the densities of simulated
     rows (Hyndman, 1996).
 
     Parameters
@@ -48,34 +48,34 @@ def highest_density_region(
         What :func:`bayesgmm.fit` returned; a tree with a group ``prior``; or parameters, whose
         features are called x0, x1, and so on.
     X : table of n rows, optional
-        Rows to tell of, whether they lie in the region; with all features, or the one that
+        Rows to test for being in the region; with all features, or the one that
         ``feature`` names.
     ci_prob : float, default 0.89
-        That of the region.
+        Probability of the region.
     feature : str, optional
-        Ask of this feature alone.
+        Use this feature only.
     uncertainty : {"posterior", "point"}
         All draws of a fit, or its point estimate.
     n_rows : int, default 10_000
-        How many rows to simulated_rows where there are several features.
+        Number of rows to simulate for several features.
     random_seed : int, SeedSequence or Generator, optional
-        Of the simulation.
+        Seed of the simulation.
 
     Returns
     -------
     xarray.Dataset
-        ``log_threshold``, the logarithm of c; of one feature, the ends ``lower`` and ``upper``
+        ``log_threshold``, the logarithm of c; for one feature, the ends ``lower`` and ``upper``
         (interval) of the intervals, in the units of the data; with ``X``, ``log_density`` and
         ``within`` (obs_id), whether a row lies in the region. The attribute ``region`` names
-        the kind of region; ``probability_error`` is the standard error of its probability,
-        which simulation leaves: zero for one feature.
+        the kind of region; ``probability_error`` is the simulation standard error of its
+        probability: zero for one feature.
 
     Raises
     ------
     DataError
         If the feature is unknown, or the table has other columns or cells that cannot be used.
     SpecificationError
-        If an option makes no sense, or ``mixture`` is none of these.
+        If an option is invalid, or ``mixture`` is none of these.
     SchemaError
         If ``mixture`` is another tree.
 
@@ -88,7 +88,7 @@ def highest_density_region(
     --------
     >>> import bayesgmm as bg
     >>> tree = bg.example_fit()
-    >>> region = bg.highest_density_region(tree, feature="flipper_length_mm", probability=0.5)
+    >>> region = bg.highest_density_region(tree, feature="flipper_length_mm", ci_prob=0.5)
     >>> region["lower"].size
     2
     >>> new = bg.highest_density_region(tree, [[40.0, 18.0, 190.0, 3700.0]], random_seed=1)

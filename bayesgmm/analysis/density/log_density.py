@@ -1,7 +1,4 @@
-"""How probable rows are under everything that has been learned.
-
-The distribution of one feature, under everything that has been learned.
-"""
+"""Posterior predictive densities of rows, and of one feature."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ def log_density(
     """Return the posterior predictive log density of rows, or the log density under each draw.
 
     log E[ sum_k pi_k N(x_i | mu_k, Sigma_k) ], the expectation being over the posterior draws;
-    in one over the units of the data. Under each draw it is the sum alone: quantiles of its
+    in inverse units of the data. Under each draw it is the log of the sum: quantiles of its
     exponential are a band for the density.
 
     Parameters
@@ -61,7 +58,7 @@ def log_density(
     >>> tree = bg.example_fit()
     >>> bg.log_density(tree, [[40.0, 18.0, 190.0, 3700.0]]).values.round(1)
     array([-13.4])
-    >>> bg.log_density(tree, [[40.0, 18.0, 190.0, 3700.0]], per_draw=True, draws=100).shape
+    >>> bg.log_density(tree, [[40.0, 18.0, 190.0, 3700.0]], per_draw=True, max_draws=100).shape
     (4, 25, 1)
     """
     if max_draws is not None:
@@ -86,11 +83,11 @@ POINT = "point"
 
 
 def marginal_density(tree: Fitted, feature: str, grid: Any, *, draws: int = 400) -> xr.DataArray:
-    """Return what each component adds to the density of one feature, draw by draw.
+    """Return the contribution of each component to the density of one feature, for each draw.
 
     pi_k N(x | mu_kj, sigma_kj^2) at every x of the grid. Summed over ``component`` it is the
     density of feature j under one draw; the mean of that over draws is the posterior predictive
-    density, and its spread over draws shows how well the density is known.
+    density, and its spread over draws shows the uncertainty of the density.
 
     Parameters
     ----------
@@ -106,7 +103,7 @@ def marginal_density(tree: Fitted, feature: str, grid: Any, *, draws: int = 400)
     Returns
     -------
     xarray.DataArray
-        Densities in one over the unit of the feature, dims ``chain, draw, component, point``;
+        Densities in inverse units of the feature, dims ``chain, draw, component, point``;
         the coordinate ``point`` is the grid.
 
     Raises

@@ -1,4 +1,4 @@
-"""Gaussian mixture regression: some features of rows, from the others."""
+"""Gaussian mixture regression: prediction of some features from others."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def regress(
     uncertainty: Uncertainty = "posterior",
     random_seed: RandomSeed = None,
 ) -> xr.Dataset:
-    """Predict some features of rows from others, with all the uncertainty that there is.
+    """Predict some features of rows from others, with the full posterior uncertainty.
 
     Under one draw the target y of a row with given features x is from a mixture of linear
     regressions,
 
         p(y | x) = sum_k r_k(x) N(y | mu_ky + S_kyx S_kxx^-1 (x - mu_kx), C_k),
 
-    with r_k(x) the responsibilities that x alone gives, and C_k = S_kyy - S_kyx S_kxx^-1 S_kxy.
+    with r_k(x) the responsibilities given x, and C_k = S_kyy - S_kyx S_kxx^-1 S_kxy.
     The predictive distribution is the average of these over all draws, as in
     :func:`bayesgmm.condition`. Features that are neither given nor targets are integrated out.
 
@@ -62,25 +62,25 @@ def regress(
         The given features. Columns with names are matched by name, and may be any but the
         targets; without names they are all features but the targets, in their order.
     target : str or sequence of str, optional
-        The features to predict; by default all that ``X`` has no columns of.
+        The features to predict; by default all features that are not columns of ``X``.
     ci_prob : float, default 0.89
         Predictive probability of the intervals, which leave equal tails on both sides.
     max_draws : int, optional
-        How many predictive draws to return for each row; none by default.
+        Number of predictive draws to return for each row; none by default.
     uncertainty : {"posterior", "point"}
         All draws of a fit, or its point estimate.
     random_seed : int, SeedSequence or Generator, optional
-        Of the predictive draws.
+        Seed of the predictive draws.
 
     Returns
     -------
     xarray.Dataset
         ``mean`` and ``sd`` (obs_id, target) of the predictive distribution, in the units of the
         data, and the ends ``lower`` and ``upper`` of its interval: exact quantiles of the
-        mixture over all draws and components. ``mean_sd`` is how well the regression function
-        itself is known: the standard deviation, over the draws, of the mean that each gives. If
-        asked for, ``predictive`` (sample, obs_id, target): the targets of one sample are drawn
-        together. The attribute ``interval`` names the kind of interval.
+        mixture over all draws and components. ``mean_sd`` is the uncertainty of the regression
+        function itself: the standard deviation, over the draws, of the conditional mean. If
+        requested, ``predictive`` (sample, obs_id, target): the targets of one sample are drawn
+        jointly. The attribute ``interval`` names the kind of interval.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def regress(
         If columns or targets are unknown or named twice, a feature is both given and a target,
         none is left to predict, or for cells that cannot be used.
     SpecificationError
-        If an option makes no sense, or ``mixture`` is none of these.
+        If an option is invalid, or ``mixture`` is none of these.
     SchemaError
         If ``mixture`` is another tree.
 
@@ -133,7 +133,7 @@ def regress(
 
 
 def _in_units(found: Regression, scaling: Scaling) -> dict[str, np.ndarray]:
-    """Return what was found on the standard scale in the units of the targets."""
+    """Return results from the standard scale in the units of the targets."""
     return {
         "mean": scaling.restore_rows(found.mean),
         "sd": found.sd * scaling.factor,
@@ -150,7 +150,7 @@ def _roles(X: Any, target: Any, known: tuple[str, ...]) -> tuple[tuple[int, ...]
     if given is None:
         if targets is None:
             raise SpecificationError(
-                "target must be said where the columns of X have no names: the features "
+                "target must be given if the columns of X have no names: the features "
                 f"are {list(known)}."
             )
         given = others_than(targets, len(known))
@@ -161,7 +161,7 @@ def _roles(X: Any, target: Any, known: tuple[str, ...]) -> tuple[tuple[int, ...]
 
 
 def _named_columns(X: Any, known: tuple[str, ...]) -> tuple[int, ...] | None:
-    """Return the features that columns are named by, or nothing where they go by position."""
+    """Return the features of named columns, or ``None`` if they are matched by position."""
     names = read_source(X).feature_names
     if not names:
         return None

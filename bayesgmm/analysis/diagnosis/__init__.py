@@ -1,1 +1,1 @@
-"""What a verdict on a posterior is made of: one kind of question a file."""
+"""Diagnostics of a posterior: one topic per file."""

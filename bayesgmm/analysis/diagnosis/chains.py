@@ -1,10 +1,6 @@
-"""Whether chains agree and move, draws are enough, and the run came to its end.
+"""Findings about chains: agreement, mixing, effective draws, divergences, approximations.
 
-What an engine was told, so that no remedy is what was done already.
-
-Draws from an approximation: they converge at once, but to the approximation.
-
-Divergent transitions: how many, and where in the space of parameters.
+Remedies take the settings of the engine into account.
 """
 
 from __future__ import annotations
@@ -32,7 +28,7 @@ from bayesgmm.tree.fit import Fit
 
 @dataclass(frozen=True)
 class Settings:
-    """The name of an engine, and its options; empty where a tree does not say.
+    """The name of an engine, and its options; empty if the tree does not record them.
 
     Examples
     --------
@@ -58,7 +54,7 @@ class Settings:
             return cls("", {})
 
     def more_draws(self, factor: float) -> str:
-        """Return, as words, the same engine with at least so many times as many draws."""
+        """Return, as text, the same engine with the number of draws multiplied by a factor."""
         draws = self.options.get("draws")
         if not isinstance(draws, int):
             return "more draws"
@@ -67,20 +63,20 @@ class Settings:
 
 
 _STUCK = 0.005
-"""Share of the draws in which a width moved, below which it has not been sampled."""
+"""Fraction of draws in which a covariance must change to count as sampled."""
 
 _MOST_FACTOR = 20.0
-"""Of the draws there are; where more would be needed, more draws are no remedy."""
+"""Factor of the number of draws, above which more draws are not proposed as a remedy."""
 
 _SPARE = 1.5  # draws beyond what should be enough
 
 
 def findings_about_chains(fit: Fit) -> list[Finding]:
-    """Say so if there is nothing to compare a chain with, or a part of it never moved."""
+    """Report a single chain, continued chains, and covariances that did not move."""
     findings = []
     if fit.posterior.sizes[CHAIN] == 1:
         findings.append(Finding(
-            "There is one chain only, so convergence cannot be judged.",
+            "There is only one chain, so convergence cannot be assessed.",
             "Run at least four, with chains=4.",
             kind="one chain",
         ))  # fmt: skip
@@ -88,21 +84,21 @@ def findings_about_chains(fit: Fit) -> list[Finding]:
 
 
 def _about_sweeps(fit: Fit) -> list[Finding]:
-    """Say so if draws come from sweeps that took over from an engine that moved slowly."""
+    """Report that slowly mixing chains were continued with Gibbs sweeps."""
     known = fit.record
     if "sweeps" not in known:
         return []
     return [Finding(
-        f"{Settings.of(fit).engine} moved slowly ({known['slow_ess']:.0f} effective draws), and "
-        f"chains went on with {known['sweeps']} sweeps of Gibbs sampling for each draw.",
-        "Nothing needs to be done.",
+        f"{Settings.of(fit).engine} mixed slowly ({known['slow_ess']:.0f} effective draws), so the "
+        f"chains were continued with {known['sweeps']} Gibbs sweeps per draw.",
+        "No action is needed.",
         kind="slow chains",
         serious=False,
     )]  # fmt: skip
 
 
 def _about_stuck_widths(fit: Fit) -> list[Finding]:
-    """Name the components whose proposals of a covariance matrix are hardly ever accepted."""
+    """Name components whose covariance proposals are almost never accepted."""
     scales = fit.posterior["scales"].values
     if scales.shape[1] < 2:
         return []
@@ -112,12 +108,13 @@ def _about_stuck_widths(fit: Fit) -> list[Finding]:
         return []
     names = ", ".join(str(name) for name in fit.names[stuck])
     return [Finding(
-        f"The covariance of component {names} moved in {moved[stuck].min():.1%} of the draws of a "
-        "chain: hardly any proposal was accepted, and longer runs would not change that.",
+        f"The covariance of component {names} changed in only {moved[stuck].min():.1%} of the "
+        "draws "
+        "of a chain: almost no proposal was accepted, and longer runs would not change that.",
         "Use NUTS(), which moves in every draw, or covariances=InverseWishart() with Gibbs(), "
-        "every proposal of which is accepted."
+        "whose proposals are always accepted."
         if Settings.of(fit).engine == "Gibbs"
-        else "Raise tune, and scale the priors of covariances to the rows.",
+        else "Increase tune, and choose covariance priors on the scale of the data.",
         kind="stuck covariance",
     )]  # fmt: skip
 
@@ -125,7 +122,7 @@ def _about_stuck_widths(fit: Fit) -> list[Finding]:
 def findings_about_agreement(
     figures: xr.Dataset, settings: Settings | None = None
 ) -> list[Finding]:
-    """Name the variables in which chains disagree or effective draws are too few."""
+    """Name variables with high R-hat or few effective draws."""
     settings = Settings("", {}) if settings is None else settings
     findings, bad = [], disagreeing(figures)
     smallest = smallest_ess(figures)
@@ -156,15 +153,15 @@ def _excess(figures: xr.Dataset) -> np.ndarray:
 
 
 def _for_agreement(rhat: float, limit: float, settings: Settings) -> str:
-    # R-hat^2 - 1 falls as one over the number of draws, where chains move everywhere.
+    # R-hat^2 - 1 falls as one over the number of draws, if chains explore the whole posterior.
     factor = _SPARE * (rhat**2 - 1) / (limit**2 - 1)
     if factor <= _MOST_FACTOR:
-        return f"Sample longer, with {settings.more_draws(factor)}, and more tune."
+        return f"Sample longer, with {settings.more_draws(factor)}and a larger tune."
     look = "starts at different places" if not settings.engine else 'init="multi"'
     return (
-        "Chains move between parts of the posterior too rarely for longer runs to help: see with "
-        f"{look} whether there are several modes; if so, report each by itself, or use fewer "
-        "components or stronger priors."
+        "Chains move between regions of the posterior too rarely for longer runs to help. Check "
+        f"with {look} whether there are several modes; if so, report each mode separately, or use "
+        "fewer components or stronger priors."
     )
 
 
@@ -175,26 +172,26 @@ def _for_draws(effective: float, settings: Settings) -> str:
     ours = {"Gibbs": "try NUTS(), or", "": "use"}  # by the engine that was used
     other = ours.get(settings.engine, "try Gibbs(draws=10000), or")
     return (
-        f"Chains move very slowly; {other} fewer components: those that overlap, or have "
-        "few rows, make them slow."
+        f"Chains mix very slowly; {other} fewer components: components that overlap or have few "
+        "rows slow down mixing."
     )
 
 
 def findings_about_the_end(fit: Fit) -> list[Finding]:
-    """Say so if the run was interrupted."""
+    """Report an interrupted run."""
     if not fit.record.get("partial"):
         return []
     n_draws = fit.posterior.sizes[DRAW]
     return [Finding(
         f"The run was interrupted and holds only the {n_draws} draws of each chain that were "
         "finished.",
-        "Run it again to the end before you rely on it.",
+        "Rerun it to completion before you rely on the results.",
         kind="interrupted",
     )]  # fmt: skip
 
 
 DISTANCE_LIMIT = 0.1
-"""A climb that ends further from the mode, in standard deviations, has not reached it."""
+"""Maximum distance from the mode, in standard deviations, of a converged optimization."""
 
 
 def is_approximation(fit: Fit) -> bool:
@@ -219,14 +216,14 @@ NEAR = Finding(
     kind="approximation",
     serious=False,
 )
-"""What is found of every approximation, and no news for who asked for one."""
+"""Finding of every approximation; not a warning for users who asked for one."""
 
 
 def _far(known: str) -> Finding:
     return Finding(
-        f"The normal approximation is far from the posterior: the weights that would mend it "
+        f"The normal approximation is far from the posterior: its importance weights "
         f"have Pareto k {known}, above {PARETO_LIMIT}.",
-        "Use NUTS() or Gibbs() for anything but a first look.",
+        "Use NUTS() or Gibbs() for anything beyond a first look.",
         kind="approximation",
     )
 
@@ -237,51 +234,55 @@ def findings_about_the_peak(fit: Fit) -> list[Finding]:
     remedy = "Use NUTS() or Gibbs(), fewer components, or stronger priors."
     if known.get("regularized"):
         findings.append(Finding(
-            f"At the mode the density is as good as flat in {known['regularized']} of its directions; "
-            "the widths there are made up.",
+            f"At the mode the density is nearly flat in {known['regularized']} directions; the "
+            "widths in these directions were regularized and are not meaningful.",
             remedy,
             kind="peak",
         ))  # fmt: skip
     if known.get("distance_to_mode", 0.0) > DISTANCE_LIMIT:
         findings.append(Finding(
-            f"The climb ended {known['distance_to_mode']:.1f} standard deviations from the mode.",
+            f"The optimization run ended {known['distance_to_mode']:.1f} standard deviations from "
+            "the mode.",
             remedy,
             kind="peak",
         ))  # fmt: skip
     return findings
 
 
-_FEWEST = 3  # divergences, to speak of a place
+_FEWEST = 3  # divergences needed to name a region
 _CLEAR = 5.0
 """Standard errors by which divergent draws must differ to name a place.
 
-Of a hundred parameters one differs by as much, with no reason, once in 20 000 fits."""
+Of a hundred parameters one differs as much by chance in one of 20 000 fits."""
 
 HARMLESS = 0.002
-"""Share of the transitions that may diverge: the part of the posterior that chains cannot enter is
-of that order, less than the error of any interval of a few thousand draws."""
+"""Fraction of transitions that may diverge: the part of the posterior that chains cannot enter is
+of that order, less than the Monte Carlo error of intervals from a few thousand draws."""
 
-_ACCEPTANCE = (0.95, 0.99)  # what target_accept is raised to, in turn
+_ACCEPTANCE = (0.95, 0.99)  # values that target_accept is raised to, in turn
 
 _REMEDIES = {
-    ("small", "scale"): ", or keep scales further from zero by their prior",
-    ("large", "scale"): ", look for outliers there, or give scales a prior with less room above",
-    ("small", "weight"): ", use fewer components, or a larger concentration of the weights",
-    ("large", "weight"): ", use fewer components, or a larger concentration of the weights",
+    ("small", "scale"): ", or use a scale prior further from zero",
+    (
+        "large",
+        "scale",
+    ): ", check for outliers there, or use a scale prior with a lighter upper tail",
+    ("small", "weight"): ", use fewer components, or a larger concentration of the weights prior",
+    ("large", "weight"): ", use fewer components, or a larger concentration of the weights prior",
 }
-"""What may help beside smaller steps, by what the divergent draws have in common."""
+"""Further remedies, by what the divergent draws have in common."""
 
-_NEAR = 0.5  # and standard deviations: less would be no place
+_NEAR = 0.5  # standard deviations; smaller shifts are not reported
 
 
 def count_divergences(fit: Fit) -> int:
-    """Return how many kept transitions diverged; 0 for engines that know no divergences."""
+    """Return how many kept transitions diverged; 0 for engines without divergences."""
     statistics = fit.tree["sample_stats"]
     return int(statistics["diverging"].sum()) if "diverging" in statistics else 0
 
 
 def findings_about_divergences(fit: Fit) -> list[Finding]:
-    """Say how many transitions diverged and, if it stands out, where."""
+    """Report the number of divergent transitions and, if they are concentrated, where."""
     count = count_divergences(fit)
     if not count:
         return []
@@ -290,13 +291,13 @@ def findings_about_divergences(fit: Fit) -> list[Finding]:
     diverged = f"{count} of {total} transitions diverged{where}"
     if count <= HARMLESS * total:
         return [Finding(
-            f"{diverged}: too few to change an interval.",
-            "Nothing needs to be done.",
+            f"{diverged}: too few to affect an interval.",
+            "No action is needed.",
             kind="divergences",
             serious=False,
         )]  # fmt: skip
     return [Finding(
-        f"{diverged}: parts of the posterior may be missing.",
+        f"{diverged}: parts of the posterior may not have been explored.",
         _remedy(Settings.of(fit), remedy),
         kind="divergences",
     )]  # fmt: skip
@@ -305,14 +306,14 @@ def findings_about_divergences(fit: Fit) -> list[Finding]:
 def _remedy(settings: Settings, place: str) -> str:
     now = settings.options.get("target_accept", 0.0)
     higher = next((value for value in _ACCEPTANCE if value > now), None)
-    steps = f"Raise target_accept to {higher}" if higher else "Use Gibbs(), which takes no steps"
+    steps = f"Raise target_accept to {higher}" if higher else "Use Gibbs(), which has no step size"
     return f"{steps}{place}."
 
 
 def _place(fit: Fit, count: int) -> tuple[str, str]:
     """Name the weight or scale in which divergent draws differ most from all others.
 
-    The second text is what may help there.
+    The second text is a remedy.
     """
     diverging = fit.tree["sample_stats"]["diverging"].values
     if not _FEWEST <= count < diverging.size - 1:
@@ -325,7 +326,7 @@ def _place(fit: Fit, count: int) -> tuple[str, str]:
     place = int(np.abs(shifts).argmax())
     clear = _CLEAR / np.sqrt(count)
     if abs(shifts[place]) < max(clear, _NEAR):
-        return ", at no place that stands out", ""
+        return ", in no particular region", ""
     size, side = ("small", "below") if shifts[place] < 0 else ("large", "above")
     where = (
         f" near {size} {names[place]} ({abs(shifts[place]):.1f} standard deviations {side} the "

@@ -1,4 +1,4 @@
-"""Components that the rows say too little of: empty, with few rows, or collapsed."""
+"""Findings about components with too little data: empty, with few rows, or collapsed."""
 
 from __future__ import annotations
 
@@ -174,8 +174,8 @@ def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
     return Finding(
         f"{_titled(names)} {'is' if one else 'are'} empty: {listed(f'{n:.1f}' for n in rows)} "
         f"rows are expected in {'it' if one else 'them'}, and {'its' if one else 'their'} "
-        "parameters are those of the prior.",
-        f"Use fewer components, or leave {'it' if one else 'them'} out of what you report.",
+        "parameters follow the prior.",
+        f"Use fewer components, or leave {'it' if one else 'them'} out of your report.",
         kind="empty component",
     )
 
@@ -192,11 +192,11 @@ def _too_few(fit: Fit, components: Components, places: np.ndarray) -> Finding:
         counts.append(count + (rows if belonging.size else ""))
     return Finding(
         f"{_titled(names)} {'has' if one else 'have'} too few rows "
-        f"({'; '.join(counts)}; needed: {components.fewest_rows}), and the prior decides on "
+        f"({'; '.join(counts)}; needed: {components.fewest_rows}), so the prior determines "
         "the parameters.",
-        f"Look at the rows of {'this component' if one else 'these components'}: take out those "
-        "that are mistakes, or use fewer components, or leave "
-        f"{'it' if one else 'them'} out of what you report.",
+        f"Inspect the rows of {'this component' if one else 'these components'}: remove "
+        "erroneous ones, use fewer components, or leave "
+        f"{'it' if one else 'them'} out of your report.",
         kind="few rows",
     )
 
@@ -208,9 +208,9 @@ def _collapsed(fit: Fit, components: Components) -> Finding:
              for place in places)  # fmt: skip
     return Finding(
         f"{'; '.join(where)}: collapsed. Nearly all rows there have the same value, and the "
-        "component is as wide as its prior allows.",
-        "Look at these rows: values that repeat or were cut off are no normal distribution. Take "
-        "them out and model them apart, or leave the component out of what you report.",
+        "prior determines the width of the component.",
+        "Inspect these rows: repeated or censored values are not normally distributed. Remove "
+        "them and model them separately, or leave the component out of your report.",
         kind="collapsed component",
     )
 

@@ -1,9 +1,9 @@
-"""R-hat and effective sample sizes of many quantities; of each the worst entry.
+"""R-hat and effective sample sizes of many quantities, for the worst entry of each.
 
 Quantities are arrays with axes chain, draw, and any number of entries.
 
-**How large the R-hat of a perfect sampler is.** Cut into halves, the chains are M sequences of n
-draws; let S be what all draws are worth within their halves, in independent ones. The means of
+**Distribution of R-hat under convergence.** Split into halves, the chains are M sequences of n
+draws; let S be the effective number of all draws within their halves. The means of
 the halves then vary with M sigma^2 / S, so that with their sample variance B / n and the mean
 variance W within them
 
@@ -12,8 +12,8 @@ variance W within them
 So R-hat of one entry is below sqrt(1 + q M / ((M - 1) S) - 1 / n) with the probability of the
 quantile q. Rank-normalized R-hat is the larger of two such numbers, and a fit has hundreds of
 entries: q leaves all of them together the probability ``FALSE_ALARMS``. S comes from the
-autocorrelations about the mean of each half. Those about the common mean would take chains that
-disagree for chains of few effective draws, and excuse them.
+autocorrelations about the mean of each half. Those about the common mean would attribute
+disagreement of chains to few effective draws.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from jaxtyping import Float
 from scipy import stats
 
 RHAT_LIMIT = 1.01
-"""Vehtari et al. (2021), section 4.4; the limit where chance alone does not exceed it."""
+"""Vehtari et al. (2021), section 4.4; the limit unless chance alone exceeds it."""
 
 FALSE_ALARMS = 0.005
-"""Probability that chance alone takes any R-hat of a fit beyond its limit."""
+"""Probability that any R-hat of a converged fit exceeds its limit by chance."""
 
 ESS_LIMIT = 400
 """Effective draws, bulk and tail, below which R-hat itself is too noisy (same source)."""
 
-_TAIL = (0.05, 0.95)  # the quantiles that tell the tail (same source)
+_TAIL = (0.05, 0.95)  # the quantiles for tail ESS (same source)
 _FEWEST_DRAWS = 4  # for halves of a chain to have a variance
 _MOST_ENTRIES = 128  # some milliseconds each
 _AXES, _ONE = {"chain_axis": 1, "draw_axis": 2}, {"chain_axis": 0, "draw_axis": 1}
@@ -42,14 +42,14 @@ _AXES, _ONE = {"chain_axis": 1, "draw_axis": 2}, {"chain_axis": 0, "draw_axis": 
 
 @dataclass(frozen=True, eq=False)
 class Quantity:
-    """Something that is judged.
+    """A quantity whose convergence is assessed.
 
     Attributes
     ----------
     name : str
     values : array, shape (chain, draw, ...)
     label_free : bool
-        Whether no permutation of the components can change it.
+        Whether it is invariant to permutations of the components.
     """
 
     name: str
@@ -58,9 +58,9 @@ class Quantity:
 
 
 def convergence(quantities: list[Quantity]) -> xr.Dataset:
-    """Return the figures of the worst entry of each quantity, dim ``variable``.
+    """Return the statistics of the worst entry of each quantity, dim ``variable``.
 
-    ``rhat_limit`` is what chance and convention allow the R-hat of that entry.
+    ``rhat_limit`` is the limit for the R-hat of that entry, given chance and convention.
     """
     error_rate = FALSE_ALARMS / len(quantities)
     rows = [_worst(quantity.values, error_rate) for quantity in quantities]
@@ -78,18 +78,18 @@ def convergence(quantities: list[Quantity]) -> xr.Dataset:
 
 
 def largest_rhat(values: Float[np.ndarray, "chain draw ..."]) -> float:
-    """Return the rank-normalized split R-hat of the worst entry; NaN where there is none."""
+    """Return the rank-normalized split R-hat of the worst entry; NaN if undefined."""
     return _worst_rhat(_entries(values))
 
 
 def disagreeing(figures: xr.Dataset) -> xr.Dataset:
-    """Return the figures of the variables in which the chains disagree."""
+    """Return the statistics of the variables in which the chains disagree."""
     limit = figures["rhat_limit"].values if "rhat_limit" in figures else RHAT_LIMIT
     return figures.isel(variable=np.flatnonzero(figures["rhat"].values > limit))
 
 
 def smallest_ess(figures: xr.Dataset) -> xr.DataArray:
-    """Return effective draws, the fewer of bulk and tail; none where they are unknown."""
+    """Return the smaller of bulk and tail ESS, where known."""
     return np.minimum(figures["ess_bulk"], figures["ess_tail"]).fillna(0.0)
 
 
@@ -99,7 +99,7 @@ def named(figures: xr.Dataset) -> str:
 
 
 def _entries(values: np.ndarray) -> np.ndarray:
-    """Return axes entry, chain, draw; of very many entries those whose chains differ most."""
+    """Return axes entry, chain, draw; for very many entries only those whose chains differ most."""
     flat = np.moveaxis(values.reshape(*values.shape[:2], -1), -1, 0)
     if flat.shape[0] <= _MOST_ENTRIES:
         return flat
@@ -118,7 +118,7 @@ def _worst(values: np.ndarray, error_rate: float) -> tuple[float, float, float, 
     from arviz_stats.base import array_stats
 
     entries = _entries(values)
-    with np.errstate(all="ignore"):  # chains that never moved have no variance to divide by
+    with np.errstate(all="ignore"):  # chains that never moved have zero variance
         bulk = array_stats.ess(entries, method="bulk", **_AXES).min()
         tail = array_stats.ess(entries, method="tail", prob=_TAIL, **_AXES).min()
     rhats = _rhats(entries)
@@ -171,7 +171,7 @@ def _worst_rhat(entries: np.ndarray) -> float:
 
 
 def _rhats(entries: np.ndarray) -> np.ndarray | None:
-    """Return R-hat of each entry; ``None`` where it cannot be told."""
+    """Return R-hat of each entry; ``None`` if it is undefined."""
     from arviz_stats.base import array_stats
 
     if entries.shape[1] < 2 or entries.shape[2] < _FEWEST_DRAWS:

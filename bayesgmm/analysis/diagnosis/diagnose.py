@@ -1,4 +1,4 @@
-"""Can this posterior be trusted? A verdict in words, and the figures behind it."""
+"""The convergence diagnosis of a posterior: a verdict with findings and statistics."""
 
 from __future__ import annotations
 
@@ -38,42 +38,43 @@ from bayesgmm.tree.fit import Fit
 _OF_THE_MODEL = {
     "collapsed component", "empty component", "few rows", "overlap", "prior conflict",
 }  # fmt: skip
-"""Findings about what was asked, which chains that agree may have, too."""
+"""Findings about the model, which may occur even if chains agree."""
 
 _NOT_OF_STARTS = {"prior conflict", "divergences", "few draws", "one chain", "interrupted"}
-"""Findings that a mode which EM missed would not explain."""
+"""Findings that a mode missed by EM does not explain."""
 
 
 @on_one_thread
 def diagnose(tree: xr.DataTree | Fit) -> Diagnosis:
-    """Judge whether the draws of a fit have converged to one distribution.
+    """Diagnose the convergence of a fit.
 
-    It looks first at quantities that no permutation of the components can change: log-likelihood,
+    It first checks label-invariant quantities: log-likelihood,
     log posterior, predictive density at a few of the rows, total covariance, sorted weights,
-    entropy of the allocation, occupied components, and how rows are put together; then at the
-    relabeled parameters. All are judged by the rank-normalized split R-hat and the bulk and
-    tail effective sample sizes (Vehtari et al., 2021). So it can tell apart
+    entropy of the allocation, occupied components, and co-clustering; then the
+    relabeled parameters. All are assessed by the rank-normalized split R-hat and the bulk and
+    tail effective sample sizes (Vehtari et al., 2021). It distinguishes
 
-    - chains that agree, with labels that never switched, or whose switching relabeling cured;
-    - a pair of components that overlaps too much to be named, where all else is fine;
-    - chains in different modes: which ones, and how much of the mass each mode holds, by bridge
-      sampling (Meng & Wong, 1996) with its error, or that it cannot be told;
+    - chains that agree, without label switching, or with label switching corrected by relabeling;
+    - a pair of components that overlaps too much to be identified, if all else is fine;
+    - chains in different modes: which ones, and the posterior mass of each mode by bridge
+      sampling (Meng & Wong, 1996) with its error, or that it is unknown;
     - components that are empty, have too few rows, or have collapsed onto repeated values;
-    - a prior that conflicts with the rows: in which scale or correlation, and what prior does not;
-    - divergent transitions, and near which parameter they lie; few of them are no problem.
+    - a prior that conflicts with the data: in which scale or correlation, and an alternative;
+    - divergent transitions, and near which parameter they lie; a few of them are harmless.
 
     The limit for the largest of hundreds of R-hats is 1.01 or, where chance alone exceeds that,
-    what a perfect sampler with as many effective draws would exceed in one fit of 200.
+    the value that converged chains with the same ESS exceed in one fit of 200.
 
-    Chains that all start at one mode do not show others. Therefore it also looks, with two short
-    chains, at the heaviest other mode that EM found where no chain was: one that holds more than a
-    twentieth of the posterior is a problem. And it asks whether EM missed the mode: whether draws
-    have a higher posterior density, or, where few starts of EM agreed and something else is wrong,
-    whether a second search ends higher. Chains of ``NUTS(init="multi")`` start at different modes.
+    Chains that all start at one mode do not reveal others. Therefore it also checks, with two short
+    chains, the alternative mode of EM with the most mass that no chain visited: more than a
+    twentieth of the posterior mass is a problem. It also checks whether EM missed the mode: whether
+    draws have a higher posterior density, or, if few EM starts agreed and there are other problems,
+    whether a second search finds a higher mode. Chains of ``NUTS(init="multi")`` start at different
+    modes.
 
-    At most 120 rows and 4000 draws are looked at for what needs a pass over rows, and of a
-    variable with more than 128 entries those 128 in which chains differ most. ``fit`` stores its
-    verdict in ``tree["diagnosis"]``, and as long as the tree is the same, that one is returned.
+    At most 120 rows and 4000 draws are used for quantities that need a pass over rows, and at most
+    the 128 entries of a variable in which chains differ most. ``fit`` stores the
+    diagnosis in ``tree["diagnosis"]``, which is returned while the tree is unchanged.
 
     Parameters
     ----------
@@ -83,7 +84,8 @@ def diagnose(tree: xr.DataTree | Fit) -> Diagnosis:
     Returns
     -------
     Diagnosis
-        With ``passed``, ``verdict``, ``findings`` (each with its remedy) and ``figures``.
+        With ``passed``, ``verdict``, ``findings`` (each with its remedy) and ``figures``
+        (statistics).
 
     Raises
     ------
@@ -128,16 +130,16 @@ def _judged(fit: Fit) -> Diagnosis:
     findings += findings_about_divergences(fit)
     findings += findings_about_modes(fit, modes) or _findings_within_a_mode(fit, labels, figures)
     in_trouble = any(one.serious and one.kind not in _NOT_OF_STARTS for one in findings)
-    # What EM missed comes first: it may be the cause of all that follows.
+    # Modes missed by EM come first: they may cause the other findings.
     findings = findings_about_optima(fit, in_trouble=in_trouble) + findings
     return _verdict(fit, tuple(findings), figures)
 
 
 def _findings_within_a_mode(fit: Fit, labels: Labels, figures: xr.Dataset) -> list[Finding]:
-    """Return findings about names and agreement, moot for chains in different modes."""
+    """Return findings about labels and agreement, which do not apply to different modes."""
     found = findings_about_labels(fit, labels, figures)
     if any(finding.kind == "overlap" for finding in found):
-        # The parameters of components that cannot be named have no other fault to be found.
+        # For components that cannot be identified, no other findings about parameters are needed.
         figures = figures.isel(variable=figures["label_free"].values)
     return found + findings_about_agreement(figures, Settings.of(fit))
 
@@ -149,7 +151,7 @@ def _with_all(
     labels: Labels,
     distances: Float[np.ndarray, "chain chain"],
 ) -> xr.Dataset:
-    """Return the figures of the variables with those of components, pairs and chains."""
+    """Return the statistics of variables, components, pairs and chains."""
     names, chains = fit.names, fit.posterior[CHAIN].values
     pairs = [f"{names[one]}, {names[other]}" for one, other in labels.pairs]
     return figures.assign(

@@ -1,4 +1,4 @@
-"""How good the names of components are: whether ways of relabeling agree, and how surely."""
+"""How well the labels of components are identified: agreement of relabeling methods, margins."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ from bayesgmm.posterior.relabel.relabel import Relabeling, expect_relabeling
 from bayesgmm.tree.fit import Fit
 
 AMBIGUOUS = 0.1
-"""Margin below which a labeling is ambiguous: the second best costs no more than 11 % more."""
+"""Margin below which a labeling is ambiguous: the second best costs at most 11 % more."""
 
 METHODS = (ECR(), Stephens(), PRA())
-"""Ways of relabeling that look at different things: allocations, responsibilities, parameters."""
+"""Relabeling methods with different information: allocations, responsibilities, parameters."""
 
 
 @dataclass(frozen=True, eq=False)
 class LabelingReport:
-    """How far the names of the components can be relied on.
+    """How well the labels of the components are identified.
 
     Attributes
     ----------
     method : str
-        What has named the components of the tree.
+        The relabeling method of the tree.
     agreement : xarray.DataArray
-        Share of the draws that two methods give the same permutation; dims ``method``, ``other``.
+        Fraction of draws to which two methods give the same permutation; dims ``method``,
+        ``other``.
     margin : xarray.DataArray
-        By how much the permutation of each draw was the best, 0 to 1; dims ``chain``, ``draw``.
+        Margin of the best permutation of each draw over the second best, 0 to 1; dims ``chain``,
+        ``draw``.
     figures : xarray.Dataset
         R-hat and effective sample sizes of the worst entry of each parameter, dims ``labels``
         (``"raw"``, ``"relabeled"``) and ``variable``.
@@ -62,13 +64,13 @@ class LabelingReport:
     def __str__(self) -> str:
         count, total = int(self.ambiguous.sum()), self.ambiguous.size
         lines = [
-            f"Components named by {self.method}; {count} of {total} draws are ambiguous "
+            f"Components relabeled by {self.method}; {count} of {total} draws are ambiguous "
             f"(margins: median {float(self.margin.median()):.2f}, "
-            f"least {float(self.margin.min()):.2f}).",
+            f"minimum {float(self.margin.min()):.2f}).",
             "",
             *self._convergence(),
             "",
-            "share of the draws that two methods label alike",
+            "fraction of draws that two methods label identically",
             *self._agreement(),
         ]
         return "\n".join(lines)
@@ -97,19 +99,19 @@ class LabelingReport:
 
 
 def labeling_report(tree: xr.DataTree, methods: Sequence[Relabeling] = METHODS) -> LabelingReport:
-    """Say how far the names of the components can be relied on.
+    """Report how well the labels of the components are identified.
 
-    Three things can be seen. Methods that look at different things agree where components have
-    names. Margins say, draw by draw, how much worse the second-best permutation would have been.
-    And R-hat and effective sample sizes of the parameters, before and after relabeling, say what
-    it has done: where labels had switched and only that was wrong, all is well after it.
+    The report has three parts. Methods that use different information agree if components are
+    identified. Margins say, for each draw, how much worse the second-best permutation would have
+    been. R-hat and effective sample sizes of the parameters, before and after relabeling, show its
+    effect: if label switching was the only problem, they are fine afterwards.
 
     Parameters
     ----------
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` or :func:`bayesgmm.relabel` returned.
     methods : sequence, default ``(ECR(), Stephens(), PRA())``
-        The ways of relabeling that are compared, from the raw order of the engine.
+        The relabeling methods to compare, from the raw order of the engine.
 
     Returns
     -------
@@ -121,7 +123,7 @@ def labeling_report(tree: xr.DataTree, methods: Sequence[Relabeling] = METHODS) 
     SchemaError
         If ``tree`` is not a result of ``fit``; a point estimate has no draws.
     SpecificationError
-        If one of ``methods`` is no way of relabeling, or the prior tells components apart.
+        If one of ``methods`` is not a relabeling method, or the prior identifies the components.
 
     Examples
     --------
@@ -134,7 +136,7 @@ def labeling_report(tree: xr.DataTree, methods: Sequence[Relabeling] = METHODS) 
     """
     fit = Fit.with_draws(tree, "labeling_report")
     if not methods:
-        raise SpecificationError("methods must name at least one way of relabeling, such as ECR().")
+        raise SpecificationError("methods must name at least one relabeling method, such as ECR().")
     for method in methods:
         expect_relabeling(fit, method)
     raw = Fit(undo_relabeling(fit))
@@ -158,7 +160,7 @@ def labeling_report(tree: xr.DataTree, methods: Sequence[Relabeling] = METHODS) 
 def _share_alike(
     one: Int[np.ndarray, "chain draw k"], other: Int[np.ndarray, "chain draw k"]
 ) -> float:
-    """Share of draws with equal permutations, the places of all draws renamed as suits best."""
+    """Return the fraction of equal permutations, up to one common permutation."""
     first, second = (each.reshape(-1, each.shape[-1]) for each in (one, other))
     alike = (first[:, :, None] == second[:, None, :]).sum(axis=0)
     _, names = linear_sum_assignment(alike, maximize=True)

@@ -1,4 +1,4 @@
-"""Names of components: whether labels switched, and which pairs cannot be told apart."""
+"""Findings about labels: label switching, and pairs of components that are not identified."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bayesgmm.posterior.relabel.permute import undo_relabeling
 from bayesgmm.tree.fit import Fit, read_parameters
 
 CONFUSION_LIMIT = 0.05
-"""Share of draws in which two names may be the wrong way round."""
+"""Fraction of draws in which two labels may be exchanged."""
 
-_SUSPECT = 0.01  # the same where chains disagree in parameters, and in nothing else
+_SUSPECT = 0.01  # the same, if chains disagree in parameters only
 _MOST_DRAWS = 1000
 
 _PARAMETERS = ("weights", "means", "scales")
@@ -27,16 +27,16 @@ _PARAMETERS = ("weights", "means", "scales")
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What relabeling did, and how sure the names are.
+    """The effect of relabeling, and how well labels are identified.
 
     Attributes
     ----------
     switched : boolean array, shape (chain, draw)
-        Whether the draw came with its components in another order than most draws.
+        Whether the components of the raw draw had a different order than most draws.
     pairs : tuple of (int, int)
-        Places of every pair of components that prior and labels treat alike.
+        Indices of every pair of exchangeable components.
     confusion : array, shape (pair,)
-        How probable it is, on average over draws, that the two have each other's name.
+        Mean probability over draws that the labels of the two are exchanged.
     rhat_before : float
         R-hat of the worst of weights, means and scales before relabeling; NaN if unknown.
     """
@@ -48,7 +48,7 @@ class Labels:
 
     @classmethod
     def of(cls, fit: Fit, small: Bool[np.ndarray, " k"]) -> Labels:
-        """Look at names; components in ``small`` are not worth one, and left out."""
+        """Compute label statistics; components in ``small`` are left out."""
         groups, named = fit.groups, np.flatnonzero(~small).tolist()
         pairs = tuple(
             (one, other) for one, other in combinations(named, 2) if groups[one] == groups[other]
@@ -66,13 +66,13 @@ class Labels:
 
 
 def confusion_of(draws: MixtureParameters, one: int, other: int) -> float:
-    """Return how probable it is, on average, that two components have each other's name.
+    """Return the mean probability that the labels of two components are exchanged.
 
     Let q_k be the normal distribution, independent between coordinates, of the parameters of
-    component k over all draws. A draw with parameters a and b for the two components has their
-    names the wrong way round with probability q_1(b) q_2(a) / (q_1(a) q_2(b) + q_1(b) q_2(a)),
+    component k over all draws. In a draw with parameters a and b of the two components the labels
+    are exchanged with probability q_1(b) q_2(a) / (q_1(a) q_2(b) + q_1(b) q_2(a)),
     as in the probabilistic relabeling of Sperrin et al. (2010). Coordinates are log weights,
-    means and log standard deviations. For one cloud split in two at random it is 0.1 to 0.2.
+    means and log standard deviations. For one cluster split in two at random it is 0.1 to 0.2.
 
     References
     ----------
@@ -86,7 +86,7 @@ def confusion_of(draws: MixtureParameters, one: int, other: int) -> float:
 
 
 def findings_about_labels(fit: Fit, labels: Labels, figures: xr.Dataset) -> list[Finding]:
-    """Say that labels switched and relabeling cured it, or which pairs it could not cure."""
+    """Report corrected label switching, or pairs of components that are not identified."""
     label_free = figures["label_free"].values
     if disagreeing(figures.isel(variable=label_free)).sizes["variable"]:
         return []
@@ -104,11 +104,12 @@ def _overlap(fit: Fit, labels: Labels, pairs: list[tuple[int, int]], rhat: float
     worst = float(labels.confusion.max())
     before = f" ({labels.rhat_before:.2f} before)" if np.isfinite(labels.rhat_before) else ""
     return Finding(
-        f"Components overlap too much to name: {listed}. In {worst:.0%} of the draws their "
-        f"names could as well be the other way round; R-hat of the relabeled parameters is "
-        f"{rhat:.3f}{before}, that of what needs no names is fine.",
-        "Use what needs no names (densities, predictions, which rows belong together), but no "
-        "parameter of these components; or use fewer components, or stronger priors.",
+        f"Components overlap too much to be identified: {listed}. In {worst:.0%} of the draws "
+        "their "
+        f"labels are interchangeable; R-hat of the relabeled parameters is "
+        f"{rhat:.3f}{before}, while label-invariant quantities agree.",
+        "Use label-invariant results (densities, predictions, co-clustering), but not the "
+        "parameters of these components; or use fewer components or stronger priors.",
         kind="overlap",
     )
 
@@ -120,15 +121,15 @@ def _cured(labels: Labels, rhat: float) -> Finding:
         before = f": R-hat of the parameters was {labels.rhat_before:.3f} and is {rhat:.3f}"
     return Finding(
         f"Labels switched in {count} of {labels.switched.size} draws, in {chains} of "
-        f"{labels.switched.shape[0]} chains, and relabeling cured it{before}.",
-        "Nothing needs to be done.",
+        f"{labels.switched.shape[0]} chains, and relabeling corrected it{before}.",
+        "No action is needed.",
         kind="labels switched",
         serious=False,
     )
 
 
 def _switched(orders: Int[np.ndarray, "chain draw k"]) -> Bool[np.ndarray, "chain draw"]:
-    """Whether the order of a draw is another than the most frequent one."""
+    """Whether the order of a draw differs from the most frequent one."""
     if orders.shape[-1] == 0:
         return np.zeros(orders.shape[:2], dtype=bool)
     flat = orders.reshape(-1, orders.shape[-1])
@@ -143,7 +144,7 @@ def _rhat_before(fit: Fit) -> float:
 
 
 def _coordinates(draws: MixtureParameters, place: int) -> Float[np.ndarray, "draw coordinate"]:
-    # A weight may be too small for a number: it is as good as the smallest there is.
+    # A weight may underflow: it is replaced by the smallest float.
     weights = np.maximum(draws.weights[..., place, None], np.finfo(float).tiny)
     scales = draws.scales[..., place, :]
     parts = [np.log(weights), draws.means[..., place, :], np.log(scales)]
@@ -155,7 +156,7 @@ def _log_density(
 ) -> Float[np.ndarray, " draw"]:
     """Return the log density of draws under the normal distribution of others.
 
-    Coordinates that never moved, as in chains that are stuck, say nothing.
+    Coordinates that never moved, as in stuck chains, are ignored.
     """
     width = of.std(axis=0)
     away = draws - of.mean(axis=0)

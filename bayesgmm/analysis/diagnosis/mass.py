@@ -1,19 +1,20 @@
-"""How much posterior mass modes hold: bridge sampling from the draws in each of them.
+"""Posterior masses of modes, by bridge sampling from the draws in each mode.
 
-A mode is where a normal distribution of unconstrained positions, fitted to half of its draws, is
-higher than those of the other modes. With q this distribution, normalized, and p the posterior
-density within this region, known up to its integral Z, the identity of Meng & Wong (1996),
+The region of a mode is where a normal distribution of unconstrained positions, fitted to half of
+its draws, is higher than those of the other modes. With q this distribution, normalized, and p the
+posterior density within this region, known up to its integral Z, the identity of Meng & Wong
+(1996),
 
     Z = E_q[p h] / E_p[q h],    h = 1 / (s_1 p / Z + s_2 q),
 
-with s_1 and s_2 the shares of draws from p and q, is solved for Z by iteration, with the other
-half of the draws and as many from q. The halves then change places. The error is the one of
-Fruehwirth-Schnatter (2004), or how far the halves are apart where that is more.
+with s_1 and s_2 the fractions of draws from p and q, is solved for Z by iteration, with the other
+half of the draws and as many from q. The halves are then exchanged. The error is the one of
+Fruehwirth-Schnatter (2004), or the difference of the halves if that is larger.
 
-Exchangeable components give every mode one copy for each order of their names. Draws have one
-order, that in which their components are the most probable under independent normal
-distributions fitted to the components of the mode; what q draws with another order counts as
-outside. So every mode counts once, also where components coincide or are empty.
+Exchangeable components give every mode one copy for each order of their labels. Draws are brought
+into one order, in which their components are the most probable under independent normal
+distributions fitted to the components of the mode; draws from q with another order count as
+outside. So every mode counts once, even if components coincide or are empty.
 
 Positions have axes draw, coordinate.
 
@@ -50,23 +51,23 @@ _MOST_WORK = 8e9
 """Rows times components times products of features that a mode may cost: about a second."""
 
 _ITERATIONS, _PRECISION = 500, 1e-6
-_LEAST_INSIDE = 0.75  # of the draws of a mode, in its own region: else two are hardly apart
+_LEAST_INSIDE = 0.75  # of the draws of a mode, in its own region: else two modes are not separated
 _AXES = {"chain_axis": 0, "draw_axis": 1}
 _LARGEST_ERROR = 0.5
-"""Of a log mass: beyond, its share is as good as unknown."""
+"""Standard error of a log mass above which its share is unknown."""
 
 _BETWEEN_LIMITS = 2.0  # standard errors on both sides of a share
 
 
 @dataclass(frozen=True)
 class LogMass:
-    """The logarithm of the posterior mass of a mode, up to a constant that all modes share.
+    """The logarithm of the posterior mass of a mode, up to a constant common to all modes.
 
     Attributes
     ----------
     value : float
     error : float
-        Its standard error; infinite where there are too few draws to tell.
+        Its standard error; infinite if there are too few draws.
     """
 
     value: float
@@ -74,7 +75,7 @@ class LogMass:
 
     @property
     def is_known(self) -> bool:
-        """Whether the value means something."""
+        """Whether the value is reliable."""
         return math.isfinite(self.value) and self.error < _LARGEST_ERROR
 
 
@@ -83,7 +84,7 @@ UNKNOWN = LogMass(float("nan"), float("inf"))
 
 @dataclass(frozen=True)
 class Share:
-    """The share of a mode in the mass of several, with its limits; NaN where it is unknown."""
+    """The share of a mode in the total mass of several, with its limits; NaN if unknown."""
 
     value: float
     lower: float
@@ -105,7 +106,7 @@ class Share:
 
 
 def shares(masses: list[LogMass]) -> list[Share]:
-    """Return the share of each mode in their common mass; unknown unless all masses are known.
+    """Return the share of each mode in their total mass; unknown unless all masses are known.
 
     Limits are two standard errors of the log-odds of a mode away.
     """
@@ -133,7 +134,7 @@ def target_of(fit: Fit) -> tuple[Target, MixtureParameters]:
 
 
 def passes_worth(target: Target, work: float) -> float:
-    """Return how many evaluations of a log posterior some work is."""
+    """Return the number of evaluations of a log posterior that equal some work."""
     k, d = target.layout.n_components, target.layout.n_features
     return work / (target.data.n_rows * k * (d * d + 5 * d + 10))
 
@@ -170,7 +171,7 @@ def log_masses(
 
 @dataclass(frozen=True, eq=False)
 class _Shape:
-    """Where a mode lies: a normal distribution of positions, and one of each component's own.
+    """The region of a mode: normal distributions of positions and of each component.
 
     Attributes
     ----------
@@ -191,7 +192,7 @@ class _Shape:
 
     @classmethod
     def of(cls, layout: Layout, groups: Int[np.ndarray, " k"], draws: MixtureParameters) -> _Shape:
-        """Fit both to some draws, whose components come in the order of a fit."""
+        """Fit both to some draws, whose components are in the order of a fit."""
         points = _points(draws)
         widths = points.std(axis=0) + np.finfo(float).tiny
         unordered = cls(layout, groups, points.mean(axis=0), widths, np.empty(0), np.empty((0, 0)))
@@ -202,7 +203,7 @@ class _Shape:
     def in_order(
         self, draws: MixtureParameters
     ) -> tuple[MixtureParameters, Bool[np.ndarray, " draw"]]:
-        """Return draws in their most probable order, and whether they came in it."""
+        """Return draws in their most probable order, and whether they were in it."""
         if not any_exchangeable(self.groups):
             return draws, np.ones(draws.batch_shape, dtype=bool)
         away = (_points(draws)[:, None] - self.centers[:, None]) / self.widths[:, None]

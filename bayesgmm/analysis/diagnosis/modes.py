@@ -1,4 +1,4 @@
-"""Whether chains sit in different modes, which sit together, and how much mass each mode has."""
+"""Whether chains are in different modes, and the posterior mass of each mode."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from bayesgmm.schema import CHAIN, DATA
 from bayesgmm.tree.fit import Fit
 
 _TIMES_WITHIN = 3.0
-"""How much further apart two chains are than the halves of either, if modes differ."""
+"""Minimum ratio of the distance of two chains to that of the halves of either, between modes."""
 
-_LEAST_DISTANCE = 0.03  # of probabilities, root mean square: less is no other mode
+_LEAST_DISTANCE = 0.03  # root mean square of probabilities: less is the same mode
 _DEVIATIONS = 4.0
 """Standard deviations between the means of two chains that do not overlap."""
 
 _NEARLY_ALL = 0.99
 
 _MOST_WORK = 5_000_000
-"""Rows times coordinates of a position; beyond, climbing takes many seconds."""
+"""Rows times coordinates of a position; beyond, an optimization takes many seconds."""
 
 
 @dataclass(frozen=True)
 class Mode:
-    """Chains that sit in one mode.
+    """Chains in one mode.
 
     Attributes
     ----------
     chains : tuple of int
-        Their places.
+        Their indices.
     share : Share
-        Of their mode in the posterior mass of all these modes.
+        Share of the mode in the posterior mass of all these modes.
     """
 
     chains: tuple[int, ...]
@@ -50,7 +50,7 @@ class Mode:
 
 
 def chain_distance(allocation: Allocation) -> Float[np.ndarray, "chain chain"]:
-    """Return how differently two chains put rows together; on the diagonal, two halves of one.
+    """Return the co-clustering distance of two chains; on the diagonal, of the halves of one.
 
     Root mean square, over pairs of rows, of the difference in the probability that both come
     from one component.
@@ -65,12 +65,12 @@ def chain_distance(allocation: Allocation) -> Float[np.ndarray, "chain chain"]:
 def find_modes(
     fit: Fit, quantities: list[Quantity], distances: Float[np.ndarray, "chain chain"]
 ) -> list[Mode]:
-    """Group the chains by mode, most mass first; one group where all sit in one.
+    """Group the chains by mode, most mass first; one group if all are in the same mode.
 
-    Chains are held apart if they put rows together differently, or if some quantity that no
-    permutation changes has no common values in them. Then each group climbs from its highest
-    draw, and groups that reach one peak are one. Where the prior is not known, nothing can be
-    climbed, and masses stay unknown.
+    Chains are separated if their co-clustering differs, or if the values of some label-invariant
+    quantity do not overlap. Then an optimization starts from the highest draw of each group, and
+    groups that reach the same mode are merged. If the prior is not known, this step is skipped, and
+    masses stay unknown.
     """
     apart = _differ_in_rows(distances) | _differ_in_values(quantities)
     groups = _connected(~apart)
@@ -96,7 +96,7 @@ def _joined(
     draws: MixtureParameters,
     groups: list[Int[np.ndarray, " _"]],
 ) -> list[Int[np.ndarray, " _"]]:
-    """Join the groups of chains whose highest draws climb to one mode, whatever its labels."""
+    """Merge groups of chains whose highest draws lead to the same mode, up to labels."""
     if target.data.n_rows * target.layout.size > _MOST_WORK:
         return groups
     heights, alike = _heights(fit, draws), fit.groups
@@ -111,7 +111,7 @@ def _joined(
 def _peak(
     target: Target, draws: MixtureParameters, heights: np.ndarray, chains: np.ndarray
 ) -> tuple[MixtureParameters, float]:
-    """Return the mode that the highest draw of some chains climbs to, and its log density."""
+    """Return the mode reached from the highest draw of some chains, and its log density."""
     chain, draw = np.unravel_index(heights[chains].argmax(), heights[chains].shape)
     highest = draws.draw((int(chains[chain]), int(draw)))
     mode = climb(target, target.position_of(highest), target.rough_deviations(highest))
@@ -136,20 +136,20 @@ def _heights(fit: Fit, draws: MixtureParameters) -> Float[np.ndarray, "chain dra
 
 
 def findings_about_modes(fit: Fit, modes: list[Mode]) -> list[Finding]:
-    """Say which chains sit where, and what each mode claims."""
+    """Report which chains are in which mode, and the mass of each."""
     if len(modes) == 1:
         return []
     where = "; ".join(_described(fit, mode) for mode in modes)
     if all(mode.share.is_known for mode in modes):
         listed = " and ".join(str(mode.share) for mode in modes)
-        masses = f"By bridge sampling they hold {listed} of their posterior mass"
+        masses = f"By bridge sampling they hold {listed} of their combined posterior mass"
     else:
-        masses = "How much of the posterior mass each holds is not known"
-    # Without a posterior to climb on, that they are modes is not proved.
-    apart = f"in {len(modes)} different modes" if fit.knows_prior else "apart"
+        masses = "The posterior mass of each is not known"
+    # Without the posterior density, it is not certain that these are modes.
+    apart = f"{len(modes)} different modes" if fit.knows_prior else "different regions"
     return [Finding(
-        f"Chains sit {apart}: {where}. {masses}; the share of chains in "
-        "a mode says nothing about its mass.",
+        f"Chains explored {apart}: {where}. {masses}; the fraction of chains in "
+        "a mode does not estimate its mass.",
         _remedy(fit, modes),
         kind="different modes",
     )]  # fmt: skip
@@ -171,12 +171,13 @@ def _remedy(fit: Fit, modes: list[Mode]) -> str:
     first = f"(the first is that of {plural(len(best.chains), 'chain')} {kept})"
     if best.share.is_known:
         return (
-            f"Do not average over all chains. Report each mode by itself {first} with its mass, or "
-            "take draws of each in proportion to these masses."
+            f"Do not average over all chains. Report each mode separately {first} with its mass, "
+            "or "
+            "combine draws of each in proportion to these masses."
         )
     return (
-        f"Do not average over all chains. Report each mode by itself {first}, or use fewer "
-        "components or stronger priors if one of them is not wanted."
+        f"Do not average over all chains. Report each mode separately {first}, or use fewer "
+        "components or stronger priors if only one mode is wanted."
     )
 
 

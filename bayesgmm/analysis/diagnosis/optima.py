@@ -1,4 +1,4 @@
-"""What EM saw or missed, which chains that all start at one mode cannot see."""
+"""Findings about modes that EM found or missed, and that no chain visited."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ from bayesgmm.schema import ALTERNATIVE_MODE
 from bayesgmm.tree.fit import Fit, read_parameters
 
 MASS_LIMIT = 0.05
-"""Share of the posterior that chains may leave out and still be called converged."""
+"""Posterior mass that chains may miss and still count as converged."""
 
 RIVAL_LIMIT = 3.0
-"""Where masses are unknown, a mode counts if it is lower by less: a twentieth of the height."""
+"""If masses are unknown, a mode counts if its log density is lower by less than this."""
 
 _VISITED = 0.02
-"""Share of draws nearer to another mode from which chains have been there, by themselves."""
+"""Fraction of draws nearer to another mode above which chains have visited it."""
 
 _NEGLIGIBLE = 12.0
-"""A mode lower by so much in log mass by Laplace's approximation needs no second look."""
+"""A mode lower by more in log mass, by Laplace's approximation, is not checked further."""
 
 _LOOK = NUTS(draws=400, tune=300, chains=2)
-_STEPS = 30_000  # evaluations of the log posterior that such a look may take
+_STEPS = 30_000  # evaluations of the log posterior for such a check
 _MOST_WORK = 4e10  # of them all: some seconds
 
 _DRAWS_LOOKED_AT = 400
 _DRAWS_WEIGHED = 100  # against the mode that EM found
 _GAIN = 3.0
-"""A second search that ends higher by more has found another mode."""
+"""A second search that ends higher by more has found a different mode."""
 
-_FEW_AGREE = 0.15  # share of the starts of EM in its best optimum
-_SEARCH_WORK = 4e10  # of a second search; EM takes some hundred passes a start
+_FEW_AGREE = 0.15  # fraction of EM starts that reached the best optimum
+_SEARCH_WORK = 4e10  # of a second search; EM takes about a hundred passes per start
 _PASSES = 300
 
 
 def findings_about_optima(fit: Fit, *, in_trouble: bool = False) -> list[Finding]:
-    """Say so if the draws beat the mode, EM missed one, or one with mass was never visited.
+    """Report draws above the mode, modes that EM missed, and modes that no chain visited.
 
-    EM is given a second chance where few of its starts agreed and something else is wrong with
-    the fit, which is what a missed mode looks like. Where the prior is not known, there was no EM.
+    EM runs again if few of its starts agreed and there are other problems, which suggests a missed
+    mode. If the prior is not known, there was no EM.
     """
     if not fit.knows_prior:
         return []
@@ -70,7 +70,7 @@ def _about_height(fit: Fit, target: Target) -> list[Finding]:
     """Compare the posterior density of draws with that of EM's mode, in EM's coordinates."""
     point = fit.tree["point_estimate"]
     if float(point["objective"]) == float(point["log_likelihood"]):
-        return []  # maximum likelihood, which draws from a posterior may well beat
+        return []  # maximum likelihood is not comparable with the posterior density
     scaling, density = fit.scaling, _Density(target)
     some = scaling.standardize_parameters(read_parameters(fit.thinned(_DRAWS_WEIGHED)))
     heights = [density(some.draw(index)) for index in np.ndindex(*some.batch_shape)]
@@ -79,9 +79,10 @@ def _about_height(fit: Fit, target: Target) -> list[Finding]:
         return []
     return [Finding(
         f"Typical draws have a higher posterior density than the mode that EM found (by "
-        f"{np.median(heights) - mode:.1f} in logs): EM missed the mode, and labels were matched "
+        f"{np.median(heights) - mode:.1f} on the log scale): EM missed the mode, and labels were "
+        "matched "
         "to the wrong one.",
-        f"Give EM more starts, with fit(..., solver=EM(n_starts={_more_starts(fit)})).",
+        f"Use more EM starts, with fit(..., solver=EM(n_starts={_more_starts(fit)})).",
         kind="better mode",
     )]  # fmt: skip
 
@@ -92,7 +93,7 @@ def _about_missed_modes(fit: Fit, target: Target) -> list[Finding]:
     if target.layout.n_components == 1 or starts.agreeing > max(1, _FEW_AGREE * n_starts):
         return []
     more = _more_starts(fit)
-    remedy = f"Give EM more starts, with fit(..., solver=EM(n_starts={more}))."
+    remedy = f"Use more EM starts, with fit(..., solver=EM(n_starts={more}))."
     if passes_worth(target, _SEARCH_WORK) > _PASSES * n_starts:
         density = _Density(target)
         _, seed = fit.seed.spawn(2)
@@ -101,13 +102,13 @@ def _about_missed_modes(fit: Fit, target: Target) -> list[Finding]:
         if gain > _GAIN:
             return [Finding(
                 f"EM missed the mode: a second search of {counted(n_starts, 'start')} found one "
-                f"that is {gain:.1f} higher in log density. Chains started at the wrong place.",
+                f"that is {gain:.1f} higher in log density. Chains started at a lower mode.",
                 remedy,
                 kind="missed mode",
             )]  # fmt: skip
     return [Finding(
-        f"Only {starts.agreeing} of {n_starts} starts of EM reached this mode, so that there may "
-        "be a higher one, where rows are divided among the components in another way.",
+        f"Only {starts.agreeing} of {n_starts} EM starts reached this mode, so there may be a "
+        "higher one that assigns rows to components differently.",
         remedy,
         kind="missed mode",
         serious=False,
@@ -115,7 +116,7 @@ def _about_missed_modes(fit: Fit, target: Target) -> list[Finding]:
 
 
 def _about_unvisited_modes(fit: Fit, target: Target, draws: MixtureParameters) -> list[Finding]:
-    """Weigh the mode that no chain was started at, if there is one and chains did not go there."""
+    """Estimate the mass of a mode that no chain started at or visited, if there is one."""
     optima = set(fit.record.get("chain_optima", [0]))
     if ALTERNATIVE_MODE not in fit.tree.children or {0, 1} <= optima:
         return []
@@ -139,13 +140,13 @@ def _about_unvisited_modes(fit: Fit, target: Target, draws: MixtureParameters) -
     mass = (
         f"By bridge sampling it holds {share} of the posterior mass"
         if share.is_known
-        else "How much of the posterior mass it holds is not known"
+        else "Its posterior mass is not known"
     )
     return [Finding(
-        f"EM found another mode, {height}, and no chain went there. {mass}: the draws leave out "
-        "what it says.",
-        'Start chains at both, with NUTS(init="multi"), and look at tree[\'alternative_mode\']; '
-        f"{_ways_to_one_mode(fit)} if both modes are not wanted.",
+        f"EM found an alternative mode, {height}, that no chain visited. {mass}. The draws do not "
+        "represent it.",
+        'Start chains at both, with NUTS(init="multi"), and inspect tree[\'alternative_mode\']; '
+        f"{_ways_to_one_mode(fit)} if only one mode is wanted.",
         kind="unvisited mode",
     )]  # fmt: skip
 
@@ -158,7 +159,7 @@ def _weighed(
     there: MixtureParameters,
     groups: np.ndarray,
 ) -> Share | None:
-    """Return the share of a mode where no chain is; ``None`` where it is none, or negligible."""
+    """Return the mass of a mode without chains; ``None`` if it is not a mode, or negligible."""
     if fit.record.get("partial") or passes_worth(target, _MOST_WORK) < _STEPS:
         return shares([UNKNOWN, UNKNOWN])[1]
     ours, theirs = (find_peak(target, target.position_of(one), target.rough_deviations(one))
@@ -168,7 +169,7 @@ def _weighed(
     look_seed, bridge_seed = fit.seed.spawn(2)
     found = explore(target, there, _LOOK, look_seed)
     if share_nearer(there, here, _some(found), groups) < 0.5:
-        return None  # chains leave it by themselves: those of the fit would have gone there
+        return None  # chains leave it: those of the fit would have visited it
     rng = np.random.default_rng(bridge_seed)
     return shares(log_masses(target, [draws, found], groups, rng))[1]
 

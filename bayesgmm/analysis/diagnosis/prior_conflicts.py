@@ -1,14 +1,14 @@
-"""Where the prior says something else than the rows: which parameter, how far, and a remedy.
+"""Conflicts between prior and data: which parameter, how strong, and a remedy.
 
-A prior is in conflict with the rows of a component where two things come together: what the
-posterior says lies in the tail of the prior, and the posterior is not where the rows alone would
-have it. The second is measured with responsibilities. The standard deviation sigma of a component
-is compared with that of its N rows, each as much as it belongs there, which would be equal, on
-average over the posterior, without a prior. In log(sigma) the rows alone are sure to
-1 / sqrt(2 N), in the inverse hyperbolic tangent of a correlation to 1 / sqrt(N - 3). A shift of
-1.25 such deviations makes an 89 % interval cover 63 %.
+A prior conflicts with the data of a component if the posterior lies in the tail of the prior, and
+if the posterior differs from the estimate from the data alone. The latter is measured with
+responsibilities. The standard deviation sigma of a component is compared with that of its N rows,
+weighted by their responsibilities, which would be equal, on average over the posterior, without a
+prior. The standard error from the data alone is 1 / sqrt(2 N) for log(sigma), and 1 / sqrt(N - 3)
+for the inverse hyperbolic tangent of a correlation. A shift of 1.25 standard errors reduces the
+coverage of an 89 % interval to 63 %.
 
-Small samples are skewed: under the rows alone log(sigma) is not log(s) on average, but, with
+For small samples, the mean of log(sigma) given the data alone is not log(s) but, with
 nu = N - 1, log(s) + (log(N / 2) - digamma(nu / 2)) / 2.
 """
 
@@ -29,10 +29,10 @@ from bayesgmm.schema import FEATURE
 from bayesgmm.tree.fit import Fit
 
 SHIFT_LIMIT = 1.25
-"""Standard deviations that a prior may move a posterior without much harm to its intervals."""
+"""Shift by the prior, in standard errors, that hardly affects intervals."""
 
 TAIL_LIMIT = 0.05
-"""Probability under the prior of what lies further out, below which a value is in its tail."""
+"""Tail probability under the prior below which a value is in the tail."""
 
 _PRIOR_DRAWS = 4000
 _MOST_NAMED = 3
@@ -41,16 +41,16 @@ _FEWEST_ROWS = 8  # and twice as many as there are features
 
 
 _UNKNOWN = Finding(
-    "The prior of these draws is not known, so whether it conflicts with the rows, and which modes "
-    "there are where no chain went, was not looked at.",
-    "Give the spec to from_draws if the draws are of its model; compare with other priors if not.",
+    "The prior of these draws is not known, so prior conflicts and modes that no chain visited "
+    "were not checked.",
+    "Pass spec to from_draws if the draws are from its model; otherwise compare with other priors.",
     kind="unknown prior",
     serious=False,
 )
 
 
 def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
-    """Say which scales and correlations the prior has moved, and what prior would not."""
+    """Report scales and correlations shifted by the prior, and propose an alternative prior."""
     if not fit.knows_prior:
         return [_UNKNOWN]
     spec, moments = fit.spec, components.moments
@@ -79,7 +79,7 @@ def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
 
 
 def _scale_shifts(moments: Moments, n_scales: int) -> Float[np.ndarray, "m d"]:
-    """Return how far the prior moved log scales, in standard deviations of the rows alone."""
+    """Return the shift of log scales by the prior, in standard errors of the data alone."""
     n_features = moments.spread.shape[1]
     cells = moments.counts * (n_features if n_scales == 1 else 1)
     freedom = np.maximum(cells - 1, 1)
@@ -97,7 +97,7 @@ def _about_scales(
     posterior = fit.posterior["scales"].mean(("chain", "draw")).values[: shifts.shape[0]]
     draws = np.broadcast_to(prior, (*prior.shape[:2], posterior.shape[1]))
     below, above = (draws <= posterior).mean(axis=0), (draws >= posterior).mean(axis=0)
-    tails = np.where(shifts > 0, below, above)  # a prior draws toward where most of it lies
+    tails = np.where(shifts > 0, below, above)  # a prior shrinks toward its bulk
     conflict = (np.abs(shifts) >= SHIFT_LIMIT) & (tails < TAIL_LIMIT)
     if not conflict.any():
         return []
@@ -106,16 +106,16 @@ def _about_scales(
     own = np.exp(typical[: shifts.shape[0]] - moments.log_ratios)
     places = sorted(zip(*np.nonzero(conflict), strict=True), key=lambda at: -abs(shifts[at]))
     conflicts = [
-        f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its rows "
-        f"say {own[at]:.3g} (below {_tail(tails[at])} of the prior)"
+        f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, whereas its rows "
+        f"suggest {own[at]:.3g} (below {_tail(tails[at])} of the prior)"
         if shifts[at] > 0
-        else f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, where its "
-        f"rows say {own[at]:.3g} (above all but {_tail(tails[at])} of the prior)"
+        else f"{_owner(fit, moments, at[0])}, {features[at[1]]}: {posterior[at]:.3g}, whereas its "
+        f"rows suggest {own[at]:.3g} (above all but {_tail(tails[at])} of the prior)"
         for at in places
     ]
     return [Finding(
-        f"The prior of the standard deviations conflicts with the rows, and moves "
-        f"{len(places)} of them beyond {plural(len(places), 'its', 'their')} "
+        f"The prior of the standard deviations conflicts with the data and moves "
+        f"{len(places)} of them outside {plural(len(places), 'its', 'their')} "
         f"interval: {listed(conflicts, _MOST_NAMED, between='; ')}.",
         _prior_of_scales(fit, moments, own),
         kind="prior conflict",
@@ -123,22 +123,22 @@ def _about_scales(
 
 
 def _prior_of_scales(fit: Fit, moments: Moments, own: Float[np.ndarray, "m d"]) -> str:
-    """Propose the half-t prior, or one with the peak of log(sigma) at the narrowest component."""
+    """Propose the half-t prior, or one with the mode of log(sigma) at the narrowest component."""
     structure = fit.spec.covariances
     name = type(structure).__name__
     if isinstance(structure, SeparatedStructure) and not isinstance(structure.scales, HalfT):
-        return f"Leave standard deviations to the rows: covariances={name}(scales=HalfT())."
+        return f"Use a weakly informative scale prior: covariances={name}(scales=HalfT())."
     narrowest = np.where(own > 0, own, np.inf).min(axis=0)
     narrowest = np.where(np.isfinite(narrowest), narrowest, fit.scaling.factor)
     if not isinstance(structure, SeparatedStructure):
         numbers = ", ".join(f"{value:.2g}" for value in narrowest)
-        return f"Give the inverse-Wishart prior scales near those of the rows: {numbers}."
+        return f"Use inverse-Wishart scales near those of the data: {numbers}."
     # p(log sigma) of InverseGamma(2, s) is highest at s / 2.
     one = structure.n_scales(narrowest.size) == 1
     values = [f"{2 * value:.2g}" for value in (narrowest[:1] if one else narrowest)]
     scale = values[0] if len(values) == 1 else f"({', '.join(values)})"
     return (
-        f"Give a prior that has room for the narrowest component: covariances="
+        f"Use a prior that covers the narrowest component: covariances="
         f"{name}(scales=InverseGamma(2.0, {scale}))."
     )
 
@@ -152,7 +152,7 @@ def _about_correlations(
     n_matrices = shifts.shape[0]
     posterior = fit.posterior["correlations"].mean(("chain", "draw")).values[:n_matrices]
     tails = (np.abs(prior[:, :n_matrices]) >= np.abs(posterior)).mean(axis=0)
-    # A prior draws correlations toward zero.
+    # A prior shrinks correlations toward zero.
     conflict = (shifts * np.sign(posterior) <= -SHIFT_LIMIT) & (tails < TAIL_LIMIT)
     if not conflict.any():
         return []
@@ -161,13 +161,14 @@ def _about_correlations(
     of_rows = np.tanh(np.arctanh(np.clip(posterior, -_ALMOST_ONE, _ALMOST_ONE)) - moments.twists)
     conflicts = [
         f"{_owner(fit, moments, at[0])}, {features[at[2]]} and {features[at[1]]}: "
-        f"{posterior[at]:.2f}, where its rows say {of_rows[at]:.2f} (further out than all but "
+        f"{posterior[at]:.2f}, whereas its rows suggest {of_rows[at]:.2f} (more extreme than all "
+        "but "
         f"{_tail(tails[at])} of the prior)"
         for at in places
     ]
     return [Finding(
-        "The prior of the correlations conflicts with the rows, and moves "
-        f"{len(places)} of them beyond {plural(len(places), 'its', 'their')} interval: "
+        "The prior of the correlations conflicts with the data and moves "
+        f"{len(places)} of them outside {plural(len(places), 'its', 'their')} interval: "
         f"{listed(conflicts, _MOST_NAMED, between='; ')}.",
         _prior_of_correlations(fit),
         kind="prior conflict",
@@ -177,12 +178,12 @@ def _about_correlations(
 def _prior_of_correlations(fit: Fit) -> str:
     structure = fit.spec.covariances
     if not isinstance(structure, CorrelatedStructure):
-        return "Lower degrees_of_freedom, or give the matrix of the prior such correlations."
+        return "Lower degrees_of_freedom, or use a prior scale matrix with such correlations."
     name = type(structure).__name__
     if not structure.is_joint:
-        return f"Leave correlations to the rows: covariances={name}(scales=HalfT())."
+        return f"Use a weakly informative correlation prior: covariances={name}(scales=HalfT())."
     return (
-        "Give the matrix such correlations a priori: covariances=InverseWishart(scale_matrix=...)."
+        "Use a scale matrix with such correlations: covariances=InverseWishart(scale_matrix=...)."
     )
 
 

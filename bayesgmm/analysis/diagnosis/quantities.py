@@ -1,4 +1,4 @@
-"""What is judged: quantities that no permutation can change, then relabeled parameters.
+"""Monitored quantities: label-invariant ones, then relabeled parameters.
 
 Responsibilities have axes chain, draw, row, component.
 """
@@ -18,18 +18,18 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, PARAMETER_DIMS
 from bayesgmm.tree.fit import Fit, read_parameters
 
-_MOST_ROWS = 120  # to tell how rows are put together; any rows would do
+_MOST_ROWS = 120  # for co-clustering; any rows would do
 _MOST_DRAWS = 4000
 _MOST_NUMBERS = 10_000_000  # in the responsibilities of these rows under these draws, 80 MB
-_DRAWS_AVERAGED = 500  # of each chain, in the mean of how rows are put together
+_DRAWS_AVERAGED = 500  # of each chain, for mean co-clustering probabilities
 _REFERENCE_ROWS = 5
 _OCCUPIED = 0.5
-"""A component counts as occupied if this many of the rows looked at are expected in it."""
+"""A component counts as occupied if this many of the sampled rows are expected in it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """How some of the fitted rows, spread evenly over the table, are allocated under some draws.
+    """Responsibilities of some fitted rows, spread evenly over the table, under some draws.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Allocation:
 
     @property
     def distance_to_mode(self) -> Float[np.ndarray, "chain draw"]:
-        """How differently rows are put together than at the point estimate.
+        """Co-clustering distance to the point estimate.
 
         Root mean square, over pairs of rows, of the difference in the probability that both
         come from one component. With the responsibilities R of n rows that probability is RR',
@@ -106,7 +106,7 @@ class Allocation:
 
 
 def label_free_quantities(fit: Fit, allocation: Allocation) -> list[Quantity]:
-    """Return what no permutation of the components can change."""
+    """Return the label-invariant quantities."""
     draws = fit.standard_draws
     found: dict[str, np.ndarray] = {}
     if "log_likelihood" in fit.tree.children:
@@ -119,17 +119,17 @@ def label_free_quantities(fit: Fit, allocation: Allocation) -> list[Quantity]:
         found["sorted weights"] = np.sort(draws.weights, axis=-1)
         found["entropy"] = allocation.entropy
         found["co-clustering"] = allocation.distance_to_mode
-        if np.ptp(allocation.occupied) > 0:  # a constant has nothing to disagree about
+        if np.ptp(allocation.occupied) > 0:  # constants need no check
             found["occupied"] = allocation.occupied
     return [Quantity(name, values, label_free=True) for name, values in found.items()]
 
 
 def relabeled_quantities(fit: Fit) -> list[Quantity]:
-    """Return the parameters, each entry of which has one variable of its own; then what came along.
+    """Return the parameters, without redundant entries, then additional variables.
 
-    What given draws hold beside the parameters of the mixture may have no ``component``: then
-    labels cannot change it. Entries that are constant or not finite say nothing, and whole numbers
-    may be names.
+    Additional variables of given draws may have no ``component``: then they are label-invariant.
+    Entries that are constant or not finite are ignored, and integers may be
+    labels.
     """
     draws = fit.draws
     found = {"weights": draws.weights, "means": draws.means, "scales": draws.scales}
@@ -160,7 +160,7 @@ def _total_covariance(draws: MixtureParameters) -> Float[np.ndarray, "chain draw
     if correlations is None:
         variances = np.einsum("...k,...ki->...i", weights, scales**2)
         total += variances[..., None] * np.eye(draws.n_features)
-    else:  # without an array of all covariance matrices, which would be the largest of all
+    else:  # without an array of all covariance matrices, which would be the largest array
         total += np.einsum("...k,...ki,...kij,...kj->...ij", weights, scales, correlations, scales)
     rows, columns = np.tril_indices(draws.n_features)
     return total[..., rows, columns]

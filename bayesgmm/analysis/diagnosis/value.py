@@ -1,9 +1,4 @@
-"""A verdict on a posterior as a value: what was found, how bad it is, what to do about it.
-
-A diagnosis as a piece of a page, for notebooks.
-
-A diagnosis as a group of the tree, and back.
-"""
+"""A diagnosis as a value: its findings, HTML representation, and storage in the tree."""
 
 from __future__ import annotations
 
@@ -26,7 +21,7 @@ from bayesgmm.schema import (
 )
 from bayesgmm.tree.checksum import checksum
 
-_LARGEST_RHAT = 100  # what is larger is written as larger than this
+_LARGEST_RHAT = 100  # larger values are written as larger than this
 _HEADINGS = ("worst entry of", "R-hat", "bulk ESS", "tail ESS")
 # Translucent, so that they suit dark pages as well as light ones.
 GOOD, NEUTRAL, BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
@@ -35,7 +30,7 @@ GOOD, NEUTRAL, BAD = "#2e9e5b", "#8a8a8a", "#d0542c"
 def as_html(
     passed: bool, verdict: str, findings: tuple[Finding, ...], figures: xr.Dataset
 ) -> Markup:
-    """Return the verdict, what was found, and the table of figures as HTML."""
+    """Return the verdict, the findings, and the table of statistics as HTML."""
     return element(
         "div",
         element("p", element("strong", verdict), style="margin:0 0 0.5em"),
@@ -46,7 +41,7 @@ def as_html(
 
 
 def rhat_in_words(rhat: float) -> str:
-    """Write R-hat, which is huge where a chain never moved.
+    """Format R-hat, which is huge if a chain never moved.
 
     Examples
     --------
@@ -60,7 +55,7 @@ def rhat_in_words(rhat: float) -> str:
 
 
 def rhat_beyond(rhat: float, limit: float) -> str:
-    """Write R-hat and the limit that it exceeds, with digits enough to tell them apart.
+    """Format R-hat and the limit that it exceeds, with enough digits to distinguish them.
 
     Examples
     --------
@@ -75,7 +70,7 @@ def rhat_beyond(rhat: float, limit: float) -> str:
 
 
 def findings_as_html(findings: tuple[Finding, ...]) -> Markup:
-    """Return findings as a list, or nothing where there are none."""
+    """Return findings as a list, or nothing if there are none."""
     if not findings:
         return Markup()
     items = []
@@ -110,12 +105,12 @@ def _cell(text: str, tag: str = "td", *, left: bool = False) -> Markup:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found, and what to do about it.
+    """A finding of a diagnosis, with its remedy.
 
     Attributes
     ----------
     problem : str
-        What was found, in words and figures.
+        Description of the problem.
     remedy : str
         What to do about it.
     kind : str
@@ -125,7 +120,7 @@ class Finding:
         ``"chains disagree"``, ``"slow chains"``, ``"stuck covariance"``, ``"few draws"``,
         ``"one chain"``, ``"interrupted"``, ``"approximation"`` or ``"peak"``.
     serious : bool
-        Whether the draws cannot be used as they are; ``False`` where it is only good to know.
+        Whether the draws cannot be used as they are; ``False`` if it is for information only.
 
     Examples
     --------
@@ -145,23 +140,22 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """The verdict on a posterior.
+    """The convergence diagnosis of a posterior.
 
     Attributes
     ----------
     passed : bool
         Whether the draws can be used as they are.
     verdict : str
-        One line in words.
+        One line of text.
     findings : tuple of Finding
-        What was found, each with its remedy; those that are not serious do not stop the draws
-        from passing.
+        The findings, each with its remedy; findings that are not serious do not affect ``passed``.
     figures : xarray.Dataset
         ``rhat``, ``ess_bulk`` and ``ess_tail`` of the worst entry of each variable, dim
-        ``variable``, what chance allows its R-hat (``rhat_limit``), and whether relabeling can
-        change it (``label_free``); ``expected_rows``
-        of each component; ``confusion`` of each pair of components; ``chain_distance``, how
-        differently two chains put rows together. Attribute ``divergences``.
+        ``variable``, the limit of its R-hat (``rhat_limit``), and whether it is
+        label-invariant (``label_free``); ``expected_rows``
+        of each component; ``confusion`` of each pair of components; ``chain_distance``, the
+        co-clustering distance of two chains. Attribute ``divergences``.
 
     Examples
     --------
@@ -178,7 +172,7 @@ class Diagnosis:
 
     @property
     def warning(self) -> str:
-        """The verdict and what stands against the draws; empty where nothing does."""
+        """The verdict and the serious findings; empty if there are none."""
         problems = [one for one in self.findings if one.serious]
         return " ".join([self.verdict, *map(str, problems)]) if problems else ""
 
@@ -203,14 +197,14 @@ class Diagnosis:
 
 
 _JUDGED = (*REQUIRED_GROUPS, "chain_starts", ALTERNATIVE_MODE)
-"""Groups that a diagnosis looks at."""
+"""Groups that a diagnosis depends on."""
 
 
 def with_diagnosis(tree: xr.DataTree, diagnosis: Diagnosis) -> xr.DataTree:
     """Return the tree with a diagnosis in its group ``diagnosis``.
 
-    The figures are its variables; ``verdict``, ``passed`` (0 or 1, as files know no truth
-    values), ``findings`` (JSON) and ``of``, a checksum of what was judged, its attributes.
+    The statistics are its variables; ``verdict``, ``passed`` (0 or 1, as files have no Boolean
+    values), ``findings`` (JSON) and ``of``, a checksum of what was diagnosed, its attributes.
     """
     group = diagnosis.figures.assign_attrs(
         diagnosis.figures.attrs,
@@ -225,7 +219,7 @@ def with_diagnosis(tree: xr.DataTree, diagnosis: Diagnosis) -> xr.DataTree:
 
 
 def stored_diagnosis(tree: xr.DataTree) -> Diagnosis:
-    """Read the diagnosis that ``fit`` stored, whatever has happened to the tree since.
+    """Read the diagnosis that ``fit`` stored, even if the tree has changed since.
 
     Raises
     ------
@@ -251,16 +245,16 @@ def stored_diagnosis(tree: xr.DataTree) -> Diagnosis:
 
 
 def known_diagnosis(tree: xr.DataTree) -> Diagnosis | None:
-    """Return the stored diagnosis if it is of this very tree, judged by this version."""
+    """Return the stored diagnosis if it is of this tree, made by this version."""
     if DIAGNOSIS not in tree.children or tree[DIAGNOSIS].attrs.get("of") != _checksum(tree):
         return None
     return stored_diagnosis(tree)
 
 
 def _checksum(tree: xr.DataTree) -> str:
-    """Return a checksum of all that a diagnosis looks at, and of who judged.
+    """Return a checksum of all that a diagnosis depends on.
 
-    A tree without its rows cannot be judged again by another version, so there that does not count.
+    A tree without its rows cannot be diagnosed again, so there the version does not count.
     """
     groups = {name: tree[name].to_dataset() for name in _JUDGED if name in tree.children}
     version = "any" if LEFT_OUT in record(tree) else __version__

@@ -1,4 +1,4 @@
-"""New rows from what has been learned."""
+"""New rows from a fitted mixture, a prior, an estimate or given parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, generator
 
 _NUMBERS_AT_ONCE = 2_000_000
-"""Of the parameters that belong to a block of rows, each row having a mixture of its own."""
+"""Numbers in the parameters of a block of rows, one mixture per row."""
 
 
 def generate(
@@ -29,11 +29,10 @@ def generate(
     uncertainty: Uncertainty = "posterior",
     random_seed: RandomSeed = None,
 ) -> xr.Dataset:
-    """Draw new rows from a mixture that was fitted, believed or given.
+    """Draw new rows from a fitted mixture, a prior, an estimate or given parameters.
 
-    Each row takes one draw at random, then a component by its weights, then a point from that
-    component. So rows from the posterior differ as much as the uncertainty says, and their order
-    carries nothing.
+    Each row samples one posterior draw, then a component by its weights, then a point from that
+    component. So rows include the posterior uncertainty, and their order has no meaning.
 
     Parameters
     ----------
@@ -42,12 +41,12 @@ def generate(
         returned it; what :func:`bayesgmm.estimate` returned; or parameters, one mixture or, with
         one batch axis, many.
     n_rows : int
-        How many rows.
+        Number of rows.
     components : name or sequence of names, optional
-        Rows of these components only, as if there were no others: in every draw their weights
+        Rows of these components only: in every draw their weights
         are divided by their sum. All by default.
     uncertainty : {"posterior", "point"}, default "posterior"
-        From all draws of a fit, or from its point estimate.
+        Use all draws of a fit, or its point estimate.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same rows.
 
@@ -55,13 +54,13 @@ def generate(
     -------
     xarray.Dataset
         ``x`` (obs_id, feature) in the units of the data; ``component``, ``chain`` and ``draw``
-        (obs_id), where each row came from. A single mixture is draw 0 of chain 0.
+        (obs_id), the origin of each row. A single mixture is draw 0 of chain 0.
 
     Raises
     ------
     SpecificationError
         If ``n_rows`` is not a positive whole number, ``components`` names one that does not
-        exist, or the parameters given make no mixture.
+        exist, or the given parameters are not a valid mixture.
     SchemaError
         If ``mixture`` is a tree of another kind.
 
@@ -130,7 +129,7 @@ def _draw_in_blocks(
     draws: Int[np.ndarray, " n"],
     rng: np.random.Generator,
 ) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
-    """Draw one row from each of the mixtures that are named, a few thousand rows at a time."""
+    """Draw one row from each of the given mixtures, a few thousand rows at a time."""
     n, k, d = chains.size, parameters.n_components, parameters.n_features
     rows, places = np.empty((n, d)), np.empty(n, dtype=int)
     at_once = max(1, _NUMBERS_AT_ONCE // (k * d * (d + 2)))
@@ -156,6 +155,6 @@ def _restricted(mixtures: Mixtures, components: Any) -> Mixtures:
     parameters = mixtures.parameters.draw((slice(None), slice(None), chosen))
     if not np.all(parameters.weights.sum(axis=-1) > 0):
         raise SpecificationError(
-            f"components: the weights of {wanted} are zero, so no row comes from there."
+            f"components: the weights of {wanted} are zero, so no rows can be generated from them."
         )
     return replace(mixtures, parameters=parameters, components=mixtures.components[chosen])

@@ -1,7 +1,4 @@
-"""Replicated tables: what the model would have expected to see.
-
-Does the table look like those that the model would make? A few figures of each feature.
-"""
+"""Posterior predictive tables, and predictive checks of each feature."""
 
 from __future__ import annotations
 
@@ -51,7 +48,7 @@ def posterior_predictive(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> tree = bg.posterior_predictive(bg.example_fit(), draws=10, random_seed=1)
+    >>> tree = bg.posterior_predictive(bg.example_fit(), n_draws=10, random_seed=1)
     >>> tree["posterior_predictive"]["x"].dims
     ('chain', 'draw', 'obs_id', 'feature')
     """
@@ -59,7 +56,7 @@ def posterior_predictive(
     data = fit.data
     available = np.inf if fit.is_point else fit.posterior.sizes[DRAW]
     if not is_whole(n_draws) or not 1 <= n_draws <= available:
-        raise SpecificationError(f"draws must lie between 1 and {available}, not {n_draws!r}.")
+        raise SpecificationError(f"n_draws must lie between 1 and {available}, not {n_draws!r}.")
     rng = generator(random_seed)
     fit = fit.repeated(n_draws)
     posterior = fit.posterior
@@ -84,7 +81,7 @@ def posterior_predictive(
 
 CHECK = "check"
 CHECKS: tuple[str, ...] = ("inside 50%", "inside 90%", "smallest", "largest")
-"""Shares of the cells inside central predictive intervals, and the extremes."""
+"""Fractions of cells inside central predictive intervals, and the extremes."""
 
 _MOST_NUMBERS = 8_000_000  # of all replicated tables together
 
@@ -98,20 +95,20 @@ def predictive_checks(
 ) -> xr.Dataset:
     """Compare each feature with replicated tables from the posterior.
 
-    Four figures are taken of the table and of every replicated one: the shares of the cells that
-    lie inside the central 50 % and 90 % of the predictive distribution, and the smallest and the
-    largest cell. Replicated tables have the gaps and weights of the table. A share far from those
-    of replicated tables means that the model is too wide or too narrow in the middle or in the
-    tails (Gelman, Meng & Stern, 1996).
+    Four statistics are computed for the table and for every replicated one: the fractions of cells
+    inside the central 50 % and 90 % of the predictive distribution, and the smallest and the
+    largest cell. Replicated tables have the missing cells and weights of the table. A fraction far
+    from those of replicated tables means that the model is too wide or too narrow in the center or
+    in the tails (Gelman, Meng & Stern, 1996).
 
     Parameters
     ----------
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     tables : int, default 400
-        About how many replicated tables; fewer where they would be long.
+        Approximate number of replicated tables; fewer if they are long.
     probability : float, default 0.89
-        Of the range of figures of replicated tables.
+        Probability of the range of statistics of replicated tables.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit.
 
@@ -119,7 +116,7 @@ def predictive_checks(
     -------
     xarray.Dataset
         ``observed``; ``lower`` and ``upper``, the range of the replicated tables; and
-        ``p_value``, the share of these in which the figure is larger, ties counting half; dims
+        ``p_value``, the fraction of these with a larger statistic, ties counting half; dims
         check, feature. Attributes ``interval`` and ``tables``.
 
     References
@@ -170,7 +167,7 @@ def _figures(
     counts: Float[np.ndarray, "n d"],
     limits: Float[np.ndarray, "4 d"],
 ) -> Float[np.ndarray, "4 d"]:
-    """Return the figures of one table; cells count as often as ``counts`` says, some not at all."""
+    """Return the statistics of one table; ``counts`` are the weights of cells, zero if missing."""
     total, counting = counts.sum(axis=0), counts > 0
     shares = [
         np.where((values >= low) & (values <= high), counts, 0.0).sum(axis=0) / total

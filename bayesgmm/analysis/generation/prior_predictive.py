@@ -1,7 +1,4 @@
-"""What the priors say before they meet the likelihood.
-
-What a prior says in the units of the data: the ranges that it expects parameters in.
-"""
+"""Prior predictive mixtures and rows, and prior ranges in the units of the data."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ def prior_predictive(
     Parameters
     ----------
     X : table of n rows and d features
-        What the priors are scaled to.
+        Data that the priors are scaled to.
     spec : MixtureSpec
         Number of components and priors.
     n_draws : int, default 500
@@ -105,10 +102,10 @@ _SEED = 0
 
 
 def prior_ranges(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.Dataset:
-    """Return where the prior of a fit expected its parameters.
+    """Return central intervals of the prior of each parameter of a fit.
 
     Ranges of weights and means are exact. Those of standard deviations and correlations are
-    quantiles of draws from the prior, always the same ones, right to two digits.
+    quantiles of draws from the prior, with a fixed seed, accurate to two digits.
 
     Parameters
     ----------
@@ -141,7 +138,7 @@ def prior_ranges(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> x
     if np.all(loc == loc[0]) and np.all(precision == precision[0]):
         dims, loc, precision = (END, FEATURE), loc[0], precision[0]
     concentration = spec.weights.expanded(spec.n_components)
-    # What one component says holds for all, whether they share a covariance or not.
+    # One component is enough, whether covariances are tied or not.
     anywhere = NormalMeans(0.0, 1.0)  # its means are not looked at
     single = replace(spec, n_components=1, weights=Dirichlet(1.0), means=anywhere)
     size = min(_DRAWS, max(500, _NUMBERS // features.size**2))

@@ -1,9 +1,9 @@
-"""Random mixtures whose components overlap as much as asked.
+"""Random mixtures with a given overlap.
 
 Means are uniform on the unit hypercube, and covariance matrices Wishart with d + 1 degrees of
-freedom, drawn until they suit; then one factor for all covariance matrices is sought (Maitra and
-Melnykov, 2010, section 2.2). For an average and a maximum together, the pair that has the maximum
-keeps its matrices, and those of all others get a factor of their own.
+freedom, with limited eccentricity; all are multiplied by one factor that gives the overlap (Maitra
+and Melnykov, 2010, section 2.2). For an average and a maximum together, the pair that has the
+maximum keeps its matrices, and those of all others get a factor of their own.
 
 References
 ----------
@@ -28,7 +28,7 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure
 
 _TRIES = 100
-"""Mixtures to draw before an overlap counts as out of reach."""
+"""Mixtures to draw before an overlap counts as unattainable."""
 
 _ROUNDEST = 0.9
 """Largest eccentricity, sqrt(1 - smallest / largest eigenvalue), as in MixSim."""
@@ -69,7 +69,7 @@ def draw_mixture(
     Raises
     ------
     SpecificationError
-        If none of a hundred mixtures can be brought to the overlap.
+        If none of a hundred mixtures can attain the overlap.
     """
     for _ in range(_TRIES):
         mixture = _brought_to(asked, _draw(weights, n_features, structure, rng))
@@ -78,13 +78,13 @@ def draw_mixture(
     raise SpecificationError(
         f"No mixture of {weights.size} components in {n_features} features with these weights was "
         f"found that overlaps as asked (overlap={asked.average}, max_overlap={asked.most}), in "
-        f"{_TRIES} attempts. Ask for less overlap, for one of the two only, or for a tied "
-        "structure, which reaches any."
+        f"{_TRIES} attempts. Use less overlap, only one of the two limits, or a tied "
+        "structure, which can attain any overlap."
     )
 
 
 def _brought_to(asked: Asked, mixture: MixtureParameters) -> MixtureParameters | None:
-    """Scale covariance matrices; ``None`` where no factor does."""
+    """Scale covariance matrices; ``None`` if no factor gives the overlap."""
     everyone = np.arange(mixture.n_components)
     if asked.most is None:
         assert asked.average is not None
@@ -102,7 +102,7 @@ def _brought_to(asked: Asked, mixture: MixtureParameters) -> MixtureParameters |
 def _scaled_to(
     asked: float, measure: Measure, mixture: MixtureParameters, chosen: np.ndarray
 ) -> MixtureParameters | None:
-    """Multiply the covariance matrices of some components until a measure is as asked."""
+    """Multiply the covariance matrices of some components until a measure has the given value."""
 
     def with_factor(logarithm: float) -> MixtureParameters:
         scales = mixture.scales.copy()
@@ -114,7 +114,7 @@ def _scaled_to(
 
     here, there = 0.0, 0.0
     direction = -_STEP if excess(0.0) > 0 else _STEP
-    # The overlap of all grows with the factor, as a rule, toward a limit that may be too small.
+    # The average overlap usually increases with the factor, to a limit that may be too small.
     if direction > 0 and chosen.size == mixture.n_components and excess(_FARTHEST) < 0:
         return None
     while (excess(there) > 0) == (direction < 0):
@@ -149,7 +149,7 @@ def _draw(
 
 
 def _rounded(matrices: Float[np.ndarray, "k d d"]) -> Float[np.ndarray, "k d d"]:
-    """Bring the eigenvalues of long, thin matrices nearer to the largest one."""
+    """Limit the eccentricity of matrices by raising their small eigenvalues."""
     values, vectors = np.linalg.eigh(matrices)
     largest = values[:, -1:]
     widest = largest - values[:, :1]

@@ -1,8 +1,4 @@
-"""How close generated rows are to real ones, and whether they give real ones away.
-
-How close generated rows are to real ones, as a value that prints as a table.
-
-How far two samples are apart: feature by feature, in correlations, as a whole, row by row.
+"""Similarity of generated and real rows, and privacy: features, correlations, rows.
 
 Axes: rows n of one sample and m of the other, features d.
 
@@ -33,29 +29,29 @@ from bayesgmm.seeds import RandomSeed, generator, integer_seed, spawn
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
-    """How close generated rows are to real ones. Distances are in standard deviations.
+    """Similarity of generated and real rows. Distances are in standard deviations.
 
     Attributes
     ----------
     features : xarray.Dataset
         Dim ``feature``: ``wasserstein``, the distance between the distributions of each feature,
-        and ``by_chance``, what it exceeds in one case of 20 if the rows are equally distributed.
+        and ``by_chance``, the value exceeded by chance in one case of 20.
     correlations : xarray.DataArray
-        Correlations of the generated rows less those of the real ones, dims ``feature,
+        Correlations of the generated rows minus those of the real ones, dims ``feature,
         feature_bis``; attribute ``by_chance``, what the largest difference exceeds in one case
         of 20.
     classifier : xarray.Dataset
-        ``auc``, how often a classifier tells a generated row from a real one: 0.5 if they are
-        alike, 1 if always, and less than 0.5 if generated rows lie on real ones; and ``error``,
-        its standard error where they are alike.
+        ``auc``, the area under the ROC curve of a classifier of generated and real rows: 0.5 if
+        they have the same distribution, 1 if they are separable, and less than 0.5 if generated
+        rows are copies of real ones; and ``error``, its standard error under equal distributions.
     nearest : xarray.DataArray
         Distance to the nearest real row, for ``rows`` that are ``generated`` and, among
         themselves, ``real``; its 5 % quantile and median, dim ``quantile``.
     too_near : float
-        Share of the generated rows that are nearer to a real row than the nearest 5 % of real
-        rows are to each other: 0.05 is expected, and more says that real rows show through.
+        Fraction of the generated rows that are nearer to a real row than the nearest 5 % of real
+        rows are to each other: 0.05 is expected; more indicates memorized rows.
     copies : float
-        Share of the generated rows that are real rows.
+        Fraction of the generated rows that are copies of real rows.
 
     Examples
     --------
@@ -116,7 +112,7 @@ def wasserstein(
 def correlation_difference(
     one: Float[np.ndarray, "n d"], other: Float[np.ndarray, "m d"]
 ) -> Float[np.ndarray, "d d"]:
-    """Return by how much the correlations of the second are above those of the first.
+    """Return the correlations of the second minus those of the first.
 
     A column that does not vary has no correlations; they count as zero.
     """
@@ -136,7 +132,7 @@ def by_chance(
     splits: int,
     rng: np.random.Generator,
 ) -> tuple[Float[np.ndarray, " d"], float]:
-    """Return what both distances exceed in one split of 20, if rows change samples at random.
+    """Return what both distances exceed in one of 20 random splits of the rows.
 
     The first for each feature, the second for the largest difference of two correlations.
     """
@@ -152,12 +148,12 @@ def by_chance(
 def classifier_area(
     one: Float[np.ndarray, "n d"], other: Float[np.ndarray, "m d"], seed: int
 ) -> tuple[float, float]:
-    """Return how well a classifier tells the samples apart, and the error of that by chance.
+    """Return the AUC of a classifier of the samples, and its standard error by chance.
 
     The area under the receiver operating characteristic: the probability that of two rows, one
-    of each sample, it gives the right one the higher score. It learns from half of the rows, and
-    the others judge it, so that given what it has learned the area is that of Mann and Whitney,
-    with variance (n + m + 1) / (12 n m) if the samples are alike. It looks at the sqrt(N) nearest
+    of each sample, the right one has the higher score. The classifier is trained on half of the
+    rows and tested on the others, so given the training rows the area is that of Mann and Whitney,
+    with variance (n + m + 1) / (12 n m) under equal distributions. It uses the sqrt(N) nearest
     of N rows (Lopez-Paz and Oquab, 2017).
     """
     from sklearn.metrics import roc_auc_score
@@ -176,7 +172,7 @@ def classifier_area(
 
 
 def nearest_of_others(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-    """Return how far each row is from the nearest other one."""
+    """Return the distance of each row to the nearest other row."""
     distances, _ = cKDTree(rows).query(rows, k=2)
     return distances[:, 1]
 
@@ -184,7 +180,7 @@ def nearest_of_others(rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]
 def nearest(
     rows: Float[np.ndarray, "m d"], among: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, " m"]:
-    """Return how far each row is from the nearest one of another sample."""
+    """Return the distance of each row to the nearest row of another sample."""
     distances, _ = cKDTree(among).query(rows)
     return distances
 
@@ -198,12 +194,12 @@ _SAME = 1e-9
 def similarity(
     real: Any, generated: Any, *, n_splits: int = 100, random_seed: RandomSeed = None
 ) -> Similarity:
-    """Compare generated rows with real ones, for likeness and for privacy.
+    """Compare generated rows with real ones, for similarity and for privacy.
 
-    All features are divided by the standard deviations of the real rows. Likeness: the
+    All features are divided by the standard deviations of the real rows. Similarity: the
     Wasserstein distance of every feature, the change of every correlation, and whether a
-    classifier of nearest neighbors, which learns from half of the rows, can tell the others
-    apart (Lopez-Paz and Oquab, 2017). Privacy: how near generated rows are to real ones, compared
+    classifier of nearest neighbors, trained on half of the rows, separates the others
+    (Lopez-Paz and Oquab, 2017). Privacy: how near generated rows are to real ones, compared
     with how near real rows are to each other.
 
     Rows with missing cells are left out.
@@ -211,12 +207,12 @@ def similarity(
     Parameters
     ----------
     real : table of n rows and d features
-        What the generated rows should be like.
+        The reference rows.
     generated : table with the features of ``real``, or what :func:`bayesgmm.generate` returned
     n_splits : int, default 100
-        Random splits of all rows, which say what distances come by chance.
+        Number of random splits of all rows, for distances by chance.
     random_seed : int, SeedSequence or Generator, optional
-        For these splits and for which rows the classifier learns from.
+        Seed of these splits and of the training rows of the classifier.
 
     Returns
     -------
@@ -233,7 +229,7 @@ def similarity(
 
     Notes
     -----
-    To judge privacy and likeness to new rows, compare also with real rows that were not fitted.
+    To assess privacy and generalization, compare also with real rows that were not fitted.
 
     References
     ----------

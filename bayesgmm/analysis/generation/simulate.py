@@ -1,18 +1,10 @@
-"""Tables from mixtures that are known, as hard to take apart as asked.
+"""Simulation of tables from known mixtures: overlap, missing cells, outliers.
 
-What was simulated: the table as a fit would see it, and the truth behind it.
-
-Which cells of a table are taken away, by mechanisms that are known.
-
-A row always keeps at least one cell. Axes: rows n, features d.
+Axes: rows n, features d, components k.
 
 References
 ----------
 Rubin, D. B. (1976). Inference and missing data. Biometrika 63, 581-592.
-
-Rows that come from no component.
-
-Axes: rows n, features d, components k.
 """
 
 from __future__ import annotations
@@ -46,7 +38,7 @@ NO_COMPONENT = -1
 
 @dataclass(frozen=True, eq=False)
 class Simulation:
-    """Rows from a mixture that is known.
+    """Rows from a known mixture.
 
     Attributes
     ----------
@@ -59,8 +51,8 @@ class Simulation:
     parameters : MixtureParameters
         The mixture.
     overlap : xarray.DataArray
-        Of every pair, dims ``component, component_bis``, measured on the mixture; one on the
-        diagonal.
+        Overlap of every pair, dims ``component, component_bis``, measured on the mixture; one on
+        the diagonal.
 
     Examples
     --------
@@ -123,18 +115,18 @@ def overlap_array(overlaps: np.ndarray) -> xr.DataArray:
 Mechanism = Literal["MCAR", "MAR"]
 
 _STEEPNESS = 4.0
-"""From the smallest to the largest value of the guide, on the scale of log odds."""
+"""Difference in log odds between the largest and the smallest value of the first feature."""
 
 
 def most_missing(n_features: int) -> float:
-    """Return the share of cells below which every row can keep one: (d - 1) / d."""
+    """Return the largest fraction of missing cells with one observed per row: (d - 1) / d."""
     return (n_features - 1) / n_features
 
 
 def missing_at_random(
     rows: Float[np.ndarray, "n d"], share: float, mechanism: Mechanism, rng: np.random.Generator
 ) -> Bool[np.ndarray, "n d"]:
-    """Say which cells are missing, so that the expected share of all cells is as asked."""
+    """Choose missing cells with the given expected fraction; every row keeps at least one."""
     if share == 0:
         return np.zeros(rows.shape, dtype=bool)
     return _MECHANISMS[mechanism](rows, share, rng)
@@ -143,9 +135,9 @@ def missing_at_random(
 def _completely(
     rows: Float[np.ndarray, "n d"], share: float, rng: np.random.Generator
 ) -> Bool[np.ndarray, "n d"]:
-    """Each cell by itself with one probability p, drawn anew for rows that would lose all.
+    """Choose each cell independently with probability p; rows that would lose all are redrawn.
 
-    Of a row that keeps something a cell is missing with probability (p - p^d) / (1 - p^d).
+    Given that a row keeps a cell, each cell is missing with probability (p - p^d) / (1 - p^d).
     """
     d = rows.shape[1]
     p = brentq(lambda p: (p - p**d) / (1 - p**d) - share, 0.0, 1.0 - 1e-9)
@@ -158,10 +150,10 @@ def _completely(
 def _guided(
     rows: Float[np.ndarray, "n d"], share: float, rng: np.random.Generator
 ) -> Bool[np.ndarray, "n d"]:
-    """Cells of all features but the first, more often the larger the first one is.
+    """Choose cells of all features but the first, more often for larger values of the first.
 
     With u the rank of the first feature, 0 to 1, the log odds are alpha + 4 (u - 1/2). The first
-    feature is never missing, so that what is missing depends on what is observed alone.
+    feature is never missing, so missingness depends on observed cells only.
     """
     n, d = rows.shape
     pull = _STEEPNESS * ((rankdata(rows[:, 0]) - 0.5) / n - 0.5)
@@ -179,9 +171,9 @@ _MECHANISMS: dict[str, Callable[..., Bool[np.ndarray, "n d"]]] = {
 
 
 CONTENT = 0.999
-"""Of the ellipsoid of each component outside which outliers lie, as in MixSim."""
+"""Probability of the ellipsoid of each component outside which outliers lie, as in MixSim."""
 
-_WIDER = 1.5  # what the box is multiplied by while half of it or more is inside of ellipsoids
+_WIDER = 1.5  # factor of the box while half of it or more is inside of ellipsoids
 
 
 def draw_outliers(
@@ -192,8 +184,8 @@ def draw_outliers(
 ) -> Float[np.ndarray, "m d"]:
     """Draw points that are uniform on a box and outside of all components.
 
-    The box is that of the rows, or a wider one with the same center where they leave too little
-    room in it, or are too few to have a width.
+    The box is that of the rows, or a wider one with the same center if they leave too little
+    space in it, or are too few to have a width.
     """
     low, high = rows.min(axis=0), rows.max(axis=0)
     center, half = (low + high) / 2, np.maximum((high - low) / 2, parameters.scales.max(axis=0))
@@ -211,7 +203,7 @@ def draw_outliers(
 def is_outside(
     parameters: MixtureParameters, rows: Float[np.ndarray, "n d"]
 ) -> Bool[np.ndarray, " n"]:
-    """Say which rows lie outside of the ellipsoids of all components."""
+    """Return which rows lie outside of the ellipsoids of all components."""
     away = rows[None] - parameters.means[:, None]
     solved = np.linalg.solve(parameters.cholesky, np.swapaxes(away, 1, 2))
     squares = (solved**2).sum(axis=1)
@@ -236,7 +228,7 @@ def simulate(
     outliers: float = 0.0,
     random_seed: RandomSeed = None,
 ) -> Simulation:
-    """Draw a mixture whose components overlap as much as asked, and rows from it.
+    """Simulate rows from a random mixture with a given overlap of components.
 
     The overlap of two components is the probability that a row of the first is more probable
     under the second, plus the reverse (:func:`bayesgmm.overlap`). Means are uniform on the unit
@@ -251,25 +243,27 @@ def simulate(
     overlap : float, optional
         The average over all pairs, above 0 and below 1.
     max_overlap : float, optional
-        That of the pair that overlaps most. With both, the components that are not of this pair
-        get a factor of their own; give at least one of the two.
+        The overlap of the pair that overlaps most. With both, the components that are not of this
+        pair have a factor of their own; give at least one of the two.
     covariances : covariance structure, default ``Full()``
-        What components share and whether features correlate; its priors play no part.
+        What components share and whether features correlate; its priors are not used.
     weights : Dirichlet or sequence of k numbers, optional
-        A distribution to draw the weights from, or the weights; equal by default.
+        Distribution of the weights, or the weights; equal by default.
     min_weight : float, default 0
-        What no weight that is drawn is below: with s the smallest and p from the distribution,
+        Lower bound of drawn weights: with s the bound and p from the distribution,
         weights are s + (1 - k s) p.
     missing : float, default 0
-        Expected share of the cells that are missing, below (d - 1) / d: every row keeps a cell.
+        Expected share of the cells that are missing, below (d - 1) / d: every row keeps at least
+        one.
     missing_mechanism : {"MCAR", "MAR"}, default "MCAR"
-        How they are chosen (Rubin, 1976). MCAR, completely at random: each cell by itself, rows
-        that would lose all drawn anew. MAR, at random: the first feature is always observed, and
-        a cell of the others is missing with log odds alpha + 4 (u - 1/2), where u, 0 to 1, is the
-        rank of the row by its first feature. So rows with large values there lose more.
+        The mechanism (Rubin, 1976). MCAR, completely at random: each cell independently; rows
+        that would lose all cells are redrawn. MAR, at random: the first feature is always observed,
+        and a cell of the others is missing with log odds alpha + 4 (u - 1/2), where u, 0 to 1, is
+        the rank of the row by its first feature. So rows with large values of it have more missing
+        cells.
     outliers : float, default 0
-        Share of the rows, below 0.5, that come from no component. They are uniform on the box
-        of the other rows, or one as much wider as is needed, and outside of the ellipsoids that
+        Fraction of rows, below 0.5, that come from no component. They are uniform on the box
+        of the other rows, or a wider one if needed, and outside of the ellipsoids that
         hold 99.9 % of each component.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same mixture, and the same complete rows with any ``missing``.
@@ -277,13 +271,13 @@ def simulate(
     Returns
     -------
     Simulation
-        ``rows``, ready to be fitted, and the truth: ``complete`` rows, ``allocations``,
+        ``x``, ready to be fitted, and the truth: ``complete`` rows, ``component``,
         ``parameters`` and the measured ``overlap``. Prints as text.
 
     Raises
     ------
     SpecificationError
-        If an option makes no sense, or no mixture can overlap as asked.
+        If an option is invalid, or no mixture attains the overlap.
 
     References
     ----------
@@ -308,9 +302,9 @@ def simulate(
     _expect_components(n_components)
     asked = _asked(overlap, max_overlap, n_components, covariances)
     expect_one_of("missing_mechanism", missing_mechanism, get_args(Mechanism))
-    _expect_share("outliers", outliers, _MOST_OUTLIERS, "A mixture needs most of its rows.")
+    _expect_share("outliers", outliers, _MOST_OUTLIERS, "Most rows must come from the mixture.")
     _expect_share(
-        "missing", missing, most_missing(n_features), "Every row keeps one cell of its features."
+        "missing", missing, most_missing(n_features), "Every row keeps at least one cell."
     )
     mixture_rng, rows_rng, missing_rng = map(generator, spawn(random_seed, 3))
     shares = _weights(weights, min_weight, n_components, mixture_rng)
@@ -331,7 +325,7 @@ def simulate(
 def _draw_table(
     mixture: MixtureParameters, n_rows: int, n_outliers: int, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
-    """Draw rows and their components; outliers take the place of some of them."""
+    """Draw rows and their components; outliers replace some of them."""
     rows, allocations = draw_rows(repeated(mixture, n_rows), rng)
     if n_outliers:
         places = rng.choice(n_rows, n_outliers, replace=False)
@@ -343,20 +337,22 @@ def _draw_table(
 def _expect_components(n_components: Any) -> None:
     expect_whole_number("n_components", n_components)
     if n_components < 2:
-        raise SpecificationError("n_components must be at least 2: one component overlaps nothing.")
+        raise SpecificationError(
+            "n_components must be at least 2: a single component has no overlap."
+        )
 
 
 def _asked(
     average: Any, most: Any, n_components: int, covariances: CovarianceStructure | None
 ) -> Asked:
-    """Check the overlaps and the structure that they are asked of."""
+    """Check the overlaps and the structure."""
     if covariances is not None and not isinstance(covariances, CovarianceStructure):
         raise SpecificationError(
             f"covariances must be a covariance structure such as Full(), not {covariances!r}."
         )
     if average is None and most is None:
         raise SpecificationError(
-            "Say how much components overlap: overlap=0.05 on average, for example, or max_overlap."
+            "Give the overlap of the components: the average, such as overlap=0.05, or max_overlap."
         )
     for name, value in (("overlap", average), ("max_overlap", most)):
         if value is not None and not (is_number(value) and 0 < value < 1):
@@ -369,10 +365,11 @@ def _asked(
 def _expect_both(
     average: float, most: float, n_components: int, covariances: CovarianceStructure | None
 ) -> None:
-    """Raise unless an average and a maximum can go together."""
+    """Raise if an average and a maximum are incompatible."""
     if covariances is not None and covariances.tied:
         raise SpecificationError(
-            "With a tied structure one factor serves all components: give overlap or max_overlap."
+            "A tied structure has one factor for all components: give either overlap or "
+            "max_overlap."
         )
     n_pairs = n_components * (n_components - 1) // 2
     if not most / n_pairs < average < most:
@@ -386,7 +383,7 @@ def _expect_share(name: str, value: Any, limit: float, reason: str) -> None:
     is_possible = is_number(value) and (value == 0 or 0 < value < limit)
     if not is_possible:
         raise SpecificationError(
-            f"{name} must be a share of at least 0 and below {limit:g}, not {value!r}. {reason}"
+            f"{name} must be a fraction of at least 0 and below {limit:g}, not {value!r}. {reason}"
         )
 
 

@@ -1,4 +1,4 @@
-"""What missing cells may be, as the posterior sees them: predictions and multiple imputations."""
+"""Imputation of missing cells: predictions with intervals, and multiple imputations."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _Gaps = tuple[Int[np.ndarray, " c"], Int[np.ndarray, " c"]]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Imputation:
-    """A table whose missing cells were filled in.
+    """A table whose missing cells were imputed.
 
     Attributes
     ----------
     frames : tuple of tables
-        The imputations: complete tables of the kind that came, each with other values in the
-        missing cells, drawn from the posterior. Analyze each, and combine the answers with
+        The imputations: complete tables of the type of the input, each with different values in
+        the missing cells, drawn from the posterior. Analyze each, and combine the results with
         :func:`bayesgmm.pool_imputations`.
     completed : table
-        Posterior means in the missing cells: the best single guess, and no basis for a standard
-        error, because it looks as sure as what was observed.
+        Posterior means in the missing cells: the best single imputation. Do not use it for
+        standard errors, because it treats imputed cells as observed.
     cells : xarray.Dataset
         One line for every missing cell: ``mean``, ``sd``, ``lower`` and ``upper`` (cell) of its
         posterior predictive distribution, in the units of the data, and its place, ``row``, the
@@ -78,7 +78,7 @@ def impute(
     random_seed: RandomSeed = None,
     progress: bool = True,
 ) -> Imputation:
-    """Fill in missing cells: predictions with intervals, and multiple imputations (Rubin, 1987).
+    """Impute missing cells: predictions with intervals, and multiple imputations (Rubin, 1987).
 
     Given the observed cells o of a row, its missing cells m have the posterior predictive density
     E[ sum_k r_ik N(x_m | mu_km + B_k (x_o - mu_ko), C_k) ], with r_ik the responsibilities given
@@ -93,17 +93,17 @@ def impute(
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; it need not have seen rows
         with missing cells.
     X : table, optional
-        Rows to fill in; those of the fit by default, as an xarray ``DataArray``. Columns that are
-        no features of the fit pass through. Where the features equal those that the fit saw, cell
-        by cell, what its labels said of the rows counts here as well.
+        Rows to impute; those of the fit by default, as an xarray ``DataArray``. Columns that are
+        not features of the fit are passed through. If the features equal those of the fit, cell
+        by cell, the labels of the fit are used as well.
     n_imputations : int, default 20
-        How many completed tables to draw. Each takes a posterior draw of its own, spread evenly
+        Number of completed tables to draw. Each uses its own posterior draw, spread evenly
         over all chains.
     ci_prob : float, default 0.89
         Posterior predictive probability of the intervals, which leave equal tails on both sides.
     max_draws : int, default 1000
-        About how many posterior draws means and intervals are computed from, spread evenly over
-        all chains. Given the draws they are exact.
+        Approximate number of posterior draws for means and intervals, thinned evenly. Given the
+        draws they are exact.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, so that one tree always gives the same imputations.
     progress : bool, default True
@@ -112,8 +112,8 @@ def impute(
     Returns
     -------
     Imputation
-        ``frames``, ``completed`` and ``cells``. Tables are of the kind that ``X`` is, with
-        observed cells as they were, bit for bit. A column with missing cells that held no floats,
+        ``frames``, ``completed`` and ``cells``. Tables have the type of ``X``, with
+        observed cells unchanged, bit for bit. A column with missing cells that held no floats,
         whole numbers with nulls for example, holds floats.
 
     Raises
@@ -130,9 +130,8 @@ def impute(
     Under a point estimate, parameters are taken as known: intervals are too narrow, and so are
     those of analyses that are combined from its imputations, unless there are many rows.
 
-    As for the fit, what is missing may depend on observed cells, but not on the missing values
-    themselves (missing at random). Where it does, imputations are biased, and nothing in the data
-    can show it.
+    As for the fit, missingness may depend on observed cells, but not on the missing values
+    themselves (missing at random). Otherwise imputations are biased, and the data cannot reveal it.
 
     References
     ----------
@@ -163,14 +162,14 @@ def impute(
 
     with CountProgress("missing cells", gaps[0].size, visible=progress) as bar:
         cells = _predictions(fit, data, gaps, tails, max_draws, bar)
-    given = ", given the estimate" if fit.is_point else ""
+    given = ", conditional on the estimate" if fit.is_point else ""
     cells.attrs["interval"] = interval_name(ci_prob) + given
     frames = tuple(with_cells(one) for one in _imputations(fit, data, gaps, n_imputations, seed))
     return Imputation(frames, with_cells(cells["mean"].values), cells)
 
 
 def _asked(fit: Fit, X: Any | None) -> tuple[Any, Dataset, Int[np.ndarray, " d"]]:
-    """Return the table to fill in, what it says, and the columns of the features."""
+    """Return the table to impute, its dataset, and the columns of the features."""
     if X is None:
         known = fit.rows(None)
         return fit.tree["observed_data"][DATA], known, np.arange(known.n_features)
@@ -194,7 +193,7 @@ def _predictions(
     n_draws: int,
     bar: CountProgress,
 ) -> xr.Dataset:
-    """Return what the posterior says of every missing cell."""
+    """Return statistics of the posterior predictive distribution of every missing cell."""
     rows, features = gaps
     scaling = fit.scaling
     standard, mixtures, _ = fit.on_standard_scale(data, n_draws=n_draws)
@@ -219,7 +218,7 @@ def _predictions(
 def _imputations(
     fit: Fit, data: Dataset, gaps: _Gaps, n_imputations: int, seed: RandomSeed
 ) -> Float[np.ndarray, "m c"]:
-    """Draw all missing cells, each time under another posterior draw."""
+    """Draw all missing cells, each time under a different posterior draw."""
     chooser, *seeds = spawn(seed, n_imputations + 1)
     scaling, parameters = fit.scaling, fit.draws
     chosen = _spread(int(np.prod(parameters.batch_shape)), n_imputations, chooser)
@@ -236,7 +235,7 @@ def _annotated(data: Dataset) -> RowsInMemory:
 def _spread(
     n_draws: int, n_chosen: int, seed: np.random.SeedSequence
 ) -> Int[np.ndarray, " n_chosen"]:
-    """Choose draws at equal distances from a random first one, in random order."""
+    """Choose evenly spaced draws from a random first one, in random order."""
     rng = np.random.default_rng(seed)
     places = (np.arange(n_chosen) + rng.random()) * n_draws / n_chosen
     return rng.permutation(places.astype(int))

@@ -1,4 +1,4 @@
-"""Rubin's rules: one answer from the analyses of several imputations."""
+"""Rubin's rules: pooled estimates from the analyses of several imputations."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ def pool_imputations(
     names: Sequence[str] | None = None,
     ci_prob: float = DEFAULT_PROBABILITY,
 ) -> xr.Dataset:
-    """Combine what m imputations gave, by Rubin's rules.
+    """Combine the estimates from m imputations by Rubin's rules.
 
     The estimate is the mean of the m estimates. Its variance is T = W + (1 + 1/m) B, with W the
-    mean of their variances and B the variance between them. With l = (1 + 1/m) B / T, the share
-    of T that is due to what is missing, the estimate has a t distribution of
-    v_m = (m - 1) / l^2 degrees of freedom (Rubin, 1987); or where the analysis of a complete table
-    would have v of them, of 1 / (1 / v_m + 1 / v_obs) with v_obs = v (1 - l) (v + 1) / (v + 3)
+    mean of their variances and B the variance between them. With l = (1 + 1/m) B / T, the fraction
+    of T that is due to missing cells, the estimate has a t distribution of
+    v_m = (m - 1) / l^2 degrees of freedom (Rubin, 1987); or if the analysis of a complete table
+    has v degrees of freedom, 1 / (1 / v_m + 1 / v_obs) with v_obs = v (1 - l) (v + 1) / (v + 3)
     (Barnard & Rubin, 1999), which never exceeds v.
 
     Parameters
     ----------
     estimates : array, shape (m,) or (m, p)
-        What the analysis of each imputation estimated: one number, or p of them. A list of m
-        pandas series will do.
+        Estimates from each imputation: one number, or p of them. A list of m
+        pandas series is accepted.
     variances : array, of the same shape
         The squared standard error of each.
     dfcom : float, optional
-        Degrees of freedom of the analysis if nothing were missing: for a regression, the number
-        of rows less that of coefficients. Without them the table counts as large.
+        Degrees of freedom of the analysis of complete data: for a regression, the number
+        of rows minus that of coefficients. By default infinite.
     names : sequence of p strings, optional
-        Of the parameters. By default those of pandas series, or 0, 1, 2, ...
+        Names of the parameters. By default those of pandas series, or 0, 1, 2, ...
     ci_prob : float, default 0.89
-        Of the intervals, which leave equal tails on both sides.
+        Probability of the equal-tailed intervals.
 
     Returns
     -------
@@ -120,17 +120,18 @@ def _checked(estimates: Any, variances: Any) -> tuple[np.ndarray, np.ndarray]:
         points, squares = np.array(estimates, dtype=float), np.array(variances, dtype=float)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"estimates and variances must be numbers, as many for each imputation: {error}."
+            f"estimates and variances must be numbers, equally many for each imputation: {error}."
         ) from error
     if points.shape != squares.shape or points.ndim not in (1, 2):
         raise DataError(
             f"estimates has shape {points.shape} and variances {squares.shape}; expected (m,) or "
-            "(m, p) for both, a line for every imputation."
+            "(m, p) for both, one row per imputation."
         )
     if len(points) < 2:
         raise DataError(
-            f"Rubin's rules need two imputations or more, not {len(points)}: the variance between "
-            "them is part of the answer."
+            f"Rubin's rules need at least two imputations, not {len(points)}: they use the "
+            "variance "
+            "between imputations."
         )
     if not (np.isfinite(points).all() and np.isfinite(squares).all() and (squares >= 0).all()):
         raise DataError(
@@ -145,13 +146,13 @@ def _expect_degrees(complete: float | None) -> None:
         return
     if not is_number(complete) or not complete > 0:
         raise SpecificationError(
-            f"complete_degrees must be a number above 0, not {complete!r}: the rows of a complete "
+            f"dfcom must be a number above 0, not {complete!r}: the rows of a complete "
             "table less the parameters of the analysis, usually."
         )
 
 
 def _names(estimates: Any) -> Sequence[str] | None:
-    """Return the names that pandas objects carry."""
+    """Return the names of pandas objects."""
     if hasattr(estimates, "columns"):
         return [str(name) for name in estimates.columns]
     first = estimates[0] if isinstance(estimates, list | tuple) and estimates else None

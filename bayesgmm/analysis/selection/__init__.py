@@ -1,1 +1,1 @@
-"""How many components: fits over a grid, and criteria that compare them."""
+"""Selection of the number of components and the covariance structure, and model comparison."""

@@ -1,4 +1,4 @@
-"""Which of several fits would predict a new row best."""
+"""Model comparison by leave-one-out cross-validation."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ MODEL = "model"
 
 
 def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
-    """Compare fits of the same rows by how well each would predict a new one.
+    """Compare fits of the same rows by their expected predictive density.
 
     PSIS-LOO estimates the expected log predictive density of new rows,
-    elpd = sum_i log p(x_i | all other rows), without fitting again: the draws are weighted
+    elpd = sum_i log p(x_i | all other rows), without refitting: the draws are weighted
     instead, with Pareto smoothed weights (Vehtari, Gelman & Gabry, 2017). The likelihood is that
-    of the mixture, allocations summed out, so labels do not matter. Stacking weights are those
-    with which the predictive densities of the models, mixed, would predict best (Yao et al.,
+    of the mixture, allocations marginalized, so it is label-invariant. Stacking weights
+    maximize the predictive density of the mixture of the models (Yao et al.,
     2018).
 
-    It fails where one row changes the posterior much, such as an outlier with a component of its
-    own. Then the Pareto k of the row is high, and the elpd of the model is not to be relied on;
-    the table says for how many rows. Draws of ADVI and Laplace are treated as if they came from
+    It fails if a single row strongly influences the posterior, such as an outlier with a component
+    of its own. Then the Pareto k of the row is high, and the elpd of the model is not reliable;
+    the table counts such rows. Draws of ADVI and Laplace are treated as if they came from
     the posterior.
 
-    It answers which model predicts better, and not how many clusters there are. Where clusters
-    are not exactly normal, ever more components fit them better as rows are added, and even the
-    posterior of the number of components has no limit (Cai, Campbell & Broderick, 2021). A
-    difference of few standard errors, or of less than four, says little (Sivula et al., 2025).
-    Rows without any observed cell, and those of weight zero, do not count.
+    It compares predictions; it does not estimate the number of clusters. If clusters
+    are not exactly normal, the best number of components grows with the number of rows, and even
+    the posterior of the number of components has no limit (Cai, Campbell & Broderick, 2021). A
+    difference of few standard errors, or of less than four, is not conclusive (Sivula et al.,
+    2025). Rows without any observed cell, and those of weight zero, do not count.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
         ``elpd_se``; ``p_loo``, the effective number of parameters; ``elpd_difference``, to the
         best, zero or less, and its standard error ``difference_se``; ``weight``, of stacking;
         ``largest_pareto_k``; ``high_pareto_k``, the number of rows above ``pareto_k_threshold``,
-        which is 0.7, or less for few draws. The attribute ``note`` says in words whether the
-        numbers can be relied on.
+        which is 0.7, or less for few draws. The attribute ``note`` says whether the
+        estimates are reliable.
 
     Raises
     ------
@@ -98,9 +98,9 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
     array([1., 0.])
     """
     fits = _fits_of(trees)
-    # Rows that no fit learns from have the density 1 under every model, and do not count.
+    # Rows that are not fitted have the density 1 under every model, and do not count.
     counted = np.any([fit.data.is_fitted for fit in fits.values()], axis=0)
-    with warnings.catch_warnings():  # what they say is in the table
+    with warnings.catch_warnings():  # their content is in the table
         warnings.simplefilter("ignore")
         results = {name: _leave_one_out(fit, counted) for name, fit in fits.items()}
         table = _ranked(results)
@@ -155,8 +155,8 @@ def _ranked(results: dict[str, ELPDDataLOO]) -> pd.DataFrame:
 def _note(high: dict[str, int]) -> str:
     doubtful = [f"{name} ({counted(count, 'row')})" for name, count in high.items() if count]
     if not doubtful:
-        return "No row has a high Pareto k: elpd estimates can be relied on."
-    return f"Not to be relied on, as rows have a high Pareto k: {', '.join(doubtful)}."
+        return "No row has a high Pareto k: elpd estimates are reliable."
+    return f"Not reliable, because rows have a high Pareto k: {', '.join(doubtful)}."
 
 
 def _fits_of(trees: Any) -> dict[str, Fit]:
@@ -180,7 +180,7 @@ def _fit_of(name: str, tree: Any) -> Fit:
         fit = Fit.with_draws(tree, "compare")
         fit.expect_fitted()
     except SchemaError as error:
-        raise SchemaError(f"{name!r} is no fit. {error}") from None
+        raise SchemaError(f"{name!r} is not a fit. {error}") from None
     if not fit.has_rows:
         raise SchemaError(
             f"{name!r} was fitted with keep_rows=False, and its tree holds neither the rows nor "
@@ -188,8 +188,8 @@ def _fit_of(name: str, tree: Any) -> Fit:
         )
     if "log_likelihood" not in fit.tree.children and not fit.knows_prior:
         raise SchemaError(
-            f"{name!r} has no log-likelihoods: draws of a model in which rows have weights of "
-            "their own must bring them along, in a group log_likelihood, to from_draws."
+            f"{name!r} has no log-likelihoods: for a model in which mixture weights differ between "
+            "rows, pass them to from_draws in a group log_likelihood."
         )
     if "log_likelihood" not in fit.tree.children:
         n_rows = fit.tree["observed_data"].sizes[ROW]

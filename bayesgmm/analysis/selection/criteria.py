@@ -1,8 +1,6 @@
-"""What compares one fit with another: likelihood, number of parameters, and how rows are shared.
+"""Information criteria of a fit: log-likelihood, number of parameters, entropy of assignments.
 
 Axes: rows n, components k.
-
-How well a fit describes rows at its mode, and how many parameters it has for that.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from bayesgmm.tree.fit import Fit, Fitted
 
 @dataclass(frozen=True)
 class Criteria:
-    """The figures of one fit. Smaller criteria are better.
+    """Information criteria of one fit. Smaller is better.
 
     Attributes
     ----------
@@ -33,13 +31,13 @@ class Criteria:
     n_components, n_parameters : int
         Components k and free parameters p.
     n_rows : float
-        Rows n, each as often as it counts.
+        Rows n, the sum of their weights.
     entropy : float
-        -sum_i sum_k r_ik log r_ik: how undecided the rows are between the components.
+        -sum_i sum_k r_ik log r_ik: the entropy of the responsibilities.
     hard_entropy : float
-        -sum_i log max_k r_ik: the same, counting the most probable component of each row alone.
+        -sum_i log max_k r_ik: the same for the most probable components only.
     gain : float
-        How much higher the log-likelihood is than that of one component.
+        The log-likelihood minus that of one component.
     """
 
     log_likelihood: float
@@ -67,10 +65,10 @@ class Criteria:
 
     @property
     def nec(self) -> float:
-        """Entropy over what the likelihood gains on one component; that itself counts as 1.
+        """Entropy over the gain in log-likelihood over one component; 1 for one component.
 
         Celeux & Soromenho (1996), and Biernacki, Celeux & Govaert (1999) on one component. NaN
-        where nothing is gained and the ratio says nothing.
+        if there is no gain.
         """
         if self.n_components == 1:
             return 1.0
@@ -80,7 +78,7 @@ class Criteria:
 def entropies(
     resp: Float[np.ndarray, "n k"], row_weights: Float[np.ndarray, " n"] | None = None
 ) -> tuple[float, float]:
-    """Return the entropy of the responsibilities of all rows, and the hard one."""
+    """Return the entropy of the responsibilities of all rows, and the hard entropy."""
     by_component = np.ascontiguousarray(resp.T)  # of which the largest is found much sooner
     soft, hard = xlogy(by_component, by_component), np.log(by_component.max(axis=0))
     if row_weights is not None:
@@ -91,19 +89,19 @@ def entropies(
 def mode_criteria(
     tree: Fitted, X: Any | None = None, weights: Float[np.ndarray, " _"] | None = None
 ) -> Criteria:
-    """Return BIC and its relatives of rows at the point estimate of a fit.
+    """Return the information criteria of rows at the point estimate of a fit.
 
     With the posterior mode in place of the maximum of the likelihood, as Fraley & Raftery (2007)
     propose: under priors as weak as the default ones both agree where the maximum is regular, and
     the mode exists where a likelihood is unbounded. The number of parameters counts k - 1 weights,
-    k d means and the free entries of covariance matrices. The gain on one component is NaN.
+    k d means and the free entries of covariance matrices. The gain over one component is NaN.
 
     Parameters
     ----------
     tree : xarray.DataTree
         What :func:`bayesgmm.fit` returned.
     X : table with the features of the fit, optional
-        Rows; those of the fit by default, of which labels then count for nothing. Rows without
+        Rows; those of the fit by default, whose labels are then not used. Rows without
         any observed cell do not count, nor do those of weight zero.
     weights : array, shape (n,) or (0,), optional
         How often each row counts; by default once, or as in the fit where ``X`` is ``None``.
@@ -111,7 +109,7 @@ def mode_criteria(
     Raises
     ------
     SchemaError
-        If ``fit`` is no fit, or has no point estimate.
+        If ``tree`` is not a fit, or has no point estimate.
     DataError
         If the features of ``X`` are not those of the fit, or no row counts.
 

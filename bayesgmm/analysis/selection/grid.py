@@ -1,9 +1,7 @@
-"""One covariance structure, fitted with more and more components.
+"""Fits over a grid of numbers of components and covariance structures.
 
-Each fit starts from what the one before ended with, its components split until there are enough,
-and from fresh points besides.
-
-Going through the grid: structures side by side, with a bar, and a way to stop early.
+For each structure, the number of components increases: each fit starts from the previous one, whose
+components are split, and from fresh starting points.
 """
 
 from __future__ import annotations
@@ -39,13 +37,13 @@ from bayesgmm.seeds import RandomSeed, spawn
 
 @dataclass(frozen=True)
 class Cell:
-    """One fit, or why there is none.
+    """One fit, or the reason why there is none.
 
     Attributes
     ----------
     n_parameters : int
     failure : str
-        Empty where the fit is there.
+        Empty if there is a fit.
     criteria : Criteria or None
     converged : bool
     starts, agreeing : int
@@ -86,7 +84,7 @@ class Column:
     def cells(
         self, numbers: tuple[int, ...], seeds: list[np.random.SeedSequence]
     ) -> Iterator[tuple[int, Cell]]:
-        """Fit all numbers of components, which rise, and yield each with its cell."""
+        """Fit all numbers of components, in increasing order, and yield each with its cell."""
         last: _Fit | None = None
         for number, seed in zip(numbers, seeds, strict=True):
             try:
@@ -128,7 +126,7 @@ class Column:
 
     @cached_property
     def _one(self) -> PointEstimate:
-        """One normal distribution, which has one optimum."""
+        """The estimate of one normal distribution, which has one optimum."""
         solver, seed = replace(self.solver, n_starts=1), np.random.SeedSequence(0)
         return solver.maximize(self._objective(1), self._rows, seed=seed)
 
@@ -155,7 +153,7 @@ class Column:
         return self.solver.maximize(objective, self._rows, seed=seed, warm=starts)
 
     def _split_up(self, last: _Fit | None, number: int) -> MixtureParameters | None:
-        """Split components of the last mixture, one after the other, until there are enough."""
+        """Split components of the previous mixture, one at a time, until there are enough."""
         parameters = None
         while last is not None and last.parameters.n_components < number:
             objective = self._objective(last.parameters.n_components + 1)
@@ -192,14 +190,14 @@ INTERRUPTED = "the run was interrupted before this fit"
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """A grid to go through.
+    """A grid of fits.
 
     Attributes
     ----------
     data : Dataset
     structures : tuple of CovarianceStructure
     numbers : tuple of int
-        Of components, rising.
+        Numbers of components, increasing.
     solver : EM
     """
 
@@ -211,7 +209,7 @@ class Sweep:
     def run(self, random_seed: RandomSeed, *, progress: bool) -> dict[tuple[int, int], Cell]:
         """Fit all cells; their keys are the place of the structure, and the number.
 
-        What is done on which core changes nothing: every cell has a seed of its own.
+        Results do not depend on the number of cores: every cell has its own seed.
         """
         seeds = np.array(spawn(random_seed, len(self.columns) * len(self.numbers)), dtype=object)
         total = seeds.size
@@ -228,7 +226,7 @@ class Sweep:
 
     @cached_property
     def columns(self) -> list[Column]:
-        """The structures with the rows; those that are one and the same model come once."""
+        """The structures with the rows; equivalent models come once."""
         chosen = [self._models.index(model) for model in range(max(self._models) + 1)]
         return [Column(self.data, self.structures[place], self.solver) for place in chosen]
 
@@ -236,7 +234,7 @@ class Sweep:
     def _models(self) -> list[int]:
         """The number of the model that each structure is.
 
-        Of a single feature there are two without priors: widths are shared, or they are not.
+        For a single feature there are two without priors: shared or separate widths.
         """
         if self.data.n_features > 1 or self.solver.uses_prior:
             return list(range(len(self.structures)))
@@ -249,10 +247,11 @@ class Sweep:
 
 
 class _Work:
-    """The columns that are being fitted, and what is done.
+    """The columns being fitted, and the finished cells.
 
-    The fits of a column follow one another. Whoever has finished one goes on with the column that
-    has the most parameters left to estimate, so that cores finish at about the same time.
+    The fits of a column follow one another. A thread that has finished one continues with the
+    column that has the most parameters left to estimate, so that cores finish at about the same
+    time.
     """
 
     def __init__(self, sweep: Sweep, seeds: np.ndarray, bar: CountProgress) -> None:
@@ -271,7 +270,7 @@ class _Work:
         self._stopped = False
 
     def do(self) -> None:
-        """Fit all columns; an interrupt is raised only if nothing is done by then."""
+        """Fit all columns; an interrupt is raised only if no cell is finished."""
         try:
             for_each(len(self._cells), lambda _: self._take_turns())
         except KeyboardInterrupt:
@@ -293,7 +292,7 @@ class _Work:
                 self._end(place)
 
     def _begin(self) -> int | None:
-        """Choose a column that nobody works on; ``None`` where there is none."""
+        """Choose a column that no thread works on; ``None`` if there is none."""
         with self._lock:
             free = [
                 place

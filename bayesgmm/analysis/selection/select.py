@@ -1,4 +1,4 @@
-"""How many components, and which covariance structure? A grid of fits, and criteria on them."""
+"""Selection of the number of components and the covariance structure by information criteria."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 STRUCTURES = tuple(structures_by_likelihood().values())
-"""All structures whose maximum likelihood differs."""
+"""All structures with distinct maximum likelihood."""
 
 _FEW_ROWS = 5  # for each component, on average
 
 SOLVER = EM("likelihood", n_starts=5, tolerance=3e-7)
-"""For dozens of fits. They end within some 1e-4 of their optima, and a difference of one counts."""
+"""For dozens of fits. They end within about 1e-4 of their optima; a difference of one matters."""
 
 
 def select(
@@ -43,34 +43,34 @@ def select(
 
     Every cell of the grid is one fit by maximum likelihood, with log-likelihood log L and p free
     parameters (k - 1 weights, k d means, and the free entries of the covariance matrices). It is
-    the best of several: one starts from the fit with one component less, the worst of which is
-    split, the others from fresh points. What the criteria estimate, and where they fail, with n
-    rows and responsibilities r_ik (all: the smaller the better):
+    the best of several runs: one starts from the fit with one component less, whose worst component
+    is split, the others from fresh points. With n rows and responsibilities r_ik, the criteria are
+    (smaller is better):
 
     BIC = -2 log L + p log n
         Approximates -2 log of the marginal likelihood, the probability of the rows under the
         model with its parameters integrated out, up to a term that does not grow with n (Schwarz,
-        1978). It counts the normal distributions that it takes to describe the *density* of the
+        1978). It selects the number of normal distributions that describe the *density* of the
         rows, not clusters: a skewed or heavy-tailed cluster takes several. If the clusters are
-        not exactly normal, no number of them is right, and the one preferred grows without bound
+        not exactly normal, no number is correct, and the selected one grows without bound
         as rows are added (Cai, Campbell & Broderick, 2021). Its derivation does not hold where a
-        mixture has a component too many; that it finds the right number if there is one is proved
-        by other means (Keribin, 2000).
+        mixture has a superfluous component; its consistency for the true number of components has
+        other proofs (Keribin, 2000).
     AIC = -2 log L + 2 p
-        Estimates how well the fit predicts further rows (Akaike, 1974). For that a component too
-        many does little harm, so that AIC asks for too many, whatever n is.
+        Estimates how well the fit predicts new rows (Akaike, 1974). Superfluous components hardly
+        reduce predictive performance, so AIC selects too many, whatever n is.
     ICL = BIC - 2 sum_i log max_k r_ik
-        BIC with a penalty on rows that are undecided between components (Biernacki, Celeux &
-        Govaert, 2000). It counts clusters that lie well apart, and takes overlapping ones for one:
-        too few as a description of the density.
+        BIC with a penalty on uncertain assignments (Biernacki, Celeux & Govaert, 2000). It selects
+        the number of well-separated clusters, and merges overlapping ones: too few as a
+        description of the density.
     NEC = -sum_i sum_k r_ik log r_ik / (log L - log L of one component)
-        The same doubt of the rows, over what the components gain (Celeux & Soromenho, 1996). It
-        knows no number of parameters, and says nothing of a single component, which counts as 1
-        by agreement (Biernacki, Celeux & Govaert, 1999): more than one only where NEC is below 1.
+        The entropy of the assignments relative to the gain in log-likelihood (Celeux & Soromenho,
+        1996). It does not use the number of parameters, and is undefined for a single component,
+        for which it is set to 1 (Biernacki, Celeux & Govaert, 1999): more only if NEC is below 1.
 
-    All of them are about point estimates. Maximum likelihood has no bound where a component
-    shrinks to a point; such starts are given up, but a narrow component on a few rows that
-    happen to lie close together is an optimum like others, and can win. Look at the fit.
+    All of them use point estimates. The likelihood is unbounded where a component
+    collapses to a point; such runs are discarded, but a narrow component on a few rows that
+    happen to be close together is a valid optimum, and can be selected. Inspect the fit.
 
     Parameters
     ----------
@@ -83,17 +83,17 @@ def select(
         ``TiedSpherical()``.
     solver : EM, optional
         By default ``EM("likelihood", n_starts=5, tolerance=3e-7)``: each cell starts from five
-        fresh points besides. More of them find better optima of many components. With ``EM()`` the
+        fresh points. More starts find better optima for many components. With ``EM()`` the
         fits are posterior modes under the priors of ``covariances`` and the default priors of
-        weights and means. Then nothing collapses, and the criteria take the likelihood at the mode,
-        as Fraley & Raftery (2007) do for BIC. It is below its maximum, so that all criteria lean to
-        fewer components; AIC and NEC are no longer what their derivations ask for.
+        weights and means. Then no component collapses, and the criteria use the likelihood at the
+        mode, as Fraley & Raftery (2007) do for BIC. It is below its maximum, so all criteria favor
+        fewer components; the derivations of AIC and NEC do not apply.
     random_seed : int, SeedSequence or Generator, optional
         Places the starting points. The same seed gives the same table on any number of cores.
     sample_weight : array, shape (n,), optional
         How often each row counts: 2 is the same as two such rows, 0 leaves the row out, and the
-        middles of bins with their counts stand for binned data. Rows number
-        as many as they count in all criteria.
+        middles of bins with their counts stand for binned data. The number
+        of rows in all criteria is the sum of weights.
     progress : bool, default True
         Whether to show a progress bar when it takes more than two seconds.
 
@@ -106,7 +106,7 @@ def select(
         the best optimum), ``failure`` (why a cell has no fit, else empty) and ``best`` (true for
         the smallest BIC). The attribute ``best`` names that cell, and ``spec`` holds it as JSON
         for :meth:`MixtureSpec.from_json`; ``rows`` is a checksum of the table. An interrupted run
-        returns what is finished; the other cells say so.
+        returns the finished cells; the others have a ``failure``.
 
     Warns
     -----
@@ -182,14 +182,14 @@ def select(
 
 
 def _warn_of_few_rows(table: xr.Dataset, data: Dataset) -> None:
-    """Warn if components of the best fit follow single rows, which no criterion is made for."""
+    """Warn if the best fit has few rows per component, where the criteria are not valid."""
     number = table["n_components"].values[table["best"].values.any(axis=0)].item()
     each = data.fitted.total_weight / number
     if number > 1 and each < _FEW_ROWS:
         warn(
             f"The smallest BIC is that of {table.attrs['best']}, {each:.1f} rows for each: "
-            f"criteria rest on many rows, and below {_FEW_ROWS} a component follows single ones. "
-            "Ask for fewer components."
+            f"the criteria are asymptotic, and below {_FEW_ROWS} rows per component they favor "
+            "components of single rows. Use fewer components."
         )
 
 
@@ -212,7 +212,7 @@ def _expected_structures(covariances: Any) -> tuple[CovarianceStructure, ...]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SpecificationError(
-            f"covariances must hold each kind of structure once; {twice} come more often."
+            f"covariances must hold each kind of structure once; repeated: {twice}."
         )
     return structures
 

@@ -1,4 +1,4 @@
-"""The fits of a grid as one table, with the best of them marked.
+"""The fits of a grid as a table, with the best one marked.
 
 Axes: covariance structures, numbers of components.
 """
@@ -20,7 +20,7 @@ from bayesgmm.priors.spec import MixtureSpec
 DIMS = ("covariances", "n_components")
 
 SAME = " = "
-"""Between the names of structures that are one model."""
+"""Separator of the names of equivalent structures."""
 
 _TYPES = {
     "n_parameters": int, "log_likelihood": float, "BIC": float, "AIC": float, "ICL": float,
@@ -29,7 +29,7 @@ _TYPES = {
 
 
 def name_of(structure: CovarianceStructure) -> str:
-    """Return the name under which a structure stands in the table."""
+    """Return the name of a structure in the table."""
     return type(structure).__name__
 
 
@@ -61,10 +61,10 @@ def tabulated(
 
 
 def one_line_a_model(table: xr.Dataset) -> xr.Dataset:
-    """Return the table with structures that are one and the same model in one line.
+    """Return the table with one line for equivalent structures.
 
-    Of a single feature, ``Full()``, ``Diagonal()`` and ``Spherical()`` are: the line is called
-    after all of them, ``Full = Diagonal = Spherical``.
+    For a single feature, ``Full()``, ``Diagonal()`` and ``Spherical()`` are equivalent: the line is
+    named after all of them, ``Full = Diagonal = Spherical``.
     """
     table = table.transpose(*DIMS)
     models: dict[tuple[bytes, ...], list[int]] = {}
@@ -80,12 +80,12 @@ def one_line_a_model(table: xr.Dataset) -> xr.Dataset:
 
 
 def title_of(fit: xr.Dataset) -> str:
-    """Return what a cell is called."""
+    """Return the name of a cell."""
     return f"{fit[DIMS[0]].item()}, {counted(fit[DIMS[1]].item(), 'component')}"
 
 
 def _record(cell: Cell) -> dict[str, Any]:
-    """Return what the table says of a cell."""
+    """Return the table entries of a cell."""
     of_fit = cell.criteria
     return {
         "n_parameters": cell.n_parameters,

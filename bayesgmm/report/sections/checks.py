@@ -23,8 +23,8 @@ _MOST_TOLD = 8  # features
 _MEANT = {
     "inside 50%": ("fewer rows in the middle", "more rows in the middle"),
     "inside 90%": ("more rows in the tails", "fewer rows in the tails"),
-    "smallest": ("a smaller least value", "a larger least value"),
-    "largest": ("a smaller largest value", "a larger largest value"),
+    "smallest": ("a smaller minimum", "a larger minimum"),
+    "largest": ("a smaller maximum", "a larger maximum"),
 }
 """What a figure below and above those of the model means."""
 
@@ -37,12 +37,13 @@ def checks(material: Material) -> Section:
     )
     body = (
         paragraph(
-            "If the model is right, tables drawn from it look like the one that was fitted. "
-            f"{counted(found.attrs['tables'], 'such table')} of the same size were drawn. Beside "
-            f"each figure of the table stands the range that holds {INTERVAL} of theirs."
+            "If the model is right, tables simulated from it resemble the observed table. "
+            f"{counted(found.attrs['tables'], 'such table')} of the same size were simulated. Next "
+            f"to each statistic of the observed table is the range that holds {INTERVAL} of the "
+            "simulated ones."
         ),
         table(
-            "The table beside tables drawn from the model",
+            "The observed table and tables simulated from the model",
             ["feature", "inside middle 50%", "inside middle 90%", "smallest", "largest"],
             [_line(found, feature) for feature in shown],
             name="predictive",
@@ -58,11 +59,12 @@ def _picture(material: Material) -> Markup:
     chosen = discriminating_features(material.fit, _MOST_PANELS)
     return image(
         plot_predictive(material.fit, chosen),
-        alternative=f"Histograms of {in_a_row(chosen)} beside those that the model makes.",
+        alternative=f"Histograms of {in_a_row(chosen)} next to those of simulated tables.",
         caption=(
-            "Bars are the rows. The band at each bar holds the height that it has in "
-            f"{INTERVAL} of the tables drawn from the model: about one bar in nine lies outside by "
-            f"chance.{material.leaving_out(chosen)}"
+            "The line is the histogram of the rows. The band at each bar holds its height in "
+            f"{INTERVAL} of the tables simulated from the model: about one bar in nine lies "
+            "outside "
+            f"by chance.{material.leaving_out(chosen)}"
         ),
     )
 
@@ -86,16 +88,16 @@ def _judgment(found: xr.Dataset) -> str:
     odd = {feature: said for feature in found[FEATURE].values if (said := _odd(found, feature))}
     if not odd:
         return (
-            f"All {count} figures of the table are such as the model makes, too: nothing here "
-            "speaks against it."
+            f"All {count} statistics of the observed table are typical of the model: no sign of "
+            "misfit."
         )
     number = sum(map(len, odd.values()))
     told = [f"{feature} has {in_a_row(said)}" for feature, said in odd.items()]
     shown, more = "; ".join(told[:_MOST_TOLD]), "; and others" * (len(told) > _MOST_TOLD)
     return (
-        f"{counted(number, 'figure')} of {count} {plural(number, 'lies', 'lie')} where fewer "
-        f"than 1% of the tables drawn from the model have theirs. {shown}{more}. By chance one "
-        f"expects {2 * _RARE * count:.1f}. More components, or features on another scale "
+        f"{counted(number, 'statistic')} of {count} {plural(number, 'lies', 'lie')} where fewer "
+        f"than 1% of the simulated tables have theirs. {shown}{more}. By chance one "
+        f"expects {2 * _RARE * count:.1f}. More components, or transformed features "
         "(logarithms, for example), may describe the table better."
     )
 

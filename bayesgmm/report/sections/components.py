@@ -33,14 +33,14 @@ def components(material: Material) -> Section:
     groups = [
         (_heading(material, k), _lines(material, k, shown)) for k in range(len(material.titles))
     ]
-    caption = f"Estimates, and in brackets the intervals that hold them with {INTERVAL} probability"
+    caption = f"Estimates, with {INTERVAL} intervals in brackets"
     headings = ["feature", "mean", "standard deviation"]
     body = (
         paragraph(
-            "Every number stands with its interval: given the model and the table, the truth lies "
-            f"inside with {INTERVAL} probability. A narrow interval says that the table settles "
-            "the number. A wide one says that many values fit the table about as well, mostly "
-            "because few rows speak of it: take the number in front of it with care."
+            "Every number comes with its interval: given the model and the table, the parameter "
+            f"lies inside with {INTERVAL} probability. A narrow interval means that the table "
+            "determines the parameter. A wide one means that many values fit the table about "
+            "equally well, mostly because few rows are informative: treat the estimate with care."
         ),
         grouped_table(caption, headings, groups, name="estimates"),
         note,
@@ -56,9 +56,9 @@ def _pictures(material: Material) -> Iterator[Markup]:
     if not material.is_single:
         yield image(
             plot_weights(material.drawn, ci_prob=DEFAULT_PROBABILITY),
-            alternative="The weight of every component, with its interval.",
+            alternative="The weight of each component, with its interval.",
             caption=(
-                "The weight of a component is its share of all rows. Dots are estimates; thin "
+                "The weight of a component is its proportion of all rows. Dots are estimates; thin "
                 f"lines hold {INTERVAL} of the probability, thick lines half of it."
             ),
         )
@@ -68,7 +68,7 @@ def _pictures(material: Material) -> Iterator[Markup]:
         if material.is_single
         else " Components whose lines do not overlap in a feature very likely differ there."
     )
-    caption = f"The numbers of the table.{apart}{material.leaving_out(chosen)}"
+    caption = f"The values of the table above.{apart}{material.leaving_out(chosen)}"
     for part in np.array_split(chosen, -(-len(chosen) // _ACROSS)):
         features = part.tolist()
         yield image(
@@ -128,11 +128,12 @@ def _least_known(material: Material) -> str:
     ends = " to ".join(measured(float(end[k, j]), spread) for end in (low, high))
     times = f"{widths[k, j]:.2g}"
     told = (
-        f"Beside the spread of the rows, the mean of {where} is known least: its interval, {ends}, "
-        f"is {times} standard deviations {'' if material.is_single else 'of the component '}wide."
+        f"Relative to the spread of the rows, the mean of {where} is least certain: its interval, "
+        f"{ends}, is {times} standard deviations "
+        f"{'' if material.is_single else 'of the component '}wide."
     )
     if widths[k, j] < _NARROW:
-        known = "means" if material.is_single else "places of all components"
-        return f"{told} That is little: the {known} are well known."
-    much = " That is much: read what concerns it with care." if widths[k, j] > _WIDE else ""
+        known = "means" if material.is_single else "means of all components"
+        return f"{told} This is narrow: the {known} are well determined."
+    much = " This is wide: interpret it with care." if widths[k, j] > _WIDE else ""
     return told + much

@@ -17,9 +17,9 @@ _MOST_PANELS = 8
 def density(material: Material) -> Section:
     """Return the section on the density of the rows."""
     text = paragraph(
-        "The density says where the next row is likely to lie, whatever component it comes from. "
-        "It does not depend on how components are named or share the rows, so it is often well "
-        "known where single components are not."
+        "The density shows where the next row is likely to lie, whatever component it comes from. "
+        "It does not depend on the labels of components, so it is often well determined even "
+        "where single components are not."
     )
     return Section("density", "The density", (text, *_pictures(material)))
 
@@ -38,8 +38,8 @@ def _curves(material: Material) -> Markup:
         plot_density(material.fit, chosen),
         alternative=f"The density of {in_a_row(chosen)}, with its band, over a histogram of rows.",
         caption=(
-            f"The line is the density, and the band holds it with {INTERVAL} probability at every "
-            "point: where the band is wide, the density is not well known. Bars and ticks are rows."
+            f"The line is the density, with a pointwise {INTERVAL} band: where the band is wide, "
+            "the density is uncertain. Bars and ticks are rows."
             f"{material.leaving_out(chosen)}"
         ),
     )
@@ -51,8 +51,8 @@ def _contours(material: Material) -> Markup:
         plot_density(material.fit, chosen),
         alternative=f"Contours of the density of {in_a_row(chosen)}, over the rows.",
         caption=(
-            f"The density of {in_a_row(chosen)} together. Each line encloses the smallest region "
-            "in which the share of rows written at it is to be expected."
+            f"The joint density of {in_a_row(chosen)}. Each line encloses the smallest region "
+            "that holds the stated proportion of the predictive probability."
             f"{material.leaving_out(chosen)}"
         ),
     )

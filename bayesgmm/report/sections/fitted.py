@@ -50,9 +50,9 @@ def _model(material: Material) -> str:
             f"from it. {_shape(material)}"
         )
     return (
-        f"A Gaussian mixture with {k} components was fitted to {to}. It takes every row to come "
-        "from one of these components, and the rows of a component to spread around its mean as a "
-        f"normal distribution does: most near, few far. {_shape(material)}"
+        f"A Gaussian mixture with {k} components was fitted to {to}. The model assumes that each "
+        "row comes from one of these components, and that the rows of a component follow a normal "
+        f"distribution around its mean. {_shape(material)}"
     )
 
 
@@ -94,7 +94,7 @@ def _rows(material: Material) -> str:
         return whole(material.fit.data.n_rows)
     return (
         f"{whole(material.fit.data.n_rows)}, of which {counted(empty, 'has', 'have')} no measured "
-        f"cell and {plural(empty, 'says', 'say')} nothing"
+        f"cell and {plural(empty, 'does', 'do')} not affect the fit"
     )
 
 
@@ -105,8 +105,9 @@ def _gaps(material: Material) -> str:
     count, rows = int(missing.sum()), int(missing.any(axis=1).sum())
     return (
         f"{whole(count)} of {whole(missing.size)} cells ({share(count / missing.size)}), in "
-        f"{counted(rows, 'row')}. Nothing was put in their place: such rows count with the cells "
-        "that they have. That is right if whether a cell is missing depends on measured cells only."
+        f"{counted(rows, 'row')}. They were not filled in: such rows enter the fit with their "
+        "observed cells. This is valid if values are missing at random: whether a cell is missing "
+        "depends on observed cells only."
     )
 
 
@@ -115,21 +116,21 @@ def _weights(material: Material) -> str:
     if not weights.size:
         return "none; every row counts once"
     least, most, total = weights.min(), weights.max(), weights.sum()
-    return f"rows count from {least:.3g} to {most:.3g} times, {total:.5g} times in all"
+    return f"rows count {least:.3g} to {most:.3g} times, {total:.5g} times in total"
 
 
 def _labels(material: Material) -> str:
     logs = material.fit.data.label_log_likelihoods
     if not logs.size:
-        return "none; the model was told nothing of the component that a row comes from"
+        return "none; the component of every row was unknown"
     known = (logs != logs[:, :1]).any(axis=1)
     certain = (np.isfinite(logs).sum(axis=1) == 1) & known
     of_rows = f"of {counted(material.fit.data.n_rows, 'row')}"
     if (certain == known).all():
         return f"for {whole(int(known.sum()))} {of_rows} the component was known"
     return (
-        f"for {whole(int(known.sum()))} {of_rows} something was known of the component that they "
-        f"come from, and for {whole(int(certain.sum()))} of them the component itself"
+        f"for {whole(int(known.sum()))} {of_rows} something was known about their component, and "
+        f"for {whole(int(certain.sum()))} of them the component itself"
     )
 
 
@@ -164,14 +165,14 @@ def provenance(material: Material) -> Section:
             (
                 "The same table, spec, engine and seed give the same fit with these versions. "
                 if material.fit.knows_prior
-                else "The draws were made elsewhere, and their prior is not known here. "
+                else "The draws were made elsewhere, and their prior is not known. "
             )
-            + "Intervals hold under the assumptions above: that the rows are independent, and that "
-            "the model is about right."
+            + "Intervals are valid under the assumptions above: that rows are independent, and "
+            "that the model is approximately right."
             + (" The file of the fit holds the prior in full." if material.fit.knows_prior else "")
         ),
     )
-    return Section("provenance", "Where this comes from", body)
+    return Section("provenance", "Provenance", body)
 
 
 def _provenance_facts(material: Material) -> Iterator[tuple[str, Content]]:

@@ -29,19 +29,19 @@ def prior(material: Material) -> Section:
         headings = ["feature", "mean", "standard deviation"]
     body = (
         paragraph(
-            "Before it sees the table, a Bayesian model says which values it holds plausible: its "
-            "prior. The table then moves it. Ranges below hold "
-            f"{INTERVAL} of the prior and leave equal parts on both sides."
+            "The prior describes which parameter values are plausible before the table is seen. "
+            f"Ranges below are central {INTERVAL} intervals of the prior."
         ),
         listed(_sentences(material, ranges)),
-        table("Where the prior expected the parameters", headings, lines, name="prior-ranges"),
+        table("Prior ranges of the parameters", headings, lines, name="prior-ranges"),
         note,
         paragraph(
             f"Where these ranges are much wider than the intervals of {whose} below, the table "
-            "spoke and the prior hardly mattered. Where they are as wide, little was learned."
+            "determined the result and the prior had little influence. Where they are about as "
+            "wide, the table was not informative."
         ),
     )
-    return Section("prior", "What was assumed before", body)
+    return Section("prior", "Prior", body)
 
 
 def _sentences(material: Material, ranges: xr.Dataset) -> Iterator[str]:
@@ -62,12 +62,12 @@ def _weights(material: Material, ranges: xr.Dataset) -> str:
             f"{title} between {' and '.join(_shares(low[place], high[place]))}"
             for place, title in enumerate(material.titles)
         ]
-        return f"Weights: they were expected to differ, {in_a_row(each, most=12)}."
-    kind = "every way to share the rows out among the components was equally plausible"
+        return f"Weights: the prior differs between components, {in_a_row(each, most=12)}."
+    kind = "a uniform prior over all weights"
     if concentration[0] < 1:
-        kind = "unequal shares were favored, so that components without use stay nearly empty"
+        kind = "unequal weights were favored, so that superfluous components stay nearly empty"
     elif concentration[0] > 1:
-        kind = "nearly equal shares were favored"
+        kind = "nearly equal weights were favored"
     ends = " and ".join(_shares(low[0], high[0]))
     return f"Weights: {kind}; each component has between {ends} of the rows."
 
@@ -88,7 +88,8 @@ def _correlations(material: Material, ranges: xr.Dataset) -> Iterator[str]:
     if "correlations" in ranges:
         low, high = (float(ranges["correlations"].sel({END: end})) for end in ("lower", "upper"))
         yield (
-            f"Correlations: {within}that of any two features lies between {low:.2f} and {high:.2f}."
+            f"Correlations: {within}the correlation of any two features lies between {low:.2f} and "
+            f"{high:.2f}."
         )
     elif material.fit.data.n_features > 1:
         yield f"Correlations: {within}there are none."

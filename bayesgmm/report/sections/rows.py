@@ -33,21 +33,20 @@ def rows(material: Material) -> Section:
     """Return the section on clusters and unsure rows."""
     title = "Clusters and unsure rows"
     if material.is_single:
-        alone = paragraph("There is one component only, and all rows belong to it.")
+        alone = paragraph("There is only one component, and all rows belong to it.")
         return Section("rows", "The rows", (alone, _picture(material)))
     body = (
         paragraph(
-            "A row is placed in the component that it comes from most probably. Its certainty is "
-            f"that probability. Rows below {CERTAINTY:.0%} count as unsure: they lie where "
-            "components overlap, or the components are not known well enough to place them; the "
-            "interval of the probability tells which. "
-            f"Core rows are placed with at least {CERTAINTY:.0%} even under the least favourable "
-            f"of the values that the {INTERVAL} interval holds. Rows in between are sure on "
-            "average, but not under every plausible value."
+            "Each row is assigned to its most probable component. Its certainty is the probability "
+            f"of that component. Rows below {CERTAINTY:.0%} count as unsure: components overlap "
+            "there, or are not known well enough; the interval of the probability tells which. "
+            f"Core rows have a probability of at least {CERTAINTY:.0%} even at the lower end of "
+            f"the {INTERVAL} interval. The remaining rows have high mean probability, but not in "
+            "every draw."
         ),
         *_blank(material),
         table(
-            "How many rows each component takes",
+            "Rows per component",
             ["component", "rows", "core", "between", "unsure"],
             _counts(material),
             name="counts",
@@ -67,9 +66,9 @@ def _blank(material: Material) -> Iterator[Markup]:
         one = count == 1
         yield paragraph(
             f"{counted(count, 'row')} {'has' if one else 'have'} no measured cell, so nothing is "
-            f"known of where {'it belongs: its' if one else 'they belong: their'} probabilities "
-            f"are the weights of the components. {'It is' if one else 'They are'} left out of the "
-            "counts, lists and pictures of unsure rows."
+            f"known about {'its component: its' if one else 'their components: their'} "
+            f"probabilities are the weights. {'It is' if one else 'They are'} left out of the "
+            "counts, lists and plots of unsure rows."
         )
 
 
@@ -103,25 +102,25 @@ def _unsure(material: Material) -> Iterator[Markup]:
         return
     if count > MOST_UNSURE:
         yield paragraph(
-            f"The {MOST_UNSURE} least sure of them follow; bayesgmm.cluster(tree) has all rows."
+            f"The {MOST_UNSURE} least certain are listed; bayesgmm.cluster(tree) has all rows."
         )
     headings = [
         "row",
-        "most probably",
+        "most probable",
         "probability",
         f"{INTERVAL} interval",
-        "or else",
+        "second",
         "probability",
     ]
     yield table(
-        "The least sure rows", headings, [_line(material, row) for row in least],
+        "The least certain rows", headings, [_line(material, row) for row in least],
         name="unsure", words=(1, 4),
     )  # fmt: skip
-    gaps = " Rows with missing cells may be unsure for want of them." * material.some_cells_lack
+    gaps = " Rows may also be unsure because of their missing cells." * material.some_cells_lack
     yield paragraph(
-        "Rows go by their names in the table, or by their place in it, counted from 0. A wide "
-        "interval says that better knowledge of the components would decide about the row; a "
-        "narrow one around one half, that the row lies between them and will stay there."
+        "Rows are named as in the table, or by their position, counted from 0. A wide "
+        "interval means that the parameters of the components are not known well enough; a "
+        "narrow one around one half, that the row lies between components."
         f"{gaps}"
     )
 
@@ -165,8 +164,8 @@ def _picture(material: Material) -> Markup:
         plot_clusters(material.drawn, chosen, certainty=CERTAINTY),
         alternative=f"The {what} in {in_a_row(chosen)}, with the outline of {outlines}.",
         caption=(
-            f"{colors}The thick line of {outlines} is at its estimated values; thin lines beside "
-            "it are other plausible values, so that a wide bundle means that it is not well known."
+            f"{colors}The thick line of {outlines} is the estimate; thin lines are posterior "
+            "draws, so a wide bundle means high uncertainty."
             f"{unsure}{material.leaving_out(chosen)}"
         ),
     )
@@ -178,7 +177,7 @@ def _mark(material: Material, chosen: Sequence[str]) -> str:
         return "have a dark tick below the axis"
     cells = material.fit.data.values[:, [material.fit.feature_names.index(name) for name in chosen]]
     marked = material.clusters["unsure"].values & in_some_panel(cells)
-    return "have a dark point on them" if marked.sum() > MOST_RINGS else "wear a ring"
+    return "have a dark point on them" if marked.sum() > MOST_RINGS else "are circled"
 
 
 def _certainty(material: Material) -> Markup:
@@ -186,9 +185,9 @@ def _certainty(material: Material) -> Markup:
         plot_certainty(material.drawn, certainty=CERTAINTY),
         alternative="The probability of every row's most probable component, least certain first.",
         caption=(
-            "Rows from the least certain to the surest, along an axis that gives room to the "
-            f"first. The upright lines are {INTERVAL} intervals: a long one means that plausible "
-            "values of the components disagree about the row."
+            "Rows from the least to the most certain, on a logarithmic axis. Vertical lines are "
+            f"{INTERVAL} intervals: a long one means that the probability of the row differs "
+            "between posterior draws."
         ),
     )
 
@@ -196,18 +195,18 @@ def _certainty(material: Material) -> Markup:
 def _partition(material: Material) -> Iterator[Markup]:
     if material.fit.data.n_rows > MOST_PARTITIONED:
         yield paragraph(
-            "Clusters can also be found without any use of the components' names. For more than "
-            f"{whole(MOST_PARTITIONED)} rows that is left to bayesgmm.partition(tree)."
+            "Clusters can also be found independently of component labels. For more than "
+            f"{whole(MOST_PARTITIONED)} rows use bayesgmm.partition(tree)."
         )
         return
     found = partition(material.fit, max_draws=_DRAWS, n_runs=_RUNS, progress=False)
     sizes = [whole(int(size)) for size in found["size"].values]
     clusters = counted(len(sizes), "cluster")
     told = (
-        "Clusters can also be found without any use of the components' names, as the division of "
-        "the rows that differs least from all plausible ones, on average (variation of "
-        f"information). It has {clusters}, of {in_a_row(sizes, most=20)} rows."
+        "Clusters can also be found independently of component labels, as the partition with the "
+        "smallest expected variation of information under the posterior. "
+        f"It has {clusters}, of {in_a_row(sizes, most=20)} rows."
     )
     if len(sizes) < material.fit.names.size:
-        told += " That is fewer than components: some of them are not told apart by these rows."
+        told += " That is fewer than components: these rows do not separate some of them."
     yield paragraph(told)

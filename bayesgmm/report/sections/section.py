@@ -56,7 +56,7 @@ def shortened[Item](
     """
     if len(items) <= most:
         return items, Markup("")
-    told = f"The first {whole(most)} of {whole(len(items))} {what} are shown; {rest} has all."
+    told = f"The first {whole(most)} of {whole(len(items))} {what} are shown; all are in {rest}."
     return items[:most], paragraph(told)
 
 

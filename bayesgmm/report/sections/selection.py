@@ -22,11 +22,11 @@ _STRONG = 10.0
 """A difference of BIC that speaks strongly for the smaller one (Kass & Raftery, 1995)."""
 
 _ASKS = {
-    "BIC": "asks how many normal distributions it takes to describe the density; a cluster that is "
-    "no ellipse takes several",
-    "AIC": "asks which fit predicts further rows best, and leans to too many",
-    "ICL": "asks for clusters that lie apart, and takes overlapping ones for one",
-    "NEC": "asks the same, without regard to the number of parameters",
+    "BIC": "asks how many normal distributions describe the density; a non-elliptical cluster "
+    "takes several",
+    "AIC": "asks which fit predicts new rows best, and tends to select too many components",
+    "ICL": "asks for well-separated clusters, and merges overlapping ones",
+    "NEC": "asks the same, without a penalty for the number of parameters",
 }
 
 
@@ -45,7 +45,7 @@ def expect_selection(selection: object, data: Dataset) -> None:
         )
     if selection.attrs.get("rows", data.checksum) != data.checksum:
         raise SpecificationError(
-            "selection compares fits of another table than the one of this fit. Run "
+            "selection compares fits of a different table. Run "
             f"bayesgmm.select on the same {counted(data.n_rows, 'row')} and columns "
             f"{', '.join(data.feature_names)}, or leave selection out."
         )
@@ -68,8 +68,8 @@ def selection(material: Material) -> Section:
     body = (
         paragraph(
             f"{counted(fits.sizes['fit'], 'model')} were fitted by maximum likelihood and compared "
-            "by criteria that weigh how well each describes the table against how many parameters "
-            "it spends. Smaller is better; the criteria ask different questions and need not agree."
+            "by information criteria, which weigh goodness of fit against the number of "
+            "parameters. Smaller is better; the criteria ask different questions and can disagree."
         ),
         listed(_winner(fits, name) for name in _CRITERIA),
         table(
@@ -82,7 +82,7 @@ def selection(material: Material) -> Section:
         image(
             plot_selection(material.selection),
             alternative="BIC against the number of components, a line for each structure.",
-            caption="BIC of all fits; the ring marks the smallest, the best by this criterion.",
+            caption="BIC of all fits; the smallest, the best by this criterion, is circled.",
         ),
     )
     return Section("number", "How many components?", body)
@@ -129,10 +129,10 @@ def _this(material: Material, fits: xr.Dataset, best: float) -> str:
         return f"The model of this report ({title}) is not among them."
     above = float(fits["BIC"].values[here][0]) - best
     if above == 0:
-        return f"The model of this report ({title}) is the best of them by BIC."
+        return f"The model of this report ({title}) is the best by BIC."
     weight = "strongly" if above > _STRONG else "somewhat"
     return (
         f"The model of this report ({title}) has a BIC {above:.1f} above the best. A difference "
-        f"of {_STRONG:g} is strong evidence (Kass & Raftery, 1995): the table speaks {weight} for "
-        "the best instead, if normal distributions are what it is made of."
+        f"of {_STRONG:g} is strong evidence (Kass & Raftery, 1995): if the components are normal, "
+        f"the table {weight} favors the best model instead."
     )

@@ -16,19 +16,19 @@ def verdict(material: Material) -> Section:
     """Return the section on convergence."""
     diagnosis = material.diagnosis
     findings = [_item(finding) for finding in diagnosis.findings]
-    nothing = "The verdict is at the top of the page. Nothing was found that speaks against it."
+    nothing = "The verdict is at the top of the page. No problems were found."
     body = (listed(findings) if findings else paragraph(nothing), *_figures(material))
-    return Section("verdict", "Can the result be trusted?", body)
+    return Section("verdict", "Is the result reliable?", body)
 
 
 def banner(material: Material) -> Markup:
     """Return the verdict, marked by words, a sign and a color."""
     diagnosis = material.diagnosis
-    kind, sign, word = "good", "✓", "The result can be trusted."
+    kind, sign, word = "good", "✓", "The result is reliable."
     if not diagnosis.passed:
-        kind, sign, word = "bad", "✗", "The result cannot be trusted as it is."
+        kind, sign, word = "bad", "✗", "The result is not reliable."
         if material.approximate:
-            kind, sign, word = "fair", "~", "The result can be trusted roughly, at best."
+            kind, sign, word = "fair", "~", "The result is approximate."
     mark = element("span", sign, class_="sign", aria_hidden="true")
     words = paragraph(element("strong", word), f" {diagnosis.verdict}")
     return element("div", mark, words, class_=f"banner {kind}")
@@ -36,27 +36,27 @@ def banner(material: Material) -> Markup:
 
 def _item(finding: Finding) -> Markup:
     kind = element("strong", f"{capitalized(finding.kind)}. ") if finding.kind else ""
-    note = "" if finding.serious else " (Good to know; it does not stand against the result.)"
+    note = "" if finding.serious else " (For information only; it does not affect the verdict.)"
     return element("span", kind, f"{finding.problem} ", element("em", finding.remedy), note)
 
 
 def _figures(material: Material) -> Iterator[Markup]:
     if material.approximate:
         yield paragraph(
-            "The draws come from an approximation, so there are no chains that could disagree. "
-            "Pareto k measures how far it is from the posterior: below 0.7 it is near. Intervals "
-            "of an approximation are often too narrow; a run of NUTS gives those of the posterior."
+            "The draws come from an approximation, so there are no chains to compare. Pareto k "
+            "measures how far it is from the posterior: below 0.7 it is close. Intervals of an "
+            "approximation are often too narrow; NUTS gives those of the posterior."
         )
         return
     yield paragraph(
-        "Draws are compared between the chains and within them. R-hat says how far the chains "
-        "disagree: 1 is full agreement, and above 1.01 they tell different stories. The effective "
-        "sample size (ESS) says how many independent draws the draws are worth, in the bulk of the "
-        "posterior and in its tails; some 400 are enough for the intervals of this page."
+        "Draws are compared between and within chains. R-hat measures how far the chains disagree: "
+        "1 is full agreement, above 1.01 they have not converged. The effective sample size (ESS) "
+        "is the number of independent draws that the draws are worth, in the bulk of the posterior "
+        "and in its tails; about 400 are enough for the intervals of this report."
     )
     lines = [_line(material, str(name)) for name in material.diagnosis.figures["variable"].values]
     headings = ["worst entry of", "R-hat", "bulk ESS", "tail ESS"]
-    yield table("How well the chains agree", headings, lines, name="convergence")
+    yield table("Convergence of the chains", headings, lines, name="convergence")
 
 
 def _line(material: Material, name: str) -> list[Content]:

@@ -110,13 +110,13 @@ def _no_calls():
 
 
 def calibrated(engine, spec=SPEC, **options) -> bg.Calibration:
-    settings = {"n_rows": 8, "n_features": 1, "replications": 60, "random_seed": 1}
+    settings = {"n_rows": 8, "n_features": 1, "n_replications": 60, "random_seed": 1}
     settings |= {"solver": SOLVER, "progress": False}
     return bg.calibrate(spec, engine, **(settings | options))
 
 
 def small(engine, **options) -> bg.Calibration:
-    settings = {"n_rows": 10, "replications": 6, "draws_kept": 19}
+    settings = {"n_rows": 10, "n_replications": 6, "n_draws": 19}
     return calibrated(engine, MIXTURE, **(settings | options))
 
 
@@ -156,7 +156,7 @@ def test_independent_draws_are_effective(right):
     ("engine", "sign"), [(Grid(shift=0.4), -1), (Grid(shift=-0.4), 1)], ids=["high", "low"]
 )
 def test_shifted_draws_are_caught(engine, sign):
-    calibration = calibrated(engine, replications=40)
+    calibration = calibrated(engine, n_replications=40)
     assert not calibration.passed
     mean = float(calibration.figures["mean_pit"].sel(quantity="total_mean"))
     assert sign * (mean - 0.5) > 0.1
@@ -166,7 +166,7 @@ def test_shifted_draws_are_caught(engine, sign):
 @pytest.mark.slow
 @pytest.mark.parametrize(("stretch", "covered"), [(2.5, 0.93), (0.4, 0.6)])
 def test_draws_of_a_wrong_width_are_caught(stretch, covered):
-    calibration = calibrated(Grid(stretch=stretch), replications=40)
+    calibration = calibrated(Grid(stretch=stretch), n_replications=40)
     assert not calibration.passed
     coverage = float(calibration.figures["coverage"].sel(quantity="total_mean"))
     assert (coverage > covered) == (stretch > 1)
@@ -207,10 +207,10 @@ def test_interrupted_at_once():
 
 def test_replications_can_be_added_later(tmp_path):
     path = tmp_path / "calibration.nc"
-    small(GIBBS, path=path, replications=2)
+    small(GIBBS, path=path, n_replications=2)
     longer = small(GIBBS, path=path)
     xr.testing.assert_identical(longer.ranks, small(GIBBS).ranks)
-    assert small(GIBBS, path=path, replications=2).ranks.sizes["replication"] == 2
+    assert small(GIBBS, path=path, n_replications=2).ranks.sizes["replication"] == 2
 
 
 def test_failures_are_counted_and_kept(tmp_path):
@@ -227,13 +227,13 @@ def test_failures_are_counted_and_kept(tmp_path):
 
 def test_correlated_draws_are_remarked_on():
     findings = small(Sticky()).findings
-    assert any("The draws kept are correlated" in finding.problem for finding in findings)
+    assert any("The draws kept are autocorrelated" in finding.problem for finding in findings)
 
 
 def test_other_settings_are_refused_a_file(tmp_path):
     path = tmp_path / "calibration.nc"
-    small(GIBBS, path=path, replications=1)
-    for options in ({"n_rows": 11}, {"random_seed": 2}, {"draws_kept": 20}):
+    small(GIBBS, path=path, n_replications=1)
+    for options in ({"n_rows": 11}, {"random_seed": 2}, {"n_draws": 20}):
         with pytest.raises(bg.SpecificationError, match=next(iter(options))):
             small(GIBBS, path=path, **options)
     with pytest.raises(bg.SpecificationError, match="another engine"):
@@ -262,9 +262,9 @@ def test_priors_that_are_scaled_to_the_data_are_refused():
         ({"engine": bg.NUTS}, "engine must be an engine"),
         ({"spec": 2}, "spec must be a MixtureSpec"),
         ({"n_rows": 1}, "n_rows must be at least 2"),
-        ({"replications": 0}, "replications must be a whole number"),
-        ({"draws_kept": 99.0}, "draws_kept must be a whole number"),
-        ({"engine": GIBBS}, "60 draws, fewer than draws_kept, 99"),
+        ({"n_replications": 0}, "n_replications must be a whole number"),
+        ({"n_draws": 99.0}, "n_draws must be a whole number"),
+        ({"engine": GIBBS}, "60 draws, fewer than n_draws, 99"),
     ],
 )
 def test_what_makes_no_sense_is_refused(options, message):
@@ -289,6 +289,6 @@ def test_progress_is_shown_only_if_wanted(monkeypatch):
         return CountProgress(*arguments, visible=False)
 
     monkeypatch.setattr("bayesgmm.analysis.calibration.calibrate.CountProgress", recorded)
-    small(GIBBS, replications=1)
-    small(GIBBS, replications=1, progress=True)
+    small(GIBBS, n_replications=1)
+    small(GIBBS, n_replications=1, progress=True)
     assert asked == [False, True]

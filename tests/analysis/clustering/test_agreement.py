@@ -202,5 +202,5 @@ def test_what_is_no_list_of_labels_is_refused(tree, bad):
 
 
 def test_draws_must_be_a_whole_number(tree, truth):
-    with pytest.raises(bg.SpecificationError, match="draws"):
+    with pytest.raises(bg.SpecificationError, match="max_draws"):
         bg.agreement(tree, truth, max_draws=-1)

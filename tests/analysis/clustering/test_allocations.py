@@ -36,5 +36,5 @@ def test_as_many_draws_as_asked_from_all_chains(tree):
 
 
 def test_draws_must_be_a_whole_number(tree):
-    with pytest.raises(bg.SpecificationError, match="draws must be a whole number"):
+    with pytest.raises(bg.SpecificationError, match="max_draws must be a whole number"):
         draw_allocations(tree, draws=0.5)

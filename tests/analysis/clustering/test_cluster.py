@@ -160,7 +160,7 @@ def test_who_needs_the_mean_alone_gets_the_same(tree):
     )
 
 
-@pytest.mark.parametrize("name", ["certainty", "probability"])
+@pytest.mark.parametrize("name", ["certainty", "ci_prob"])
 @pytest.mark.parametrize("value", [0.0, 1.0, 90, "0.9"])
 def test_refuses_what_is_no_probability(tree, name, value):
     with pytest.raises(bg.SpecificationError, match=f"{name} must lie strictly between 0 and 1"):

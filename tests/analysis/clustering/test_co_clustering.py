@@ -43,7 +43,7 @@ def test_allocations_against_a_loop_over_draws(tree):
     expected = np.mean([one[:, None] == one for one in labels], axis=0)
     found = bg.co_clustering(tree, method="allocations", max_draws=40)
     np.testing.assert_allclose(found, expected, rtol=1e-14)
-    assert found.attrs == {"method": "allocations", "draws": 40}
+    assert found.attrs == {"method": "allocations", "n_draws": 40}
 
 
 @pytest.mark.parametrize("method", module.METHODS)
@@ -127,7 +127,7 @@ def test_rows_lie_within_the_table(tree, rows):
 
 
 @pytest.mark.parametrize(
-    "options", [{"method": "counts"}, {"draws": 0}, {"most_memory": 0}, {"most_memory": "2 GB"}]
+    "options", [{"method": "counts"}, {"max_draws": 0}, {"max_memory": 0}, {"max_memory": "2 GB"}]
 )
 def test_options_out_of_range_are_named(tree, options):
     with pytest.raises(bg.SpecificationError, match=next(iter(options))):

@@ -74,5 +74,5 @@ def test_the_center_must_be_a_partition_of_the_rows(overlapping, center, message
 
 
 def test_probability_must_be_one(overlapping):
-    with pytest.raises(bg.SpecificationError, match="probability must lie strictly between"):
+    with pytest.raises(bg.SpecificationError, match="ci_prob must lie strictly between"):
         bg.credible_ball(overlapping, np.zeros(120), 95.0)

@@ -183,7 +183,7 @@ def test_units_do_not_matter(penguins):
 
 @pytest.mark.parametrize("method", ["ridgeline", bg.EntropyMerging, bg.ECR(), 3])
 def test_what_is_no_method_is_refused(penguins, method):
-    with pytest.raises(bg.SpecificationError, match="method must be a way of merging"):
+    with pytest.raises(bg.SpecificationError, match="method must be a merging method"):
         bg.merge_components(penguins, method)
 
 
@@ -194,7 +194,7 @@ def test_the_method_by_default_forgives_small_dips(penguins):
 
 
 def test_other_arguments_are_checked(penguins):
-    with pytest.raises(bg.SpecificationError, match="draws must be a whole number"):
+    with pytest.raises(bg.SpecificationError, match="max_draws must be a whole number"):
         bg.merge_components(penguins, max_draws=0)
     with pytest.raises(bg.SpecificationError, match="at most the number of components, 3"):
         bg.merge_components(penguins, bg.EntropyMerging(4))

@@ -39,7 +39,7 @@ def test_given_parameters():
 
 
 def test_senseless_questions_are_refused(tree):
-    with pytest.raises(bg.SpecificationError, match="draws"):
+    with pytest.raises(bg.SpecificationError, match="max_draws"):
         bg.overlap(tree, max_draws=0)
     with pytest.raises(bg.SpecificationError, match="uncertainty"):
         bg.overlap(tree, uncertainty="both")

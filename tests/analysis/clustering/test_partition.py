@@ -85,8 +85,8 @@ def test_at_most_as_many_clusters_as_asked(tree):
     ("options", "message"),
     [
         ({"loss": "binder"}, "loss must be one of"),
-        ({"runs": 0}, "runs must be a whole number"),
-        ({"draws": 2.5}, "draws must be a whole number"),
+        ({"n_runs": 0}, "n_runs must be a whole number"),
+        ({"max_draws": 2.5}, "max_draws must be a whole number"),
         ({"max_clusters": -1}, "max_clusters must be a whole number"),
     ],
 )

@@ -17,5 +17,5 @@ def test_representatives_share_the_posterior_out():
 
 
 def test_the_number_must_be_a_whole_one():
-    with pytest.raises(bg.SpecificationError, match="n must be a whole number"):
+    with pytest.raises(bg.SpecificationError, match="n_partitions must be a whole number"):
         bg.representative_partitions(bg.example_fit(), 0)

@@ -96,7 +96,7 @@ def test_what_cannot_be_asked(tree):
         bg.cdf(tree, [np.inf], feature=FLIPPER)
     with pytest.raises(bg.DataError, match="4 features"):
         bg.cdf(tree, [1.0])
-    with pytest.raises(bg.SpecificationError, match="rows"):
+    with pytest.raises(bg.SpecificationError, match="n_rows"):
         bg.cdf(tree, [1.0], feature=FLIPPER, n_rows=0)
     with pytest.raises(bg.SpecificationError, match="Expected a tree"):
         bg.quantile([1.0], 0.5)

@@ -83,9 +83,9 @@ def test_units_do_not_matter(tree):
 
 
 def test_what_cannot_be_asked(tree):
-    with pytest.raises(bg.SpecificationError, match="probability"):
+    with pytest.raises(bg.SpecificationError, match="ci_prob"):
         bg.highest_density_region(tree, ci_prob=1.0)
-    with pytest.raises(bg.SpecificationError, match="rows"):
+    with pytest.raises(bg.SpecificationError, match="n_rows"):
         bg.highest_density_region(tree, n_rows=2.5)
     with pytest.raises(bg.DataError, match="unknown features"):
         bg.highest_density_region(tree, feature="wing")

@@ -34,7 +34,7 @@ def test_is_the_mean_density_over_draws(tree):
     np.testing.assert_allclose(per_draw.transpose("sample", ...), each, rtol=1e-10)
     some = bg.log_density(tree, X, per_draw=True, max_draws=4)
     xr.testing.assert_equal(some, bg.log_density(tree, X, per_draw=True).sel(draw=some["draw"]))
-    with pytest.raises(bg.SpecificationError, match="draws"):
+    with pytest.raises(bg.SpecificationError, match="max_draws"):
         bg.log_density(tree, X, max_draws=0)
 
 

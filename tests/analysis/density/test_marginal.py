@@ -58,5 +58,5 @@ def test_a_grid_that_is_no_list_of_numbers_is_refused(tree, grid):
 
 @pytest.mark.parametrize("draws", [0, 2.5, True])
 def test_draws_must_be_a_positive_whole_number(tree, draws):
-    with pytest.raises(SpecificationError, match="draws must be a whole number"):
+    with pytest.raises(SpecificationError, match="max_draws must be a whole number"):
         marginal_density(tree, FEATURE, GRID, draws=draws)

@@ -51,7 +51,7 @@ def test_agreement_does_not_depend_on_how_a_method_numbers_places(overlapping):
 
 def test_it_prints_what_a_reader_wants(overlapping):
     lines = str(bg.labeling_report(overlapping, [bg.ECR(), bg.PRA()])).splitlines()
-    assert lines[0].startswith("Components named by ECR();")
+    assert lines[0].startswith("Components relabeled by ECR();")
     assert any(line.startswith("means") and line.count("->") == 3 for line in lines)
     assert lines[-1].split()[0] == "PRA()"
     assert max(map(len, lines)) < 100

@@ -46,7 +46,7 @@ def test_values_without_overlap_hold_chains_apart(tree, monkeypatch):
     modes = find_modes(Fit(tree), [Quantity("some", values, True)], np.zeros((4, 4)))
     assert [mode.chains for mode in modes] == [(0, 2, 3), (1,)]
     (finding,) = findings_about_modes(Fit(tree), modes)
-    assert "How much of the posterior mass each holds is not known" in finding.problem
+    assert "The posterior mass of each is not known" in finding.problem
     assert "Do not average" in finding.remedy
 
 

@@ -38,7 +38,7 @@ def test_rows_follow_their_mixture(rows):
 
 
 def test_refuses_senseless_numbers(rows):
-    with pytest.raises(bg.SpecificationError, match="draws"):
+    with pytest.raises(bg.SpecificationError, match="n_draws"):
         bg.prior_predictive(rows, bg.MixtureSpec(2), n_draws=0)
-    with pytest.raises(bg.SpecificationError, match="rows"):
+    with pytest.raises(bg.SpecificationError, match="n_rows"):
         bg.prior_predictive(rows, bg.MixtureSpec(2), n_rows=1.5)

@@ -93,7 +93,7 @@ def test_tables_that_cannot_be_compared_are_refused():
         bg.similarity(real, new[:, :2])
     with pytest.raises(bg.DataError, match="generated table has 9 complete rows"):
         bg.similarity(real, new[:9])
-    with pytest.raises(bg.SpecificationError, match="splits"):
+    with pytest.raises(bg.SpecificationError, match="n_splits"):
         bg.similarity(real, new, n_splits=0)
 
 

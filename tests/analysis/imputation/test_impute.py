@@ -202,7 +202,7 @@ def test_tables_that_cannot_be_filled_are_refused(tree, X, message):
 
 
 @pytest.mark.parametrize(
-    "options", [{"n_imputations": 0}, {"draws": 1.5}, {"probability": 89}, {"random_seed": -1}]
+    "options", [{"n_imputations": 0}, {"max_draws": 1.5}, {"ci_prob": 89}, {"random_seed": -1}]
 )
 def test_options_are_checked(tree, options):
     with pytest.raises(bg.SpecificationError, match=next(iter(options))):

@@ -91,14 +91,14 @@ def test_intervals_cover_as_often_as_they_say():
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "message"),
     [
-        (([1.0], [1.0]), {}, bg.DataError, "two imputations or more, not 1"),
+        (([1.0], [1.0]), {}, bg.DataError, "at least two imputations, not 1"),
         (([1.0, 2.0], [1.0]), {}, bg.DataError, r"shape \(2,\) and variances \(1,\)"),
         (([1.0, 2.0], [1.0, -1.0]), {}, bg.DataError, "Give squared standard errors"),
         (([1.0, np.nan], [1.0, 1.0]), {}, bg.DataError, "must be finite"),
         (([[1.0], [1.0, 2.0]], [1.0, 1.0]), {}, bg.DataError, "must be numbers"),
         ((["a", "b"], [1.0, 1.0]), {}, bg.DataError, "must be numbers"),
-        (([1, 2], [1, 1]), {"probability": 1.0}, bg.SpecificationError, "probability must lie"),
-        (([1, 2], [1, 1]), {"complete_degrees": 0}, bg.SpecificationError, "number above 0, not 0"),
+        (([1, 2], [1, 1]), {"ci_prob": 1.0}, bg.SpecificationError, "ci_prob must lie"),
+        (([1, 2], [1, 1]), {"dfcom": 0}, bg.SpecificationError, "number above 0, not 0"),
         (
             (np.ones((2, 2)), np.ones((2, 2))),
             {"names": ["a"]},

@@ -222,7 +222,7 @@ def test_what_is_quick_shows_nothing(capsys):
         (([2], bg.Full()), "covariances must be a list"),
         (([2], "Full"), "covariances must be a list"),
         (([2], [bg.Full]), "covariances must hold covariance structures"),
-        (([2], [bg.Full(), bg.Full(bg.HalfNormal())]), r"once; \['Full'\] come more often"),
+        (([2], [bg.Full(), bg.Full(bg.HalfNormal())]), r"once; repeated: \['Full'\]"),
         (([2], [bg.Full(bg.HalfNormal((1.0, 2.0, 3.0)))]), "HalfNormal"),
     ],
 )
@@ -243,7 +243,7 @@ def test_the_table_and_the_solver_are_checked():
 def test_components_of_single_rows_are_warned_of():
     """Pairs of rows that are close: a shared width takes each for a component."""
     rows = np.repeat(np.arange(6.0), 2) + 1e-3 * np.random.default_rng(0).normal(size=12)
-    with pytest.warns(bg.BayesGMMWarning, match=r"rows for each: criteria rest on many rows"):
+    with pytest.warns(bg.BayesGMMWarning, match=r"rows for each: the criteria are asymptotic"):
         bg.select(rows, [1, 6], [bg.TiedSpherical()], random_seed=1, progress=False)
 
 
