@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from bayesgmm import __version__
-from bayesgmm.cli.csv_lines import text_format
 from bayesgmm.cli.messages import EXIT_CODES, Commands, clean_errors
 from bayesgmm.cli.options import (
     Columns,
@@ -27,6 +26,7 @@ from bayesgmm.cli.options import (
     Separator,
     Weights,
     names_or_none,
+    text_format,
 )
 from bayesgmm.priors.catalog import structure_names
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 import bayesgmm as bg
 from bayesgmm.cli.csv_file import read_text
-from bayesgmm.cli.csv_lines import TextFormat
+from bayesgmm.cli.options import TextFormat
 from bayesgmm.cli.results import expect_apart, expect_table, load_fit, print_json, say, say_where
 from bayesgmm.cli.tables import features_of, is_text, rows_for, source_of, write_table, write_text
 from bayesgmm.data.answers import apart_from

@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from bayesgmm.cli.csv_lines import AS_FOUND, BETWEEN, Lines, StandardInput, TextFormat, read_lines
+from bayesgmm.cli.csv_lines import BETWEEN, Lines, StandardInput, read_lines
+from bayesgmm.cli.options import AS_FOUND, TextFormat
 from bayesgmm.digits import listed, plural
 from bayesgmm.errors import DataError, warn
 

@@ -9,14 +9,15 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from itertools import chain, islice
 from pathlib import Path
 
+from bayesgmm.cli.options import TextFormat
 from bayesgmm.data.dataset import default_names
 from bayesgmm.digits import counted, listed
-from bayesgmm.errors import DataError, SpecificationError
+from bayesgmm.errors import DataError
 from bayesgmm.files import expect_no_folder, expect_present
 
 ACCEPTED = (
@@ -88,71 +89,6 @@ def _kind(content: bytes) -> str | None:
     if _MARKUP.match(content):
         return "a page (HTML or XML)"
     return "not text" if b"\0" in content else None
-
-
-_MARKS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "space": " ", "bar": "|"}
-_DECIMALS = {"comma": ",", "point": "."}
-
-
-@dataclass(frozen=True)
-class TextFormat:
-    """The options of a text file.
-
-    Attributes
-    ----------
-    separator : str, or None to find it in the first lines
-    decimal : str
-        The point or the comma.
-    header : bool, or None to find out
-        Whether the first line names the columns.
-    names : tuple of str
-        Columns that the command line names; a first line that holds all of them is one of names.
-    """
-
-    separator: str | None = None
-    decimal: str = "."
-    header: bool | None = None
-    names: tuple[str, ...] = ()
-
-    def with_names(self, names: Iterable[str]) -> TextFormat:
-        """Return the same, with further columns that the command line names."""
-        return replace(self, names=(*self.names, *names))
-
-    def expect_default(self, source: str) -> None:
-        """Raise if options of text files were given for another kind of file."""
-        if (self.separator, self.decimal, self.header) != (None, ".", None):
-            raise SpecificationError(
-                f"{source} is not a text table; leave out --separator, --decimal and --header."
-            )
-
-
-AS_FOUND = TextFormat()
-"""No options: the format is detected."""
-
-
-def text_format(separator: str | None, decimal: str, header: bool | None) -> TextFormat:
-    r"""Return the format given by three options.
-
-    Examples
-    --------
-    >>> from bayesgmm.cli.csv_lines import text_format
-    >>> text_format("tab", ",", None)
-    TextFormat(separator='\t', decimal=',', header=None, names=())
-    """
-    mark = None if separator is None else _MARKS.get(separator, separator)
-    if mark is not None and (len(mark) != 1 or mark.isalnum() or mark in "\"'\r\n.+-"):
-        raise SpecificationError(
-            f"--separator takes one character, such as ';', or one of {', '.join(_words())}; not "
-            f"{separator!r}."
-        )
-    point = _DECIMALS.get(decimal, decimal)
-    if point not in _DECIMALS.values():
-        raise SpecificationError(f"--decimal takes the point or the comma; not {decimal!r}.")
-    return TextFormat(mark, point, header)
-
-
-def _words() -> list[str]:
-    return [word for word in _MARKS if word.isalpha()]
 
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}

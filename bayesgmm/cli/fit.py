@@ -18,8 +18,8 @@ from bayesgmm.cli.csv_file import (
     missing_cells,
     rows_with_gaps,
 )
-from bayesgmm.cli.csv_lines import TextFormat
 from bayesgmm.cli.messages import in_words_of_options, without_verdicts
+from bayesgmm.cli.options import TextFormat
 from bayesgmm.cli.results import (
     draw,
     exit_interrupted,

@@ -10,7 +10,7 @@ import numpy as np
 
 import bayesgmm as bg
 from bayesgmm.cli.csv_file import expect_numbers, read_text
-from bayesgmm.cli.csv_lines import TextFormat
+from bayesgmm.cli.options import TextFormat
 from bayesgmm.cli.results import (
     console,
     expect_apart,

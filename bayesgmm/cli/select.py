@@ -14,9 +14,9 @@ from rich.table import Table
 import bayesgmm as bg
 from bayesgmm.analysis.selection.grid import INTERRUPTED
 from bayesgmm.analysis.selection.table import one_line_a_model
-from bayesgmm.cli.csv_lines import TextFormat
 from bayesgmm.cli.fit import Known, read_rows
 from bayesgmm.cli.messages import in_words_of_options
+from bayesgmm.cli.options import TextFormat
 from bayesgmm.cli.results import (
     console,
     exit_interrupted,

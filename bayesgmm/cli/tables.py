@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesgmm.cli.csv_file import expect_columns, expect_numbers, read_csv, with_row_names
-from bayesgmm.cli.csv_lines import AS_FOUND, StandardInput, TextFormat, expect_file
+from bayesgmm.cli.csv_lines import StandardInput, expect_file
 from bayesgmm.cli.messages import in_words_of_options
+from bayesgmm.cli.options import AS_FOUND, TextFormat
 from bayesgmm.errors import DataError, MissingDependencyError, SpecificationError, warn
 from bayesgmm.files import replacing
 from bayesgmm.progress import waiting

@@ -204,7 +204,7 @@ PATTERN, PATTERN_OF_ROW, OBSERVED = "pattern", "pattern_of_row", "is_observed"
 
 
 class AnnotatedCorrelatedRowRV(CorrelatedRowRV):
-    """A random row, with its sample weight, its plausibilities and its pattern."""
+    """A random row, with its sample weight, its label log likelihoods and its pattern."""
 
     name = "annotated_correlated_row"
     extended_signature = "[rng],[size],(k),(k,d),(k,d,d),(),(k),(),(p,d)->[rng],(d)"
@@ -212,7 +212,7 @@ class AnnotatedCorrelatedRowRV(CorrelatedRowRV):
 
 
 class AnnotatedUncorrelatedRowRV(UncorrelatedRowRV):
-    """A random row, with its sample weight and its plausibilities."""
+    """A random row, with its sample weight and its label log likelihoods."""
 
     name = "annotated_uncorrelated_row"
     extended_signature = "[rng],[size],(k),(k,d),(k,d),(),(k)->[rng],(d)"

@@ -37,7 +37,7 @@ class CovariancePrior(NamedTuple):
     Attributes
     ----------
     terms : array, shape (s, 6)
-        One row for every scale, as ``kernels/scale_priors.py`` takes them.
+        One row for every scale, as ``kernels/covariances.py`` takes them.
     eta : float
         Shape of the LKJ distribution of R; 1 for a flat one.
     beta : float
@@ -68,7 +68,7 @@ class CovariancePrior(NamedTuple):
         """Return the prior of scales and correlations that are independent.
 
         A Gibbs proposal has one degree of freedom less than there are rows: the likelihood alone,
-        over |Sigma|^(-d/2), see ``kernels/conditionals.py``.
+        over |Sigma|^(-d/2), see ``kernels/full_conditionals.py``.
         """
         size = terms.shape[0]
         nothing = np.zeros(size)

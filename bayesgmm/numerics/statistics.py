@@ -196,7 +196,7 @@ def shared_statistics(
 def _shared_about(
     shared: Rows, means: Float[np.ndarray, "k d"], *, correlated: bool
 ) -> SufficientStatistics:
-    """Return statistics of rows whose log shares stand for plausibilities.
+    """Return statistics of rows whose log shares stand for label log likelihoods.
 
     Under components that are infinitely wide the densities of a row are all alike, and it is
     shared out by what is known of it.

@@ -397,8 +397,8 @@ def test_defaults_are_those_of_python():
     assert numbers_in(select["components"]) == list(python["n_components"])
     assert select["covariances"] is None
     cluster, python = defaults(commands.cluster), defaults(bg.cluster)
-    assert {name: cluster[name] for name in ("certainty", "probability")} == {
-        name: python[name] for name in ("certainty", "probability")
+    assert {name: cluster[name] for name in ("certainty", "ci_prob")} == {
+        name: python[name] for name in ("certainty", "ci_prob")
     }
     generate, python = defaults(commands.generate), defaults(bg.generate)
     assert generate["uncertainty"] == python["uncertainty"]

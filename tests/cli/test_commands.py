@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 import bayesgmm as bg
 from bayesgmm.cli import tables
 from bayesgmm.cli.app import app
-from bayesgmm.cli.csv_lines import AS_FOUND
 from bayesgmm.cli.fit import Known, read_rows
+from bayesgmm.cli.options import AS_FOUND
 from bayesgmm.cli.results import partial_of
 
 FEATURES = ["bill_length_mm", "body_mass_g"]

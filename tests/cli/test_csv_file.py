@@ -13,7 +13,7 @@ from bayesgmm.cli.csv_file import (
     read_text,
     rows_with_gaps,
 )
-from bayesgmm.cli.csv_lines import TextFormat
+from bayesgmm.cli.options import TextFormat
 from bayesgmm.errors import BayesGMMWarning, DataError
 
 READ = {

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bayesgmm.cli.csv_file import read_csv, read_text
-from bayesgmm.cli.csv_lines import StandardInput, TextFormat
+from bayesgmm.cli.csv_lines import StandardInput
+from bayesgmm.cli.options import TextFormat
 from bayesgmm.errors import DataError
 
 READ = {

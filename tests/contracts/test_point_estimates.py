@@ -179,7 +179,7 @@ def test_columns_keep_their_names(point):
     figure = bg.plot_clusters(point)
     assert figure.axes[0].get_xlabel() == "width"
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert "point estimate (ellipses hold 90%)" in texts
+    assert "point estimate (ellipses hold 89%)" in texts
     assert not any("posterior" in text for text in texts)
 
 

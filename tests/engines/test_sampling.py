@@ -144,7 +144,7 @@ def test_gibbs_starts_where_nuts_does():
 
 @pytest.mark.parametrize("engine", [bg.NUTS, bg.Gibbs])
 def test_other_starts_are_refused(engine):
-    with pytest.raises(bg.SpecificationError, match=r"start must be one of \['mode', 'multi'\]"):
+    with pytest.raises(bg.SpecificationError, match=r"init must be one of \['mode', 'multi'\]"):
         engine(init="everywhere")
 
 

@@ -204,7 +204,7 @@ def test_under_an_inverse_wishart_prior_the_covariances_have_a_closed_form(struc
     if prior.tied:
         scatter, counts = scatter.sum(axis=0, keepdims=True), counts.sum(keepdims=True)
     rows = counts + prior.degrees_of_freedom + n_features + 1
-    expected = (scatter + prior.scale * np.eye(n_features)) / rows[:, None, None]
+    expected = (scatter + prior.scale_matrix * np.eye(n_features)) / rows[:, None, None]
     assert_allclose(new.covariances, np.broadcast_to(expected, new.covariances.shape), rtol=1e-8)
 
 

@@ -85,7 +85,7 @@ def test_rows_are_left_alone():
 
 
 def test_an_unknown_word_never_gets_this_far():
-    with pytest.raises(bg.SpecificationError, match="start must be one of"):
+    with pytest.raises(bg.SpecificationError, match="init must be one of"):
         bg.EM(init="best")
 
 

@@ -42,15 +42,18 @@ def gapped(n_features, *, seed=4):
 
 
 def knowledge(*, seed=5):
-    """Return sample weights and plausibilities; rows 0 and 1 are certain, row 2 counts nothing."""
+    """Return weights and label likelihoods; rows 0 and 1 are certain, row 2 counts nothing."""
     generator = np.random.default_rng(seed)
-    sample_weight, plausibility = generator.gamma(2.0, size=N_ROWS), generator.random((N_ROWS, 2))
-    plausibility[:2] = [[1.0, 0.0], [0.0, 1.0]]
+    sample_weight, label_likelihood = (
+        generator.gamma(2.0, size=N_ROWS),
+        generator.random((N_ROWS, 2)),
+    )
+    label_likelihood[:2] = [[1.0, 0.0], [0.0, 1.0]]
     sample_weight[2] = 0.0
-    return sample_weight, plausibility
+    return sample_weight, label_likelihood
 
 
-def expected_densities(rows, means, covariances, sample_weight, plausibility):
+def expected_densities(rows, means, covariances, sample_weight, label_likelihood):
     """Weight times log sum_k w_k q_k N(x_o | mu_o, Sigma_oo), row by row, by SciPy."""
     result = np.empty(len(rows))
     for number, row in enumerate(rows):
@@ -59,7 +62,7 @@ def expected_densities(rows, means, covariances, sample_weight, plausibility):
         if o.size:
             marginal = covariances[:, o[:, None], o]
             joint = joint_log_densities(row[None, o], WEIGHTS, means[:, o], marginal)[0]
-        result[number] = sample_weight[number] * logsumexp(joint, b=plausibility[number])
+        result[number] = sample_weight[number] * logsumexp(joint, b=label_likelihood[number])
     return result
 
 
@@ -80,8 +83,8 @@ def test_log_density_is_that_of_the_observed_part_by_scipy(d):
 
 def test_a_row_without_observed_cells_tells_what_its_label_tells():
     (means, cholesky), (rows, number, patterns) = parameters(3), gapped(3)
-    for plausibility, expected in (([1.0, 1.0], 0.0), ([0.0, 1.0], np.log(0.3))):
-        known = (1.0, np.tile(plausibility, (N_ROWS, 1)), number, patterns)
+    for label_likelihood, expected in (([1.0, 1.0], 0.0), ([0.0, 1.0], np.log(0.3))):
+        known = (1.0, np.tile(label_likelihood, (N_ROWS, 1)), number, patterns)
         density = densities_of(AnnotatedCorrelatedRow, rows, means, cholesky, *known)
         assert_allclose(density[0], expected, atol=1e-15)
 
@@ -126,9 +129,11 @@ def test_whole_rows_of_which_nothing_else_is_known_are_plain_ones():
 
 
 def test_gradients_are_finite_where_components_are_excluded_and_rows_far():
-    means, plausibility = pt.dmatrix("means"), np.array([[0.0, 1.0], [1.0, 1.0]])
+    means, label_likelihood = pt.dmatrix("means"), np.array([[0.0, 1.0], [1.0, 1.0]])
     rows = np.array([[1e4, np.nan], [1e4, np.nan]])
-    row = AnnotatedUncorrelatedRow.dist(WEIGHTS, means, np.ones((2, 2)), 1.0, plausibility, size=2)
+    row = AnnotatedUncorrelatedRow.dist(
+        WEIGHTS, means, np.ones((2, 2)), 1.0, label_likelihood, size=2
+    )
     density = pm.logp(row, rows).sum()
     gradient = function([means], grad(density, means), mode=FAST)([[1.0, 0.0], [0.0, 0.0]])
     assert_allclose(gradient, [[1e4 - 1, 0.0], [1e4, 0.0]])

@@ -80,7 +80,7 @@ def test_narrow_components_get_points_of_the_grid(patchy):
     ("options", "words"),
     [
         ({"ci_prob": 1.0}, "ci_prob"),
-        ({"n_draws": 0}, "n_draws"),
+        ({"max_draws": 0}, "max_draws"),
         ({"hdi_probs": ()}, "one to four"),
         ({"hdi_probs": (0.5, 2.0)}, "hdi_probs"),
         ({"hdi_probs": (0.5, 0.5)}, "differ"),

@@ -38,7 +38,7 @@ def test_chains_are_rows_up_to_a_limit(tree):
 def test_what_cannot_be_asked_is_refused(tree):
     with pytest.raises(DataError, match="'wing'"):
         bg.plot_label_switching(tree, "wing")
-    with pytest.raises(SpecificationError, match="n_draws"):
+    with pytest.raises(SpecificationError, match="max_draws"):
         bg.plot_label_switching(tree, max_draws=0)
     with pytest.raises(SpecificationError, match="max_chains"):
         bg.plot_label_switching(tree, max_chains=1.5)

@@ -26,7 +26,7 @@ def test_a_matrix_becomes_tuples_and_keeps_its_numbers_through_json():
     spec = bg.MixtureSpec(2, covariances=bg.InverseWishart(4.5, np.array(MATRIX)))
     assert spec.covariances.scale_matrix == tuple(map(tuple, MATRIX))
     assert hash(spec) == hash(bg.MixtureSpec(2, covariances=bg.InverseWishart(4.5, MATRIX)))
-    assert json.loads(spec.to_json())["covariances"]["scale"] == MATRIX
+    assert json.loads(spec.to_json())["covariances"]["scale_matrix"] == MATRIX
     assert bg.MixtureSpec.from_json(spec.to_json()) == spec
 
 
@@ -82,8 +82,8 @@ def test_the_standardized_matrix_is_that_of_the_scaled_features(kind):
     ids=str,
 )  # fmt: skip
 def test_what_is_no_scale_matrix_is_refused(kind, scale):
-    with pytest.raises(SpecificationError, match=f"{kind.__name__}: scale must be a "):
-        kind(scale=scale)
+    with pytest.raises(SpecificationError, match=f"{kind.__name__}: scale_matrix must be a "):
+        kind(scale_matrix=scale)
 
 
 @pytest.mark.parametrize("freedom", [0, -1.0, "many", (3.0, 4.0), np.inf, True])

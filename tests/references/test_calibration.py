@@ -43,7 +43,7 @@ ERROR_RATE = 0.01
 def spec(structure: str, n_components: int) -> bg.MixtureSpec:
     kind = STRUCTURES[structure]
     if "wishart" in structure:
-        covariances = kind(degrees_of_freedom=8.0, scale=4.0)
+        covariances = kind(degrees_of_freedom=8.0, scale_matrix=4.0)
     else:
         options = {"correlations": bg.LKJ(2.0)} if kind.correlated else {}
         covariances = kind(scales=bg.InverseGamma(8.0, 6.0), **options)

@@ -68,7 +68,7 @@ def expect_average(draws: np.ndarray, expected: np.ndarray) -> None:
 def test_nuts_and_gibbs_agree_on_a_mixture(kind):
     rng = np.random.default_rng(5)
     rows = np.concatenate([rng.normal(0, 1, (60, 2)), rng.normal(0, 0.6, (40, 2)) + [2.5, 1.0]])
-    spec = bg.MixtureSpec(2, covariances=kind(scale=[[0.5, 0.2], [0.2, 0.5]]))
+    spec = bg.MixtureSpec(2, covariances=kind(scale_matrix=[[0.5, 0.2], [0.2, 0.5]]))
     posteriors = [
         bg.fit(rows, spec, engine=engine, random_seed=1, progress=False)["posterior"].to_dataset()
         for engine in (bg.NUTS(draws=800), bg.Gibbs(draws=4000))

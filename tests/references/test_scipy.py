@@ -48,7 +48,7 @@ def _with_one_number_each(covariances: CovarianceStructure, d: int) -> Covarianc
         return covariances
     if isinstance(covariances, InverseWishartStructure):
         root = np.random.default_rng(d).normal(size=(d, d + 2))
-        return replace(covariances, scale=root @ root.T)
+        return replace(covariances, scale_matrix=root @ root.T)
     scales = covariances.scales
     varied = {
         name: tuple(getattr(scales, name) * np.linspace(1, 2, d)) for name in scales.unit_parameters

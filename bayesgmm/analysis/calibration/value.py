@@ -121,7 +121,7 @@ class Calibration:
     ...     1, means=bg.NormalMeans(0.0, 2.0), covariances=bg.Diagonal(bg.InverseGamma(8.0, 6.0))
     ... )
     >>> found = bg.calibrate(
-    ...     spec, bg.Gibbs(draws=100), n_rows=30, n_features=1, replications=10, random_seed=1,
+    ...     spec, bg.Gibbs(draws=100), n_rows=30, n_features=1, n_replications=10, random_seed=1,
     ...     progress=False,
     ... )
     >>> list(found.figures)

@@ -310,7 +310,7 @@ def partition(
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> found = bg.partition(bg.example_fit(), draws=200)
+    >>> found = bg.partition(bg.example_fit(), max_draws=200)
     >>> found["size"].size
     3
     """

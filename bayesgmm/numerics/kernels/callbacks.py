@@ -44,7 +44,7 @@ _ENTRY = 4  # numbers that describe one argument: where it begins, and three len
 def pack_block(center, root, known, rows, prior):
     """Write what a density needs into one block of numbers.
 
-    That is an affine map, ``known`` (weights and plausibilities), ``rows`` (values alone, or
+    That is an affine map, ``known`` (weights, label log likelihoods), ``rows`` (values alone, or
     ``Patterns``), and a ``MixturePrior``.
     """
     parts = (center, root, *known, *prior[:-1], *prior.covariances, *rows)

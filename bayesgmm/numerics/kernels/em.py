@@ -1,16 +1,16 @@
 """EM for objectives whose M-step has a closed form, compiled from start to end.
 
-That is maximum likelihood, or the likelihood with prior rows and pseudo-counts (``moments.py``):
+That is maximum likelihood, or the likelihood with prior rows and pseudo-counts (``positions.py``):
 the other parts of the ``prior`` say sizes only.
 
 EM is a fixed-point iteration on positions (``positions.py``): x becomes G(x), and where it goes
-says which way is up (``quasi_newton.py``). A step that leads down, or to a matrix that is nearly
+says which way is up (see below). A step that leads down, or to a matrix that is nearly
 singular, is shortened; then EM's own, which never leads down, is taken.
 
 Quasi-Newton steps for EM: from where it goes, which way is up, and how far.
 
 A state is (3, p): a position x, where EM goes from there, G(x), and one over the rough deviations
-of the parameters (``moments.py``). In units of these the residual f(x) = G(x) - x is nearly the
+of the parameters (``positions.py``). In units of these the residual f(x) = G(x) - x is nearly the
 gradient of the log-likelihood, and the curvature nearly one where components lie apart.
 Limited-memory quasi-Newton steps on the residual (QN1 of Jamshidian & Jennrich, 1997, with the
 formulas of Nocedal, 1980) therefore begin as good as EM, and learn what slows it.
@@ -228,7 +228,7 @@ def _diagonal_log_prior(state, n_features, prior):
 def step(rows, position, prior, correlated, smallest, target, widths):
     """One step of EM: return the objective at a position, write where EM goes from there.
 
-    ``rows`` are values (n, d), weights (n,) or (0,), and plausibilities (n, k) or (0, 0). NaN where
+    ``rows`` are values (n, d), weights (n,) or (0,), and label log likelihoods (n, k) or (0, 0). NaN where
     a matrix is nearly singular at either. ``widths`` are one over rough deviations.
     """
     X, row_weights, label_log_likelihoods = rows
