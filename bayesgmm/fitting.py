@@ -43,6 +43,7 @@ def fit(
     solver: EM | None = None,
     standardize: bool = True,
     order_by: str | Mapping[str, float] = "weights",
+    keep_rows: bool = True,
     progress: bool = True,
 ) -> xr.DataTree:
     """Fit a Gaussian mixture and return its posterior.
@@ -86,6 +87,14 @@ def fit(
         How components are numbered: by posterior mean weight, largest first; by the mean of the
         feature named here, smallest first; or by a weighted sum of means, such as
         ``{"height": 1.0, "width": -1.0}``.
+    keep_rows : bool, default True
+        Whether the tree holds the rows, their weights and labels, and the log-likelihood of each
+        row under each draw. Without them it is as small as its draws, and may be passed on where
+        the rows may not; it keeps their number, a checksum and the verdict. Draws, parameters and
+        densities are the same. Functions of rows then take a table ``X``, :func:`cluster`,
+        :func:`partition`, :func:`log_density` and :func:`impute` among them. Those that ask about
+        the rows of the fit itself, such as :func:`compare`, :func:`relabel`, :func:`resample`,
+        :func:`plot_clusters` and :func:`write_report`, raise a ``SchemaError``.
     progress : bool, default True
         Whether to print a line on the EM result and, after two seconds, progress with
         the remaining time: bars, or lines without a terminal or notebook.
@@ -144,7 +153,7 @@ def fit(
     tree = draw_posterior(
         X, spec, engine=engine, random_seed=random_seed, sample_weight=sample_weight,
         labels=labels, solver=solver, standardize=standardize, order_by=order_by,
-        progress=progress,
+        keep_rows=keep_rows, progress=progress,
     )  # fmt: skip
     _warn_of_problems(tree)
     return tree
@@ -164,6 +173,7 @@ def draw_posterior(
     progress: bool,
     standardize: bool = True,
     order_by: str | Mapping[str, float] = "weights",
+    keep_rows: bool = True,
 ) -> xr.DataTree:
     """Fit as :func:`fit` does, without a warning on the diagnosis."""
     from bayesgmm.progress import CountProgress, announce
@@ -191,8 +201,9 @@ def draw_posterior(
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start if standardize else point, draw, standardize)
     tree = _judged(
-        raw, problem.data, problem.spec, point, scaling, order_by, seed, progress=progress
-    )
+        raw, problem.data, problem.spec, point, scaling, order_by, seed, keep_rows=keep_rows,
+        progress=progress,
+    )  # fmt: skip
     return with_timing(tree, watch.read())
 
 
@@ -231,7 +242,8 @@ def resample(
     Raises
     ------
     SchemaError
-        If ``mixture`` is not a result of ``fit`` or ``estimate``, or holds no point estimate.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``, holds no point estimate, or was
+        fitted with ``keep_rows=False``.
     SpecificationError
         If ``engine`` is not an engine, or ``order_by`` names no feature.
 
@@ -612,9 +624,10 @@ def _judged(
     seed: np.random.SeedSequence,
     *,
     progress: bool,
+    keep_rows: bool = True,
     given: GivenDraws | None = None,
 ) -> xr.DataTree:
-    """Return the final tree, with a diagnosis of its draws.
+    """Return the final tree, with a diagnosis of its draws, made while it has its rows.
 
     All draws exist at this point, and an interrupt loses none: components are then relabeled by
     the fast method, and log-likelihoods left out.
@@ -623,13 +636,15 @@ def _judged(
     from bayesgmm.analysis.diagnosis.value import with_diagnosis
     from bayesgmm.posterior.finish import finish
     from bayesgmm.progress import announce, waiting
+    from bayesgmm.tree.fit import Fit
 
     def judged(*, quick: bool) -> xr.DataTree:
         tree = finish(
             raw, data, spec, point, scaling=scaling, order_by=order_by, quick=quick, given=given,
             seed=str(seed.entropy),
         )  # fmt: skip
-        return with_diagnosis(tree, diagnose(tree))
+        diagnosis = diagnose(tree)
+        return with_diagnosis(tree if keep_rows else Fit(tree).without_rows().tree, diagnosis)
 
     try:
         with waiting("relabeling components and checking draws", visible=progress):

@@ -28,7 +28,7 @@ PARAMETER_DIMS: dict[str, tuple[str, ...]] = {
 """Mixture parameters and their dims, after ``chain`` and ``draw`` where there are any."""
 
 DATA = "x"
-"""The name of the observed rows, dims ``obs_id, feature``."""
+"""The name of the observed rows, dims ``obs_id, feature``; none where a fit keeps no rows."""
 
 ROW_WEIGHT, LABEL_LIKELIHOOD = "sample_weight", "label_likelihood"
 """Row weights (obs_id), and label likelihoods (obs_id, component).
@@ -60,6 +60,12 @@ EVIDENCE = ("elbo", "log_marginal_likelihood")
 
 EXCHANGEABLE = "exchangeable"
 """The entry of the record of given draws on whether components are exchangeable a priori."""
+
+LEFT_OUT = "rows_left_out"
+"""The entry of the record that says what the tree of ``fit(..., keep_rows=False)`` does not hold.
+
+``n_rows``, ``checksum`` of the cells, and ``groups`` of exchangeable components.
+"""
 
 DERIVED = "derived"
 """The entry of the record that says how a conditional or marginal mixture was made from a fit."""

@@ -38,7 +38,7 @@ def _case(name: str, table: tuple[np.ndarray, int]) -> Record:
     X, k = table
     problem = Problem.pose(X, bg.MixtureSpec(k))
     objective = Objective(problem.scaled_spec, problem.data.n_features, uses_prior=True)
-    rows = problem.scaled_data.values
+    rows = problem.scaled_data.rows
     record = {"table": name, "n": X.shape[0], "d": X.shape[1], "k": k}
     for label, solver in SOLVERS.items():
         reached = [

@@ -15,6 +15,7 @@ from bayesgmm.estimation.ascent import climb, climb_from_partition
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.starts import from_labels, partition
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.blocks import one_thread_for_small_algebra
 
 _REACHED = 0.01
@@ -70,13 +71,13 @@ def _case(seed: int, *, with_plain: bool) -> Record:
     X, clusters = blobs(seed)
     k = int(clusters.max()) + 1
     problem = Problem.pose(X, bg.MixtureSpec(k))
-    solver, rows = bg.EM(), problem.scaled_data.values
+    solver, rows = bg.EM(), problem.scaled_data.rows
     objective = solver.objective_of(problem.scaled_spec, problem.scaled_data)
     programs: dict[str, Callable[[], float]] = {
         "bayesgmm": lambda: solver.maximize(objective, problem.scaled_data, seed=seed).objective,
         "truth": lambda: _from(clusters, rows, objective),
         "k-means": lambda: _from(
-            KMeans(k, n_init=10, random_state=seed).fit_predict(rows), rows, objective
+            KMeans(k, n_init=10, random_state=seed).fit_predict(rows.values), rows, objective
         ),
     }
     if with_plain:
@@ -90,11 +91,11 @@ def _case(seed: int, *, with_plain: bool) -> Record:
     return record
 
 
-def _from(clusters: np.ndarray, rows: np.ndarray, objective: Objective) -> float:
+def _from(clusters: np.ndarray, rows: RowsInMemory, objective: Objective) -> float:
     return climb(rows, from_labels(rows, clusters, objective), objective, **_OPTIONS).trace[-1]
 
 
-def _plain(rows: np.ndarray, objective: Objective, n_starts: int, seed: int) -> float:
+def _plain(rows: RowsInMemory, objective: Objective, n_starts: int, seed: int) -> float:
     """Climb from every start to the end."""
     heights = []
     for number in range(n_starts):

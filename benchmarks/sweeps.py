@@ -35,7 +35,7 @@ def _case(name: str, X: np.ndarray, k: int, rounds: int) -> Record:
     mode = EM(n_starts=1).run(*question, seed=0).parameters
     target = Target(*question)
     seeds = np.arange(max(3, 500_000 // X.shape[0]), dtype=np.uint64)
-    rows, _, labels = target.log_posterior.rows
+    rows, _, labels = target.data.fitted_rows.arrays
     mixture = PrecisionForm.of(mode).kernel_arguments()
 
     def sweep() -> None:

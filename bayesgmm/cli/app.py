@@ -162,6 +162,13 @@ def fit(
     figure: Annotated[
         Path | None, typer.Option(help="File for a plot: .png, .pdf or .svg.")
     ] = None,
+    keep_rows: Annotated[
+        bool,
+        typer.Option(
+            " /--no-keep-rows",
+            help="Keep draws alone, without the rows and their weights, labels and likelihoods.",
+        ),
+    ] = True,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -189,6 +196,7 @@ def fit(
                 drop_missing=drop_missing,
                 out=Path(f"{name_of_source(data)}.nc") if out is None else out,
                 figure=figure,
+                keep_rows=keep_rows,
                 force=force,
                 json=json,
             )

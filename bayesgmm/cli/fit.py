@@ -84,6 +84,8 @@ class Request:
         Whether rows with missing cells are left out.
     out, figure : pathlib.Path
         Output files of the fit and its plot; no plot if ``None``.
+    keep_rows : bool
+        Whether the fit holds the rows.
     force : bool
         Whether they may replace files.
     json : bool
@@ -102,6 +104,7 @@ class Request:
     drop_missing: bool
     out: Path
     figure: Path | None
+    keep_rows: bool
     force: bool
     json: bool
 
@@ -111,6 +114,11 @@ def run_fit(request: Request) -> None:
     expect_result(request.out)
     if request.figure is not None:
         expect_picture(request.figure)
+        if not request.keep_rows:
+            raise SpecificationError(
+                "--figure shows the rows of the fit, and --no-keep-rows leaves them out; leave out "
+                "one of them."
+            )
     written = {"--out": request.out, "--figure": request.figure}
     expect_apart(written, [request.data], force=request.force)
     engine = _engine(request.engine, request.options)
@@ -129,7 +137,7 @@ def run_fit(request: Request) -> None:
     with without_verdicts(), in_words_of_options(order_by="--order-by", **words):
         tree = bg.fit(
             rows, spec, engine=engine, random_seed=request.seed, sample_weight=weights,
-            labels=labels, order_by=request.order_by,
+            labels=labels, order_by=request.order_by, keep_rows=request.keep_rows,
         )  # fmt: skip
     if request.data != PIPE:
         timing = read_timing(tree)

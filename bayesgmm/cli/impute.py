@@ -23,6 +23,7 @@ from bayesgmm.cli.results import (
 from bayesgmm.cli.tables import (
     PIPE,
     TableSource,
+    expect_rows,
     features_of,
     is_text,
     read_table,
@@ -83,7 +84,7 @@ def run_impute(request: Request) -> None:
     tree = load_fit(request.fit)
     source = None if request.data is None else source_of(request.data)
     text_format = request.text_format.with_names(features_of(tree))
-    table = _read(source, text_format)
+    table = _read(tree, source, text_format)
     done = bg.impute(tree, table, request.imputations or 1, random_seed=request.seed)
     for file, frame in zip(files, [done.completed, *done.frames], strict=False):
         _write(frame, file, source, text_format, done.cells)
@@ -113,9 +114,12 @@ def _expect_places(request: Request, files: list[Path]) -> None:
         expect_apart({"--out": file}, [request.fit, request.data], force=request.force)
 
 
-def _read(source: TableSource | None, text_format: TextFormat) -> pd.DataFrame | None:
+def _read(
+    tree: xr.DataTree, source: TableSource | None, text_format: TextFormat
+) -> pd.DataFrame | None:
     if source is None:
         text_format.expect_default("The table of the fit")
+        expect_rows(tree, takes_data=True)
         return None
     table = read_table(source, None, text_format)
     features = [name for name in text_format.names if name in table]

@@ -9,6 +9,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.cli.results import expect_apart, expect_writable, load_fit, print_json, say_where
+from bayesgmm.cli.tables import expect_rows
 from bayesgmm.errors import SpecificationError
 from bayesgmm.report.write import expect_page
 
@@ -44,6 +45,7 @@ def run_report(request: Request) -> None:
     expect_apart({"--out": request.out}, [request.fit, request.selection], force=request.force)
     expect_writable(expect_page(request.out))
     tree = load_fit(request.fit)
+    expect_rows(tree, takes_data=False)
     selection = None if request.selection is None else _selection(request.selection)
     bg.write_report(tree, request.out, selection=selection, title=request.title)
     if request.json:

@@ -21,6 +21,7 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.files import expect_file_or_nothing, expect_folder_of, replacing, try_place
 from bayesgmm.report.tables import convergence_lines, summary_table, uncertainty_line
 from bayesgmm.schema import record
+from bayesgmm.tree.fit import Fit
 from bayesgmm.tree.storage import FORMATS, expect_place
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def show(tree: xr.DataTree, *, rows: str = "rows") -> None:
     screen.print()
     screen.print(summary_table(tree))
     screen.print()
-    for line in [*map(in_options, convergence_lines(tree)), uncertainty_line(tree, rows=rows)]:
+    lines = [in_options(line) for line in convergence_lines(tree)]
+    if Fit(tree).has_rows:
+        lines.append(uncertainty_line(tree, rows=rows))
+    for line in lines:
         screen.print(line, highlight=False, markup=False, soft_wrap=not screen.is_terminal)
 
 
@@ -90,7 +94,7 @@ def fit_in_json(tree: xr.DataTree) -> dict[str, Any]:
     """Return the content of :func:`show` for JSON."""
     summary, known = bg.summarize(tree), record(tree)
     return {
-        "n_rows": tree["observed_data"].sizes["obs_id"],
+        "n_rows": Fit(tree).n_rows,
         "features": tree["posterior"]["feature"].values,
         "spec": known["spec"],
         "engine": known["engine"],

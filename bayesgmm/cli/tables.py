@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from bayesgmm.cli.csv_file import expect_columns, expect_numbers, read_csv, with_row_names
 from bayesgmm.cli.csv_lines import StandardInput, expect_file
+from bayesgmm.cli.messages import in_words_of_options
 from bayesgmm.cli.options import AS_FOUND, TextFormat
 from bayesgmm.errors import DataError, MissingDependencyError, SpecificationError, warn
 from bayesgmm.files import replacing
 from bayesgmm.progress import waiting
 from bayesgmm.schema import FEATURE
+from bayesgmm.tree.fit import Fit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,6 +189,7 @@ def rows_for(
                 "--id names a column of DATA, which was not given; the rows of the fit have names."
             )
         text_format.expect_default("The table of the fit")
+        expect_rows(tree, takes_data=True)
         return None, None
     features = features_of(tree)
     asked = features if names is None else [*features, names]
@@ -194,6 +197,13 @@ def rows_for(
     rows = expect_columns(table, asked, str(source))[features]
     expect_numbers(rows, text_format.decimal, may_choose=False)
     return (rows if names is None else named(rows, table[names])), table
+
+
+def expect_rows(tree: xr.DataTree, *, takes_data: bool) -> None:
+    """Raise unless a fit holds its rows; ``takes_data`` says that the command takes others."""
+    words = {"with keep_rows=True": "without --no-keep-rows", "keep_rows=False": "--no-keep-rows"}
+    with in_words_of_options(X="DATA", **words):
+        Fit(tree).expect_rows(takes_others=takes_data)
 
 
 def features_of(tree: xr.DataTree) -> list[str]:

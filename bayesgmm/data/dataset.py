@@ -28,7 +28,7 @@ from bayesgmm.data.cells import (
 from bayesgmm.data.readers import Source, expect_distinct, expect_storable, read_source
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows
+from bayesgmm.numerics.annotated_rows import RowsInMemory, told
 
 _NORMAL_IQR, _NORMAL_90 = 1.349, 3.290
 """Widths of the central 50 % and 90 % of a normal distribution with standard deviation 1."""
@@ -124,11 +124,10 @@ class Dataset:
         return blank
 
     @cached_property
-    def rows(self) -> Rows:
+    def rows(self) -> RowsInMemory:
         """The rows as numerics take them, for questions about each."""
-        if self.has_gaps or self.weights.size or self.label_log_likelihoods.size:
-            return AnnotatedRows(self.values, self.weights, self.label_log_likelihoods)
-        return self.values
+        rows = RowsInMemory(self.values, self.weights, self.label_log_likelihoods)
+        return told(rows, has_gaps=self.has_gaps)
 
     @cached_property
     def is_fitted(self) -> Bool[np.ndarray, " n"]:
@@ -141,7 +140,7 @@ class Dataset:
         return self if self.is_fitted.all() else self.subset(np.flatnonzero(self.is_fitted))
 
     @property
-    def fitted_rows(self) -> Rows:
+    def fitted_rows(self) -> RowsInMemory:
         """The same rows as numerics take them."""
         return self.fitted.rows
 

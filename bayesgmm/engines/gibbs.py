@@ -23,8 +23,8 @@ from bayesgmm.engines.starts import InitChoice
 from bayesgmm.engines.target import Target
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, has_gaps
-from bayesgmm.numerics.blocks import available_cores, row_blocks, sum_over_blocks
+from bayesgmm.numerics.annotated_rows import Block, Rows
+from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.numerics.kernels.allocations import allocations, pattern_allocations
 from bayesgmm.numerics.kernels.sweeps import draw_parameters, sweeps
 from bayesgmm.numerics.log_posterior import LogPosterior
@@ -115,13 +115,9 @@ class Sweeper:
     def _log_posterior(self) -> LogPosterior:
         return self.target.log_posterior
 
-    @cached_property
-    def _has_gaps(self) -> bool:
-        return has_gaps(self._log_posterior.X)
-
-    @cached_property
-    def _is_short(self) -> bool:
-        return len(row_blocks(self._log_posterior.X.shape[0])) == 1
+    @property
+    def _rows(self) -> Rows:
+        return self._log_posterior.X
 
     def run(
         self, position: Float[np.ndarray, " p"], n_sweeps: int, rng: np.random.Generator
@@ -129,10 +125,11 @@ class Sweeper:
         """Make sweeps from a position, which is moved."""
         seeds = rng.integers(2**64, size=n_sweeps, dtype=np.uint64)
         swept = Swept.room_for(n_sweeps, position.size)
-        if self._is_short:
-            rows, label_log_likelihoods = self._block(0, self._log_posterior.X.shape[0])
+        if len(self._rows.blocks()) == 1:
+            (block,) = self._rows.blocks()
             sweeps(
-                position, rows, label_log_likelihoods, self._log_posterior.prior,
+                position, block.row_arguments, block.label_log_likelihoods,
+                self._log_posterior.prior,
                 self.target.layout.covariances.room_for_factors(), self._steps, rng, seeds,
                 swept.positions, swept.log_densities, swept.acceptances,
             )  # fmt: skip
@@ -143,15 +140,6 @@ class Sweeper:
             swept.positions[number] = position
         return swept
 
-    def _block(self, start: int, stop: int) -> tuple[tuple, np.ndarray]:
-        """Return rows, ``(X,)`` or their patterns, and what is known of their components."""
-        values, _, label_log_likelihoods = (part[start:stop] for part in self._log_posterior.rows)
-        if not self._has_gaps:
-            return (values,), label_log_likelihoods
-        assert isinstance(self._log_posterior.X, AnnotatedRows)
-        patterns = self._log_posterior.X.patterns[start]
-        return patterns, patterns.sorted(label_log_likelihoods)
-
     def _sweep(
         self, position: np.ndarray, seed: np.uint64, rng: np.random.Generator
     ) -> tuple[float, float]:
@@ -160,13 +148,12 @@ class Sweeper:
         state = log_posterior.state(position)
         mixture = state.constants, state.means, state.factors
 
-        def allocate(start: int, stop: int) -> tuple:
-            rows, label_log_likelihoods = self._block(start, stop)
-            if self._has_gaps:
-                return pattern_allocations(rows, label_log_likelihoods, start, *mixture, seed)
-            return allocations(*rows, label_log_likelihoods, start, *mixture, seed)
+        kernel = pattern_allocations if self._rows.has_gaps else allocations
 
-        statistics = sum_over_blocks(log_posterior.X.shape[0], allocate, cores=self.cores)
+        def allocate(block: Block) -> tuple:
+            return kernel(block.rows, block.label_log_likelihoods, block.start, *mixture, seed)
+
+        statistics = self._rows.sum(allocate, cores=self.cores)
         log_likelihood, *moments = statistics
         value = log_posterior.value(state, log_likelihood)
         acceptance = draw_parameters(

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.target import Target
-from bayesgmm.numerics.annotated_rows import described
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.kernels.callbacks import density_callback, pack_block, position_callback
 
 try:
@@ -95,5 +95,8 @@ class NativeModel(CompiledModel):
 def native_block(target: Target, normal: NormalApproximation) -> Float[np.ndarray, " size"]:
     """Return what the C functions of all chains read."""
     log_posterior = target.log_posterior
-    rows, known = described(log_posterior.X)
+    assert isinstance(log_posterior.X, RowsInMemory)  # copied into the block
+    all_rows = log_posterior.X.as_one_block()
+    known = all_rows.weights, all_rows.label_log_likelihoods
+    rows = all_rows.row_arguments
     return pack_block(normal.center, normal.root, known, rows, log_posterior.prior)

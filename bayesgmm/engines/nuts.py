@@ -18,7 +18,6 @@ from bayesgmm.engines.sampling import ChainDraws, Handle, run_chains, sample
 from bayesgmm.engines.starts import InitChoice, dispersed, preparatory_peak
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
-from bayesgmm.numerics.annotated_rows import has_gaps
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
@@ -261,7 +260,7 @@ class _FusedSampler:
             block=self.blocks[chain],
             start=self.noise[chain],
             correlated=self.target.layout.covariances.correlated,
-            has_gaps=has_gaps(self.target.log_posterior.X),
+            has_gaps=self.target.log_posterior.X.has_gaps,
         )
 
     def _python_model(self, chain: int) -> Any:

@@ -36,7 +36,7 @@ from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Path, Status
 from bayesgmm.estimation.starts import from_labels
-from bayesgmm.numerics.annotated_rows import Rows, total_weight
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
@@ -51,7 +51,7 @@ _UNUSABLE = 1e30  # stands for an objective that is no number, so that the line 
 
 
 def climb(
-    X: Rows,
+    X: RowsInMemory,
     parameters: MixtureParameters,
     objective: Objective,
     *,
@@ -70,8 +70,8 @@ def climb(
 
 
 def climb_from_partition(
-    X: Rows,
-    complete: Rows,
+    X: RowsInMemory,
+    complete: RowsInMemory,
     labels: Int[np.ndarray, " n"],
     objective: Objective,
     *,
@@ -94,7 +94,7 @@ def climb_from_partition(
 
 
 def _climb_likelihood(
-    X: np.ndarray, position: np.ndarray, objective: Objective, tolerance: float, limit: int
+    X: RowsInMemory, position: np.ndarray, objective: Objective, tolerance: float, limit: int
 ) -> Path:
     """Optimize the likelihood in compiled code, except near singular matrices."""
     path = compiled_steps(X, position, objective, tolerance=tolerance, limit=limit)
@@ -105,7 +105,7 @@ def _climb_likelihood(
 
 
 def _climb_in_turns(
-    X: Rows,
+    X: RowsInMemory,
     parameters: MixtureParameters,
     objective: Objective,
     tolerance: float,
@@ -123,7 +123,7 @@ def _climb_in_turns(
 
 
 def em_steps(
-    X: Rows,
+    X: RowsInMemory,
     parameters: MixtureParameters,
     objective: Objective,
     *,
@@ -160,7 +160,7 @@ def em_steps(
 
 
 def quasi_newton_steps(
-    X: Rows,
+    X: RowsInMemory,
     path: Path,
     objective: Objective,
     *,
@@ -171,7 +171,7 @@ def quasi_newton_steps(
     layout = objective.layout
     center = _packed(path.parameters, layout)
     _, precision = objective.means_prior
-    widths = layout.rough_deviations(path.parameters, total_weight(X), precision)
+    widths = layout.rough_deviations(path.parameters, X.total_weight, precision)
     if center is None:
         return replace(path, trace=[], n_passes=0)
     fall = _Fall(objective.function_of(X), center, widths)

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.objective import SMALLEST_SCALE
 from bayesgmm.estimation.point_estimate import Collapse
-from bayesgmm.numerics.annotated_rows import Rows, values_of
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.parameters import MixtureParameters
@@ -34,7 +34,7 @@ _SHARE = 0.5  # a row counts for every component at least half as probable as th
 
 
 def has_collapsed(
-    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"], X: Rows
+    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"], X: RowsInMemory
 ) -> bool:
     """Whether a component is (nearly) a point, a line or a plane, relative to the rows."""
     # Also where a scale is NaN: an empty component has no statistics.
@@ -77,7 +77,7 @@ def collapse_of(
 
 
 def _singular(
-    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"], X: Rows
+    parameters: MixtureParameters, smallest: Float[np.ndarray, " s"], X: RowsInMemory
 ) -> Bool[np.ndarray, " k"]:
     if parameters.correlations is None:
         return np.zeros(parameters.n_components, dtype=bool)
@@ -95,12 +95,12 @@ def _singular(
     return ~(thick & regular)
 
 
-def _are_like_all_rows(parameters: MixtureParameters, X: Rows) -> Bool[np.ndarray, " k"]:
+def _are_like_all_rows(parameters: MixtureParameters, X: RowsInMemory) -> Bool[np.ndarray, " k"]:
     """Whether components are no thinner than the table is: where columns nearly repeat each other.
 
     Then the likelihood has a maximum, however large the condition number.
     """
-    values = values_of(filled(X))
+    values = filled(X).values
     scales = np.std(values, axis=0)
     if not np.all(scales > 0):
         return np.zeros(parameters.n_components, dtype=bool)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
@@ -21,7 +21,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.search import Lead, Search, exchanges, in_best_places
 from bayesgmm.estimation.starts import rows_to_start_on
-from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.annotated_rows import RowsInMemory, as_rows
 from bayesgmm.numerics.blocks import one_thread_for_small_algebra
 from bayesgmm.numerics.exchangeability import exchangeable_groups, ordered
 from bayesgmm.numerics.filling import filled
@@ -38,12 +38,12 @@ many with fewer rows than features in a component, depending on nearly singular 
 _LONG = 60.0  # seconds
 
 
-def warn_if_long(X: Rows, objective: Objective, n_starts: int) -> None:
+def warn_if_long(X: RowsInMemory, objective: Objective, n_starts: int) -> None:
     """Warn if the search will take more than a minute, by the time of one call of the objective."""
     layout = objective.layout
     if not layout.covariances.correlated or layout.n_features <= _WIDE:
         return
-    is_thin = X.shape[0] < layout.n_components * layout.n_features
+    is_thin = X.n_rows < layout.n_components * layout.n_features
     calls = n_starts * (_CALLS_IF_THIN if is_thin else _CALLS_A_START)
     seconds = calls * _seconds_a_call(X, objective)
     if seconds > _LONG:
@@ -59,7 +59,7 @@ def warn_if_long(X: Rows, objective: Objective, n_starts: int) -> None:
         )
 
 
-def _seconds_a_call(X: Rows, objective: Objective) -> float:
+def _seconds_a_call(X: RowsInMemory, objective: Objective) -> float:
     function, position = objective.function_of(X), np.zeros(objective.layout.size)
     times = []
     for _ in range(3):  # the first loads what is compiled
@@ -222,7 +222,7 @@ class EM:
             results = self._repaired(search, sample, results, objective)
             if objective.tells_apart:
                 results = self._settled(sample, results, objective)
-            if sample.shape[0] < rows.shape[0]:
+            if sample.n_rows < rows.n_rows:
                 results = self._on_all_rows(rows, results, objective, groups)
             results += self._exchanged(rows, results, objective, groups)
         results.sort(key=lambda result: -result.starts.objectives[0])
@@ -237,7 +237,7 @@ class EM:
         return best
 
     def _climbed(
-        self, search: Search, rows: Rows, objective: Objective, report: Callable[[], None]
+        self, search: Search, rows: RowsInMemory, objective: Objective, report: Callable[[], None]
     ) -> list[PointEstimate]:
         """Optimize the objective from the optima of the surrogate.
 
@@ -268,7 +268,7 @@ class EM:
             # Starting from its rows shows best how a component collapses onto them.
             results[0] = self._from_partition(search, 0, rows, objective)
         elif not compiled and len(results) > 1:
-            n_direct = _DIRECT if rows.shape[0] < _MANY else _DIRECT_OF_MANY
+            n_direct = _DIRECT if rows.n_rows < _MANY else _DIRECT_OF_MANY
             for start in range(min(n_direct, len(results))):
                 direct = self._from_partition(search, start, rows, objective)
                 if direct.starts.objectives[0] > results[start].starts.objectives[0]:
@@ -276,14 +276,14 @@ class EM:
         return list(results.values())
 
     def _from_partition(
-        self, search: Search, number: int, rows: Rows, objective: Objective
+        self, search: Search, number: int, rows: RowsInMemory, objective: Objective
     ) -> PointEstimate:
         labels = search.partitions[number]
         path = climb_from_partition(rows, search.complete, labels, objective, **self._options())
         return path.as_estimate()
 
     def _repaired(
-        self, search: Search, rows: Rows, results: list[PointEstimate], objective: Objective
+        self, search: Search, rows: RowsInMemory, results: list[PointEstimate], objective: Objective
     ) -> list[PointEstimate]:
         """Continue from the best result with repairs that have not been tried."""
         for _ in range(_MOST_REPAIRS):
@@ -301,7 +301,7 @@ class EM:
         return results
 
     def _settled(
-        self, rows: Rows, results: list[PointEstimate], objective: Objective
+        self, rows: RowsInMemory, results: list[PointEstimate], objective: Objective
     ) -> list[PointEstimate]:
         """Continue runs in which the best order of components under the priors has changed.
 
@@ -323,7 +323,7 @@ class EM:
 
     def _exchanged(
         self,
-        X: Rows,
+        X: RowsInMemory,
         results: list[PointEstimate],
         objective: Objective,
         groups: Int[np.ndarray, " k"],
@@ -345,7 +345,7 @@ class EM:
 
     def _on_all_rows(
         self,
-        X: Rows,
+        X: RowsInMemory,
         results: list[PointEstimate],
         objective: Objective,
         groups: Int[np.ndarray, " k"],
@@ -382,9 +382,14 @@ class EM:
             return self.init
         return "random" if number % 2 else "k-means++"
 
-    def climb(self, X: Rows, parameters: MixtureParameters, objective: Objective) -> PointEstimate:
+    def climb(
+        self,
+        X: RowsInMemory | Float[np.ndarray, "n d"],
+        parameters: MixtureParameters,
+        objective: Objective,
+    ) -> PointEstimate:
         """Optimize from one starting point, on the standard scale of the rows."""
-        return climb(X, parameters, objective, **self._options()).as_estimate()
+        return climb(as_rows(X), parameters, objective, **self._options()).as_estimate()
 
     def _options(self) -> dict[str, Any]:
         return {

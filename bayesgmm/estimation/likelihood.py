@@ -5,14 +5,14 @@ It stops at nearly singular matrices, which are handled in Python.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Path, Status
-from bayesgmm.numerics.annotated_rows import Rows, as_compiled, compiled_rows
+from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.em import CONVERGED, LIMIT, THIN, climb, mixture_at
 from bayesgmm.numerics.kernels.em_starts import partition_moments, write_halves, write_moments
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 _STATUS = {CONVERGED: Status.CONVERGED, LIMIT: Status.ITERATION_LIMIT, THIN: Status.COLLAPSED}
 
 
-def suits_compiled_steps(X: Rows, objective: Objective) -> TypeGuard[np.ndarray]:
+def suits_compiled_steps(X: RowsInMemory, objective: Objective) -> bool:
     """Whether there are no priors, nothing is missing, and rows are few enough for one core."""
-    return isinstance(X, np.ndarray) and not objective.uses_prior and X.shape[0] <= SHORT
+    return not objective.uses_prior and X.n_rows <= SHORT and X.is_plain
 
 
 def compiled_steps(
-    X: Float[np.ndarray, "n d"],
+    X: RowsInMemory,
     position: Float[np.ndarray, " p"],
     objective: Objective,
     *,
@@ -45,7 +45,7 @@ def compiled_steps(
 
 
 def best_of_halves(
-    X: Float[np.ndarray, "n d"], resp: Float[np.ndarray, "n m"], objective: Objective
+    X: RowsInMemory, resp: Float[np.ndarray, "n m"], objective: Objective
 ) -> MixtureParameters | None:
     """Return where to start when the best component to split is split; ``None`` if all collapse.
 
@@ -53,7 +53,7 @@ def best_of_halves(
     """
     positions = np.empty((2 * resp.shape[1], objective.layout.size))
     n_positions = write_halves(
-        as_compiled(X), as_compiled(resp), objective.mixture_prior,
+        X.arrays[0], as_compiled(resp), objective.mixture_prior,
         objective.layout.covariances.correlated, objective.smallest_scales, positions,
     )  # fmt: skip
     if n_positions == 0:
@@ -63,7 +63,7 @@ def best_of_halves(
 
 
 def climb_best(
-    X: Rows,
+    X: RowsInMemory,
     starts: Float[np.ndarray, "s p"],
     objective: Objective | Surrogate,
     *,
@@ -78,7 +78,7 @@ def climb_best(
     """
     trace = np.empty(limit + 1)
     status, n_values, n_passes = climb(
-        compiled_rows(X), starts, objective.mixture_prior, objective.layout.covariances.correlated,
+        X.arrays, starts, objective.mixture_prior, objective.layout.covariances.correlated,
         objective.smallest_scales, tolerance, limit, screening, goal, trace,
     )  # fmt: skip
     heights = trace[:n_values].tolist()
@@ -100,14 +100,14 @@ def parameters_at(
 
 
 def position_of_partition(
-    X: Float[np.ndarray, "n d"], labels: Int[np.ndarray, " n"], objective: Objective
+    X: RowsInMemory, labels: Int[np.ndarray, " n"], objective: Objective
 ) -> Float[np.ndarray, " p"] | None:
     """Return where to start from a partition of the rows; ``None`` where it has no spread.
 
     Components with few rows are widened a little, so that they can grow.
     """
     counts, means, scatter, usable = partition_moments(
-        as_compiled(X), labels, objective.spec.n_components, objective.smallest_scales
+        X.arrays[0], labels, objective.spec.n_components, objective.smallest_scales
     )
     return position_with(counts, means, scatter, objective) if usable else None
 

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bayesgmm.errors import DataError
-from bayesgmm.numerics.annotated_rows import Rows, as_compiled, compiled_rows, total_weight
+from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
@@ -118,7 +118,7 @@ class Ascent:
 
 
 def climb_regularized(
-    X: Rows,
+    X: RowsInMemory,
     mixture: FactoredMixture,
     *,
     ridge: float,
@@ -137,11 +137,11 @@ def climb_regularized(
     DataError
         If a covariance matrix becomes singular.
     """
-    arrays, total = compiled_rows(X), total_weight(X)
+    total = X.total_weight
     bounds: list[float] = []
     for number in range(1, max_iterations + 1):
         form = mixture.form()
-        statistics = SufficientStatistics(*statistics_of(X, arrays, form.kernel_arguments()))
+        statistics = SufficientStatistics(*statistics_of(X, form.kernel_arguments()))
         mixture = maximize_regularized(statistics, mixture.means, mixture.structure, ridge)
         gain = statistics.log_likelihood / total - lower_bound
         lower_bound = statistics.log_likelihood / total
@@ -188,23 +188,23 @@ def maximize_regularized(
 
 
 def from_responsibilities(
-    X: Rows,
+    X: RowsInMemory,
     responsibilities: Float[np.ndarray, "n k"],
     structure: CovarianceStructure,
     ridge: float,
 ) -> FactoredMixture:
     """Return the parameters that fit complete rows with given responsibilities."""
-    correlated = structure.correlated and X.shape[1] > 1
+    correlated = structure.correlated and X.n_features > 1
     means, statistics = shared_statistics(X, responsibilities, correlated=correlated)
-    return maximize_regularized(statistics, means, structure, ridge, total=total_weight(X))
+    return maximize_regularized(statistics, means, structure, ridge, total=X.total_weight)
 
 
 def from_picked_rows(
-    X: Rows, picked: Int[np.ndarray, " k"], structure: CovarianceStructure, ridge: float
+    X: RowsInMemory, picked: Int[np.ndarray, " k"], structure: CovarianceStructure, ridge: float
 ) -> FactoredMixture:
     """Return the parameters of components that have one row each, all other rows none."""
-    values, weights, _ = compiled_rows(X)
-    means, total = values[picked], total_weight(X)
+    values, weights, _ = X.arrays
+    means, total = values[picked], X.total_weight
     counted = values * weights[:, None] if weights.size else values
     if not structure.tied:
         unassigned: np.ndarray | float = 0.0

@@ -27,7 +27,7 @@ from jaxtyping import Float, Int
 from scipy.special import xlogy
 
 from bayesgmm.estimation.surrogate import Mode, Surrogate
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, as_compiled, values_of
+from bayesgmm.numerics.annotated_rows import as_compiled
 from bayesgmm.numerics.kernels.em_moves import pair_entropies, split_gains
 from bayesgmm.numerics.kernels.em_starts import moments_of, split_axes
 from bayesgmm.numerics.statistics import responsibilities
@@ -198,7 +198,6 @@ class _Repairs:
         losses = xlogy(one, one) + xlogy(other, other) - xlogy(one + other, one + other)
         losses = losses + self._entropies[0][heirs, freed]
         if self._has_labels:  # which may speak for the second, and against the first
-            assert isinstance(self.surrogate.rows, AnnotatedRows)
             known = np.maximum(self.surrogate.rows.label_log_likelihoods, _FORBIDDEN)
             totals = known.T @ self._weighted
             losses = losses + totals[freed, freed] - totals[heirs, freed]
@@ -291,12 +290,11 @@ class _Repairs:
 
     @property
     def _has_labels(self) -> bool:
-        rows = self.surrogate.rows
-        return isinstance(rows, AnnotatedRows) and rows.label_log_likelihoods.size > 0
+        return self.surrogate.rows.has_labels
 
     @cached_property
     def _values(self) -> Float[np.ndarray, "n d"]:
-        return as_compiled(values_of(self.surrogate.rows))
+        return self.surrogate.rows.arrays[0]
 
     @cached_property
     def _responsibilities(self) -> Float[np.ndarray, "n k"]:

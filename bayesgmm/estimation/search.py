@@ -31,7 +31,7 @@ from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.estimation.repair import repaired
 from bayesgmm.estimation.starts import from_responsibilities, partition, stretched
 from bayesgmm.estimation.surrogate import Mode, Surrogate, in_coordinates, whitening
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, values_of
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.statistics import responsibilities, shared_statistics
 from bayesgmm.parameters import MixtureParameters
 
@@ -69,7 +69,7 @@ class Search:
     Attributes
     ----------
     surrogate : Surrogate
-    complete : Rows
+    complete : RowsInMemory
         On the standard scale, no cell missing.
     partitions : list of arrays, shape (n,)
         One for every start.
@@ -78,7 +78,7 @@ class Search:
     """
 
     surrogate: Surrogate
-    complete: Rows
+    complete: RowsInMemory
     partitions: list[Int[np.ndarray, " n"]]
     groups: Int[np.ndarray, " k"]
     _repaired_heights: list[float] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Search:
     @classmethod
     def of(
         cls,
-        complete: Rows,
+        complete: RowsInMemory,
         objective: Objective,
         methods: Sequence[tuple[str, np.random.Generator]],
         groups: Int[np.ndarray, " k"],
@@ -95,7 +95,7 @@ class Search:
 
         Where some axes separate clusters and others do not, also of rows stretched along those.
         """
-        white = in_coordinates(complete, *whitening(values_of(complete)))
+        white = in_coordinates(complete, *whitening(complete))
         n_components = objective.spec.n_components
         partitions = []
         for number, (method, rng) in enumerate(methods):
@@ -187,7 +187,7 @@ def _repairs_of(mode: Mode, surrogate: Surrogate) -> Iterator[Lead]:
 
 
 def in_best_places(
-    X: Rows, parameters: MixtureParameters, objective: Objective
+    X: RowsInMemory, parameters: MixtureParameters, objective: Objective
 ) -> MixtureParameters:
     """Return a mixture in the best order under priors and labels; itself if it is in that order.
 
@@ -201,7 +201,10 @@ def in_best_places(
 
 
 def exchanges(
-    X: Rows, parameters: MixtureParameters, objective: Objective, groups: Int[np.ndarray, " k"]
+    X: RowsInMemory,
+    parameters: MixtureParameters,
+    objective: Objective,
+    groups: Int[np.ndarray, " k"],
 ) -> list[MixtureParameters]:
     """Return the mixtures in which two components that differ a priori are exchanged.
 
@@ -222,7 +225,7 @@ def exchanges(
 
 
 def _named(
-    complete: Rows, labels: Int[np.ndarray, " n"], objective: Objective
+    complete: RowsInMemory, labels: Int[np.ndarray, " n"], objective: Objective
 ) -> Int[np.ndarray, " n"]:
     """Number the clusters of a partition in the best order under priors and labels."""
     resp = np.eye(objective.spec.n_components)[labels]
@@ -234,17 +237,17 @@ def _named(
 
 
 def _in_places(
-    X: Rows, parameters: MixtureParameters, objective: Objective
+    X: RowsInMemory, parameters: MixtureParameters, objective: Objective
 ) -> Float[np.ndarray, "k k"]:
     """Return log priors and label log likelihoods of each component (axis 0) in each place (1)."""
     scores = objective.log_priors_in_places(parameters.weights, parameters.means)
-    if isinstance(X, AnnotatedRows) and X.label_log_likelihoods.size:
+    if X.has_labels:
         scores = scores + _of_labels(X, responsibilities(X, parameters))
     return scores
 
 
-def _of_labels(X: Rows, resp: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "k k"] | float:
-    if not isinstance(X, AnnotatedRows) or not X.label_log_likelihoods.size:
+def _of_labels(X: RowsInMemory, resp: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "k k"] | float:
+    if not X.has_labels:
         return 0.0
     return (resp * X.counts[:, None]).T @ np.maximum(X.label_log_likelihoods, _FORBIDDEN)
 

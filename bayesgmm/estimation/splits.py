@@ -26,7 +26,7 @@ from bayesgmm.estimation.likelihood import (
 )
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, values_of
+from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.kernels.em_starts import split_axes
 from bayesgmm.parameters import MixtureParameters
@@ -37,7 +37,7 @@ _HALF = 2 / math.pi
 
 
 def best_split(
-    X: Rows,
+    X: RowsInMemory,
     parameters: MixtureParameters,
     resp: Float[np.ndarray, "n k"],
     objective: Objective,
@@ -50,9 +50,9 @@ def best_split(
     if suits_compiled_steps(X, objective):
         return best_of_halves(X, resp, objective)
     best, highest = None, -np.inf
-    if isinstance(X, AnnotatedRows):
-        resp = resp * X.counts[:, None]
-    axes = split_axes(as_compiled(values_of(filled(X))), as_compiled(resp))[-1]
+    if X.weights.size:
+        resp = resp * X.weights[:, None]
+    axes = split_axes(filled(X).arrays[0], as_compiled(resp))[-1]
     for component, number in np.ndindex(*axes.shape[:2]):
         if not axes[component, number].any():
             continue

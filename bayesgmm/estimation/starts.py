@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.estimation.maximization import maximize, update_covariances
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, values_of
+from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.kernels.em_starts import (
     k_means,
@@ -34,17 +34,19 @@ Those that cut a normal distribution have 1.65."""
 _MOST_STRETCHED = 1e-6
 
 
-def rows_to_start_on(X: Rows, objective: Objective, rng: np.random.Generator) -> Rows:
+def rows_to_start_on(
+    X: RowsInMemory, objective: Objective, rng: np.random.Generator
+) -> RowsInMemory:
     """Return all rows, or a random sample where there are very many."""
     most = max(_MOST_ROWS, _ROWS_PER_PARAMETER * objective.layout.size)
-    if X.shape[0] <= most:
+    if X.n_rows <= most:
         return X
-    chosen = np.sort(rng.choice(X.shape[0], most, replace=False))
-    return X.subset(chosen) if isinstance(X, AnnotatedRows) else X[chosen]
+    chosen = np.sort(rng.choice(X.n_rows, most, replace=False))
+    return X.subset(chosen)
 
 
 def start(
-    X: Rows, objective: Objective, method: str, rng: np.random.Generator
+    X: RowsInMemory, objective: Objective, method: str, rng: np.random.Generator
 ) -> MixtureParameters:
     """Return parameters to start from, on the standard scale of the data.
 
@@ -62,11 +64,11 @@ def start(
 
 
 def partition(
-    X: Rows, n_components: int, method: str, rng: np.random.Generator
+    X: RowsInMemory, n_components: int, method: str, rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
     """Return for every row, of which no cell is missing, a component, as ``start`` says."""
-    labels = _clusters(as_compiled(values_of(X)), n_components, method, rng)
-    if isinstance(X, AnnotatedRows) and X.label_log_likelihoods.size:
+    labels = _clusters(as_compiled(X.values), n_components, method, rng)
+    if X.has_labels:
         return _in_agreement(labels, X.label_log_likelihoods)
     return labels
 
@@ -84,7 +86,7 @@ def _clusters(
     return k_means(rows, centers, _KMEANS_ITERATIONS)
 
 
-def stretched(X: Rows, n_components: int, rng: np.random.Generator) -> Rows | None:
+def stretched(X: RowsInMemory, n_components: int, rng: np.random.Generator) -> RowsInMemory | None:
     """Return rows in units in which the axes that separate clusters have more weight.
 
     Clusters may be narrow along one axis and as wide as the table along others, which k-means
@@ -92,7 +94,7 @@ def stretched(X: Rows, n_components: int, rng: np.random.Generator) -> Rows | No
     intervals that cut up a uniform distribution, the axis separates clusters, and is measured by
     their standard deviation. ``None`` where no axis does.
     """
-    values = values_of(X)
+    values = X.values
     some = values[rng.choice(len(values), min(len(values), _MOST_JUDGED), replace=False)]
     total, within = some.std(axis=0), np.empty(some.shape[1])
     for axis, column in enumerate(some.T):
@@ -105,8 +107,7 @@ def stretched(X: Rows, n_components: int, rng: np.random.Generator) -> Rows | No
         return None
     least = _MOST_STRETCHED * total
     units = np.where(separates, np.maximum(within, least), np.where(total > 0, total, 1.0))
-    narrow = as_compiled(values / units)
-    return replace(X, values=narrow) if isinstance(X, AnnotatedRows) else narrow
+    return X.with_values(values / units)
 
 
 def _different_rows(
@@ -137,16 +138,18 @@ def _in_agreement(
     return np.where(own < 0.5 * likely.max(axis=1), likely.argmax(axis=1), labels)
 
 
-def from_labels(X: Rows, labels: Int[np.ndarray, " n"], objective: Objective) -> MixtureParameters:
+def from_labels(
+    X: RowsInMemory, labels: Int[np.ndarray, " n"], objective: Objective
+) -> MixtureParameters:
     """Return the parameters that fit a partition of rows of which no cell is missing."""
     return from_responsibilities(X, np.eye(objective.spec.n_components)[labels], objective)
 
 
 def from_responsibilities(
-    X: Rows, resp: Float[np.ndarray, "n k"], objective: Objective
+    X: RowsInMemory, resp: Float[np.ndarray, "n k"], objective: Objective
 ) -> MixtureParameters:
     """Return the parameters that fit complete rows with given responsibilities."""
-    n_components, size = resp.shape[1], X.shape[1]
+    n_components, size = resp.shape[1], X.n_features
     correlated = objective.layout.covariances.correlated
     # About the means of the components: about zero, which an outlier moves far away, the spread
     # of the others would be a small difference of large numbers.

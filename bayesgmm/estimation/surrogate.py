@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from bayesgmm.estimation.likelihood import climb_best, position_with
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, as_compiled, values_of
+from bayesgmm.numerics.annotated_rows import Rows, RowsInMemory, as_compiled
 from bayesgmm.numerics.kernels.em_starts import moments_of, partition_moments
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
 from bayesgmm.numerics.unconstrained import Layout
@@ -33,18 +33,16 @@ _SMALLEST_SCALE = 1e-7
 _TOLERANCE, _MOST_STEPS = 1e-6, 100  # relative: the optimum is refined later
 
 
-def whitening(X: Float[np.ndarray, "n d"]) -> tuple[np.ndarray, np.ndarray]:
+def whitening(X: Rows) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and Cholesky factor of the covariance matrix of all rows."""
-    d = X.shape[1]
-    covariance = np.cov(X.T, bias=True).reshape(d, d)
+    mean, covariance = X.moments()
     scales = np.diagonal(covariance) + (np.diagonal(covariance) == 0)
-    return X.mean(axis=0), np.linalg.cholesky(covariance + _RIDGE * np.diag(scales))
+    return mean, np.linalg.cholesky(covariance + _RIDGE * np.diag(scales))
 
 
-def in_coordinates(rows: Rows, center: np.ndarray, root: np.ndarray) -> Rows:
+def in_coordinates(rows: RowsInMemory, center: np.ndarray, root: np.ndarray) -> RowsInMemory:
     """Return the rows z with x = center + root z."""
-    values = as_compiled(np.linalg.solve(root, (values_of(rows) - center).T).T)
-    return replace(rows, values=values) if isinstance(rows, AnnotatedRows) else values
+    return rows.with_values(as_compiled(np.linalg.solve(root, (rows.values - center).T).T))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +67,7 @@ class Surrogate:
 
     Attributes
     ----------
-    rows : Rows
+    rows : RowsInMemory
         In the coordinates of the surrogate, no cell missing.
     mixture_prior : MixturePrior
         The pseudo-counts of the weights, and prior rows.
@@ -79,7 +77,7 @@ class Surrogate:
         Of the standard scale: x = center + root z.
     """
 
-    rows: Rows
+    rows: RowsInMemory
     mixture_prior: MixturePrior
     layout: Layout
     smallest_scales: Float[np.ndarray, " s"]
@@ -88,15 +86,18 @@ class Surrogate:
 
     @classmethod
     def of(
-        cls, complete: Rows, partitions: Sequence[Int[np.ndarray, " n"]], objective: Objective
+        cls,
+        complete: RowsInMemory,
+        partitions: Sequence[Int[np.ndarray, " n"]],
+        objective: Objective,
     ) -> Surrogate:
         """Return the surrogate for rows of which no cell is missing, and partitions of them.
 
         Its prior rows are as wide as the clusters of the tightest of them.
         """
         layout = objective.layout
-        center, total = whitening(values_of(complete))
-        white = values_of(in_coordinates(complete, center, total))
+        center, total = whitening(complete)
+        white = in_coordinates(complete, center, total).values
         within = min(
             (_within(white, labels, layout.n_components) for labels in partitions), key=np.trace
         )
@@ -116,8 +117,7 @@ class Surrogate:
     @cached_property
     def counts(self) -> Float[np.ndarray, " n"]:
         """How often each row counts."""
-        rows = self.rows
-        return rows.counts if isinstance(rows, AnnotatedRows) else np.ones(rows.shape[0])
+        return self.rows.counts
 
     def as_narrow_as(self, parameters: MixtureParameters) -> Surrogate | None:
         """Return the surrogate whose prior rows are as narrow as the narrowest component.
@@ -139,7 +139,7 @@ class Surrogate:
     def from_partition(self, labels: Int[np.ndarray, " n"]) -> Mode | None:
         """Optimize from the moments of a partition; ``None`` if a component has no rows."""
         counts, means, scatter, _ = partition_moments(
-            as_compiled(values_of(self.rows)), labels, self.layout.n_components,
+            as_compiled(self.rows.values), labels, self.layout.n_components,
             self.smallest_scales,
         )  # fmt: skip
         position = position_with(counts, means, scatter, self)

@@ -31,7 +31,7 @@ from bayesgmm.estimation.regularized import (
 )
 from bayesgmm.estimation.starts import from_responsibilities as from_responsibilities_under_prior
 from bayesgmm.estimators.starts import PICKED, picked_rows, responsibilities
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, total_weight, values_of
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.filling import filled
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure
@@ -47,13 +47,13 @@ Note = Callable[[int, float], None]
 class LikelihoodClimb:
     """Maximum likelihood with a ridge, step by step as scikit-learn."""
 
-    rows: Rows
+    rows: RowsInMemory
     structure: CovarianceStructure
     n_components: int
     ridge: float
 
     @cached_property
-    def _complete(self) -> Rows:
+    def _complete(self) -> RowsInMemory:
         return filled(self.rows)
 
     def start(self, method: str, random_state: np.random.RandomState) -> FactoredMixture:
@@ -98,7 +98,7 @@ class PosteriorClimb:
         return EM().objective_of(self.problem.scaled_spec, self.problem.scaled_data)
 
     @cached_property
-    def _complete(self) -> Rows:
+    def _complete(self) -> RowsInMemory:
         return filled(self.problem.scaled_data.fitted_rows)
 
     def start(self, method: str, random_state: np.random.RandomState) -> FactoredMixture:
@@ -106,7 +106,7 @@ class PosteriorClimb:
         n_components = self.problem.spec.n_components
         question = (*_counted(self._complete), n_components, method, random_state)
         if method in PICKED:
-            table = np.zeros((self._complete.shape[0], n_components))
+            table = np.zeros((self._complete.n_rows, n_components))
             table[picked_rows(*question), np.arange(n_components)] = 1.0
         else:
             table = responsibilities(*question)
@@ -135,7 +135,7 @@ class PosteriorClimb:
         if max_iterations == 0:
             return Ascent(start, [], converged=False)
         # The first value is that of the start, and one step more than allowed may confirm the end.
-        bounds = (point.trace[1:] / total_weight(rows)).tolist()[-max_iterations:]
+        bounds = (point.trace[1:] / rows.total_weight).tolist()[-max_iterations:]
         return Ascent(self._factored(point.parameters), bounds, point.converged)
 
     def _factored(self, parameters: MixtureParameters) -> FactoredMixture:
@@ -161,11 +161,9 @@ class PosteriorClimb:
         )
 
 
-def _counted(complete: Rows) -> tuple[np.ndarray, np.ndarray | None]:
+def _counted(complete: RowsInMemory) -> tuple[np.ndarray, np.ndarray | None]:
     """Return cells and counts as scikit-learn takes them."""
-    if isinstance(complete, AnnotatedRows) and complete.weights.size:
-        return complete.values, complete.weights
-    return values_of(complete), None
+    return complete.values, complete.weights if complete.weights.size else None
 
 
 _MIXING = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits everywhere (Knuth's golden ratio)
@@ -174,7 +172,9 @@ _MOST_DISTINCT = 0.5  # of the rows of a table that is one of counts
 _SOON_LOOKED_AT = 10_000  # rows; of more, some are drawn
 
 
-def distinct_rows(values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " _"]) -> Rows:
+def distinct_rows(
+    values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " _"]
+) -> RowsInMemory:
     """Return the distinct rows with any observed cell, in a canonical order."""
     counts = weights if weights.size else np.ones(values.shape[0])
     speaks = (counts > 0) & ~np.isnan(values).all(axis=1)
@@ -182,17 +182,16 @@ def distinct_rows(values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, "
     first, place = _places(values)
     counts, rows = np.bincount(place, counts), np.ascontiguousarray(values[first])
     if np.all(counts == 1):
-        return AnnotatedRows(rows) if np.isnan(rows).any() else rows
-    return AnnotatedRows(rows, counts)
+        return RowsInMemory(rows)
+    return RowsInMemory(rows, counts)
 
 
-def at_least(X: Rows, least: int) -> Rows:
+def at_least(X: RowsInMemory, least: int) -> RowsInMemory:
     """Return at least the given number of rows, repeated if necessary."""
-    times = -(-least // X.shape[0])
+    times = -(-least // X.n_rows)
     if times <= 1:
         return X
-    counts = X.counts if isinstance(X, AnnotatedRows) else np.ones(X.shape[0])
-    return AnnotatedRows(np.repeat(values_of(X), times, axis=0), np.repeat(counts / times, times))
+    return RowsInMemory(np.repeat(X.values, times, axis=0), np.repeat(X.counts / times, times))
 
 
 def is_table_of_counts(values: Float[np.ndarray, "n d"], least: int) -> bool:

@@ -42,7 +42,7 @@ from bayesgmm.estimators.spec_from_parameters import (
     to_sklearn,
 )
 from bayesgmm.estimators.starts import PICKED, SHARED, InitialParameters
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, values_of
+from bayesgmm.numerics.annotated_rows import RowsInMemory, complete_rows
 from bayesgmm.numerics.blocks import one_thread_for_small_algebra
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
@@ -369,11 +369,11 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
         counts = np.where(table.is_fitted, weights if weights.size else 1.0, 0.0)
         return float(counts @ densities), table.fitted.total_weight
 
-    def _asked(self, X: Any) -> tuple[Rows, PrecisionForm]:
+    def _asked(self, X: Any) -> tuple[RowsInMemory, PrecisionForm]:
         """Return new rows, and the mixture that the attributes are."""
         expect_estimator_fitted(self, "weights_")
         rows = read_rows(self, X)
-        return AnnotatedRows(rows) if np.isnan(rows).any() else rows, self._form()
+        return RowsInMemory(rows), self._form()
 
     def _form(self) -> PrecisionForm:
         factors = from_sklearn(self._fitted_structure, np.asarray(self.precisions_cholesky_))
@@ -395,21 +395,22 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
 
     def _rows_to_fit(
         self, values: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " _"]
-    ) -> Rows:
+    ) -> RowsInMemory:
         """Return the rows unchanged, as in scikit-learn, or the distinct rows."""
         annotated = weights.size or self.prior is not None or np.isnan(values).any()
         if not annotated and not is_table_of_counts(values, self.n_components):
-            return values
+            return complete_rows(values)
         rows = distinct_rows(values, weights)
         names = getattr(self, "feature_names_in_", default_names(values.shape[1]))
-        expect_observed(values_of(rows), tuple(names))
+        expect_observed(rows.values, tuple(names))
         return at_least(rows, self.n_components)
 
-    def _hill(self, rows: Rows, given: InitialParameters) -> LikelihoodClimb | PosteriorClimb:
+    def _hill(
+        self, rows: RowsInMemory, given: InitialParameters
+    ) -> LikelihoodClimb | PosteriorClimb:
         if self.prior is None:
             return LikelihoodClimb(rows, self._structure, self.n_components, float(self.reg_covar))
-        weights = rows.weights if isinstance(rows, AnnotatedRows) else np.empty(0)
-        return PosteriorClimb.of(dataset_of(self, values_of(rows), weights), self._spec())
+        return PosteriorClimb.of(dataset_of(self, rows.values, rows.weights), self._spec())
 
     def _spec(self) -> MixtureSpec:
         """Return the prior as a spec of this number of components and this structure."""

@@ -11,7 +11,6 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.models.covariances import declare_covariances
 from bayesgmm.models.inverse_wishart import partial_precisions
 from bayesgmm.models.observations import declare_annotations
-from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.spec import MixtureSpec, layout_of
@@ -73,7 +72,7 @@ def declare_model(
         if not spec.covariances.conjugate:
             _declare_resolution(spec, factors, data.n_features)
         annotations: tuple[TensorVariable, ...] = ()
-        if isinstance(data.rows, AnnotatedRows):
+        if not data.rows.is_plain:
             distribution, annotations = declare_annotations(distribution, data)
         parameters = (weights, means, factors, *annotations)
         distribution(DATA, *parameters, observed=rows, dims=(ROW, FEATURE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.kernels.patterns import marginals
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.statistics import PrecisionForm, sufficient_statistics
@@ -14,9 +14,9 @@ _STEPS = 10  # of EM: what they are for need not be exact
 _LEAST = 1e-3  # variance that a feature keeps, of what is observed of it
 
 
-def filled(X: Rows) -> Rows:
+def filled(X: RowsInMemory) -> RowsInMemory:
     """Return the rows, missing cells predicted by the normal distribution that fits them all."""
-    if not isinstance(X, AnnotatedRows) or not X.has_gaps:
+    if not X.has_gaps:
         return X
     normal = PrecisionForm.of(_one_normal(X))
     complete = X.values.copy()
@@ -24,10 +24,10 @@ def filled(X: Rows) -> Rows:
         _, means, _, slopes, _ = marginals(features, size, *normal.kernel_arguments())
         predicted = normal.means[0, features[size:]] + (cells - means[0]) @ slopes[0].T
         complete[np.ix_(rows, features[size:])] = predicted
-    return AnnotatedRows(complete, X.weights, X.label_log_likelihoods)
+    return X.with_values(complete)
 
 
-def _one_normal(X: AnnotatedRows) -> MixtureParameters:
+def _one_normal(X: RowsInMemory) -> MixtureParameters:
     """Fit one normal distribution by a few steps of EM."""
     mean, variance = np.nanmean(X.values, axis=0), np.nanvar(X.values, axis=0)
     variance[variance == 0] = 1.0  # of a constant feature any will do

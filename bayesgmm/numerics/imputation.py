@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, as_compiled
+from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels.imputation import conditional_cells, imputations, summaries
@@ -59,7 +59,7 @@ class _Gap:
 
 
 def predicted_cells(
-    X: AnnotatedRows,
+    X: RowsInMemory,
     draws: MixtureParameters,
     levels: tuple[float, ...],
     *,
@@ -89,7 +89,7 @@ def predicted_cells(
 
 
 def imputed_cells(
-    X: AnnotatedRows, draws: MixtureParameters, seeds: list[np.random.SeedSequence]
+    X: RowsInMemory, draws: MixtureParameters, seeds: list[np.random.SeedSequence]
 ) -> Float[np.ndarray, "m c"]:
     """Draw all missing cells once from each of m mixtures (one batch axis), with its own seed.
 
@@ -114,12 +114,12 @@ def imputed_cells(
     return output
 
 
-def n_missing(X: AnnotatedRows) -> int:
+def n_missing(X: RowsInMemory) -> int:
     """Return the number of missing cells, c."""
     return int(np.isnan(X.values).sum())
 
 
-def _gaps(X: AnnotatedRows) -> Iterator[_Gap]:
+def _gaps(X: RowsInMemory) -> Iterator[_Gap]:
     """Yield the incomplete rows, those that lack the same features together."""
     missing = np.isnan(X.values)
     incomplete = np.flatnonzero(missing.any(axis=1))

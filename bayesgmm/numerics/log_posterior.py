@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from bayesgmm.numerics.annotated_rows import Rows, compiled_rows
+from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.kernels.log_posterior import State, state_at, value_at, write_gradient
 from bayesgmm.numerics.mixture_prior import MixturePrior
 from bayesgmm.numerics.statistics import statistics_of
@@ -21,8 +21,7 @@ class LogPosterior:
 
     Attributes
     ----------
-    X : array, shape (n, d), or AnnotatedRows
-        The rows.
+    X : Rows
     mixture_prior : MixturePrior
         Of weights, means and covariances.
     covariances : CovarianceMap
@@ -33,11 +32,6 @@ class LogPosterior:
     covariances: CovarianceMap
 
     @cached_property
-    def rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Values, weights and label log likelihoods for kernels."""
-        return compiled_rows(self.X)
-
-    @cached_property
     def prior(self) -> MixturePrior:
         """The prior as kernels take it."""
         return self.mixture_prior.as_compiled()
@@ -46,7 +40,7 @@ class LogPosterior:
         """Return the log density and its gradient at one position."""
         state, gradient = self.state(position), np.empty(position.size)
         mixture = state.constants, state.means, state.factors
-        statistics = statistics_of(self.X, self.rows, mixture)
+        statistics = statistics_of(self.X, mixture)
         return write_gradient(state, statistics, self.prior, gradient), gradient
 
     def state(self, position: Float[np.ndarray, " p"]) -> State:

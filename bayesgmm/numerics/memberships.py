@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.numerics.annotated_rows import AnnotatedRows, Rows, compiled_rows, has_gaps
+from bayesgmm.numerics.annotated_rows import RowsInMemory, as_rows
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.kernels.rows import component_tables
 from bayesgmm.numerics.patterns import Patterns
@@ -37,7 +37,7 @@ class Memberships:
 
 
 def memberships(
-    X: Rows,
+    X: RowsInMemory | Float[np.ndarray, "n d"],
     draws: MixtureParameters,
     quantiles: tuple[float, float],
     *,
@@ -49,24 +49,20 @@ def memberships(
     neither on their number nor, beyond the factorized mixtures themselves, on that of the draws.
     ``report`` is called with the number of rows of each finished block.
     """
-    mixtures = all_mixtures(draws)
-    found = Memberships(*np.empty((3, X.shape[0], draws.n_components)))
-    if not has_gaps(X):
-        _write(X, mixtures, quantiles, found, np.arange(X.shape[0]), report)
+    X, mixtures = as_rows(X), all_mixtures(draws)
+    found = Memberships(*np.empty((3, X.n_rows, draws.n_components)))
+    if not X.has_gaps:
+        _write(X, mixtures, quantiles, found, np.arange(X.n_rows), report)
         return found
     for rows, features, size, cells in Patterns.of(X.values).each():
-        known = (
-            X.label_log_likelihoods[rows]
-            if X.label_log_likelihoods.size
-            else X.label_log_likelihoods
-        )
-        part = AnnotatedRows(cells, label_log_likelihoods=known)
+        known = X.label_log_likelihoods
+        part = RowsInMemory(cells, label_log_likelihoods=known[rows] if known.size else known)
         _write(part, mixtures.marginal(features, size), quantiles, found, rows, report)
     return found
 
 
 def _write(
-    X: Rows,
+    X: RowsInMemory,
     mixtures: PrecisionForm,
     quantiles: tuple[float, float],
     found: Memberships,
@@ -74,7 +70,7 @@ def _write(
     report: Callable[[int], None] | None,
 ) -> None:
     """Write what is asked of complete rows into their places."""
-    values, _, label_log_likelihoods = compiled_rows(X)
+    values, _, label_log_likelihoods = X.arrays
     (n_mixtures, k), n_rows = mixtures.constants.shape, values.shape[0]
     size = min(_MOST_ROWS, max(1, _NUMBERS_AT_ONCE // (n_mixtures * k)))
 

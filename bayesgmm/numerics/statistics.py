@@ -13,13 +13,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bayesgmm.numerics.annotated_rows import (
-    AnnotatedRows,
+    Block,
     Rows,
-    as_compiled,
-    compiled_rows,
-    has_gaps,
+    RowsInMemory,
+    as_rows,
 )
-from bayesgmm.numerics.blocks import for_each_block, sum_over_blocks
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels.patterns import (
     marginals,
@@ -28,7 +26,11 @@ from bayesgmm.numerics.kernels.patterns import (
     pattern_table,
 )
 from bayesgmm.numerics.kernels.rows import component_table, mixture_log_densities, statistics
+from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.parameters import MixtureParameters
+
+Table = Rows | Float[np.ndarray, "n d"]
+"""Rows, or their cells where no more is known of them, as at the points of a grid."""
 
 _NUMBERS_AT_ONCE = 1_000_000  # in the factors of mixtures that are factorized together
 
@@ -150,55 +152,49 @@ def all_mixtures(draws: MixtureParameters) -> PrecisionForm:
     return PrecisionForm(*(np.stack(parts) for parts in zip(*forms, strict=True)))
 
 
-def sufficient_statistics(X: Rows, mixture: Mixture) -> SufficientStatistics:
+def sufficient_statistics(X: Table, mixture: Mixture) -> SufficientStatistics:
     """Return log-likelihood, N_k, S1_k and S2_k of the rows.
 
     For missing cells, the statistics are conditional expectations.
     """
     form = _precision_form(mixture)
-    return SufficientStatistics(*statistics_of(X, compiled_rows(X), form.kernel_arguments()))
+    return SufficientStatistics(*statistics_of(as_rows(X), form.kernel_arguments()))
 
 
 def statistics_of(
-    X: Rows, arrays: tuple[np.ndarray, ...], mixture: tuple[np.ndarray, ...]
+    X: Rows, mixture: tuple[np.ndarray, ...]
 ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the same from ``compiled_rows`` and the kernel arguments of a mixture."""
-    values, weights, label_log_likelihoods = arrays
+    """Do the same for what kernels take of a mixture."""
+    kernel = pattern_statistics if X.has_gaps else statistics
 
-    def of_block(start: int, stop: int) -> tuple:
-        block = slice(start, stop)
-        if not has_gaps(X):
-            return statistics(values[block], weights[block], label_log_likelihoods[block], *mixture)
-        assert isinstance(X, AnnotatedRows)
-        patterns = X.patterns[start]
-        known = (patterns.sorted(part[block]) for part in (weights, label_log_likelihoods))
-        return pattern_statistics(patterns, *known, *mixture)
+    def of_block(block: Block) -> tuple:
+        return kernel(block.rows, block.weights, block.label_log_likelihoods, *mixture)
 
-    return sum_over_blocks(X.shape[0], of_block)
+    return X.sum(of_block)
 
 
 def shared_statistics(
-    X: Rows, resp: Float[np.ndarray, "n k"], *, correlated: bool
+    X: RowsInMemory | Float[np.ndarray, "n d"], resp: Float[np.ndarray, "n k"], *, correlated: bool
 ) -> tuple[Float[np.ndarray, "k d"], SufficientStatistics]:
     """Return means, and statistics about them, of complete rows with given responsibilities.
 
     The responsibilities of a row sum to one, or are all zero. An empty component has the mean of
     all rows. The log-likelihood is not meaningful.
     """
-    values, weights, _ = compiled_rows(X)
+    rows = as_rows(X)
     with np.errstate(divide="ignore"):
-        arrays = values, weights, as_compiled(np.log(resp))
-    center = values.mean(axis=0)
+        shared = rows.with_labels(np.log(resp))
+    center = rows.values.mean(axis=0)
     means = np.broadcast_to(center, (resp.shape[1], center.size)).copy()
     # Twice, because squares about a far center would lose the digits of narrow components.
-    rough = _shared_about(X, arrays, means, correlated=False)
+    rough = _shared_about(shared, means, correlated=False)
     with np.errstate(invalid="ignore", divide="ignore"):
         means += np.nan_to_num(rough.sums / rough.counts[:, None])
-    return means, _shared_about(X, arrays, means, correlated=correlated)
+    return means, _shared_about(shared, means, correlated=correlated)
 
 
 def _shared_about(
-    X: Rows, arrays: tuple[np.ndarray, ...], means: Float[np.ndarray, "k d"], *, correlated: bool
+    shared: Rows, means: Float[np.ndarray, "k d"], *, correlated: bool
 ) -> SufficientStatistics:
     """Return statistics of rows with log responsibilities as label log likelihoods.
 
@@ -207,58 +203,60 @@ def _shared_about(
     """
     k, d = means.shape
     wide = np.zeros(k), means, np.zeros((k, d, d) if correlated else (k, d))
-    return SufficientStatistics(*statistics_of(X, arrays, wide))
+    return SufficientStatistics(*statistics_of(shared, wide))
 
 
-def log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, " n"]:
+def log_densities(X: Table, mixture: Mixture) -> Float[np.ndarray, " n"]:
     """Return log sum_k pi_k N(x_i | mu_k, Sigma_k) for the observed cells of every row.
 
     Label log likelihoods are used, weights are not.
     """
-    return _writer(X, _LOG_DENSITIES, (), ())(_precision_form(mixture))
+    return _writer(as_rows(X), _LOG_DENSITIES, (), ())(_precision_form(mixture))
 
 
-def predictive_log_densities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, " n"]:
+def predictive_log_densities(X: Table, draws: MixtureParameters) -> Float[np.ndarray, " n"]:
     """Return the logarithm of the density of every row, averaged over many mixtures."""
-    total = np.full(X.shape[0], -np.inf)
-    write = _writer(X, _LOG_DENSITIES, (), ())
+    rows = as_rows(X)
+    total = np.full(rows.n_rows, -np.inf)
+    write = _writer(rows, _LOG_DENSITIES, (), ())
     for _, mixture in each_mixture(draws):
         np.logaddexp(total, write(mixture), out=total)
     return total - np.log(np.prod(draws.batch_shape, dtype=int))
 
 
-def log_densities_of_draws(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, "*batch n"]:
+def log_densities_of_draws(X: Table, draws: MixtureParameters) -> Float[np.ndarray, "*batch n"]:
     """Return the logarithm of the density of every row under each of many mixtures."""
-    found = np.empty((*draws.batch_shape, X.shape[0]))
-    write = _writer(X, _LOG_DENSITIES, (), ())
+    rows = as_rows(X)
+    found = np.empty((*draws.batch_shape, rows.n_rows))
+    write = _writer(rows, _LOG_DENSITIES, (), ())
     for place, mixture in each_mixture(draws):
         found[place] = write(mixture)
     return found
 
 
-def component_log_densities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
+def component_log_densities(X: Table, mixture: Mixture) -> Float[np.ndarray, "n k"]:
     """Return log(pi_k N(x_i | mu_k, Sigma_k)) for every row and component."""
     return _component_table(X, mixture, normalized=False)
 
 
-def responsibilities(X: Rows, mixture: Mixture) -> Float[np.ndarray, "n k"]:
+def responsibilities(X: Table, mixture: Mixture) -> Float[np.ndarray, "n k"]:
     """Return the probability of every component for every row, r_ik."""
     return _component_table(X, mixture, normalized=True)
 
 
-def mean_responsibilities(X: Rows, draws: MixtureParameters) -> Float[np.ndarray, "n k"]:
+def mean_responsibilities(X: Table, draws: MixtureParameters) -> Float[np.ndarray, "n k"]:
     """Return the probability of every component for every row, averaged over many mixtures."""
-    shape = (draws.n_components,)
-    total = np.zeros((X.shape[0], *shape))
-    write = _writer(X, _TABLES, (True,), shape)
+    rows, shape = as_rows(X), (draws.n_components,)
+    total = np.zeros((rows.n_rows, *shape))
+    write = _writer(rows, _TABLES, (True,), shape)
     for _, mixture in each_mixture(draws):
         total += write(mixture)
     return total / np.prod(draws.batch_shape)
 
 
-def _component_table(X: Rows, mixture: Mixture, *, normalized: bool) -> np.ndarray:
+def _component_table(X: Table, mixture: Mixture, *, normalized: bool) -> np.ndarray:
     form = _precision_form(mixture)
-    return _writer(X, _TABLES, (normalized,), (form.constants.size,))(form)
+    return _writer(as_rows(X), _TABLES, (normalized,), (form.constants.size,))(form)
 
 
 _LOG_DENSITIES = mixture_log_densities, pattern_log_densities  # of complete rows, of others
@@ -269,26 +267,21 @@ def _writer(
     X: Rows, kernels: tuple[Callable, Callable], options: tuple, shape: tuple[int, ...]
 ) -> Callable[[PrecisionForm], np.ndarray]:
     """Return a function of a mixture that returns what a kernel writes for every row."""
-    gaps = has_gaps(X)
-    kernel = kernels[gaps]
-    rows, _, label_log_likelihoods = compiled_rows(X)
-
-    def write_complete(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
-        block = slice(start, stop)
-        kernel(rows[block], label_log_likelihoods[block], *mixture, *options, output[block])
-
-    def write_patterns(start: int, stop: int, mixture: tuple, output: np.ndarray) -> None:
-        assert isinstance(X, AnnotatedRows)
-        patterns, part = X.patterns[start], np.empty((stop - start, *shape))
-        known = patterns.sorted(label_log_likelihoods[start:stop])
-        kernel(patterns, known, *mixture, *options, part)
-        output[start + patterns.rows] = part
-
-    write_block = write_patterns if gaps else write_complete
+    kernel = kernels[X.has_gaps]
 
     def write(form: PrecisionForm) -> np.ndarray:
-        mixture, output = form.kernel_arguments(), np.empty((X.shape[0], *shape))
-        for_each_block(X.shape[0], lambda start, stop: write_block(start, stop, mixture, output))
+        mixture, output = form.kernel_arguments(), np.empty((X.n_rows, *shape))
+
+        def write_block(block: Block) -> None:
+            place, known = output[block.start : block.stop], block.label_log_likelihoods
+            if not isinstance(block.rows, Patterns):
+                kernel(block.rows, known, *mixture, *options, place)
+                return
+            part = np.empty(place.shape)
+            kernel(block.rows, known, *mixture, *options, part)
+            place[block.rows.rows] = part
+
+        X.for_each(write_block)
         return output
 
     return write

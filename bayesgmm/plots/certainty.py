@@ -125,6 +125,7 @@ def plot_certainty(
     expect_fraction("certainty", certainty)
     equal_tails(ci_prob)
     fit = Fit.of(mixture)
+    fit.expect_rows()
     rows = _in_order(fit, certainty, ci_prob)
     listed = 0 < rows.unsure <= MOST_NAMED
     height = max(4.6, 1.6 + 0.19 * rows.unsure) if listed else 4.6

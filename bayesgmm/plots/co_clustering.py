@@ -108,7 +108,7 @@ def plot_co_clustering(
     expect_whole_number("max_rows", max_rows)
     expect_whole_number("max_draws", max_draws)
     fit = Fit.of(mixture)
-    n_rows = fit.rows(None).n_rows
+    n_rows = fit.data.n_rows
     known = None if groups is None else _known(groups, n_rows)
     matrix = _sorted(fit, n_rows, max_rows, max_draws, random_seed)
     # The default layout does not support square axes, and cuts names off until drawn several times.

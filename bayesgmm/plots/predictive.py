@@ -115,7 +115,7 @@ def plot_predictive(
     expect_one_of("kind", kind, KINDS)
     expect_whole_number("max_draws", max_draws)
     fit = Fit.of(mixture).repeated(max_draws)
-    fit.rows(None)
+    fit.expect_rows()
     choice = choose(fit, features, MOST_FEATURES)
     chosen = choice.features
     seeds = spawn(random_seed, len(chosen))
@@ -140,7 +140,7 @@ def _replicated(
 ) -> Float[np.ndarray, "tables n"]:
     """Return one column of the tables: that of a marginal mixture, which is drawn faster."""
     posterior = fit.posterior
-    tables = min(tables, max(_FEWEST_TABLES, _MOST_CELLS // fit.tree["observed_data"].sizes[ROW]))
+    tables = min(tables, max(_FEWEST_TABLES, _MOST_CELLS // fit.n_rows))
     each = min(posterior.sizes[DRAW], -(-tables // posterior.sizes[CHAIN]))
     made = posterior_predictive(marginalize(fit, [feature]), n_draws=each, random_seed=random_seed)
     stacked = made["posterior_predictive"][DATA].transpose(CHAIN, DRAW, ROW, FEATURE).values

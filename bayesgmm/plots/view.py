@@ -87,6 +87,7 @@ class ClusterView:
     ) -> ClusterView:
         """Return the view of these features, or of at most the given number of all."""
         fit = Fit.of(tree)
+        fit.expect_rows()
         chosen = choose(fit, features, most)
         responsibilities = expected_responsibilities(fit)
         return cls(

@@ -186,6 +186,7 @@ def write_report(
     """
     fit = Fit.with_draws(tree, "write_report")
     fit.expect_fitted()
+    fit.expect_rows()
     if title is not None and (not isinstance(title, str) or not title.strip()):
         raise SpecificationError(
             f"title must be a text, or None for the default title, not {title!r}."

@@ -34,12 +34,14 @@ from bayesgmm.schema import (
     EXCHANGEABLE,
     FEATURE,
     LABEL_LIKELIHOOD,
+    LEFT_OUT,
     ROW,
     ROW_WEIGHT,
     record,
     validate,
+    with_record,
 )
-from bayesgmm.tree.write import draws_tree, read_starts
+from bayesgmm.tree.write import draws_tree, read_starts, rows_dataset
 
 
 def tree_of_point(point: PointEstimate) -> xr.DataTree:
@@ -197,9 +199,50 @@ class Fit:
         """The same on the standard scale."""
         return self.scaling.standardize_parameters(self.mode)
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether the tree holds the rows of the fit; conditional mixtures have none, either."""
+        return self.tree["observed_data"].sizes[ROW] > 0
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of the fit, also where the tree does not hold them."""
+        if LEFT_OUT in self.record:
+            return self.record[LEFT_OUT]["n_rows"]
+        return self.tree["observed_data"].sizes[ROW]
+
+    def expect_rows(self, *, takes_others: bool = False) -> None:
+        """Raise unless the tree holds rows; ``takes_others`` says that a table ``X`` would do.
+
+        Raises
+        ------
+        SchemaError
+            If the fit was made with ``keep_rows=False``.
+        DataError
+            If this is a conditional mixture.
+        """
+        if self.has_rows:
+            return
+        others = f"pass X, rows with the features {list(self.feature_names)}; or "
+
+        def remedy(last: str) -> str:
+            words = f"{others if takes_others else ''}{last}"
+            return f"{words[0].upper()}{words[1:]}."
+
+        if LEFT_OUT in self.record:
+            raise SchemaError(
+                "The fit was made with keep_rows=False: its tree holds no rows, and this needs "
+                f"them. {remedy('fit again with keep_rows=True')}"
+            )
+        raise DataError(
+            "A conditional mixture has no rows of its own. "
+            f"{remedy('ask the fit that it was made from')}"
+        )
+
     @cached_property
     def data(self) -> Dataset:
-        """The rows of the fit with their weights and labels."""
+        """The rows of the fit with their weights and labels; see :meth:`expect_rows`."""
+        self.expect_rows()
         observed = self.tree["observed_data"]
         names = tuple(str(name) for name in observed[FEATURE].values)
         known = self.tree["constant_data"] if "constant_data" in self.tree.children else {}
@@ -217,17 +260,13 @@ class Fit:
         Raises
         ------
         DataError
-            If there are none, or features of ``X`` are not those of the fit.
+            If features of ``X`` are not those of the fit, or a conditional mixture has no rows.
+        SchemaError
+            If there is no ``X``, and the fit was made with ``keep_rows=False``.
         """
-        observed = self.tree["observed_data"]
-        names = [str(name) for name in observed[FEATURE].values]
         if X is not None:
-            return read_like(X, names)
-        if observed.sizes[ROW] == 0:
-            raise DataError(
-                "A conditional mixture has no rows of its own. Pass X, rows with the features "
-                f"{names}; or ask the fit that it was made from."
-            )
+            return read_like(X, self.feature_names)
+        self.expect_rows(takes_others=True)
         return self.data
 
     @property
@@ -256,10 +295,10 @@ class Fit:
     @cached_property
     def problem(self) -> Problem:
         """The rows, with the names that labels gave to components, and the spec."""
-        data = self.data
+        spec, data = self.spec, self.data
         if not np.issubdtype(self.names.dtype, np.integer):
             data = replace(data, component_names=tuple(map(str, self.names)))
-        return Problem(data, self.spec)
+        return Problem(data, spec)
 
     @cached_property
     def layout(self) -> Layout:
@@ -275,6 +314,8 @@ class Fit:
         if not self.record.get(EXCHANGEABLE, True):
             return np.arange(n_components)
         self.expect_fitted()
+        if LEFT_OUT in self.record:
+            return np.array(self.record[LEFT_OUT]["groups"])
         hyperparameters = np.ones((n_components, 1))
         if self.knows_prior:
             hyperparameters = self.spec.of_each_component(self.posterior.sizes[FEATURE])
@@ -342,6 +383,23 @@ class Fit:
             if ROW in group.dims:
                 some[name] = xr.DataTree(group.isel({ROW: positions}))
         return Fit(some)
+
+    def without_rows(self) -> Fit:
+        """Return the fit without its rows, and without all that there is for each of them."""
+        no_rows = Dataset(np.empty((0, self.data.n_features)), self.feature_names, np.arange(0))
+        groups = {
+            name: node.to_dataset().drop_dims(ROW, errors="ignore")
+            for name, node in self.tree.children.items()
+            if name != "log_likelihood"
+        }
+        tree = xr.DataTree.from_dict({**groups, "observed_data": rows_dataset(no_rows)})
+        tree.attrs.update(self.tree.attrs)
+        left_out = {
+            "n_rows": self.data.n_rows,
+            "checksum": self.data.checksum,
+            "groups": self.groups.tolist(),
+        }
+        return Fit(with_record(tree, **{LEFT_OUT: left_out}))
 
     def repeated(self, n_draws: int) -> Fit:
         """Repeat a point estimate, once for each table or allocation to be drawn.

@@ -546,3 +546,20 @@ def test_flags_are_shown_without_a_value():
 
 def test_help_names_the_exit_codes():
     assert "130 interrupted" in " ".join(done("--help").stdout.split())
+
+
+def test_a_fit_without_rows_asks_for_a_table(here, birds):
+    columns = ["--columns", ",".join(FEATURES)]
+    shown = done("fit", "birds.csv", *QUICK, *columns, "--no-keep-rows", "--json")
+    assert json.loads(shown.stdout)["n_rows"] == len(birds)
+    for command in ("cluster", "impute"):
+        refused = run(command, "birds.nc", "--out", "answer.csv")
+        assert refused.exit_code == 2
+        assert "--no-keep-rows" in refused.stderr
+        assert "Pass DATA" in refused.stderr
+    done("cluster", "birds.nc", "birds.csv", "--out", "answer.csv")
+    assert len(read("answer.csv")) == len(birds)
+    refused = run("report", "birds.nc")
+    assert "Fit again without --no-keep-rows" in " ".join(refused.stderr.split())
+    refused = run("fit", "birds.csv", *QUICK, "--no-keep-rows", "--figure", "birds.png", "--force")
+    assert "--figure shows the rows" in " ".join(refused.stderr.split())

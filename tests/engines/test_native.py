@@ -15,7 +15,6 @@ from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines import native
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.target import Target
-from bayesgmm.numerics.annotated_rows import has_gaps
 from bayesgmm.numerics.kernels.callbacks import density_callback, position_callback
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows, example_spec
 
@@ -49,7 +48,7 @@ def density(target, normal, noise):
     """Call the C function as a sampler would; return its code, value and gradient."""
     block = native.native_block(target, normal)
     value, gradient = np.empty(1), np.empty(noise.size)
-    gaps = has_gaps(target.log_posterior.X)
+    gaps = target.log_posterior.X.has_gaps
     function = density_callback(target.layout.covariances.correlated, gaps).ctypes
     arguments = pointer(noise), pointer(gradient), pointer(value), block.ctypes.data
     return function(noise.size, *arguments), value[0], gradient

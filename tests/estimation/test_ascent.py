@@ -11,6 +11,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status, distance
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.starts import start
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows
 from tests.estimation.problems import (
     layout_for,
@@ -33,7 +34,7 @@ def climbed(X: np.ndarray, spec: bg.MixtureSpec, goal: str, seed: int, **options
     """Climb from one start that k-means found."""
     problem = Problem.pose(X, spec)
     objective = Objective(problem.scaled_spec, X.shape[1], goal == "posterior")
-    rows = problem.scaled_data.values
+    rows = problem.scaled_data.rows
     first = start(rows, objective, "k-means++", np.random.default_rng(seed))
     return bg.EM(goal, n_starts=1, max_iterations=20_000, **options).climb(rows, first, objective)
 
@@ -72,7 +73,7 @@ def test_no_step_leads_down(structure, goal):
 def test_quasi_newton_steps_climb_the_objective_of_em(structure, prior, d, goal):
     spec, X = spec_of(structure, prior, n_components=2), example_rows(30, d)
     objective = Objective(spec, d, goal == "posterior")
-    function = objective.function_of(X)
+    function = objective.function_of(RowsInMemory(X))
     rng = np.random.default_rng(0)
     one, other = rng.normal(0, 0.4, (2, objective.layout.size))
 

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.estimation.collapse import collapse_of, has_collapsed, made_finite
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows, unscaled_structure
 
@@ -103,7 +104,7 @@ def thin_component(eigenvalue: float, width: float) -> MixtureParameters:
 def test_thin_beside_an_outlier_is_not_flat(eigenvalue, width, flat):
     """A thin component is flat where it is thinner than the rows are wide, too."""
     component, rows = thin_component(eigenvalue, width), example_rows(60, 2)
-    assert has_collapsed(component, SMALLEST, rows) == flat
+    assert has_collapsed(component, SMALLEST, RowsInMemory(rows)) == flat
 
 
 @pytest.mark.parametrize("eigenvalue", [1e-8, 1e-10])

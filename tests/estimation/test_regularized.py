@@ -15,7 +15,7 @@ from bayesgmm.estimation.regularized import (
     from_picked_rows,
     from_responsibilities,
 )
-from bayesgmm.numerics.annotated_rows import AnnotatedRows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.statistics import log_densities, responsibilities
 
 RIDGE = 0.01
@@ -55,8 +55,10 @@ def matrices(mixture: FactoredMixture) -> np.ndarray:
 @pytest.mark.parametrize("structure", STRUCTURES, ids=lambda structure: type(structure).__name__)
 def test_a_step_is_the_formula(table, structure):
     shares = np.random.default_rng(1).dirichlet([1.0, 2.0], size=200)
-    start = from_responsibilities(table, shares, structure, RIDGE)
-    first = climb_regularized(table, start, ridge=RIDGE, tolerance=0.0, max_iterations=1)
+    start = from_responsibilities(RowsInMemory(table), shares, structure, RIDGE)
+    first = climb_regularized(
+        RowsInMemory(table), start, ridge=RIDGE, tolerance=0.0, max_iterations=1
+    )
     for mixture, given in ((start, shares), (first.mixture, responsibilities(table, start.form()))):
         weights, means, covariances = written_out(table, given, structure)
         assert_allclose(mixture.weights, weights, rtol=1e-12)
@@ -69,10 +71,10 @@ def test_a_step_is_the_formula(table, structure):
 def test_weights_are_repeated_rows(table, structure):
     counts = np.arange(200) % 3 + 1
     shares = np.random.default_rng(1).dirichlet([1.0, 2.0], size=200)
-    weighted = AnnotatedRows(table, counts.astype(float))
+    weighted = RowsInMemory(table, counts.astype(float))
     repeated, of_repeated = (np.repeat(part, counts, axis=0) for part in (table, shares))
     ends = []
-    for X, given in ((weighted, shares), (repeated, of_repeated)):
+    for X, given in ((weighted, shares), (RowsInMemory(repeated), of_repeated)):
         start = from_responsibilities(X, given, structure, RIDGE)
         path = climb_regularized(X, start, ridge=RIDGE, tolerance=1e-6, max_iterations=50)
         ends.append((path.mixture.means, path.mixture.covariances, path.lower_bounds))
@@ -81,7 +83,7 @@ def test_weights_are_repeated_rows(table, structure):
 
 
 def test_a_component_that_starts_on_one_row_has_the_ridge_as_variance(table):
-    mixture = from_picked_rows(table, np.array([3, 5]), bg.Full(), RIDGE)
+    mixture = from_picked_rows(RowsInMemory(table), np.array([3, 5]), bg.Full(), RIDGE)
     assert_allclose(mixture.means, table[[3, 5]])
     assert_allclose(mixture.covariances, np.stack(2 * [RIDGE * np.eye(3)]), atol=1e-15)
     assert_allclose(mixture.weights, 1 / 200)
@@ -102,4 +104,4 @@ def test_factors_and_matrices_are_each_others_inverses():
 def test_no_spread_is_an_error_without_a_ridge(structure):
     X, shares = np.repeat([[0.0, 1.0], [2.0, 3.0]], 4, axis=0), np.repeat(np.eye(2), 4, axis=0)
     with pytest.raises(bg.DataError, match="reg_covar"):
-        from_responsibilities(X, shares, structure, 0.0)
+        from_responsibilities(RowsInMemory(X), shares, structure, 0.0)

@@ -13,6 +13,7 @@ from bayesgmm.estimation.repair import repaired
 from bayesgmm.estimation.search import Search
 from bayesgmm.estimation.starts import from_labels
 from bayesgmm.estimation.surrogate import Surrogate, in_coordinates, whitening
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.statistics import log_densities, responsibilities
 from tests.cases import STRUCTURES, example_rows
@@ -90,8 +91,10 @@ def test_parameters_go_to_the_coordinates_of_the_surrogate_and_back(structure):
 
 
 def test_whitened_rows_have_unit_covariance():
-    X = example_rows(80, 3) @ np.array([[1.0, 0.9, 0.9], [0.0, 0.1, 0.0], [0.0, 0.0, 1e-3]])
-    white = in_coordinates(X, *whitening(X))
+    X = RowsInMemory(
+        example_rows(80, 3) @ np.array([[1.0, 0.9, 0.9], [0.0, 0.1, 0.0], [0.0, 0.0, 1e-3]])
+    )
+    white = in_coordinates(X, *whitening(X)).values
     assert_allclose(np.cov(white.T, bias=True), np.eye(3), atol=0.01)  # a ridge of 1e-9
 
 
@@ -142,7 +145,7 @@ def test_starts_that_meet_share_a_lead_and_none_is_lost():
     problem = Problem.pose(X, bg.MixtureSpec(4))
     objective = bg.EM().objective_of(problem.scaled_spec, problem.scaled_data)
     methods = [("random" if n % 2 else "k-means++", np.random.default_rng(n)) for n in range(9)]
-    search = Search.of(problem.scaled_data.values, objective, methods, np.zeros(4, dtype=np.int64))
+    search = Search.of(problem.scaled_data.rows, objective, methods, np.zeros(4, dtype=np.int64))
     leads = search.leads()
     heights = [lead.mode.height for lead in leads]
     assert heights == sorted(heights, reverse=True)

@@ -13,7 +13,7 @@ import bayesgmm as bg
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.estimation.search import exchanges, in_best_places
-from bayesgmm.numerics.annotated_rows import AnnotatedRows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.parameters import MixtureParameters
 from tests.estimation.problems import (
     TABLES,
@@ -48,7 +48,7 @@ def mixture_of(n_components: int, seed: int) -> MixtureParameters:
 @pytest.mark.parametrize("seed", range(5))
 def test_no_order_has_a_higher_prior_density(seed):
     objective, mixture = objective_of(4), mixture_of(4, seed)
-    X = TABLES["separated"]
+    X = RowsInMemory(TABLES["separated"])
     found = in_best_places(X, mixture, objective)
     heights = [objective.log_prior(mixture.reordered(np.array(o))) for o in permutations(range(4))]
     assert objective.log_prior(found) == pytest.approx(max(heights))
@@ -79,7 +79,7 @@ def test_labels_outvote_a_prior():
     assert free.means[1, 0] < 0 < free.means[0, 0]
     certain = np.log(np.eye(2) + 1e-300)[(np.arange(60) >= 30).astype(int)]
     known = np.where(np.arange(60)[:, None] % 3 == 0, certain, 0.0)
-    rows = AnnotatedRows(X, label_log_likelihoods=known)
+    rows = RowsInMemory(X, label_log_likelihoods=known)
     objective = Objective(replace(spec, resolution=0.01), 2, True)
     assert in_best_places(rows, point.parameters, objective) is point.parameters
 

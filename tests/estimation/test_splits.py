@@ -10,6 +10,7 @@ import bayesgmm as bg
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.splits import best_split, split
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.kernels.em_starts import longest_axis, split_axes
 from bayesgmm.numerics.statistics import log_densities, responsibilities
 from bayesgmm.parameters import MixtureParameters
@@ -55,7 +56,7 @@ def test_a_split_is_inside_the_space_and_raises_the_likelihood(structure, goal):
     # Two clouds in one component: the rows could hardly ask for anything else.
     X = np.concatenate([example_rows(80, 2), example_rows(80, 2) + 12.0])
     rows, parameters, shares, objective = fitted(X, structure, 1, goal)
-    start = best_split(rows, parameters, shares, objective)
+    start = best_split(RowsInMemory(rows), parameters, shares, objective)
     assert start.weights.sum() == pytest.approx(1.0)
     assert np.all(np.linalg.eigvalsh(start.covariances) > 0)
     assert log_densities(rows, start).sum() > log_densities(rows, parameters).sum() + 10
@@ -68,7 +69,7 @@ def test_the_component_that_holds_two_clouds_is_the_one_to_split():
     X = np.concatenate(clouds)
     for goal in GOALS:
         rows, parameters, shares, objective = fitted(X, "full", 2, goal)
-        start = best_split(rows, parameters, shares, objective)
+        start = best_split(RowsInMemory(rows), parameters, shares, objective)
         assert_allclose(np.sort(start.weights), 1 / 3, atol=0.02)
 
 
@@ -80,7 +81,10 @@ def test_where_every_split_collapses_there_is_none():
     parameters = MixtureParameters(
         np.full(2, 0.5), rows[[0, -1]].copy(), np.full((2, 2), 1e-3), None
     )
-    assert best_split(rows, parameters, responsibilities(rows, parameters), objective) is None
+    assert (
+        best_split(RowsInMemory(rows), parameters, responsibilities(rows, parameters), objective)
+        is None
+    )
 
 
 @pytest.mark.parametrize("d", [1, 2, 6])

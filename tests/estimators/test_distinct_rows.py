@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bayesgmm.estimators import em_runs as module
 from bayesgmm.estimators.em_runs import at_least, distinct_rows, is_table_of_counts
-from bayesgmm.numerics.annotated_rows import values_of
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 
 ALL_ONCE = np.empty(0)
 
@@ -28,8 +28,8 @@ def test_the_table_does_not_depend_on_order_repeats_and_absent_rows():
 def test_rows_that_all_differ_are_plain():
     X = np.random.default_rng(0).normal(size=(20, 2))
     rows = distinct_rows(X, ALL_ONCE)
-    assert isinstance(rows, np.ndarray)
-    assert_array_equal(np.sort(rows, axis=0), np.sort(X, axis=0))
+    assert rows.is_plain
+    assert_array_equal(np.sort(rows.values, axis=0), np.sort(X, axis=0))
 
 
 def test_zeros_and_missing_cells_of_any_sign_are_the_same():
@@ -64,6 +64,6 @@ def test_a_long_table_of_counts_is_known_from_some_rows():
 
 
 def test_few_rows_are_written_out_for_what_they_count():
-    rows = at_least(np.array([[1.0], [2.0]]), 3)
-    assert values_of(rows).shape == (4, 1)
+    rows = at_least(RowsInMemory(np.array([[1.0], [2.0]])), 3)
+    assert rows.values.shape == (4, 1)
     assert_allclose(rows.weights, 0.5)

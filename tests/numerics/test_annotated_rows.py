@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from bayesgmm.numerics.annotated_rows import AnnotatedRows
+from bayesgmm.numerics.annotated_rows import Block, Rows, RowsInMemory
 from bayesgmm.numerics.memberships import memberships
 from bayesgmm.numerics.statistics import (
     component_log_densities,
@@ -43,7 +43,7 @@ def known_of(n_rows: int, n_components: int, *, weighted: bool, labeled: bool, s
     return known
 
 
-def by_hand(rows: AnnotatedRows, mixture: MixtureParameters):
+def by_hand(rows: RowsInMemory, mixture: MixtureParameters):
     """Log-likelihood and expected statistics, row by row (Ghahramani & Jordan, 1994)."""
     k, d = mixture.means.shape
     covariances = mixture.covariances
@@ -67,7 +67,7 @@ def by_hand(rows: AnnotatedRows, mixture: MixtureParameters):
     return value, counts, sums, scatter
 
 
-def log_joint(rows: AnnotatedRows, number: int, mixture: MixtureParameters) -> np.ndarray:
+def log_joint(rows: RowsInMemory, number: int, mixture: MixtureParameters) -> np.ndarray:
     """Log density of what is observed of one row, with each component and what is known of it."""
     row = rows.values[number]
     o, logs = ~np.isnan(row), np.log(mixture.weights)
@@ -89,7 +89,7 @@ def test_statistics_are_those_of_whole_rows_given_what_is_known(
     structure, d, share, weighted, labeled
 ):
     X = holes(60, d, share, seed=d) if share else example_rows(60, d, seed=d)
-    rows = AnnotatedRows(X, **known_of(60, 3, weighted=weighted, labeled=labeled, seed=1))
+    rows = RowsInMemory(X, **known_of(60, 3, weighted=weighted, labeled=labeled, seed=1))
     mixture = random_parameters(example_spec(structure, "gamma"), d, seed=2)
     found, expected = sufficient_statistics(rows, mixture), by_hand(rows, mixture)
     scatter = expected[3] if structure == "full" else np.einsum("kii->ki", expected[3])
@@ -103,7 +103,7 @@ def test_one_row_that_lacks_a_cell_changes_nothing_about_the_others(structure):
     X = example_rows(300, 3)
     mixture = random_parameters(example_spec(structure, "gamma"), 3, seed=2)
     empty = np.vstack([X, np.full(3, np.nan)])  # adds what is expected of any row
-    found = sufficient_statistics(AnnotatedRows(empty), mixture)
+    found = sufficient_statistics(RowsInMemory(empty), mixture)
     complete = sufficient_statistics(X, mixture)
     np.testing.assert_allclose(found.log_likelihood, complete.log_likelihood, rtol=1e-12)
     np.testing.assert_allclose(found.counts, complete.counts + mixture.weights, rtol=1e-12)
@@ -113,7 +113,7 @@ def test_one_row_that_lacks_a_cell_changes_nothing_about_the_others(structure):
 @pytest.mark.parametrize("labeled", [False, True])
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
 def test_what_is_asked_of_rows_is_asked_of_their_observed_cells(structure, labeled):
-    rows = AnnotatedRows(
+    rows = RowsInMemory(
         holes(50, 3, 0.4, seed=5), **known_of(50, 3, weighted=True, labeled=labeled, seed=1)
     )
     mixture = random_parameters(example_spec(structure, "gamma"), 3, seed=2)
@@ -128,7 +128,7 @@ def test_what_is_asked_of_rows_is_asked_of_their_observed_cells(structure, label
 
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
 def test_memberships_over_many_mixtures_are_those_of_each(structure):
-    rows = AnnotatedRows(
+    rows = RowsInMemory(
         holes(40, 3, 0.4, seed=5), **known_of(40, 3, weighted=False, labeled=True, seed=1)
     )
     spec = example_spec(structure, "gamma")
@@ -157,7 +157,7 @@ def stacked(mixtures: list[MixtureParameters]) -> MixtureParameters:
 def test_blocks_of_a_long_table_add_up(known, share):
     X = holes(20_000, 3, share, seed=6) if share else example_rows(20_000, 3, seed=6)
     mixture = random_parameters(example_spec("full", "gamma"), 3, seed=2)
-    rows = AnnotatedRows(X, **known_of(20_000, 3, weighted=known, labeled=known, seed=3))
+    rows = RowsInMemory(X, **known_of(20_000, 3, weighted=known, labeled=known, seed=3))
     whole = sufficient_statistics(rows, mixture)
     parts = [
         sufficient_statistics(rows.subset(np.arange(start, start + 4000)), mixture)
@@ -166,3 +166,41 @@ def test_blocks_of_a_long_table_add_up(known, share):
     for name in ("log_likelihood", "counts", "sums", "scatter"):
         total = sum(getattr(part, name) for part in parts)
         np.testing.assert_allclose(getattr(whole, name), total, rtol=1e-9, atol=1e-8)
+
+
+class Pieces:
+    """A table of which one piece at a time is in memory."""
+
+    n_features, has_gaps = 3, True
+
+    def __init__(self, parts: list[RowsInMemory]) -> None:
+        self.parts = parts
+        self.n_rows = sum(part.n_rows for part in parts)
+        self.total_weight = sum(part.total_weight for part in parts)
+
+    def blocks(self) -> list[Block]:
+        ends = np.cumsum([0, *(part.n_rows for part in self.parts)]).tolist()
+        blocks = zip(ends, ends[1:], self.parts, strict=False)
+        return [Block(start, stop, *part.as_one_block()[2:]) for start, stop, part in blocks]
+
+    def sum(self, work, *, cores=None) -> tuple:
+        return tuple(map(sum, zip(*map(work, self.blocks()), strict=True)))
+
+    def for_each(self, work) -> None:
+        for block in self.blocks():
+            work(block)
+
+    def moments(self):
+        raise NotImplementedError
+
+
+def test_passes_go_over_any_rows_that_come_in_blocks():
+    X, mixture = holes(90, 3, 0.3, seed=4), random_parameters(example_spec("full", "gamma"), 3)
+    whole = RowsInMemory(X, **known_of(90, 3, weighted=True, labeled=True, seed=5))
+    pieces = Pieces([whole.subset(places) for places in np.split(np.arange(90), [10, 50])])
+    assert isinstance(pieces, Rows)
+    assert isinstance(whole, Rows)
+    found, expected = (sufficient_statistics(rows, mixture) for rows in (pieces, whole))
+    for name in ("log_likelihood", "counts", "sums", "scatter"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-9)
+    np.testing.assert_allclose(log_densities(pieces, mixture), log_densities(whole, mixture))

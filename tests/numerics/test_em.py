@@ -11,6 +11,7 @@ import bayesgmm as bg
 from bayesgmm.estimation.ascent import em_steps
 from bayesgmm.estimation.likelihood import parameters_at, position_of_partition
 from bayesgmm.estimation.objective import Objective
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.kernels.em import climb, step
 from bayesgmm.numerics.kernels.em_starts import k_means, nearest_centers, spread_out_rows
 from tests.cases import STRUCTURES, columns_of, example_rows
@@ -25,7 +26,7 @@ def objective_of(structure: str, d: int, k: int = 3) -> Objective:
 def started(structure: str, d: int):
     """Return rows, an objective, and a position inside the space."""
     X, objective = example_rows(90, d), objective_of(structure, d)
-    return X, objective, position_of_partition(X, np.arange(90) % 3, objective)
+    return X, objective, position_of_partition(RowsInMemory(X), np.arange(90) % 3, objective)
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])
@@ -37,7 +38,9 @@ def test_a_compiled_step_is_a_step_of_em(structure, d):
         (X, np.empty(0), np.empty((0, 0))), position, objective.mixture_prior,
         objective.layout.covariances.correlated, objective.smallest_scales, target, widths,
     )  # fmt: skip
-    path = em_steps(X, parameters_at(position, objective), objective, tolerance=1e-300, limit=1)
+    path = em_steps(
+        RowsInMemory(X), parameters_at(position, objective), objective, tolerance=1e-300, limit=1
+    )
     assert value == pytest.approx(path.trace[0], rel=1e-12)
     assert_allclose(target, objective.layout.pack(path.parameters), rtol=1e-8, atol=1e-8)
     rough = objective.layout.rough_deviations(path.parameters, 90)
@@ -77,7 +80,7 @@ def test_few_rows_of_a_component_are_no_dead_end():
     X, objective = example_rows(30, 2), objective_of("full", 2)
     labels = np.zeros(30, dtype=np.int64)
     labels[:3] = [1, 2, 2]
-    parameters = parameters_at(position_of_partition(X, labels, objective), objective)
+    parameters = parameters_at(position_of_partition(RowsInMemory(X), labels, objective), objective)
     assert_allclose(parameters.weights, [28 / 33, 2 / 33, 3 / 33])
     assert np.all(np.linalg.eigvalsh(parameters.covariances) > 0)
 
@@ -85,9 +88,9 @@ def test_few_rows_of_a_component_are_no_dead_end():
 def test_equal_rows_and_components_without_rows_are_no_start():
     objective, labels = objective_of("full", 2), np.arange(30) % 3
     X = example_rows(30, 2)
-    assert position_of_partition(X, np.minimum(labels, 1), objective) is None
+    assert position_of_partition(RowsInMemory(X), np.minimum(labels, 1), objective) is None
     X[labels == 2] = [1.0, 2.0]
-    assert position_of_partition(X, labels, objective) is None
+    assert position_of_partition(RowsInMemory(X), labels, objective) is None
 
 
 @pytest.mark.parametrize("seed", range(5))

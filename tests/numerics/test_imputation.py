@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from bayesgmm.numerics import imputation as module
-from bayesgmm.numerics.annotated_rows import AnnotatedRows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.imputation import imputed_cells, predicted_cells
 from bayesgmm.parameters import MixtureParameters
 
@@ -61,7 +61,7 @@ def test_one_component_is_regression():
     draws = MixtureParameters.from_covariances(
         np.ones((1, 1)), np.array([[[3.0, -1.0]]]), covariance[None, None]
     )
-    found = predicted_cells(AnnotatedRows(np.array([[np.nan, 1.5], [5.0, np.nan]])), draws, LEVELS)
+    found = predicted_cells(RowsInMemory(np.array([[np.nan, 1.5], [5.0, np.nan]])), draws, LEVELS)
     mean = np.array([3.0 + 1.2 * 2.5, -1.0 + 0.3 * 2.0])
     sd = np.sqrt([4.0 - 1.44, 1.0 - 0.36])
     expected = [mean, sd, *(stats.norm.ppf(level, mean, sd) for level in LEVELS)]
@@ -71,7 +71,7 @@ def test_one_component_is_regression():
 @pytest.mark.parametrize("correlated", [True, False])
 def test_moments_and_quantiles_are_those_of_the_whole_mixture(correlated):
     draws, rows = mixtures(7, 3, 3, correlated=correlated), gappy_rows(40, 3)
-    found, place = predicted_cells(AnnotatedRows(rows), draws, LEVELS), 0
+    found, place = predicted_cells(RowsInMemory(rows), draws, LEVELS), 0
     for row in rows:
         if not np.isnan(row).any():
             continue
@@ -102,7 +102,7 @@ def test_quantiles_of_distant_spikes(weight):
         np.array([[[-50.0], [50.0]]]),
         np.array([[[1e-5], [3.0]]]),
     )
-    found = predicted_cells(AnnotatedRows(np.full((1, 1), np.nan)), draws, LEVELS)[0]
+    found = predicted_cells(RowsInMemory(np.full((1, 1), np.nan)), draws, LEVELS)[0]
     for level, value in zip(LEVELS, found[2:], strict=True):
         parts = stats.norm.cdf(value, [-50.0, 50.0], [1e-5, 3.0])
         np.testing.assert_allclose(weight * parts[0] + (1 - weight) * parts[1], level, atol=1e-6)
@@ -115,8 +115,8 @@ def test_imputations_have_the_predicted_distribution(correlated):
     one = mixtures(1, k, d, correlated=correlated)
     draws = one.draw((np.zeros(m, dtype=int),))
     rows = gappy_rows(30, d)
-    drawn = imputed_cells(AnnotatedRows(rows), draws, np.random.SeedSequence(3).spawn(m))
-    found = predicted_cells(AnnotatedRows(rows), one, LEVELS)
+    drawn = imputed_cells(RowsInMemory(rows), draws, np.random.SeedSequence(3).spawn(m))
+    found = predicted_cells(RowsInMemory(rows), one, LEVELS)
     z = (drawn.mean(axis=0) - found[:, 0]) / found[:, 1] * np.sqrt(m)
     assert np.abs(z).max() < 5
     for level, quantile in zip(LEVELS, found[:, 2:].T, strict=True):
@@ -130,7 +130,7 @@ def test_cells_of_one_row_are_drawn_together():
     one = mixtures(1, 1, 3)
     draws = one.draw((np.zeros(m, dtype=int),))
     row = np.array([[np.nan, 0.3, np.nan]])
-    drawn = imputed_cells(AnnotatedRows(row), draws, np.random.SeedSequence(4).spawn(m))
+    drawn = imputed_cells(RowsInMemory(row), draws, np.random.SeedSequence(4).spawn(m))
     _, _, covariance = conditionals(row[0], one.weights[0], one.means[0], one.covariances[0])
     found, sd = np.cov(drawn.T), np.sqrt(np.diagonal(covariance[0]))
     np.testing.assert_allclose(
@@ -143,7 +143,7 @@ def test_labels_decide_the_component():
         np.full((50, 2), 0.5), np.tile([[[-9.0], [9.0]]], (50, 1, 1)), np.ones((50, 2, 1))
     )
     known = np.log(np.array([[1.0, 1e-300], [1e-300, 1.0]]))
-    rows = AnnotatedRows(np.full((2, 1), np.nan), label_log_likelihoods=known)
+    rows = RowsInMemory(np.full((2, 1), np.nan), label_log_likelihoods=known)
     np.testing.assert_allclose(predicted_cells(rows, draws, LEVELS)[:, 0], [-9.0, 9.0])
     drawn = imputed_cells(rows, draws, np.random.SeedSequence(5).spawn(50))
     assert (drawn[:, 0] < 0).all()
@@ -151,14 +151,14 @@ def test_labels_decide_the_component():
 
 
 def test_the_blocks_do_not_matter(monkeypatch):
-    draws, rows = mixtures(20, 2, 3), AnnotatedRows(gappy_rows(300, 3))
+    draws, rows = mixtures(20, 2, 3), RowsInMemory(gappy_rows(300, 3))
     whole = predicted_cells(rows, draws, LEVELS)
     monkeypatch.setattr(module, "_NUMBERS_AT_ONCE", 500)
     np.testing.assert_allclose(predicted_cells(rows, draws, LEVELS), whole, rtol=1e-12)
 
 
 def test_complete_rows_have_no_cells():
-    rows = AnnotatedRows(np.zeros((3, 2)))
+    rows = RowsInMemory(np.zeros((3, 2)))
     assert predicted_cells(rows, mixtures(4, 2, 2), LEVELS).shape == (0, 5)
     assert imputed_cells(rows, mixtures(4, 2, 2), np.random.SeedSequence(1).spawn(4)).shape == (
         4,

@@ -10,7 +10,7 @@ import scipy.stats
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp, softmax
 
-from bayesgmm.numerics.annotated_rows import AnnotatedRows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.tiles import TILE
 from bayesgmm.numerics.statistics import (
@@ -87,7 +87,7 @@ def test_every_form_of_the_pass_agrees_with_scipy(structure, d):
 def test_whole_row_weights_are_repeated_rows_and_zero_is_absence(structure):
     X, parameters = example_rows(301, 3), parameters_of(structure, 2, 3)
     times = np.random.default_rng(1).integers(0, 4, 301)
-    weighted = sufficient_statistics(AnnotatedRows(X, times.astype(float)), parameters)
+    weighted = sufficient_statistics(RowsInMemory(X, times.astype(float)), parameters)
     repeated = sufficient_statistics(np.repeat(X, times, axis=0), parameters)
     for name in ("log_likelihood", "counts", "sums", "scatter"):
         assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-11, atol=1e-10)
@@ -197,7 +197,7 @@ def test_rows_that_are_shared_out_have_the_moments_of_the_shares(correlated):
     shares[:100] = np.eye(3)[rng.integers(2, size=100)]
     shares[-5:] = 0.0  # of nobody
     given = shares * weights[:, None]
-    means, found = shared_statistics(AnnotatedRows(X, weights), shares, correlated=correlated)
+    means, found = shared_statistics(RowsInMemory(X, weights), shares, correlated=correlated)
     assert_allclose(found.counts, given.sum(axis=0), rtol=1e-12)
     assert_allclose(means, given.T @ X / found.counts[:, None], rtol=1e-13)
     assert_allclose(found.sums, 0.0, atol=1e-8)

@@ -19,7 +19,7 @@ from bayesgmm.engines.target import Target
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import Status
-from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.annotated_rows import Rows, as_rows
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.sampling import draw_parameters
@@ -71,7 +71,7 @@ def _densities(mixtures: MixtureParameters, target: Target) -> Float[np.ndarray,
     prior = target.spec.means.expanded(layout.n_components, layout.n_features)
     loc, precision = (of_each[0] for of_each in prior)
     points = np.stack([loc, loc + precision**-0.5])
-    return logsumexp(_component_tables(mixtures, points), axis=-1)
+    return logsumexp(_component_tables(mixtures, as_rows(points)), axis=-1)
 
 
 def _component_tables(mixtures: MixtureParameters, X: Rows) -> Float[np.ndarray, "m n k"]:

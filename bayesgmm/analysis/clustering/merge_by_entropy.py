@@ -21,7 +21,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.annotated_rows import Rows, some_rows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.statistics import responsibilities as responsibilities_of
 from bayesgmm.options import expect_whole
@@ -190,10 +190,10 @@ class EntropyMerging:
         if self.n_clusters is not None:
             expect_whole(self, "n_clusters")
 
-    def groups(self, rows: Rows, draws: MixtureParameters) -> Int[np.ndarray, "draws k"]:
+    def groups(self, rows: RowsInMemory, draws: MixtureParameters) -> Int[np.ndarray, "draws k"]:
         """Return the cluster of every component in every draw."""
         self._expect_components(draws.n_components)
-        some = some_rows(rows, _MOST_ROWS)
+        some = rows.evenly(_MOST_ROWS)
         groups = np.empty(draws.weights.shape, dtype=np.int64)
 
         def merge(number: int) -> None:

@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.ridgeline import survey
 from bayesgmm.options import is_number
 from bayesgmm.parameters import MixtureParameters
@@ -74,7 +74,7 @@ class RidgelineMerging:
                 f"not {self.ratio!r}."
             )
 
-    def groups(self, rows: Rows, draws: MixtureParameters) -> Int[np.ndarray, "draws k"]:
+    def groups(self, rows: RowsInMemory, draws: MixtureParameters) -> Int[np.ndarray, "draws k"]:
         """Return the cluster of every component in every draw; the rows are not used."""
         return survey(draws).modes(float(self.ratio))
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 from bayesgmm.analysis.clustering.merge_by_ridgeline import RidgelineMerging
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import COMPONENT, COMPONENT_BIS, ROW
@@ -81,7 +81,7 @@ CLUSTER, N_CLUSTERS = "cluster", "n_clusters"
 class Merging(Protocol):
     """A method that merges the components of a mixture into clusters."""
 
-    def groups(self, rows: Rows, draws: MixtureParameters) -> np.ndarray:
+    def groups(self, rows: RowsInMemory, draws: MixtureParameters) -> np.ndarray:
         """Return the cluster of every component in every draw, shape (draws, k)."""
 
     def figures(self, responsibilities: np.ndarray, names: np.ndarray) -> dict[str, xr.DataArray]:
@@ -115,7 +115,7 @@ def merge_components(
         ``RidgelineMerging()`` by default, or ``EntropyMerging()``.
     X : table with the features of the fit, optional
         Rows to assign to the clusters; those of the fit by default. The merging does not
-        depend on them.
+        depend on them, unless the fit was made with ``keep_rows=False``, whose rows they replace.
     max_draws : int, default 400
         Approximate number of draws to use, thinned evenly.
 
@@ -164,11 +164,12 @@ def merge_components(
     _expect_merging(method)
     expect_whole_number("max_draws", max_draws)
     fit = Fit.of(mixture)
-    rows, mixtures, _ = fit.on_standard_scale(fit.rows(None), n_draws=max_draws)
+    own = None if fit.has_rows else X
+    rows, mixtures, _ = fit.on_standard_scale(fit.rows(own), n_draws=max_draws)
     flat = mixtures.draw(tuple(place.ravel() for place in np.indices(mixtures.batch_shape)))
     groups = method.groups(rows.rows, flat)
     found, names = Groupings(named_by_first(groups), flat.weights), fit.names
-    of_fit = expected_responsibilities(fit)
+    of_fit = expected_responsibilities(fit, own)
     figures = method.figures(of_fit.values, names)
     merged = _posterior(found, names, rows.fitted.total_weight).assign(figures)
     of_asked = of_fit if X is None else expected_responsibilities(fit, X)

@@ -235,7 +235,7 @@ def each_allocation(
     for _, mixture in each_mixture(mixtures):
         shares = responsibilities(X, mixture)
         below = np.cumsum(shares[:, :-1], axis=1)
-        yield (below <= rng.random((X.shape[0], 1))).sum(axis=1), shares
+        yield (below <= rng.random((X.n_rows, 1))).sum(axis=1), shares
 
 
 _SAME = 1e-9  # difference of losses that is rounding

@@ -60,7 +60,7 @@ class Components:
     @classmethod
     def of(cls, fit: Fit) -> Components:
         """Look at the components of a fit, and at all of their rows."""
-        data, draws, _ = fit.on_standard_scale(fit.rows(None).fitted)
+        data, draws, _ = fit.on_standard_scale(fit.data.fitted)
         structure = fit.layout.covariances
         fewest = _fewest_rows(structure)
         if fit.knows_prior:
@@ -181,7 +181,7 @@ def _empty(names: np.ndarray, rows: np.ndarray) -> Finding:
 
 def _too_few(fit: Fit, components: Components, places: np.ndarray) -> Finding:
     names = fit.names[places]
-    data, draws, _ = fit.on_standard_scale(fit.rows(None).fitted)
+    data, draws, _ = fit.on_standard_scale(fit.data.fitted)
     resp, row_names = _mean_responsibilities(data, draws), data.row_names
     counts, one = [], names.size == 1
     for place in places:

@@ -128,7 +128,7 @@ def shares(masses: list[LogMass]) -> list[Share]:
 
 def target_of(fit: Fit) -> tuple[Target, MixtureParameters]:
     """Return the log posterior of a fit and its draws, both on the standard scale."""
-    data, draws, _ = fit.on_standard_scale(fit.rows(None))
+    data, draws, _ = fit.on_standard_scale(fit.data)
     scaling = fit.scaling
     return Target(fit.spec.standardized(scaling.shift, scaling.factor), data), draws
 

@@ -47,12 +47,12 @@ class Allocation:
     @classmethod
     def of(cls, fit: Fit) -> Allocation:
         """Allocate at most 120 rows under at most 4000 draws."""
-        data, _, _ = fit.on_standard_scale(fit.rows(None).fitted)
+        data, _, _ = fit.on_standard_scale(fit.data.fitted)
         X = data.evenly(_MOST_ROWS).rows
         n_components = fit.posterior.sizes[COMPONENT]
-        n_draws = min(_MOST_DRAWS, max(1, _MOST_NUMBERS // (X.shape[0] * n_components)))
+        n_draws = min(_MOST_DRAWS, max(1, _MOST_NUMBERS // (X.n_rows * n_components)))
         draws = fit.scaling.standardize_parameters(read_parameters(fit.thinned(n_draws)))
-        table = np.empty((*draws.batch_shape, X.shape[0], n_components))
+        table = np.empty((*draws.batch_shape, X.n_rows, n_components))
         for index, mixture in each_mixture(draws):
             table[index] = component_log_densities(X, mixture)
         highest = table.max(axis=-1, keepdims=True)

@@ -11,7 +11,14 @@ import xarray as xr
 from bayesgmm import __version__
 from bayesgmm.errors import SchemaError
 from bayesgmm.html import Markup, element
-from bayesgmm.schema import ALTERNATIVE_MODE, ATTRIBUTE, DIAGNOSIS, REQUIRED_GROUPS
+from bayesgmm.schema import (
+    ALTERNATIVE_MODE,
+    ATTRIBUTE,
+    DIAGNOSIS,
+    LEFT_OUT,
+    REQUIRED_GROUPS,
+    record,
+)
 from bayesgmm.tree.checksum import checksum
 
 _LARGEST_RHAT = 100  # larger values are written as larger than this
@@ -245,7 +252,11 @@ def known_diagnosis(tree: xr.DataTree) -> Diagnosis | None:
 
 
 def _checksum(tree: xr.DataTree) -> str:
-    """Return a checksum of all that a diagnosis depends on."""
+    """Return a checksum of all that a diagnosis depends on.
+
+    A tree without its rows cannot be diagnosed again, so there the version does not count.
+    """
     groups = {name: tree[name].to_dataset() for name in _JUDGED if name in tree.children}
-    known = {"version": __version__, "record": tree.attrs[ATTRIBUTE]}
+    version = "any" if LEFT_OUT in record(tree) else __version__
+    known = {"version": version, "record": tree.attrs[ATTRIBUTE]}
     return checksum(xr.DataTree.from_dict(groups), known)

@@ -53,7 +53,7 @@ def posterior_predictive(
     ('chain', 'draw', 'obs_id', 'feature')
     """
     fit = Fit.of(mixture)
-    data = fit.rows(None)
+    data = fit.data
     available = np.inf if fit.is_point else fit.posterior.sizes[DRAW]
     if not is_whole(n_draws) or not 1 <= n_draws <= available:
         raise SpecificationError(f"n_draws must lie between 1 and {available}, not {n_draws!r}.")
@@ -134,7 +134,7 @@ def predictive_checks(
     """
     fit = Fit.of(tree)
     expect_whole_number("tables", tables)
-    tails, data = equal_tails(probability), fit.rows(None)
+    tails, data = equal_tails(probability), fit.data
     made = _replicated(fit, min(tables, _MOST_NUMBERS // data.values.size), random_seed)
     weights = data.weights if data.weights.size else np.ones(data.n_rows)
     counts = np.where(np.isnan(data.values), 0.0, weights[:, None])

@@ -14,7 +14,7 @@ from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interv
 from bayesgmm.data.completed import filled
 from bayesgmm.data.dataset import Dataset, read_among
 from bayesgmm.digits import counted
-from bayesgmm.numerics.annotated_rows import AnnotatedRows
+from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.imputation import imputed_cells, predicted_cells
 from bayesgmm.options import expect_whole_number
 from bayesgmm.progress import CountProgress
@@ -170,10 +170,11 @@ def impute(
 
 def _asked(fit: Fit, X: Any | None) -> tuple[Any, Dataset, Int[np.ndarray, " d"]]:
     """Return the table to impute, its dataset, and the columns of the features."""
-    known = fit.data
     if X is None:
+        known = fit.rows(None)
         return fit.tree["observed_data"][DATA], known, np.arange(known.n_features)
-    data, columns = read_among(X, known.feature_names)
+    data, columns = read_among(X, fit.feature_names)
+    known = fit.data if fit.has_rows else data
     if np.array_equal(data.values, known.values, equal_nan=True):
         data = Dataset(
             data.values,
@@ -227,8 +228,8 @@ def _imputations(
     return drawn * scaling.factor[gaps[1]] + scaling.shift[gaps[1]]
 
 
-def _annotated(data: Dataset) -> AnnotatedRows:
-    return AnnotatedRows(data.values, label_log_likelihoods=data.label_log_likelihoods)
+def _annotated(data: Dataset) -> RowsInMemory:
+    return RowsInMemory(data.values, label_log_likelihoods=data.label_log_likelihoods)
 
 
 def _spread(

@@ -181,6 +181,11 @@ def _fit_of(name: str, tree: Any) -> Fit:
         fit.expect_fitted()
     except SchemaError as error:
         raise SchemaError(f"{name!r} is not a fit. {error}") from None
+    if not fit.has_rows:
+        raise SchemaError(
+            f"{name!r} was fitted with keep_rows=False, and its tree holds neither the rows nor "
+            "their log-likelihoods, which are compared. Fit it again with keep_rows=True."
+        )
     if "log_likelihood" not in fit.tree.children and not fit.knows_prior:
         raise SchemaError(
             f"{name!r} has no log-likelihoods: for a model in which mixture weights differ between "

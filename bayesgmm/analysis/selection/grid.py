@@ -25,7 +25,6 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.splits import best_split
-from bayesgmm.numerics.annotated_rows import AnnotatedRows
 from bayesgmm.numerics.blocks import for_each, one_thread_for_small_algebra
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.numerics.unconstrained import Layout
@@ -118,7 +117,7 @@ class Column:
     @property
     def _row_weights(self) -> np.ndarray | None:
         rows = self._rows.fitted_rows
-        return rows.counts if isinstance(rows, AnnotatedRows) else None
+        return None if rows.is_plain else rows.counts
 
     @cached_property
     def _one(self) -> PointEstimate:

@@ -125,7 +125,7 @@ class _Points:
     def of(cls, rows: RowsInDraws, *, with_weights: bool) -> _Points:
         first = 0 if with_weights else 1
         draws, pivot = _coordinates(rows.draws), _coordinates(rows.pivot)
-        errors = _standard_errors(rows.pivot, rows.X.shape[0])
+        errors = _standard_errors(rows.pivot, rows.X.n_rows)
         draws = draws.reshape(rows.n_draws, *pivot.shape)
         return cls(draws[..., first:], pivot[:, first:], errors[:, first:])
 

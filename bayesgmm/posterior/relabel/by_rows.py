@@ -133,7 +133,7 @@ def _match(
 ) -> Assignments:
     """Assign components to the labels of a pivot; costs are fractions of the rows."""
     costs = rows.disagreement(pivot_labels) + distances
-    return assign(costs / rows.X.shape[0], rows.groups)
+    return assign(costs / rows.X.n_rows, rows.groups)
 
 
 def _distances(

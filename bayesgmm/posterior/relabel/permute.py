@@ -55,7 +55,7 @@ class Permutations:
         cls, found: Assignments, rows: RowsInDraws, method: str, **figures: float
     ) -> Permutations:
         """Return what was found, with its agreement with the point estimate."""
-        batch, fractions = rows.draws.batch_shape, _disagreeing(found, rows) / rows.X.shape[0]
+        batch, fractions = rows.draws.batch_shape, _disagreeing(found, rows) / rows.X.n_rows
         own = np.trace(fractions, axis1=1, axis2=2)
         return cls(
             found.orders.reshape(*batch, -1),

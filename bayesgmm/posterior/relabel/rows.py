@@ -25,8 +25,8 @@ class RowsInDraws:
 
     Attributes
     ----------
-    X : array, shape (n, d), or AnnotatedRows
-        The rows used.
+    X : Rows
+        The rows that are looked at.
     draws : MixtureParameters
         Batch axes chain and draw.
     pivot : MixtureParameters
@@ -70,7 +70,7 @@ class RowsInDraws:
         """The most probable component of every row in every draw."""
         if self.keeps_all:
             return self.responsibilities.argmax(axis=2)
-        labels = np.empty((self.n_draws, self.X.shape[0]), dtype=np.int64)
+        labels = np.empty((self.n_draws, self.X.n_rows), dtype=np.int64)
         for number, (_, mixture) in enumerate(each_mixture(self.draws)):
             labels[number] = responsibilities(self.X, mixture).argmax(axis=1)
         return labels
@@ -78,7 +78,7 @@ class RowsInDraws:
     @cached_property
     def responsibilities(self) -> Float[np.ndarray, "draws n k"]:
         """The probability of every component for every row in every draw."""
-        table = np.empty((self.n_draws, self.X.shape[0], self.draws.n_components))
+        table = np.empty((self.n_draws, self.X.n_rows, self.draws.n_components))
         for number, (_, mixture) in enumerate(each_mixture(self.draws)):
             table[number] = responsibilities(self.X, mixture)
         return table
