@@ -54,7 +54,13 @@ class CovarianceStructure(ABC):
     """Whether the prior of a matrix is inverse-Wishart, which no resolution has to bound."""
 
     def __init_subclass__(cls) -> None:
-        """Say what follows from how volumes, shapes and orientations are related."""
+        """Derive the properties from how volumes, shapes and orientations are related."""
+        for name in ("tied", "isotropic", "correlated"):
+            if name in vars(cls):
+                raise TypeError(
+                    f"{cls.__name__} sets {name}, which follows from its volume, shape and "
+                    "orientation: set these."
+                )
         cls.tied = cls.volume == "equal"
         cls.isotropic = cls.shape == "identity"
         cls.correlated = cls.orientation != "identity"

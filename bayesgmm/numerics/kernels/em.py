@@ -228,8 +228,8 @@ def _diagonal_log_prior(state, n_features, prior):
 def step(rows, position, prior, correlated, smallest, target, widths):
     """One step of EM: return the objective at a position, write where EM goes from there.
 
-    ``rows`` are values (n, d), weights (n,) or (0,), and label log likelihoods (n, k) or (0, 0). NaN
-    where a matrix is nearly singular at either. ``widths`` are one over rough deviations.
+    ``rows`` are values (n, d), weights (n,) or (0,), and label log likelihoods (n, k) or (0, 0).
+    NaN where a matrix is nearly singular at either. ``widths`` are one over rough deviations.
     """
     X, row_weights, label_log_likelihoods = rows
     k, d = prior.concentration.shape[0], X.shape[1]
