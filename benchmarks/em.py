@@ -76,7 +76,7 @@ def _programs(
 ) -> dict[str, Callable[[int], Clock]]:
     """Return for every program what makes a clock of a number of iterations."""
     runs: dict[str, Callable[[int], Clock]] = {
-        "bayesgmm": lambda count: clocked(lambda: climb(X, start, count)),
+        "bayesgmm": lambda count: clocked(lambda: optimize(X, start, count)),
         "scikit-learn": lambda count: clocked(lambda: fit_peer(X, start, count)),
     }
     if (onedal := peers["oneDAL"]) is not None:
@@ -99,11 +99,11 @@ def start_at(centers: np.ndarray) -> MixtureParameters:
     return MixtureParameters(np.full(k, 1 / k), centers, np.ones((k, d)), identity)
 
 
-def climb(X: np.ndarray, start: MixtureParameters, iterations: int) -> None:
+def optimize(X: np.ndarray, start: MixtureParameters, iterations: int) -> None:
     """Make so many plain iterations of our EM."""
     k, d = start.means.shape
     solver = bg.EM("likelihood", max_iterations=iterations, tolerance=1e-300, acceleration="none")
-    made = solver.climb(X, start, Objective(bg.MixtureSpec(k), d, uses_prior=False)).n_iterations
+    made = solver.optimize(X, start, Objective(bg.MixtureSpec(k), d, uses_prior=False)).n_iterations
     _expect(made, iterations)
 
 

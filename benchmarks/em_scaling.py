@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from cases import clouds
-from em import climb, onedal_question, start_at
+from em import onedal_question, optimize, start_at
 from processes import run_job
 from settings import Settings
 from tables import Record, Table
@@ -42,7 +42,7 @@ def _time(n: int, rounds: int) -> Record:
     X, centers = clouds(n, 2, 5)
     start, iterations = start_at(centers), 51 if n <= 100_000 else 6
     seconds = best_seconds(
-        {count: clocked(lambda c=count: climb(X, start, c)) for count in (iterations, 1)},
+        {count: clocked(lambda c=count: optimize(X, start, c)) for count in (iterations, 1)},
         rounds=rounds,
     )
     each = (seconds[iterations] - seconds[1]) / (iterations - 1)
@@ -56,7 +56,7 @@ def _memory(settings: Settings, n: int, d: int, k: int) -> Record:
         path = Path(folder) / "X.npy"
         np.save(path, X)
         for name, run in (
-            ("EM.climb", "climb"), ("bg.estimate", "estimate"), ("scikit-learn", "scikit-learn")
+            ("EM.optimize", "climb"), ("bg.estimate", "estimate"), ("scikit-learn", "scikit-learn")
         ):  # fmt: skip
             record[f"{name}, MB"] = run_job("memory", run, path, k)["megabytes"]
         with settings.onedal() as peer:

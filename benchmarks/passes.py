@@ -42,7 +42,7 @@ def _case(name: str, table: tuple[np.ndarray, int]) -> Record:
     record = {"table": name, "n": X.shape[0], "d": X.shape[1], "k": k}
     for label, solver in SOLVERS.items():
         reached = [
-            solver.climb(
+            solver.optimize(
                 rows, start(rows, objective, "random", np.random.default_rng(seed)), objective
             )
             for seed in range(STARTS)

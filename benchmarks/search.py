@@ -11,12 +11,12 @@ from sklearn.cluster import KMeans
 from tables import Record, Table
 
 import bayesgmm as bg
-from bayesgmm.estimation.ascent import climb, climb_from_partition
 from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.optimization import optimize, optimize_from_partition
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.starts import from_labels, partition
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.blocks import one_thread_for_small_algebra
+from bayesgmm.numerics.rows import RowsInMemory
 
 _REACHED = 0.01
 _OPTIONS = {"tolerance": 1e-9, "max_iterations": 2000, "accelerated": True}
@@ -92,7 +92,7 @@ def _case(seed: int, *, with_plain: bool) -> Record:
 
 
 def _from(clusters: np.ndarray, rows: RowsInMemory, objective: Objective) -> float:
-    return climb(rows, from_labels(rows, clusters, objective), objective, **_OPTIONS).trace[-1]
+    return optimize(rows, from_labels(rows, clusters, objective), objective, **_OPTIONS).trace[-1]
 
 
 def _plain(rows: RowsInMemory, objective: Objective, n_starts: int, seed: int) -> float:
@@ -102,7 +102,7 @@ def _plain(rows: RowsInMemory, objective: Objective, n_starts: int, seed: int) -
         method = "random" if number % 2 else "k-means++"
         rng = np.random.default_rng([seed, number])
         labels = partition(rows, objective.spec.n_components, method, rng)
-        path = climb_from_partition(rows, rows, labels, objective, **_OPTIONS)
+        path = optimize_from_partition(rows, rows, labels, objective, **_OPTIONS)
         heights.append(path.trace[-1])
     return max(heights)
 

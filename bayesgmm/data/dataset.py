@@ -28,7 +28,7 @@ from bayesgmm.data.cells import (
 from bayesgmm.data.readers import Source, expect_distinct, expect_storable, read_source
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError
-from bayesgmm.numerics.annotated_rows import RowsInMemory, told
+from bayesgmm.numerics.rows import RowsInMemory, told
 
 _NORMAL_IQR, _NORMAL_90 = 1.349, 3.290
 """Widths of the central 50 % and 90 % of a normal distribution with standard deviation 1."""

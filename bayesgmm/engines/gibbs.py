@@ -23,11 +23,11 @@ from bayesgmm.engines.starts import InitChoice
 from bayesgmm.engines.target import Target
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.point_estimate import PointEstimate
-from bayesgmm.numerics.annotated_rows import Block, Rows
 from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.numerics.kernels.allocations import allocations, pattern_allocations
 from bayesgmm.numerics.kernels.sweeps import draw_parameters, sweeps
 from bayesgmm.numerics.log_posterior import LogPosterior
+from bayesgmm.numerics.rows import Block, Rows
 from bayesgmm.options import expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec

@@ -16,8 +16,8 @@ from jaxtyping import Float
 
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.target import Target
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.kernels.callbacks import density_callback, pack_block, position_callback
+from bayesgmm.numerics.rows import RowsInMemory
 
 try:
     from nutpie import _lib

@@ -126,7 +126,7 @@ def find_peak(
     least_curvature : float
         Eigenvalues of the curvature below are raised to this, same units.
     """
-    mode = climb(log_density, near, units)
+    mode = highest_point(log_density, near, units)
     precision = units[:, None] * curvature(log_density, mode, units) * units
     root, regularized = precision_root(precision, least_curvature)
     normal = NormalApproximation(mode, np.ascontiguousarray(units[:, None] * inverse(root).T))
@@ -135,7 +135,7 @@ def find_peak(
     return Peak(normal, float(height), regularized, remaining)
 
 
-def climb(
+def highest_point(
     log_density: LogDensity, near: Float[np.ndarray, " p"], units: Float[np.ndarray, " p"]
 ) -> Float[np.ndarray, " p"]:
     """Return the mode found by L-BFGS, or the highest evaluated point."""

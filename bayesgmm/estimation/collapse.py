@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.objective import SMALLEST_SCALE
 from bayesgmm.estimation.point_estimate import Collapse
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.filling import filled
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.parameters import MixtureParameters
 

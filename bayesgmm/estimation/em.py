@@ -14,17 +14,17 @@ from jaxtyping import Float, Int
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.errors import warn
-from bayesgmm.estimation.ascent import climb, climb_from_partition, em_steps
 from bayesgmm.estimation.collapse import collapse_of
 from bayesgmm.estimation.likelihood import suits_compiled_steps
 from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.optimization import em_steps, optimize, optimize_from_partition
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.search import Lead, Search, exchanges, in_best_places
 from bayesgmm.estimation.starts import rows_to_start_on
-from bayesgmm.numerics.annotated_rows import RowsInMemory, as_rows
 from bayesgmm.numerics.blocks import one_thread_for_small_algebra
 from bayesgmm.numerics.exchangeability import exchangeable_groups, ordered
 from bayesgmm.numerics.filling import filled
+from bayesgmm.numerics.rows import RowsInMemory, as_rows
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
@@ -217,8 +217,8 @@ class EM:
         with nullcontext() if compiled else one_thread_for_small_algebra():
             same = exchangeable_groups(objective.concentration[:, None], data.label_log_likelihoods)
             search = Search.of(filled(sample), objective, methods, same)
-            results = [self.climb(sample, parameters, objective) for parameters in warm]
-            results += self._climbed(search, sample, objective, report)
+            results = [self.optimize(sample, parameters, objective) for parameters in warm]
+            results += self._optimized(search, sample, objective, report)
             results = self._repaired(search, sample, results, objective)
             if objective.tells_apart:
                 results = self._settled(sample, results, objective)
@@ -236,7 +236,7 @@ class EM:
             )
         return best
 
-    def _climbed(
+    def _optimized(
         self, search: Search, rows: RowsInMemory, objective: Objective, report: Callable[[], None]
     ) -> list[PointEstimate]:
         """Optimize the objective from the optima of the surrogate.
@@ -255,7 +255,7 @@ class EM:
             )
             place = search.start_of(lead, objective)
             if number == 0 or is_near or compiled:
-                result = self.climb(rows, place, objective)
+                result = self.optimize(rows, place, objective)
             else:
                 result = em_steps(rows, place, objective, tolerance=1.0, limit=0).as_estimate()
             for start in lead.starts:
@@ -279,7 +279,7 @@ class EM:
         self, search: Search, number: int, rows: RowsInMemory, objective: Objective
     ) -> PointEstimate:
         labels = search.partitions[number]
-        path = climb_from_partition(rows, search.complete, labels, objective, **self._options())
+        path = optimize_from_partition(rows, search.complete, labels, objective, **self._options())
         return path.as_estimate()
 
     def _repaired(
@@ -292,7 +292,7 @@ class EM:
                 break
             better = best
             for lead in search.beyond(best.parameters):
-                found = self.climb(rows, search.start_of(lead, objective), objective)
+                found = self.optimize(rows, search.start_of(lead, objective), objective)
                 if found.starts.objectives[0] > better.starts.objectives[0] + _ROUNDING:
                     better = found
             if better is best:
@@ -316,7 +316,7 @@ class EM:
                 continue
             ordered_anew = in_best_places(rows, result.parameters, objective)
             if ordered_anew is not result.parameters:
-                again = self.climb(rows, ordered_anew, objective)
+                again = self.optimize(rows, ordered_anew, objective)
                 if again.starts.objectives[0] > height - _ROUNDING:
                     settled[id(result)] = again
         return [settled[id(result)] for result in results]
@@ -337,7 +337,7 @@ class EM:
         if not objective.uses_prior or best.status is Status.COLLAPSED:
             return []
         others = exchanges(X, best.parameters, objective, groups)
-        return [self.climb(X, parameters, objective) for parameters in others]
+        return [self.optimize(X, parameters, objective) for parameters in others]
 
     def n_starts_for(self, spec: MixtureSpec) -> int:
         """Return the number of starts: one component has one optimum."""
@@ -365,11 +365,11 @@ class EM:
             if met and min(met) < Starts.reach:
                 followers.append(climbed[int(np.argmin(met))])
                 continue
-            end = replace(self, max_iterations=1 if leaders else self.max_iterations).climb(
+            end = replace(self, max_iterations=1 if leaders else self.max_iterations).optimize(
                 X, result.parameters, objective
             )
             if 0 < len(leaders) < _FINALISTS and end.trace[-1] + _HOPE * gain >= highest:
-                end = self.climb(X, result.parameters, objective)
+                end = self.optimize(X, result.parameters, objective)
             leaders.append(result)
             climbed.append(end)
             highest = max(highest, end.starts.objectives[0])
@@ -382,14 +382,14 @@ class EM:
             return self.init
         return "random" if number % 2 else "k-means++"
 
-    def climb(
+    def optimize(
         self,
         X: RowsInMemory | Float[np.ndarray, "n d"],
         parameters: MixtureParameters,
         objective: Objective,
     ) -> PointEstimate:
         """Optimize from one starting point, on the standard scale of the rows."""
-        return climb(as_rows(X), parameters, objective, **self._options()).as_estimate()
+        return optimize(as_rows(X), parameters, objective, **self._options()).as_estimate()
 
     def _options(self) -> dict[str, Any]:
         return {

@@ -12,10 +12,11 @@ from jaxtyping import Float, Int
 
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Path, Status
-from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.blocks import SHORT
-from bayesgmm.numerics.kernels.em import CONVERGED, LIMIT, THIN, climb, mixture_at
+from bayesgmm.numerics.kernels.em import CONVERGED, LIMIT, THIN, mixture_at
+from bayesgmm.numerics.kernels.em import climb as run_em
 from bayesgmm.numerics.kernels.em_starts import partition_moments, write_halves, write_moments
+from bayesgmm.numerics.rows import RowsInMemory, as_compiled
 from bayesgmm.parameters import MixtureParameters
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def compiled_steps(
 
     The latter is called a collapse here, and may not be one.
     """
-    return climb_best(X, position[None].copy(), objective, tolerance=tolerance, limit=limit)
+    return optimize_best(X, position[None].copy(), objective, tolerance=tolerance, limit=limit)
 
 
 def best_of_halves(
@@ -58,11 +59,11 @@ def best_of_halves(
     )  # fmt: skip
     if n_positions == 0:
         return None
-    path = climb_best(X, positions[:n_positions], objective, tolerance=0.5, limit=0, screening=1)
+    path = optimize_best(X, positions[:n_positions], objective, tolerance=0.5, limit=0, screening=1)
     return None if path.status is Status.COLLAPSED else path.parameters
 
 
-def climb_best(
+def optimize_best(
     X: RowsInMemory,
     starts: Float[np.ndarray, "s p"],
     objective: Objective | Surrogate,
@@ -77,7 +78,7 @@ def climb_best(
     A run that will not reach ``goal`` is stopped.
     """
     trace = np.empty(limit + 1)
-    status, n_values, n_passes = climb(
+    status, n_values, n_passes = run_em(
         X.arrays, starts, objective.mixture_prior, objective.layout.covariances.correlated,
         objective.smallest_scales, tolerance, limit, screening, goal, trace,
     )  # fmt: skip

@@ -180,7 +180,7 @@ def _fit_covariances(
     log_scales = np.log(covariances.free_scales(parameters.scales))
     assert parameters.correlations is not None
     pairs = covariances.coordinates(parameters.correlations)
-    best = best_covariance if covariances.n_features <= _MOST_FEATURES else _climbed_covariance
+    best = best_covariance if covariances.n_features <= _MOST_FEATURES else _optimized_covariance
     for matrix in range(len(pairs)):
         log_scales[matrix], pairs[matrix] = best(
             log_scales[matrix],
@@ -193,7 +193,7 @@ def _fit_covariances(
     return covariances.all_scales(np.exp(log_scales)), covariances.correlations(pairs)
 
 
-def _climbed_covariance(
+def _optimized_covariance(
     log_scales: Float[np.ndarray, " d"],
     pairs: Float[np.ndarray, " c"],
     count: float,

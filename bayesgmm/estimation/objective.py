@@ -22,10 +22,10 @@ from jaxtyping import Float
 from scipy.linalg import solve_triangular
 from scipy.special import xlogy
 
-from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.kernels.covariances import partial_prior, scale_prior
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
+from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec, layout_of

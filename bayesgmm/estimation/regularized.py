@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from bayesgmm.errors import DataError
-from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.family import FAMILY
+from bayesgmm.numerics.rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
     SufficientStatistics,
@@ -96,7 +96,7 @@ def precision_form(
 
 
 @dataclass(frozen=True, eq=False)
-class Ascent:
+class EMRun:
     """The result of EM.
 
     Attributes
@@ -117,7 +117,7 @@ class Ascent:
         return self.lower_bounds[-1] if self.lower_bounds else -math.inf
 
 
-def climb_regularized(
+def run_regularized_em(
     X: RowsInMemory,
     mixture: FactoredMixture,
     *,
@@ -126,7 +126,7 @@ def climb_regularized(
     max_iterations: int,
     lower_bound: float = -math.inf,
     note: Callable[[int, float], None] = lambda number, gain: None,
-) -> Ascent:
+) -> EMRun:
     """Take EM steps until the mean log-likelihood moves by less than the tolerance.
 
     ``lower_bound`` is that before the start, and ``note`` is called with the number of
@@ -148,8 +148,8 @@ def climb_regularized(
         bounds.append(lower_bound)
         note(number, gain)
         if abs(gain) < tolerance:
-            return Ascent(mixture, bounds, converged=True)
-    return Ascent(mixture, bounds, converged=False)
+            return EMRun(mixture, bounds, converged=True)
+    return EMRun(mixture, bounds, converged=False)
 
 
 def maximize_regularized(

@@ -27,9 +27,9 @@ from jaxtyping import Float, Int
 from scipy.special import xlogy
 
 from bayesgmm.estimation.surrogate import Mode, Surrogate
-from bayesgmm.numerics.annotated_rows import as_compiled
 from bayesgmm.numerics.kernels.em_moves import pair_entropies, split_gains
 from bayesgmm.numerics.kernels.em_starts import moments_of, split_axes
+from bayesgmm.numerics.rows import as_compiled
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.parameters import MixtureParameters
 
@@ -60,7 +60,7 @@ def _better(surrogate: Surrogate, mode: Mode) -> Mode | None:
         if not some:
             return None
         goal = mode.height + _LEAST_GAIN
-        found = surrogate.climb(some, screening=_SCREENING, goal=goal)
+        found = surrogate.optimize(some, screening=_SCREENING, goal=goal)
         if found is not None and found.height > goal:
             return found
     return None

@@ -31,7 +31,7 @@ from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.estimation.repair import repaired
 from bayesgmm.estimation.starts import from_responsibilities, partition, stretched
 from bayesgmm.estimation.surrogate import Mode, Surrogate, in_coordinates, whitening
-from bayesgmm.numerics.annotated_rows import RowsInMemory
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import responsibilities, shared_statistics
 from bayesgmm.parameters import MixtureParameters
 

@@ -19,16 +19,16 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from bayesgmm.estimation.ascent import em_steps
 from bayesgmm.estimation.likelihood import (
     best_of_halves,
     suits_compiled_steps,
 )
 from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.optimization import em_steps
 from bayesgmm.estimation.point_estimate import Status
-from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.kernels.em_starts import split_axes
+from bayesgmm.numerics.rows import RowsInMemory, as_compiled
 from bayesgmm.parameters import MixtureParameters
 
 _STEPS = 2  # of EM, until the splits are compared

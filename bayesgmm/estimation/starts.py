@@ -11,13 +11,13 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.estimation.maximization import maximize, update_covariances
 from bayesgmm.estimation.objective import Objective
-from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.kernels.em_starts import (
     k_means,
     nearest_centers,
     spread_out_rows,
 )
+from bayesgmm.numerics.rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.statistics import shared_statistics
 from bayesgmm.parameters import MixtureParameters
 

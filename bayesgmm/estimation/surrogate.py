@@ -14,12 +14,12 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.estimation.likelihood import climb_best, position_with
+from bayesgmm.estimation.likelihood import optimize_best, position_with
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status
-from bayesgmm.numerics.annotated_rows import Rows, RowsInMemory, as_compiled
 from bayesgmm.numerics.kernels.em_starts import moments_of, partition_moments
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
+from bayesgmm.numerics.rows import Rows, RowsInMemory, as_compiled
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 
@@ -143,7 +143,7 @@ class Surrogate:
             self.smallest_scales,
         )  # fmt: skip
         position = position_with(counts, means, scatter, self)
-        return None if position is None else self.climb([position])
+        return None if position is None else self.optimize([position])
 
     def from_standard(self, parameters: MixtureParameters) -> Mode | None:
         """Optimize from parameters on the standard scale.
@@ -160,7 +160,7 @@ class Surrogate:
         means[is_empty] = means[np.argmin(sizes)]
         covariances[is_empty] = covariances[np.argmin(sizes)]
         position = self.position_of(np.maximum(parameters.weights, least), means, covariances)
-        return None if position is None else self.climb([position])
+        return None if position is None else self.optimize([position])
 
     def position_of(
         self,
@@ -176,11 +176,11 @@ class Surrogate:
         scatter = rows * covariances - parts * prior.scatter[0, 0] * np.eye(means.shape[1])
         return position_with(counts, means, scatter, self)
 
-    def climb(
+    def optimize(
         self, positions: Sequence[np.ndarray], *, screening: int = 0, goal: float = -np.inf
     ) -> Mode | None:
         """Optimize from the best of some positions after some steps, if it can reach a goal."""
-        path = climb_best(
+        path = optimize_best(
             self.rows, np.array(positions), self, tolerance=_TOLERANCE, limit=_MOST_STEPS,
             screening=screening, goal=goal,
         )  # fmt: skip

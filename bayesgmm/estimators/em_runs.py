@@ -17,22 +17,22 @@ from jaxtyping import Float, Int
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.errors import SpecificationError
-from bayesgmm.estimation.ascent import climb
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.optimization import optimize
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.regularized import (
-    Ascent,
+    EMRun,
     FactoredMixture,
-    climb_regularized,
     from_picked_rows,
     from_responsibilities,
+    run_regularized_em,
 )
 from bayesgmm.estimation.starts import from_responsibilities as from_responsibilities_under_prior
 from bayesgmm.estimators.starts import PICKED, picked_rows, responsibilities
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.filling import filled
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.spec import MixtureSpec
@@ -44,7 +44,7 @@ Note = Callable[[int, float], None]
 
 
 @dataclass(frozen=True, eq=False)
-class LikelihoodClimb:
+class LikelihoodRuns:
     """Maximum likelihood with a ridge, step by step as scikit-learn."""
 
     rows: RowsInMemory
@@ -66,7 +66,7 @@ class LikelihoodClimb:
             self._complete, responsibilities(*question), self.structure, self.ridge
         )
 
-    def climb(
+    def optimize(
         self,
         start: FactoredMixture,
         *,
@@ -74,22 +74,22 @@ class LikelihoodClimb:
         max_iterations: int,
         lower_bound: float,
         note: Note,
-    ) -> Ascent:
+    ) -> EMRun:
         """Run EM from a start."""
-        return climb_regularized(
+        return run_regularized_em(
             self.rows, start, ridge=self.ridge, tolerance=tolerance,
             max_iterations=max_iterations, lower_bound=lower_bound, note=note,
         )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
-class PosteriorClimb:
+class PosteriorRuns:
     """The posterior mode, on the standard scale, with quasi-Newton steps."""
 
     problem: Problem
 
     @classmethod
-    def of(cls, data: Dataset, spec: MixtureSpec) -> PosteriorClimb:
+    def of(cls, data: Dataset, spec: MixtureSpec) -> PosteriorRuns:
         """Pose the problem."""
         return cls(Problem.of(data, spec))
 
@@ -113,7 +113,7 @@ class PosteriorClimb:
         scaled = from_responsibilities_under_prior(self._complete, table, self._objective)
         return self._factored(self.problem.scaling.restore(scaled))
 
-    def climb(
+    def optimize(
         self,
         start: FactoredMixture,
         *,
@@ -121,11 +121,11 @@ class PosteriorClimb:
         max_iterations: int,
         lower_bound: float,
         note: Note,
-    ) -> Ascent:
+    ) -> EMRun:
         """Optimize from a start, independently of earlier runs, and without reports."""
         rows = self.problem.scaled_data.fitted_rows
         scaled = self.problem.scaling.standardize_parameters(self._parameters(start))
-        path = climb(
+        path = optimize(
             rows, scaled, self._objective, tolerance=_RELATIVE * tolerance,
             max_iterations=max_iterations, accelerated=True,
         )  # fmt: skip
@@ -133,10 +133,10 @@ class PosteriorClimb:
             raise SpecificationError(f"EM did not find a mode: {path.status.text}.")
         point = self.problem.restore(path.as_estimate(), uses_prior=True)
         if max_iterations == 0:
-            return Ascent(start, [], converged=False)
+            return EMRun(start, [], converged=False)
         # The first value is that of the start, and one step more than allowed may confirm the end.
         bounds = (point.trace[1:] / rows.total_weight).tolist()[-max_iterations:]
-        return Ascent(self._factored(point.parameters), bounds, point.converged)
+        return EMRun(self._factored(point.parameters), bounds, point.converged)
 
     def _factored(self, parameters: MixtureParameters) -> FactoredMixture:
         structure, free = self.problem.spec.covariances, self.problem.layout.covariances

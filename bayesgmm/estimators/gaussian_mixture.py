@@ -15,7 +15,7 @@ from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.data.suitability import expect_counting_rows
 from bayesgmm.digits import counted
 from bayesgmm.errors import DataError, SpecificationError, warn
-from bayesgmm.estimation.regularized import Ascent, FactoredMixture, precision_form
+from bayesgmm.estimation.regularized import EMRun, FactoredMixture, precision_form
 from bayesgmm.estimators.conventions import (
     SKLEARN,
     EstimatorConvergenceWarning,
@@ -28,8 +28,8 @@ from bayesgmm.estimators.conventions import (
     row_names,
 )
 from bayesgmm.estimators.em_runs import (
-    LikelihoodClimb,
-    PosteriorClimb,
+    LikelihoodRuns,
+    PosteriorRuns,
     at_least,
     distinct_rows,
     is_table_of_counts,
@@ -42,8 +42,8 @@ from bayesgmm.estimators.spec_from_parameters import (
     to_sklearn,
 )
 from bayesgmm.estimators.starts import PICKED, SHARED, InitialParameters
-from bayesgmm.numerics.annotated_rows import RowsInMemory, complete_rows
 from bayesgmm.numerics.blocks import one_thread_for_small_algebra
+from bayesgmm.numerics.rows import RowsInMemory, complete_rows
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
     component_log_densities,
@@ -255,10 +255,10 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
             self._structure, (self.n_components, values.shape[1]), weights=self.weights_init,
             means=self.means_init, precisions=self.precisions_init,
         )  # fmt: skip
-        hill = self._hill(self._rows_to_fit(values, weights), given)
+        runs = self._runs(self._rows_to_fit(values, weights), given)
         # scikit-learn's k-means limits BLAS on its own, which concurrent fits would leave so.
         with one_thread_for_small_algebra():
-            self._keep(self._best_ascent(hill, given))
+            self._keep(self._best_run(runs, given))
         return self
 
     def fit_predict(
@@ -405,12 +405,10 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
         expect_observed(rows.values, tuple(names))
         return at_least(rows, self.n_components)
 
-    def _hill(
-        self, rows: RowsInMemory, given: InitialParameters
-    ) -> LikelihoodClimb | PosteriorClimb:
+    def _runs(self, rows: RowsInMemory, given: InitialParameters) -> LikelihoodRuns | PosteriorRuns:
         if self.prior is None:
-            return LikelihoodClimb(rows, self._structure, self.n_components, float(self.reg_covar))
-        return PosteriorClimb.of(dataset_of(self, rows.values, rows.weights), self._spec())
+            return LikelihoodRuns(rows, self._structure, self.n_components, float(self.reg_covar))
+        return PosteriorRuns.of(dataset_of(self, rows.values, rows.weights), self._spec())
 
     def _spec(self) -> MixtureSpec:
         """Return the prior as a spec of this number of components and this structure."""
@@ -436,35 +434,33 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
             )
         return prior
 
-    def _best_ascent(
-        self, hill: LikelihoodClimb | PosteriorClimb, given: InitialParameters
-    ) -> Ascent:
+    def _best_run(self, runs: LikelihoodRuns | PosteriorRuns, given: InitialParameters) -> EMRun:
         """Run EM from every start, or from the last fit, and return the best run."""
         goes_on = bool(self.warm_start) and self._has_fitted()
         random_state = check_random_state(self.random_state)
-        voice, best = Reporter(int(self.verbose), self.verbose_interval), None
+        reporter, best = Reporter(int(self.verbose), self.verbose_interval), None
         for number in range(1 if goes_on else self.n_init):
-            voice.begin(number)
-            ascent = hill.climb(
-                self._last() if goes_on else self._start(hill, given, random_state),
+            reporter.begin(number)
+            run = runs.optimize(
+                self._last() if goes_on else self._start(runs, given, random_state),
                 tolerance=float(self.tol), max_iterations=int(self.max_iter),
-                lower_bound=self.lower_bound_ if goes_on else -math.inf, note=voice.iteration,
+                lower_bound=self.lower_bound_ if goes_on else -math.inf, note=reporter.iteration,
             )  # fmt: skip
-            voice.end(ascent.lower_bound, converged=ascent.converged)
-            if best is None or ascent.lower_bound > best.lower_bound:
-                best = ascent
+            reporter.end(run.lower_bound, converged=run.converged)
+            if best is None or run.lower_bound > best.lower_bound:
+                best = run
         assert best is not None
         return best
 
     def _start(
         self,
-        hill: LikelihoodClimb | PosteriorClimb,
+        runs: LikelihoodRuns | PosteriorRuns,
         given: InitialParameters,
         random_state: np.random.RandomState,
     ) -> FactoredMixture:
         if given.is_whole:
             return given.alone(self._structure)
-        return given.instead_of(hill.start(self.init_params, random_state))
+        return given.instead_of(runs.start(self.init_params, random_state))
 
     def _summary(self) -> Summary | None:
         from bayesgmm.estimators.html_representation import summary_of_estimate
@@ -485,8 +481,8 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
         )
         return FactoredMixture(self._structure, self.weights_, self.means_, *matrices)
 
-    def _keep(self, ascent: Ascent) -> None:
-        mixture, structure = ascent.mixture, self._structure
+    def _keep(self, run: EMRun) -> None:
+        mixture, structure = run.mixture, self._structure
         factors = np.ascontiguousarray(mixture.factors)
         correlated = factors.ndim == 3
         precisions = factors @ np.swapaxes(factors, 1, 2) if correlated else factors**2
@@ -495,9 +491,9 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
         self.covariances_ = to_sklearn(structure, mixture.covariances)
         self.precisions_ = to_sklearn(structure, precisions)
         self.precisions_cholesky_ = to_sklearn(structure, factors)
-        self.converged_, self.n_iter_ = ascent.converged, len(ascent.lower_bounds)
-        self.lower_bound_, self.lower_bounds_ = ascent.lower_bound, ascent.lower_bounds
-        if not ascent.converged and self.max_iter > 0:
+        self.converged_, self.n_iter_ = run.converged, len(run.lower_bounds)
+        self.lower_bound_, self.lower_bounds_ = run.lower_bound, run.lower_bounds
+        if not run.converged and self.max_iter > 0:
             warn(
                 f"EM did not converge in {counted(self.max_iter, 'iteration')} from its best "
                 "start. Raise max_iter or tol, try other starts, or give a prior if components are "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.kernels.patterns import marginals
 from bayesgmm.numerics.patterns import Patterns
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import PrecisionForm, sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.numerics.annotated_rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels.imputation import conditional_cells, imputations, summaries
 from bayesgmm.numerics.patterns import Patterns
+from bayesgmm.numerics.rows import RowsInMemory, as_compiled
 from bayesgmm.numerics.statistics import PrecisionForm, all_mixtures
 from bayesgmm.parameters import MixtureParameters
 

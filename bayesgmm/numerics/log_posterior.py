@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.kernels.log_posterior import State, state_at, value_at, write_gradient
 from bayesgmm.numerics.mixture_prior import MixturePrior
+from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.statistics import statistics_of
 from bayesgmm.numerics.unconstrained import CovarianceMap
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.numerics.annotated_rows import RowsInMemory, as_rows
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.kernels.rows import component_tables
 from bayesgmm.numerics.patterns import Patterns
+from bayesgmm.numerics.rows import RowsInMemory, as_rows
 from bayesgmm.numerics.statistics import PrecisionForm, all_mixtures
 from bayesgmm.parameters import MixtureParameters
 

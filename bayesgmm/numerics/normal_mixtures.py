@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import brentq
 
-from bayesgmm.numerics.annotated_rows import as_compiled
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels import normal_mixtures as kernels
+from bayesgmm.numerics.rows import as_compiled
 from bayesgmm.parameters import MixtureParameters
 
 _REACH = 9.0  # standard deviations: beyond lies less than 1e-18 of a normal distribution

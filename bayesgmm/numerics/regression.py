@@ -24,13 +24,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from bayesgmm.numerics.annotated_rows import as_compiled
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.conditional_normals import Split, split_all
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels.normal_mixtures import write_regression
 from bayesgmm.numerics.kernels.rows import component_tables
 from bayesgmm.numerics.patterns import Patterns
+from bayesgmm.numerics.rows import as_compiled
 from bayesgmm.numerics.statistics import PrecisionForm
 from bayesgmm.parameters import MixtureParameters
 

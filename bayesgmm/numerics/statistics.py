@@ -12,12 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.numerics.annotated_rows import (
-    Block,
-    Rows,
-    RowsInMemory,
-    as_rows,
-)
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels.patterns import (
     marginals,
@@ -27,6 +21,12 @@ from bayesgmm.numerics.kernels.patterns import (
 )
 from bayesgmm.numerics.kernels.rows import component_table, mixture_log_densities, statistics
 from bayesgmm.numerics.patterns import Patterns
+from bayesgmm.numerics.rows import (
+    Block,
+    Rows,
+    RowsInMemory,
+    as_rows,
+)
 from bayesgmm.parameters import MixtureParameters
 
 Table = Rows | Float[np.ndarray, "n d"]

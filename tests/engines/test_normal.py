@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from bayesgmm.data.dataset import Dataset, default_names
-from bayesgmm.engines.normal import climb, curvature, find_peak, precision_root
+from bayesgmm.engines.normal import curvature, find_peak, highest_point, precision_root
 from bayesgmm.engines.target import Target
 from bayesgmm.priors.covariances import Full
 from bayesgmm.priors.means import NormalMeans
@@ -66,10 +66,10 @@ def test_curvature_of_one_normal_is_that_of_the_formula():
     np.testing.assert_allclose(ours, [[means, both], [both, scales]], rtol=1e-7)
 
 
-def test_the_climb_ends_where_the_gradient_is_zero():
+def test_the_highest_point_is_where_the_gradient_is_zero():
     target = one_normal()
     units = np.array([0.2, 0.1])
-    mode = climb(target, np.array([3.0, -0.5]), units)
+    mode = highest_point(target, np.array([3.0, -0.5]), units)
     assert np.abs(units * target(mode)[1]).max() < 1e-4
 
 

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.estimation.collapse import collapse_of, has_collapsed, made_finite
-from bayesgmm.numerics.annotated_rows import RowsInMemory
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows, unscaled_structure
 

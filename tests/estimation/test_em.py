@@ -107,15 +107,15 @@ def test_an_independent_optimizer_finds_the_same_mode_and_none_better(structure,
     estimate, objective, position = mode_of(structure, prior, table, "posterior")
     rng = np.random.default_rng(0)
 
-    def climb(start: np.ndarray) -> tuple[float, np.ndarray]:
+    def optimize(start: np.ndarray) -> tuple[float, np.ndarray]:
         result = minimize(lambda vector: -objective(vector), start, method="BFGS")
         return -result.fun, result.x
 
-    value, end = climb(position + 0.1 * rng.normal(size=position.size))
+    value, end = optimize(position + 0.1 * rng.normal(size=position.size))
     assert value == pytest.approx(estimate.objective, abs=1e-5)
     assert_allclose(end, position, atol=5e-3)
     for _ in range(2):
-        value, _ = climb(0.7 * rng.normal(size=position.size))
+        value, _ = optimize(0.7 * rng.normal(size=position.size))
         assert value <= estimate.objective + 1e-5
 
 
@@ -316,7 +316,7 @@ def test_many_rows_end_in_the_same_optimum_as_an_ascent_on_all_of_them():
         np.full(3, 1 / 3), problem.scaling.standardize(read_table(centers)).values,
         np.tile(1 / problem.scaling.factor, (3, 1)), np.tile(np.eye(2), (3, 1, 1)),
     )  # fmt: skip
-    best = bg.EM(tolerance=1e-12).climb(rows.values, truth, Objective(spec, 2, uses_prior=True))
+    best = bg.EM(tolerance=1e-12).optimize(rows.values, truth, Objective(spec, 2, uses_prior=True))
     assert found.objective == pytest.approx(best.objective, abs=1e-3)
     assert distance(found.parameters, best.parameters) < 0.01
 

@@ -9,13 +9,13 @@ from numpy.testing import assert_allclose
 import bayesgmm as bg
 from bayesgmm.estimation.regularized import (
     FactoredMixture,
-    climb_regularized,
     covariances_of_factors,
     factors_of_precisions,
     from_picked_rows,
     from_responsibilities,
+    run_regularized_em,
 )
-from bayesgmm.numerics.annotated_rows import RowsInMemory
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import log_densities, responsibilities
 
 RIDGE = 0.01
@@ -56,7 +56,7 @@ def matrices(mixture: FactoredMixture) -> np.ndarray:
 def test_a_step_is_the_formula(table, structure):
     shares = np.random.default_rng(1).dirichlet([1.0, 2.0], size=200)
     start = from_responsibilities(RowsInMemory(table), shares, structure, RIDGE)
-    first = climb_regularized(
+    first = run_regularized_em(
         RowsInMemory(table), start, ridge=RIDGE, tolerance=0.0, max_iterations=1
     )
     for mixture, given in ((start, shares), (first.mixture, responsibilities(table, start.form()))):
@@ -76,7 +76,7 @@ def test_weights_are_repeated_rows(table, structure):
     ends = []
     for X, given in ((weighted, shares), (RowsInMemory(repeated), of_repeated)):
         start = from_responsibilities(X, given, structure, RIDGE)
-        path = climb_regularized(X, start, ridge=RIDGE, tolerance=1e-6, max_iterations=50)
+        path = run_regularized_em(X, start, ridge=RIDGE, tolerance=1e-6, max_iterations=50)
         ends.append((path.mixture.means, path.mixture.covariances, path.lower_bounds))
     for one, other in zip(*ends, strict=True):
         assert_allclose(one, other, rtol=1e-9)

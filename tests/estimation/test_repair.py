@@ -13,8 +13,8 @@ from bayesgmm.estimation.repair import repaired
 from bayesgmm.estimation.search import Search
 from bayesgmm.estimation.starts import from_labels
 from bayesgmm.estimation.surrogate import Surrogate, in_coordinates, whitening
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.filling import filled
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import log_densities, responsibilities
 from tests.cases import STRUCTURES, example_rows
 
@@ -192,7 +192,7 @@ def test_clusters_a_thousand_times_as_narrow_as_others_are_told_apart(seed):
     wrong[np.flatnonzero(clusters == 0)[::2]] = 4
     complete, surrogate, objective = surrogate_of(X, wrong, "full")
     solver = bg.EM(n_starts=1)
-    start = solver.climb(complete, from_labels(complete, wrong, objective), objective)
+    start = solver.optimize(complete, from_labels(complete, wrong, objective), objective)
     search = Search(surrogate, complete, [wrong], np.zeros(5, dtype=int))
     (better,) = solver._repaired(search, complete, [start], objective)
     found = responsibilities(complete, better.parameters).argmax(axis=1)

@@ -13,7 +13,7 @@ import bayesgmm as bg
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.estimation.search import exchanges, in_best_places
-from bayesgmm.numerics.annotated_rows import RowsInMemory
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.parameters import MixtureParameters
 from tests.estimation.problems import (
     TABLES,

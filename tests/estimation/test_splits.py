@@ -10,8 +10,8 @@ import bayesgmm as bg
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.splits import best_split, split
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.kernels.em_starts import longest_axis, split_axes
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import log_densities, responsibilities
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows

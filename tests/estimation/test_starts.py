@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 import bayesgmm as bg
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.starts import from_labels, rows_to_start_on, start
-from bayesgmm.numerics.annotated_rows import RowsInMemory
+from bayesgmm.numerics.rows import RowsInMemory
 from tests.cases import STRUCTURES, example_rows
 from tests.estimation.problems import spec_of
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bayesgmm.estimators import em_runs as module
 from bayesgmm.estimators.em_runs import at_least, distinct_rows, is_table_of_counts
-from bayesgmm.numerics.annotated_rows import RowsInMemory
+from bayesgmm.numerics.rows import RowsInMemory
 
 ALL_ONCE = np.empty(0)
 

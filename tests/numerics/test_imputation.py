@@ -8,8 +8,8 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from bayesgmm.numerics import imputation as module
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.imputation import imputed_cells, predicted_cells
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.parameters import MixtureParameters
 
 LEVELS = (0.055, 0.5, 0.945)

@@ -10,9 +10,9 @@ import scipy.stats
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp, softmax
 
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.tiles import TILE
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
     component_log_densities,

@@ -19,7 +19,7 @@ from bayesgmm.engines.target import Target
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import Status
-from bayesgmm.numerics.annotated_rows import Rows, as_rows
+from bayesgmm.numerics.rows import Rows, as_rows
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.sampling import draw_parameters

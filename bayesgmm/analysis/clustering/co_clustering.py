@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 
 from bayesgmm.analysis.clustering.partition import DEFAULT_DRAWS, each_allocation
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.options import expect_one_of, expect_whole_number, is_number
 from bayesgmm.parameters import MixtureParameters

@@ -21,8 +21,8 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.blocks import for_each
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import responsibilities as responsibilities_of
 from bayesgmm.options import expect_whole
 from bayesgmm.parameters import MixtureParameters

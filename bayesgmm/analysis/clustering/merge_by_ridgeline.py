@@ -9,8 +9,8 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.ridgeline import survey
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.options import is_number
 from bayesgmm.parameters import MixtureParameters
 

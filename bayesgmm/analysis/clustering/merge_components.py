@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 from bayesgmm.analysis.clustering.merge_by_ridgeline import RidgelineMerging
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.annotated_rows import RowsInMemory
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import COMPONENT, COMPONENT_BIS, ROW

@@ -17,13 +17,13 @@ import xarray as xr
 from jaxtyping import Float, Int32, Int64
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.numerics.annotated_rows import Rows
 from bayesgmm.numerics.partitions import (
     LossFunction,
     PartitionDraws,
     best_partitions,
     random_starts,
 )
+from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
 from bayesgmm.options import expect_between, expect_whole_number
 from bayesgmm.parameters import MixtureParameters

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import listed, plural
-from bayesgmm.numerics.annotated_rows import Rows
+from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.statistics import (
     PrecisionForm,
     each_mixture,

@@ -13,7 +13,7 @@ from bayesgmm.analysis.diagnosis.mass import UNKNOWN, Share, log_masses, shares,
 from bayesgmm.analysis.diagnosis.quantities import Allocation
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.digits import plural
-from bayesgmm.engines.normal import climb
+from bayesgmm.engines.normal import highest_point
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.parameters import MixtureParameters
@@ -114,7 +114,7 @@ def _peak(
     """Return the mode reached from the highest draw of some chains, and its log density."""
     chain, draw = np.unravel_index(heights[chains].argmax(), heights[chains].shape)
     highest = draws.draw((int(chains[chain]), int(draw)))
-    mode = climb(target, target.position_of(highest), target.rough_deviations(highest))
+    mode = highest_point(target, target.position_of(highest), target.rough_deviations(highest))
     return target.layout.unpack(mode), target(mode)[0]
 
 

@@ -14,8 +14,8 @@ from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interv
 from bayesgmm.data.completed import filled
 from bayesgmm.data.dataset import Dataset, read_among
 from bayesgmm.digits import counted
-from bayesgmm.numerics.annotated_rows import RowsInMemory
 from bayesgmm.numerics.imputation import imputed_cells, predicted_cells
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.options import expect_whole_number
 from bayesgmm.progress import CountProgress
 from bayesgmm.schema import DATA, FEATURE, ROW

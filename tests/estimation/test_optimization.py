@@ -11,7 +11,7 @@ from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status, distance
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.starts import start
-from bayesgmm.numerics.annotated_rows import RowsInMemory
+from bayesgmm.numerics.rows import RowsInMemory
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows
 from tests.estimation.problems import (
     layout_for,
@@ -36,7 +36,9 @@ def climbed(X: np.ndarray, spec: bg.MixtureSpec, goal: str, seed: int, **options
     objective = Objective(problem.scaled_spec, X.shape[1], goal == "posterior")
     rows = problem.scaled_data.rows
     first = start(rows, objective, "k-means++", np.random.default_rng(seed))
-    return bg.EM(goal, n_starts=1, max_iterations=20_000, **options).climb(rows, first, objective)
+    return bg.EM(goal, n_starts=1, max_iterations=20_000, **options).optimize(
+        rows, first, objective
+    )
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from bayesgmm.estimation.maximization import maximize
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Path, Status
 from bayesgmm.estimation.starts import from_labels
-from bayesgmm.numerics.annotated_rows import RowsInMemory
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
@@ -50,7 +50,7 @@ _SMALLEST_WEIGHT = 1e-100  # a position takes its logarithm
 _UNUSABLE = 1e30  # stands for an objective that is no number, so that the line search turns back
 
 
-def climb(
+def optimize(
     X: RowsInMemory,
     parameters: MixtureParameters,
     objective: Objective,
@@ -65,11 +65,11 @@ def climb(
     if suits_compiled_steps(X, objective):
         position = position_of(parameters, objective)
         if position is not None:
-            return _climb_likelihood(X, position, objective, tolerance, max_iterations)
-    return _climb_in_turns(X, parameters, objective, tolerance, max_iterations)
+            return _maximize_likelihood(X, position, objective, tolerance, max_iterations)
+    return _optimize_in_turns(X, parameters, objective, tolerance, max_iterations)
 
 
-def climb_from_partition(
+def optimize_from_partition(
     X: RowsInMemory,
     complete: RowsInMemory,
     labels: Int[np.ndarray, " n"],
@@ -86,25 +86,25 @@ def climb_from_partition(
     if accelerated and max_iterations > _FIRST_STEPS and suits_compiled_steps(X, objective):
         position = position_of_partition(X, labels, objective)
         if position is not None:
-            return _climb_likelihood(X, position, objective, tolerance, max_iterations)
-    return climb(
+            return _maximize_likelihood(X, position, objective, tolerance, max_iterations)
+    return optimize(
         X, from_labels(complete, labels, objective), objective,
         tolerance=tolerance, max_iterations=max_iterations, accelerated=accelerated,
     )  # fmt: skip
 
 
-def _climb_likelihood(
+def _maximize_likelihood(
     X: RowsInMemory, position: np.ndarray, objective: Objective, tolerance: float, limit: int
 ) -> Path:
     """Optimize the likelihood in compiled code, except near singular matrices."""
     path = compiled_steps(X, position, objective, tolerance=tolerance, limit=limit)
     if path.status is not Status.COLLAPSED:
         return path
-    later = _climb_in_turns(X, path.parameters, objective, tolerance, limit)
+    later = _optimize_in_turns(X, path.parameters, objective, tolerance, limit)
     return path.followed_by(later)
 
 
-def _climb_in_turns(
+def _optimize_in_turns(
     X: RowsInMemory,
     parameters: MixtureParameters,
     objective: Objective,

@@ -7,8 +7,8 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from bayesgmm.numerics.annotated_rows import Block, Rows, RowsInMemory
 from bayesgmm.numerics.memberships import memberships
+from bayesgmm.numerics.rows import Block, Rows, RowsInMemory
 from bayesgmm.numerics.statistics import (
     component_log_densities,
     log_densities,
