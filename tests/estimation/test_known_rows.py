@@ -10,7 +10,7 @@ from bayesgmm.data.dataset import read_table
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.problem import Problem
 from tests.cases import STRUCTURES, example_rows
-from tests.numerics.test_annotated_rows import holes
+from tests.numerics.test_rows import holes
 
 
 def clouds(n_rows: int = 300, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.estimation.objective import Objective
 from tests.cases import example_rows, example_spec
-from tests.numerics.test_annotated_rows import holes
+from tests.numerics.test_rows import holes
 
 
 def dataset(X: np.ndarray) -> Dataset:

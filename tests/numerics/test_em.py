@@ -11,7 +11,7 @@ import bayesgmm as bg
 from bayesgmm.estimation.likelihood import parameters_at, position_of_partition
 from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.optimization import em_steps
-from bayesgmm.numerics.kernels.em import optimize, step
+from bayesgmm.numerics.kernels.em import climb, step
 from bayesgmm.numerics.kernels.em_starts import k_means, nearest_centers, spread_out_rows
 from bayesgmm.numerics.rows import RowsInMemory
 from tests.cases import STRUCTURES, columns_of, example_rows
@@ -62,7 +62,7 @@ def test_a_climb_never_leads_down_and_ends_where_em_stands_still(structure):
     trace, prior = np.empty(2001), objective.mixture_prior
     rest = objective.layout.covariances.correlated, objective.smallest_scales
     rows = X, np.empty(0), np.empty((0, 0))
-    status, n_values, n_passes = optimize(
+    status, n_values, n_passes = climb(
         rows, position[None], prior, *rest, 1e-12, 2000, 0, -np.inf, trace
     )
     assert status == 0
