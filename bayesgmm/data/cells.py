@@ -203,11 +203,11 @@ def warn_of_empty_rows(
     if empty.any():
         count = int(empty.sum())
         one = count == 1
-        have, they, say = ("has", "It stays", "says") if one else ("have", "They stay", "say")
+        have, they, do = ("has", "It is", "does") if one else ("have", "They are", "do")
         warn(
             f"{count} of {len(values)} rows {have} no observed cell: "
-            f"{first_labels(row_names[empty])}. {they} in the table and {say} nothing; the "
-            "probabilities of components there are the weights."
+            f"{first_labels(row_names[empty])}. {they} kept but {do} not affect the fit; the "
+            "component probabilities there are the weights."
         )
 
 
@@ -227,7 +227,7 @@ def expect_variation(
         if low[index] == high[index]:
             raise DataError(
                 f"Column {name!r} is constant: {low[index]:g} in {_extent(values[:, index])}. "
-                "It says nothing about components; leave it out."
+                "It carries no information about components; leave it out."
             )
         if deviation[index] < _SMALLEST:
             raise DataError(
