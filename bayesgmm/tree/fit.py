@@ -59,7 +59,7 @@ def tree_of_point(point: PointEstimate) -> xr.DataTree:
             "returned."
         )
     if point.status is Status.COLLAPSED:
-        raise SchemaError(f"EM found no estimate: {point.explanation}.")
+        raise SchemaError(f"EM did not converge to a valid estimate: {point.explanation}.")
     scaling, draws = problem.scaling, point.parameters.draw((None, None))
     tree = draws_tree(
         draws,

@@ -239,7 +239,7 @@ def test_estimates_that_are_none_are_refused(point):
     rows = [[0.0], [0.0], [0.0], [1.0], [2.0]]
     with pytest.warns(bg.ConvergenceWarning):
         collapsed = bg.estimate(rows, bg.MixtureSpec(2), solver=bg.EM("likelihood"), random_seed=1)
-    with pytest.raises(bg.SchemaError, match="EM found no estimate"):
+    with pytest.raises(bg.SchemaError, match="EM did not converge to a valid estimate"):
         bg.cluster(collapsed)
     alone = bg.PointEstimate(point.parameters, 0.0, 0.0, point.trace, point.status, point.starts)
     assert alone.feature_names == ("x0", "x1")

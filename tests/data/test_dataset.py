@@ -358,7 +358,7 @@ def test_rows_without_cells_are_named_in_a_warning_and_say_nothing():
     frame.loc["s"] = np.nan
     with pytest.warns(BayesGMMWarning, match="1 of 4 rows has no observed cell: row s"):
         dataset = read_table(frame)
-    assert (dataset.n_rows, dataset.fitted_rows.shape[0]) == (4, 3)
+    assert (dataset.n_rows, dataset.fitted_rows.n_rows) == (4, 3)
     np.testing.assert_allclose(dataset.center, read_table(GAP).center)
 
 

@@ -31,7 +31,7 @@ def test_a_row_of_weight_two_is_two_rows(rows, times):
     for name in ("center", "deviation", "spread", "n_observed"):
         np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-12)
     assert weighted.total_weight == repeated.n_rows
-    assert weighted.fitted_rows.shape[0] == np.sum(times > 0)
+    assert weighted.fitted_rows.n_rows == np.sum(times > 0)
 
 
 def test_quantiles_are_those_of_the_repeated_rows(rows, times):

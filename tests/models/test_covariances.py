@@ -180,7 +180,7 @@ def test_a_start_with_a_singular_correlation_matrix_is_moved_inside():
 
 def test_an_unknown_structure_is_refused():
     class Unknown(SeparatedStructure):
-        isotropic = tied = correlated = False
+        volume, shape, orientation = "varying", "varying", "identity"
 
     with pytest.raises(SpecificationError, match="Unknown has no PyMC model"):
         declare_covariances(Unknown(), shape=(K, D))

@@ -40,7 +40,7 @@ def test_their_optimum_is_a_fixed_point_of_our_em(covariance_type):
     theirs = sklearn_fit(X, n_components, covariance_type)
     spec = bg.MixtureSpec(n_components, covariances=STRUCTURES[covariance_type])
     start = parameters_of(theirs, X.shape[1])
-    ours = bg.EM("likelihood").climb(X, start, Objective(spec, X.shape[1], uses_prior=False))
+    ours = bg.EM("likelihood").optimize(X, start, Objective(spec, X.shape[1], uses_prior=False))
     assert ours.trace[0] == pytest.approx(theirs.score(X) * len(X), rel=1e-10)
     assert ours.log_likelihood == pytest.approx(ours.trace[0], abs=1e-6)
     assert_allclose(ours.means, start.means, rtol=1e-4)

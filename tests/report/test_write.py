@@ -299,7 +299,7 @@ def test_many_rows_are_cut_and_said_to_be(tmp_path):
 def test_many_features_are_cut_and_said_to_be(tree, monkeypatch):
     monkeypatch.setattr("bayesgmm.report.sections.fitted.MOST_FEATURES", 3)
     page = read_page(f"<!DOCTYPE html>{fitted(Material(Fit(tree), None)).markup()}")
-    assert "The first 3 of 4 features are shown; the table that was fitted has all." in page.text
+    assert "The first 3 of 4 features are shown; all are in the table that was fitted." in page.text
     assert len(page.rows()) == 1 + 3
 
 

@@ -393,9 +393,7 @@ def _weights(
 ) -> Float[np.ndarray, " k"]:
     """Return equal weights, those given, or some that are drawn."""
     if not (is_number(smallest) and 0 <= smallest <= 1 / k):
-        raise SpecificationError(
-            f"smallest_weight must lie between 0 and 1 / {k}, not at {smallest!r}."
-        )
+        raise SpecificationError(f"min_weight must lie between 0 and 1 / {k}, not at {smallest!r}.")
     if weights is None:
         return np.full(k, 1.0 / k)
     if isinstance(weights, Dirichlet):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
+from bayesgmm.numerics.rows import as_rows
 from bayesgmm.parameters import MixtureParameters
 
 
@@ -35,21 +36,21 @@ def test_methods_are_values(value):
 
 def test_more_clusters_than_components_are_refused():
     with pytest.raises(bg.SpecificationError, match="at most the number of components, 3, not 4"):
-        bg.EntropyMerging(n_clusters=4).groups(np.zeros((5, 1)), spaced(3, 1.0))
+        bg.EntropyMerging(n_clusters=4).groups(as_rows(np.zeros((5, 1))), spaced(3, 1.0))
 
 
 def test_two_components_have_no_elbow():
     with pytest.raises(bg.SpecificationError, match="no elbow; give n_clusters"):
-        bg.EntropyMerging().groups(np.zeros((5, 1)), spaced(2, 1.0))
+        bg.EntropyMerging().groups(as_rows(np.zeros((5, 1))), spaced(2, 1.0))
     for number in (1, 2):
-        groups = bg.EntropyMerging(number).groups(np.zeros((5, 1)), spaced(2, 1.0))
+        groups = bg.EntropyMerging(number).groups(as_rows(np.zeros((5, 1))), spaced(2, 1.0))
         assert np.unique(groups).size == number
 
 
 def test_the_ratio_is_where_two_hills_become_one():
     """At a distance of 3 the density at the middle is 0.6418 times that at either top."""
     for ratio, expected in ((0.641, 1), (0.643, 2)):
-        groups = bg.RidgelineMerging(ratio).groups(np.zeros((5, 1)), spaced(2, 3.0))
+        groups = bg.RidgelineMerging(ratio).groups(as_rows(np.zeros((5, 1))), spaced(2, 3.0))
         assert np.unique(groups).size == expected
 
 
@@ -58,7 +59,7 @@ def test_entropy_merges_where_rows_waver_and_follows_the_draws():
     means = np.array([[0.0, 6.0, 9.0], [0.0, 3.0, 9.0]])[..., None]
     draws = MixtureParameters(np.full((2, 3), 1 / 3), means, np.ones((2, 3, 1)))
     rows = np.linspace(-2, 11, 200)[:, None]
-    groups = bg.EntropyMerging(n_clusters=2).groups(rows, draws)
+    groups = bg.EntropyMerging(n_clusters=2).groups(as_rows(rows), draws)
     assert (groups[:, :, None] == groups[:, None, :])[:, 1].tolist() == [
         [False, True, True],
         [True, True, False],

@@ -99,7 +99,7 @@ def test_what_cannot_be_asked(tree):
 def test_rows_with_missing_cells_are_refused_in_words(tree):
     whole = tree["observed_data"]["x"].values[:4].copy()
     whole[2, 1] = np.nan
-    with pytest.raises(bg.DataError, match="whole rows; 1 of 4 has missing cells: row 2"):
+    with pytest.raises(bg.DataError, match="complete rows; 1 of 4 has missing cells: row 2"):
         bg.cdf(tree, whole)
     with pytest.raises(bg.DataError, match="A region needs complete rows"):
         bg.highest_density_region(tree, whole)

@@ -59,5 +59,5 @@ def test_it_prints_what_a_reader_wants(overlapping):
 
 @pytest.mark.parametrize("methods", [[], ["ECR"], [bg.ECR]])
 def test_only_methods_are_compared(overlapping, methods):
-    with pytest.raises(bg.SpecificationError, match="way of relabeling"):
+    with pytest.raises(bg.SpecificationError, match="relabeling method"):
         bg.labeling_report(overlapping, methods)

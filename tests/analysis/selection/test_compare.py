@@ -119,7 +119,7 @@ def test_at_least_two_fits_with_names(trees):
 
 @pytest.mark.parametrize("bad", [3, "one", xr.DataTree()])
 def test_what_is_no_fit_is_named(trees, bad):
-    with pytest.raises(bg.SchemaError, match="'other' is no fit"):
+    with pytest.raises(bg.SchemaError, match="'other' is not a fit"):
         bg.compare({"one": trees["one"], "other": bad})
 
 

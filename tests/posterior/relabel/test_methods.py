@@ -107,7 +107,7 @@ def pra_cost(rows, orders):
         return np.concatenate(parts, axis=-1)
 
     draws, pivot = points(rows.draws).reshape(rows.n_draws, 4, -1), points(rows.pivot)
-    n_rows, weights = rows.X.shape[0], rows.pivot.weights[:, None]
+    n_rows, weights = rows.X.n_rows, rows.pivot.weights[:, None]
     inside, outside = n_rows * weights + 1, n_rows * (1 - weights) + 1  # as in Beta(inside, ...)
     of_weights = inside * outside / (n_rows + 2) / n_rows**2
     scales = rows.pivot.scales
