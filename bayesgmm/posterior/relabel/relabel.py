@@ -95,7 +95,7 @@ def expect_relabeling(fit: Fit, method: Relabeling) -> None:
     """Raise if this is not a relabeling method, or the fit cannot be relabeled."""
     if isinstance(method, type) or not isinstance(method, Relabeling):
         raise SpecificationError(
-            f"method must be a way of relabeling such as ECR(), not {method!r}."
+            f"method must be a relabeling method such as ECR(), not {method!r}."
         )
     if fit.posterior.sizes[COMPONENT] > 1 and not any_exchangeable(fit.groups):
         raise SpecificationError(

@@ -235,7 +235,7 @@ def test_unknown_quantities_are_refused(tree, method):
 
 @pytest.mark.parametrize("method", ["ECR", bg.ECR, 3])
 def test_only_methods_are_taken(tree, method):
-    with pytest.raises(bg.SpecificationError, match="a way of relabeling such as"):
+    with pytest.raises(bg.SpecificationError, match="a relabeling method such as"):
         bg.relabel(tree, method)
 
 
