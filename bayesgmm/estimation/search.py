@@ -149,11 +149,14 @@ class Search:
         mode = self.surrogate.from_standard(parameters)
         if mode is not None:
             known = np.abs(np.array(self._repaired_heights) - mode.height) < _SAME
-            if not np.any(known):
-                yield from _repairs_of(mode, self.surrogate)
+            if (
+                not np.any(known)
+                and (better := repaired(self.surrogate, mode)).height > mode.height
+            ):
+                yield Lead(better, self.surrogate)
         narrow = self.surrogate.as_narrow_as(parameters)
         if narrow is not None and (mode := narrow.from_standard(parameters)) is not None:
-            yield from _repairs_of(mode, narrow)
+            yield Lead(repaired(narrow, mode), narrow)
 
     def _add(self, leads: list[Lead], lead: Lead) -> None:
         """Add a lead, or its starts to one that is the same."""
@@ -178,12 +181,6 @@ class Search:
             resp = responsibilities(lead.surrogate.rows, lead.mode.parameters)
             parameters = from_responsibilities(self.complete, resp, objective)
         return in_best_places(self.complete, parameters, objective)
-
-
-def _repairs_of(mode: Mode, surrogate: Surrogate) -> Iterator[Lead]:
-    better = repaired(surrogate, mode)
-    if better.height > mode.height:
-        yield Lead(better, surrogate)
 
 
 def in_best_places(
