@@ -214,9 +214,9 @@ def features_of(tree: xr.DataTree) -> list[str]:
 def named(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
     """Return a table with row names from a column; warn of duplicates."""
     own = names.loc[table.index]
-    twins = own[own.duplicated()].unique().tolist()
-    if twins:
-        some = ", ".join(map(str, twins[:3])) + (", ..." if len(twins) > 3 else "")
+    duplicates = own[own.duplicated()].unique().tolist()
+    if duplicates:
+        some = ", ".join(map(str, duplicates[:3])) + (", ..." if len(duplicates) > 3 else "")
         warn(
             f"Rows share names in column {names.name!r} of --id: {some}. Results for these names "
             "are ambiguous."

@@ -74,10 +74,10 @@ def _is_numbering(names: Any) -> bool:
 
 
 def _expect_once(entries: Any, argument: str) -> None:
-    twins = entries[entries.duplicated()].unique()
-    if twins.size:
+    duplicates = entries[entries.duplicated()].unique()
+    if duplicates.size:
         raise DataError(
-            f"{argument} has several entries for {first_labels(twins.to_numpy())}. Its "
+            f"{argument} has several entries for {first_labels(duplicates.to_numpy())}. Its "
             "entries are matched with the rows by name; give every row one name of its own, or "
             f"drop the names with {argument}.to_numpy()."
         )

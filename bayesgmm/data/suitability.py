@@ -131,9 +131,9 @@ class _Columns:
 
     def _pairs(self) -> Iterator[Relation]:
         """Look at two columns at a time, in the rows that have both."""
-        alike = _strongly_correlated(self.data.evenly(_SOME_ROWS))
+        correlated = _strongly_correlated(self.data.evenly(_SOME_ROWS))
         for second in range(1, self.data.n_features):
-            for first in np.flatnonzero(alike[:second, second]):
+            for first in np.flatnonzero(correlated[:second, second]):
                 pair = np.array([first, second])
                 both = ~np.isnan(self.data.values[:, pair]).any(axis=1)
                 found = self._among(np.flatnonzero(both), pair)

@@ -73,7 +73,7 @@ Goal = Literal["posterior", "likelihood"]
 InitMethod = Literal["mixed", "k-means++", "random"]
 Acceleration = Literal["quasi-newton", "none"]
 
-_MOST_RIVALS = 7  # with the best, one each for eight chains
+_MOST_ALTERNATIVES = 7  # with the best, one each for eight chains
 _FINALISTS = 3  # optima of a sample of the rows that are continued on all rows,
 _HOPE = 3.0  # if they could still be the best after gaining this multiple of another's gain
 _DIRECT, _DIRECT_OF_MANY = 10, 4  # starts that also optimize the objective itself,
@@ -358,12 +358,12 @@ class EM:
         finite = [result for result in results if np.isfinite(result.starts.objectives[0])]
         followers = [result for result in results if not np.isfinite(result.starts.objectives[0])]
         leaders: list[PointEstimate] = []
-        climbed: list[PointEstimate] = []
+        finished: list[PointEstimate] = []
         highest, gain = -np.inf, 0.0
         for result in sorted(finite, key=lambda result: -result.starts.objectives[0]):
             met = [distance(leader.parameters, result.parameters, groups) for leader in leaders]
             if met and min(met) < Starts.reach:
-                followers.append(climbed[int(np.argmin(met))])
+                followers.append(finished[int(np.argmin(met))])
                 continue
             end = replace(self, max_iterations=1 if leaders else self.max_iterations).optimize(
                 X, result.parameters, objective
@@ -371,10 +371,10 @@ class EM:
             if 0 < len(leaders) < _FINALISTS and end.trace[-1] + _HOPE * gain >= highest:
                 end = self.optimize(X, result.parameters, objective)
             leaders.append(result)
-            climbed.append(end)
+            finished.append(end)
             highest = max(highest, end.starts.objectives[0])
             gain = max(gain, end.trace[-1] - end.trace[0])
-        return climbed + followers
+        return finished + followers
 
     def _method(self, number: int) -> str:
         """Return how the starting point of this number is found."""
@@ -422,7 +422,7 @@ def _alternative_modes(
     """Return the optima other than the best, each once, best first."""
     optima = results[:1]
     for result in results[1:]:
-        if not np.isfinite(result.starts.objectives[0]) or len(optima) > _MOST_RIVALS:
+        if not np.isfinite(result.starts.objectives[0]) or len(optima) > _MOST_ALTERNATIVES:
             break
         if not any(_is_same(optimum, result, groups) for optimum in optima):
             optima.append(result)

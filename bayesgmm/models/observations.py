@@ -238,7 +238,7 @@ class AnnotatedCorrelatedRow(Distribution):
         means: TensorVariable,
         cholesky: TensorVariable,
         sample_weight: TensorVariable,
-        plausibility: TensorVariable,
+        label_likelihood: TensorVariable,
         pattern: TensorVariable,
         patterns: TensorVariable,
     ) -> TensorVariable:
@@ -249,7 +249,7 @@ class AnnotatedCorrelatedRow(Distribution):
         whitened = (whitening[pattern] * standardized[..., None, :]).sum(axis=-1)
         diagonals = pt.diagonal(whitening, axis1=-2, axis2=-1)
         constants += pt.log(diagonals).sum(axis=-1)[pattern]
-        return _annotated_summed_out(value, constants, whitened, sample_weight, plausibility)
+        return _annotated_density(value, constants, whitened, sample_weight, label_likelihood)
 
 
 class AnnotatedUncorrelatedRow(Distribution):
@@ -271,11 +271,11 @@ class AnnotatedUncorrelatedRow(Distribution):
         means: TensorVariable,
         scales: TensorVariable,
         sample_weight: TensorVariable,
-        plausibility: TensorVariable,
+        label_likelihood: TensorVariable,
     ) -> TensorVariable:
         """Return the log density of what is observed of each row, times its weight."""
         standardized, constants = _standardized(value, weights, means, scales)
-        return _annotated_summed_out(value, constants, standardized, sample_weight, plausibility)
+        return _annotated_density(value, constants, standardized, sample_weight, label_likelihood)
 
 
 def declare_annotations(
@@ -290,7 +290,7 @@ def declare_annotations(
     annotations : tuple of TensorVariable
         Its parameters after those of plain rows. What is the same for all rows is a constant.
     """
-    annotations = (_sample_weight(data), _plausibility(data))
+    annotations = (_sample_weight(data), _label_likelihood(data))
     if distribution is UncorrelatedRow:
         return AnnotatedUncorrelatedRow, annotations
     return AnnotatedCorrelatedRow, (*annotations, *_patterns(data))
@@ -302,7 +302,7 @@ def _sample_weight(data: Dataset) -> TensorVariable:
     return pm.Data(ROW_WEIGHT, data.weights, dims=ROW)
 
 
-def _plausibility(data: Dataset) -> TensorVariable:
+def _label_likelihood(data: Dataset) -> TensorVariable:
     if not data.label_log_likelihoods.size:
         return pt.ones(1)
     return pm.Data(LABEL_LIKELIHOOD, np.exp(data.label_log_likelihoods), dims=(ROW, COMPONENT))
@@ -355,14 +355,14 @@ def _marginal_whitening(cholesky: TensorVariable, patterns: TensorVariable) -> T
     return pt.linalg.solve_triangular(factors, identities, lower=True, b_ndim=2)
 
 
-def _annotated_summed_out(
+def _annotated_density(
     value: TensorVariable,
     constants: TensorVariable,
     whitened: TensorVariable,
     sample_weight: TensorVariable,
-    plausibility: TensorVariable,
+    label_likelihood: TensorVariable,
 ) -> TensorVariable:
     """Marginalize the allocations, and multiply by the weights of the rows."""
-    joint = constants + pt.log(plausibility) - 0.5 * (whitened**2).sum(axis=-1)
+    joint = constants + pt.log(label_likelihood) - 0.5 * (whitened**2).sum(axis=-1)
     density = log_sum_exp(joint.T).reshape(value.shape[:-1])
     return sample_weight * (density - HALF_LOG_2_PI * (~pt.isnan(value)).sum(axis=-1))

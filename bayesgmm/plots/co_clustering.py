@@ -135,7 +135,9 @@ def _sorted(fit: Fit, n_rows: int, max_rows: int, draws: int, random_seed: Rando
     labels = partition(fit, max_draws=draws, n_runs=8, progress=False)["label"].values.astype(
         np.int64
     )
-    order = np.concatenate([_alike_side_by_side(shares, cluster) for cluster in _members(labels)])
+    order = np.concatenate(
+        [_ordered_by_similarity(shares, cluster) for cluster in _members(labels)]
+    )
     return _Matrix(shares[np.ix_(order, order)], labels[order], rows[order], n_rows)
 
 
@@ -143,7 +145,7 @@ def _members(labels: Int[np.ndarray, " m"]) -> list[Int[np.ndarray, " _"]]:
     return [np.flatnonzero(labels == cluster) for cluster in range(labels.max() + 1)]
 
 
-def _alike_side_by_side(
+def _ordered_by_similarity(
     shares: Float[np.ndarray, "m m"], members: Int[np.ndarray, " c"]
 ) -> Int[np.ndarray, " c"]:
     """Order the rows of a cluster as the leaves of a tree in which neighbors are similar."""

@@ -49,7 +49,7 @@ def short_names(names: Iterable[Any], most: int) -> list[str]:
     whole = [" ".join(str(name).split()) for name in names]
     short = [shortened(name, most) for name in whole]
     for cut in (_without_middle, _with_number):
-        for place in _alike(short):
+        for place in _repeated(short):
             short[place] = cut(whole[place], place, most)
     return short
 
@@ -84,7 +84,7 @@ def _no_longer_than(parts: Sequence[str], width: int) -> list[str]:
     return pieces
 
 
-def _alike(names: Sequence[str]) -> list[int]:
+def _repeated(names: Sequence[str]) -> list[int]:
     return [place for place, name in enumerate(names) if names.count(name) > 1]
 
 

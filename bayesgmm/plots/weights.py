@@ -62,7 +62,7 @@ def plot_weights(tree: xr.DataTree, *, ci_prob: float = DEFAULT_PROBABILITY) -> 
     figure = Drawing(figsize=(7.0, 1.4 + 0.42 * len(names)), **SHEET)
     axes = figure.add_subplot()
     for place, values in enumerate(draws):
-        _hill(axes, place, values)
+        _posterior_curve(axes, place, values)
         draw_interval(axes, place, values, tails)
         _numbers(axes, place, values, tails)
     one_line_each(axes, names, gap=0.75)
@@ -83,7 +83,7 @@ def _tidy_across(axes: Axes) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def _hill(axes: Axes, place: int, values: np.ndarray) -> None:
+def _posterior_curve(axes: Axes, place: int, values: np.ndarray) -> None:
     """Draw the histogram of the draws above the line of the component."""
     if np.ptp(values) < 1e-9:  # one component always has the weight 1
         return

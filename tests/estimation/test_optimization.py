@@ -30,7 +30,7 @@ def overlapping_clouds() -> np.ndarray:
     return rng.normal(size=(2000, 2)) + centers[rng.integers(3, size=2000)]
 
 
-def climbed(X: np.ndarray, spec: bg.MixtureSpec, goal: str, seed: int, **options):
+def optimized(X: np.ndarray, spec: bg.MixtureSpec, goal: str, seed: int, **options):
     """Climb from one start that k-means found."""
     problem = Problem.pose(X, spec)
     objective = Objective(problem.scaled_spec, X.shape[1], goal == "posterior")
@@ -47,8 +47,8 @@ def climbed(X: np.ndarray, spec: bg.MixtureSpec, goal: str, seed: int, **options
 )
 def test_overlapping_components_need_less_than_half_the_passes(structure, goal):
     spec, X = bg.MixtureSpec(3, covariances=STRUCTURES[structure]()), overlapping_clouds()[:1000]
-    plain = climbed(X, spec, goal, 0, acceleration="none", tolerance=1e-11)
-    fast = climbed(X, spec, goal, 0, tolerance=1e-11)
+    plain = optimized(X, spec, goal, 0, acceleration="none", tolerance=1e-11)
+    fast = optimized(X, spec, goal, 0, tolerance=1e-11)
     assert fast.converged
     assert plain.converged
     assert plain.n_passes == plain.trace.size
@@ -63,7 +63,7 @@ def test_overlapping_components_need_less_than_half_the_passes(structure, goal):
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_no_step_leads_down(structure, goal):
     spec = bg.MixtureSpec(4, covariances=STRUCTURES[structure]())
-    trace = climbed(overlapping_clouds()[:300], spec, goal, 1).trace
+    trace = optimized(overlapping_clouds()[:300], spec, goal, 1).trace
     assert np.all(np.diff(trace) >= -1e-12 * np.abs(trace).max())
 
 
@@ -100,7 +100,7 @@ def test_a_likelihood_without_bound_ends_in_a_collapse_and_says_so():
 
 
 def test_few_iterations_are_em_alone():
-    estimate = climbed(overlapping_clouds(), bg.MixtureSpec(3), "posterior", 0)
+    estimate = optimized(overlapping_clouds(), bg.MixtureSpec(3), "posterior", 0)
     assert estimate.n_iterations > 5
     short = bg.EM(max_iterations=3, n_starts=1)
     problem = Problem.pose(overlapping_clouds(), bg.MixtureSpec(3))

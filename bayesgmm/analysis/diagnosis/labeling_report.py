@@ -142,7 +142,7 @@ def labeling_report(tree: xr.DataTree, methods: Sequence[Relabeling] = METHODS) 
     raw = Fit(undo_relabeling(fit))
     orders = [method.permutations(raw).orders for method in methods]
     names = [repr(method) for method in methods]
-    shares = [[_share_alike(one, other) for other in orders] for one in orders]
+    shares = [[_share_of_equal_labels(one, other) for other in orders] for one in orders]
     relabeling = fit.tree["relabeling"].to_dataset()
     return LabelingReport(
         method=relabeling.attrs["method"],
@@ -157,13 +157,13 @@ def labeling_report(tree: xr.DataTree, methods: Sequence[Relabeling] = METHODS) 
     )
 
 
-def _share_alike(
+def _share_of_equal_labels(
     one: Int[np.ndarray, "chain draw k"], other: Int[np.ndarray, "chain draw k"]
 ) -> float:
     """Return the fraction of equal permutations, up to one common permutation."""
     first, second = (each.reshape(-1, each.shape[-1]) for each in (one, other))
-    alike = (first[:, :, None] == second[:, None, :]).sum(axis=0)
-    _, names = linear_sum_assignment(alike, maximize=True)
+    equal = (first[:, :, None] == second[:, None, :]).sum(axis=0)
+    _, names = linear_sum_assignment(equal, maximize=True)
     return float(np.mean(np.all(first == second[:, names], axis=1)))
 
 

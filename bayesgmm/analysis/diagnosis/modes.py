@@ -99,9 +99,9 @@ def _joined(
     """Merge groups of chains whose highest draws lead to the same mode, up to labels."""
     if target.data.n_rows * target.layout.size > _MOST_WORK:
         return groups
-    heights, alike = _heights(fit, draws), fit.groups
+    heights, exchangeable = _heights(fit, draws), fit.groups
     peaks = [_peak(target, draws, heights, chains) for chains in groups]
-    same = [[_is_same(one, other, alike) for other in peaks] for one in peaks]
+    same = [[_is_same(one, other, exchangeable) for other in peaks] for one in peaks]
     return [
         np.sort(np.concatenate([groups[place] for place in places]))
         for places in _connected(np.array(same))
@@ -121,9 +121,9 @@ def _peak(
 def _is_same(
     one: tuple[MixtureParameters, float],
     other: tuple[MixtureParameters, float],
-    alike: Int[np.ndarray, " k"],
+    exchangeable: Int[np.ndarray, " k"],
 ) -> bool:
-    apart = distance(one[0], other[0], alike)
+    apart = distance(one[0], other[0], exchangeable)
     return apart < Starts.reach and abs(one[1] - other[1]) < Starts.tolerance
 
 

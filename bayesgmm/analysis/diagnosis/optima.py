@@ -28,7 +28,7 @@ from bayesgmm.tree.fit import Fit, read_parameters
 MASS_LIMIT = 0.05
 """Posterior mass that chains may miss and still count as converged."""
 
-RIVAL_LIMIT = 3.0
+ALTERNATIVE_LIMIT = 3.0
 """If masses are unknown, a mode counts if its log density is lower by less than this."""
 
 _VISITED = 0.02
@@ -134,7 +134,7 @@ def _about_unvisited_modes(fit: Fit, target: Target, draws: MixtureParameters) -
         return []
     if share.is_known and share.value < MASS_LIMIT:
         return []
-    if not share.is_known and abs(lower) > RIVAL_LIMIT:
+    if not share.is_known and abs(lower) > ALTERNATIVE_LIMIT:
         return []
     height = f"{abs(lower):.1f} {'lower' if lower >= 0 else 'higher'} in log density"
     mass = (
