@@ -21,7 +21,7 @@ import xarray as xr
 
 import bayesgmm as bg
 from bayesgmm.schema import ATTRIBUTE, FILE_HEADER
-from tests.posterior.killed_writers import tree_with
+from tests.tree.killed_writers import tree_with
 
 HUGE = 10**9
 

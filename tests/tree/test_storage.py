@@ -19,7 +19,7 @@ import bayesgmm as bg
 from bayesgmm.schema import COMPLETE, FILE_HEADER
 from bayesgmm.tree import checksum, storage
 from tests.cases import PAIRS, example_rows, unscaled_structure
-from tests.posterior.killed_writers import tree_with
+from tests.tree.killed_writers import tree_with
 
 SUFFIXES = (".nc", ".zarr")
 QUICK = {

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import bayesgmm as bg
 from bayesgmm.tree.timing import Timing, read_timing, with_timing
-from tests.posterior.killed_writers import tree_with
+from tests.tree.killed_writers import tree_with
 
 THEN = Timing("2026-11-21T18:30:00+00:00", 2.5)
 
