@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from bayesgmm.analysis.diagnosis.value import (
     BAD,
@@ -20,15 +19,15 @@ from bayesgmm.analysis.diagnosis.value import (
     findings_as_html,
     stored_diagnosis,
 )
-from bayesgmm.analysis.summarize import summarize
 from bayesgmm.data.dataset import default_names
 from bayesgmm.digits import counted, decimals, interval, number
 from bayesgmm.estimators.spec_from_parameters import STRUCTURES, from_sklearn
 from bayesgmm.html import Content, Markup, element
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, ROW
-from bayesgmm.tree.fit import Fit
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from bayesgmm.estimators.gaussian_mixture import GaussianMixture
 
 
@@ -279,6 +278,8 @@ def summary_of(tree: xr.DataTree) -> Summary:
     >>> print(summary_of(bg.example_fit()).method)
     3 components (Full) of 342 rows and 4 features; NUTS, 4 chains of 1000 draws
     """
+    from bayesgmm.analysis.summarize import summarize  # a point estimate needs no xarray
+
     diagnosis, summary = stored_diagnosis(tree), summarize(tree)
     return Summary(
         method=_method_of_posterior(tree),
@@ -292,6 +293,8 @@ def summary_of(tree: xr.DataTree) -> Summary:
 
 
 def _method_of_posterior(tree: xr.DataTree) -> str:
+    from bayesgmm.tree.fit import Fit
+
     fit = Fit(tree)
     posterior, spec = fit.posterior, fit.spec
     engine = str(fit.record["engine"]).partition("(")[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from bayesgmm import __version__
 from bayesgmm.errors import SchemaError
@@ -19,7 +19,9 @@ from bayesgmm.schema import (
     REQUIRED_GROUPS,
     record,
 )
-from bayesgmm.tree.checksum import checksum
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _LARGEST_RHAT = 100  # larger values are written as larger than this
 _HEADINGS = ("worst entry of", "R-hat", "bulk ESS", "tail ESS")
@@ -206,6 +208,8 @@ def with_diagnosis(tree: xr.DataTree, diagnosis: Diagnosis) -> xr.DataTree:
     The statistics are its variables; ``verdict``, ``passed`` (0 or 1, as files have no Boolean
     values), ``findings`` (JSON) and ``of``, a checksum of what was diagnosed, its attributes.
     """
+    import xarray as xr  # only now: point estimates have an HTML summary without it
+
     group = diagnosis.figures.assign_attrs(
         diagnosis.figures.attrs,
         verdict=diagnosis.verdict,
@@ -256,6 +260,10 @@ def _checksum(tree: xr.DataTree) -> str:
 
     A tree without its rows cannot be diagnosed again, so there the version does not count.
     """
+    import xarray as xr
+
+    from bayesgmm.tree.checksum import checksum
+
     groups = {name: tree[name].to_dataset() for name in _JUDGED if name in tree.children}
     version = "any" if LEFT_OUT in record(tree) else __version__
     known = {"version": version, "record": tree.attrs[ATTRIBUTE]}
