@@ -260,12 +260,12 @@ def resample(
     >>> dict(quick["posterior"]["weights"].sizes)
     {'chain': 1, 'draw': 500, 'component': 3}
     """
-    mixture = draw_again(
+    tree = draw_again(
         mixture, engine=engine, random_seed=random_seed, standardize=standardize, order_by=order_by,
         progress=progress,
     )  # fmt: skip
-    _warn_of_problems(mixture)
-    return mixture
+    _warn_of_problems(tree)
+    return tree
 
 
 @interruptible

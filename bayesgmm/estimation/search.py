@@ -147,12 +147,10 @@ class Search:
         of k-means, those of the second are as narrow as the narrowest component.
         """
         mode = self.surrogate.from_standard(parameters)
-        if mode is not None:
-            known = np.abs(np.array(self._repaired_heights) - mode.height) < _SAME
-            if (
-                not np.any(known)
-                and (better := repaired(self.surrogate, mode)).height > mode.height
-            ):
+        heights = np.array(self._repaired_heights)
+        if mode is not None and not np.any(np.abs(heights - mode.height) < _SAME):
+            better = repaired(self.surrogate, mode)
+            if better.height > mode.height:
                 yield Lead(better, self.surrogate)
         narrow = self.surrogate.as_narrow_as(parameters)
         if narrow is not None and (mode := narrow.from_standard(parameters)) is not None:

@@ -132,8 +132,7 @@ class Surrogate:
         factor = float(np.min(sizes, where=has_rows, initial=np.inf))
         if not _LEAST_WIDTH < factor < _MUCH_NARROWER:
             return None
-        identity = factor * np.eye(self.layout.n_features)
-        rows = in_coordinates(self.rows, np.zeros(self.layout.n_features), identity)
+        rows = self.rows.with_values(self.rows.values / factor)
         return replace(self, rows=rows, root=factor * self.root)
 
     def from_partition(self, labels: Int[np.ndarray, " n"]) -> Mode | None:

@@ -118,18 +118,21 @@ def mean_row(
     return pt.broadcast_to(weights @ means, row.shape)
 
 
-class CorrelatedRow(Distribution):
+class RowDistribution(Distribution):
+    """Base class of the distributions of rows."""
+
+    @classmethod
+    def dist(cls, *parameters: Any, **options: Any) -> TensorVariable:
+        """Return rows that belong to no model; parameters as ``logp`` takes them."""
+        return super().dist([pt.as_tensor(part) for part in parameters], **options)
+
+
+class CorrelatedRow(RowDistribution):
     """Rows of a mixture with weights, means and Cholesky factors of the covariances."""
 
     rv_type = CorrelatedRowRV
     rv_op = CorrelatedRowRV.rv_op
     support_point = staticmethod(mean_row)
-
-    @classmethod
-    def dist(cls, weights: Any, means: Any, cholesky: Any, **options: Any) -> TensorVariable:
-        """Return rows that belong to no model."""
-        parameters = [pt.as_tensor(part) for part in (weights, means, cholesky)]
-        return super().dist(parameters, **options)
 
     @staticmethod
     def logp(
@@ -145,18 +148,12 @@ class CorrelatedRow(Distribution):
         return _summed_out(value, weights, whitened, scales)
 
 
-class UncorrelatedRow(Distribution):
+class UncorrelatedRow(RowDistribution):
     """Rows of a mixture with weights, means and standard deviations."""
 
     rv_type = UncorrelatedRowRV
     rv_op = UncorrelatedRowRV.rv_op
     support_point = staticmethod(mean_row)
-
-    @classmethod
-    def dist(cls, weights: Any, means: Any, scales: Any, **options: Any) -> TensorVariable:
-        """Return rows that belong to no model."""
-        parameters = [pt.as_tensor(part) for part in (weights, means, scales)]
-        return super().dist(parameters, **options)
 
     @staticmethod
     def logp(
@@ -219,17 +216,12 @@ class AnnotatedUncorrelatedRowRV(UncorrelatedRowRV):
     _print_name = ("AnnotatedUncorrelatedRow", "\\operatorname{AnnotatedUncorrelatedRow}")
 
 
-class AnnotatedCorrelatedRow(Distribution):
+class AnnotatedCorrelatedRow(RowDistribution):
     """Rows of a mixture with weights, means and Cholesky factors of the covariances."""
 
     rv_type = AnnotatedCorrelatedRowRV
     rv_op = AnnotatedCorrelatedRowRV.rv_op
     support_point = staticmethod(mean_row)
-
-    @classmethod
-    def dist(cls, *parameters: Any, **options: Any) -> TensorVariable:
-        """Return rows that belong to no model; parameters as ``logp`` takes them."""
-        return super().dist([pt.as_tensor(part) for part in parameters], **options)
 
     @staticmethod
     def logp(
@@ -252,17 +244,12 @@ class AnnotatedCorrelatedRow(Distribution):
         return _annotated_density(value, constants, whitened, sample_weight, label_likelihood)
 
 
-class AnnotatedUncorrelatedRow(Distribution):
+class AnnotatedUncorrelatedRow(RowDistribution):
     """Rows of a mixture with weights, means and standard deviations."""
 
     rv_type = AnnotatedUncorrelatedRowRV
     rv_op = AnnotatedUncorrelatedRowRV.rv_op
     support_point = staticmethod(mean_row)
-
-    @classmethod
-    def dist(cls, *parameters: Any, **options: Any) -> TensorVariable:
-        """Return rows that belong to no model; parameters as ``logp`` takes them."""
-        return super().dist([pt.as_tensor(part) for part in parameters], **options)
 
     @staticmethod
     def logp(

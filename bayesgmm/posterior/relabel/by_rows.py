@@ -146,7 +146,6 @@ def _distances(
     return 0.5 * of_draws / (1.0 + of_draws) / pivot.n_components
 
 
-_MOST_STEPHENS_ITERATIONS = 100
 _LEAST = 1e-12  # stands for a responsibility of zero, whose logarithm is infinite
 
 
@@ -179,7 +178,7 @@ class Stephens:
         rows = RowsInDraws.of(fit, keeps_all=True)
         orders = assign(rows.disagreement(rows.pivot_labels), rows.groups).orders
         entropies = _entropies(rows.responsibilities)
-        for _ in range(_MOST_STEPHENS_ITERATIONS):
+        for _ in range(_MOST_ITERATIONS):
             q = mean_responsibilities(rows, orders)
             found = assign(divergences(rows.responsibilities, q, entropies), rows.groups)
             if np.array_equal(found.orders, orders):

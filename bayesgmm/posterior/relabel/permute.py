@@ -133,10 +133,10 @@ def undo_relabeling(mixture: Fitted) -> xr.DataTree:
     >>> raw["relabeling"]["permutation"].values[0, 0]
     array([0, 1, 2])
     """
-    mixture = Fit.of(mixture).tree
-    orders = mixture["relabeling"]["permutation"].values
+    tree = Fit.of(mixture).tree
+    orders = tree["relabeling"]["permutation"].values
     back = Permutations(np.argsort(orders, axis=-1), np.ones(orders.shape[:-1]), "none")
-    raw = apply_permutations(mixture, back)
+    raw = apply_permutations(tree, back)
     raw["relabeling"]["permutation"][:] = np.arange(orders.shape[-1])
     return raw
 
