@@ -108,7 +108,7 @@ def draws(X: np.ndarray, spec: bg.MixtureSpec, seed: int, n_draws: int) -> Mixtu
     position = target.position_of(start.parameters)
     for _ in range(8):
         sweeper.run(position, 25, rng)
-        sweeper.steps.adapt()
+        sweeper.adapt()
     swept = sweeper.run(position, n_draws, rng)
     return problem.scaling.restore(target.layout.unpack(swept.positions))
 

@@ -1,8 +1,8 @@
 """The normal approximation of a log density at its mode: location and curvature.
 
 A log density here is any function of a vector that returns its value and its gradient. Chains
-depend on these results, so the linear algebra is compiled here: the results of BLAS and
-LAPACK depend on the number of threads.
+depend on these results, and those of BLAS and LAPACK on the number of threads, so it is always one
+here; products with single vectors are compiled.
 """
 
 from __future__ import annotations
@@ -13,16 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.linalg import eigh, qr, solve_triangular
 from scipy.optimize import minimize
 
-from bayesgmm.numerics.blocks import one_thread_for_small_algebra
-from bayesgmm.numerics.kernels.symmetric import eigen, root_of_square
-from bayesgmm.numerics.kernels.triangular import (
-    cholesky,
-    inverse,
-    upper_products,
-    upper_solutions,
-)
+from bayesgmm.numerics.blocks import on_one_thread, one_thread_for_small_algebra
+from bayesgmm.numerics.kernels.triangular import upper_products, upper_solutions
 
 LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -127,9 +122,22 @@ def find_peak(
         Eigenvalues of the curvature below are raised to this, same units.
     """
     mode = highest_point(log_density, near, units)
+    return peak_at(log_density, mode, units, least_curvature=least_curvature)
+
+
+@on_one_thread
+def peak_at(
+    log_density: LogDensity,
+    mode: Float[np.ndarray, " p"],
+    units: Float[np.ndarray, " p"],
+    *,
+    least_curvature: float = LEAST_CURVATURE,
+) -> Peak:
+    """Return the peak whose mode is known; see ``find_peak``."""
     precision = units[:, None] * curvature(log_density, mode, units) * units
     root, regularized = precision_root(precision, least_curvature)
-    normal = NormalApproximation(mode, np.ascontiguousarray(units[:, None] * inverse(root).T))
+    inverse = solve_triangular(root, np.eye(mode.size), lower=True)
+    normal = NormalApproximation(mode, np.ascontiguousarray(units[:, None] * inverse.T))
     height, gradient = log_density(mode)
     remaining = float(np.sqrt(np.sum(normal.pulled_back(gradient) ** 2)))
     return Peak(normal, float(height), regularized, remaining)
@@ -182,12 +190,14 @@ def precision_root(
     size = precision.shape[0]
     if not np.isfinite(precision).all():
         return np.eye(size), size
-    precision = np.ascontiguousarray(precision)
-    if np.isfinite(cholesky(precision - least_curvature * np.eye(size))).all():
-        return cholesky(precision), 0
-    values, vectors = eigen(precision)
+    try:
+        np.linalg.cholesky(precision - least_curvature * np.eye(size))
+        return np.linalg.cholesky(precision), 0
+    except np.linalg.LinAlgError:
+        values, vectors = eigh(precision)
     raised = np.sqrt(np.maximum(values, least_curvature))
-    return root_of_square(raised[:, None] * vectors), int(np.sum(values < least_curvature))
+    upper = qr(raised[:, None] * vectors.T, mode="r", check_finite=False)[0]
+    return (upper * np.sign(np.diagonal(upper))[:, None]).T, int(np.sum(values < least_curvature))
 
 
 def _row_by_row(kernel: Callable, root: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from bayesgmm.engines.laplace import PARETO_LIMIT, pareto_k
-from bayesgmm.engines.normal import Peak, find_peak
+from bayesgmm.engines.normal import Peak, highest_point, peak_at
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
@@ -43,12 +43,16 @@ _MOST_HALVINGS = 20
 
 def preparatory_peak(target: Target, center: MixtureParameters) -> Peak:
     """Return the peak of the unconstrained log posterior, with bounded widths."""
-    return find_peak(
-        target,
-        target.position_of(center),
-        target.rough_deviations(center),
-        least_curvature=_LEAST_CURVATURE,
-    )
+    return _peak_of(target, center, _mode_near(target, center))
+
+
+def _mode_near(target: Target, center: MixtureParameters) -> Float[np.ndarray, " p"]:
+    return highest_point(target, target.position_of(center), target.rough_deviations(center))
+
+
+def _peak_of(target: Target, center: MixtureParameters, mode: Float[np.ndarray, " p"]) -> Peak:
+    units = target.rough_deviations(center)
+    return peak_at(target, mode, units, least_curvature=_LEAST_CURVATURE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,20 +88,18 @@ def starting(
     clearly holds more. ``"multi"`` are all that hold a thousandth or more of the largest mass, or
     may do so.
     """
-    best = preparatory_peak(target, estimate.parameters)
-    if not estimate.alternative_modes:
-        return Starting(estimate, [best], [0])
-    peaks = [
-        best,
-        *(preparatory_peak(target, alternative) for alternative in estimate.alternative_modes),
-    ]
-    near = [place for place, peak in enumerate(peaks) if peak.height > best.height - _MOST_GAP]
-    if near == [0]:
-        return Starting(estimate, [best], [0])
+    centers = [estimate.parameters, *estimate.alternative_modes]
+    modes = [_mode_near(target, center) for center in centers]
+    heights = [target(mode)[0] for mode in modes]
+    near = [place for place, height in enumerate(heights) if height > heights[0] - _MOST_GAP]
+    # The curvature costs two passes over the rows for every parameter.
+    peaks = {place: _peak_of(target, centers[place], modes[place]) for place in {0, *near}}
+    if near in ([], [0]):
+        return Starting(estimate, [peaks[0]], [0])
     rng = np.random.default_rng(seed)
     masses = {place: peak_mass(target, peaks[place], rng) for place in near}
     others = sorted(near[1:], key=lambda place: -masses[place].value)
-    order = others + [place for place in range(1, len(peaks)) if place not in near]
+    order = others + [place for place in range(1, len(centers)) if place not in near]
     alternative_modes = tuple(estimate.alternative_modes[place - 1] for place in order)
     estimate, ranked = replace(estimate, alternative_modes=alternative_modes), [0, *others]
     if choice == "multi":

@@ -17,11 +17,13 @@ from bayesgmm.analysis.generation.generate import draw_rows
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.gibbs import Sweeper
 from bayesgmm.engines.target import Target
+from bayesgmm.numerics.kernels.full_conditionals import FLOWING, PROPOSED, SLICED
 from bayesgmm.priors.sampling import draw_parameters
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_spec
 
 N_SWEEPS, FEW_SWEEPS = 6_000, 1_500
 N_ROWS = 12
+MORE_ROWS = 5  # for every feature, so that the scatter has full rank and covariances flow
 LIMIT = 4.5
 """Standard errors; each case compares at most 16 averages: error rate 16 * 6.8e-6 = 1e-4."""
 
@@ -34,9 +36,12 @@ CASES += [(name, "half-t", 2, "labels") for name in ("full", "spherical")]
 CASES += [("full", "half-t", 5, "rows"), ("full", "half-t", 3, "gaps and labels")]
 CASES += [("full", prior, 2, "rows, sliced") for prior in ("half-t", "inverse-gamma")]
 CASES += [("diagonal", "half-t", 2, "rows, sliced")]
+CASES += [("full", "inverse-gamma", d, "rows, flowing") for d in (2, 5)]
+CASES += [("tied", "log-normal", 10, "rows, flowing"), ("full", "half-t", 3, "gaps, flowing")]
+KINDS = {"sliced": SLICED, "flowing": FLOWING}
 CASES += [("full", "inverse-gamma", 2, "rows, named"), ("diagonal", "half-t", 2, "gaps, named")]
 QUICK = [("full", "half-t", 2, "rows"), ("full", "half-t", 3, "gaps and labels")]
-QUICK += [("full", "half-t", 2, "rows, named")]
+QUICK += [("full", "half-t", 2, "rows, named"), ("tied", "inverse-gamma", 3, "rows, flowing")]
 
 
 @pytest.mark.parametrize(
@@ -64,15 +69,16 @@ def test_joint_distribution(structure, prior, n_features, known, n_sweeps):
 
 def successive_draws(spec, n_features, known, n_sweeps, rng):
     parameters = draw_parameters(spec, n_features, 1, rng).draw((0,))
-    missing = np.random.default_rng(1).random((N_ROWS, n_features)) < 0.4
+    n_rows = max(N_ROWS, MORE_ROWS * n_features) if "flowing" in known else N_ROWS
+    missing = np.random.default_rng(1).random((n_rows, n_features)) < 0.4
     missing[0] = True
     positions = []
     for _ in range(n_sweeps):
-        rows, components = draw_rows(draw_parameters_repeated(parameters), rng)
+        rows, components = draw_rows(repeated(parameters, n_rows), rng)
         target = Target(spec, dataset_of(rows, components, missing, known))
         position = target.layout.pack(parameters)
         sweeper = Sweeper(target)
-        sweeper.steps.proposes[:] = "sliced" not in known
+        sweeper.moves.kinds[:] = KINDS.get(known.rpartition(", ")[2], PROPOSED)
         sweeper.run(position, 1, rng)
         positions.append(position)
         parameters = target.layout.unpack(position)
@@ -85,18 +91,18 @@ def dataset_of(rows, components, missing, known):
     if "gaps" in known:
         rows = np.where(missing, np.nan, rows)
     if "labels" in known:
-        labeled = np.arange(N_ROWS) % 3 == 0
+        labeled = np.arange(len(rows)) % 3 == 0
         label_log_likelihoods = np.where(
             labeled[:, None], np.log(np.eye(2) + 1e-300)[components], 0.0
         )
         label_log_likelihoods[label_log_likelihoods < -600] = -np.inf
     names = default_names(rows.shape[1])
-    return Dataset(rows, names, np.arange(N_ROWS), label_log_likelihoods=label_log_likelihoods)
+    return Dataset(rows, names, np.arange(len(rows)), label_log_likelihoods=label_log_likelihoods)
 
 
-def draw_parameters_repeated(parameters):
+def repeated(parameters, n_rows):
     """The same mixture for every row."""
-    index = (np.zeros(N_ROWS, dtype=int),)
+    index = (np.zeros(n_rows, dtype=int),)
     correlations = parameters.correlations
     return type(parameters)(
         parameters.weights[None][index],

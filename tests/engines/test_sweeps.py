@@ -7,10 +7,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 import bayesgmm as bg
-from bayesgmm.engines.gibbs import Steps, Sweeper
+from bayesgmm.engines.gibbs import Sweeper
 from bayesgmm.engines.target import Target
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.blocks import SHORT
+from bayesgmm.numerics.kernels.full_conditionals import FLOWING, PROPOSED, SLICED
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows
 
@@ -91,27 +92,39 @@ def test_kept_draws_carry_their_own_log_density():
 
 
 def test_what_is_rejected_too_often_is_proposed_no_longer():
-    steps = Steps.of(target_of("diagonal", 20)[0])
-    assert steps.proposes.shape == (2, 2)
-    steps.accepted[:] = [[[100, 5], [100, 40]], [[19, 0], [25, 2]]]
-    steps.adapt()
-    assert steps.proposes.tolist() == [[False, True], [True, False]]
+    sweeper = Sweeper(target_of("diagonal", 20)[0])
+    moves = sweeper.moves
+    assert moves.kinds.shape == (2, 2)
+    moves.tried[:], moves.accepted[:] = [[100, 100], [19, 25]], [[5, 45], [0, 2]]
+    sweeper.adapt()
+    assert moves.kinds.tolist() == [[SLICED, PROPOSED], [PROPOSED, SLICED]]
     # Few proposals are kept until they are enough to judge by.
-    assert steps.accepted[1, 0].tolist() == [19, 0]
-    assert not steps.accepted[0].any()
+    assert moves.tried.tolist() == [[0, 0], [19, 0]]
+
+
+def test_leaps_are_adapted_until_four_fifths_of_them_are_accepted():
+    sweeper = Sweeper(target_of("full", 200)[0])
+    moves = sweeper.moves
+    moves.tried[:], moves.accepted[:] = 25, 1
+    sweeper.adapt()
+    assert np.all(moves.kinds == FLOWING)
+    first = moves.leaps.copy()
+    moves.tried[:], moves.accepted[:] = 25, [[25], [10]]
+    sweeper.adapt()
+    assert moves.leaps[0, 0] > first[0, 0]
+    assert moves.leaps[1, 0] < first[1, 0]
 
 
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
-def test_steps_count_proposals_and_slice_sampling_makes_none(structure):
+def test_moves_count_proposals_and_slice_sampling_makes_none(structure):
     target, start = target_of(structure, 60)
     sweeper = Sweeper(target)
     sweeper.run(start.copy(), 5, np.random.default_rng(0))
-    tried, accepted = np.moveaxis(sweeper.steps.accepted, -1, 0)
-    assert np.all(tried == 5)
-    assert np.all(accepted <= tried)
+    assert np.all(sweeper.moves.tried == 5)
+    assert np.all(sweeper.moves.accepted <= 5)
     sliced = Sweeper(target)
-    sliced.steps.proposes[:] = False
+    sliced.moves.kinds[:] = SLICED
     swept = sliced.run(start.copy(), 5, np.random.default_rng(0))
-    assert not sliced.steps.accepted.any()
+    assert not sliced.moves.tried.any()
     assert np.isnan(swept.acceptances).all()
     assert np.all(np.diff(swept.positions, axis=0) != 0)

@@ -11,8 +11,8 @@ the rows have psi_j more scatter, and the conditional is inverse-Wishart but for
 serves all priors: with their prior rows and degrees of freedom, priors of this family are their own
 proposals, and the ratio is one.
 
-Where the proposal would be improper, or where too many were rejected in the warm-up (a mean of
-zero in ``proposes``), every coordinate is drawn by slice sampling instead (Neal, 2003).
+Where the proposal would be improper, or where too many were rejected in the warm-up, the draw is
+one of ``covariance_moves.py``: see ``Moves``.
 
 Axes: ``prior`` is a ``CovariancePrior``, and count and scatter include its prior rows.
 
@@ -20,7 +20,6 @@ References
 ----------
 Huang, A. and Wand, M. P. (2013). Simple marginally noninformative prior distributions for
 covariance matrices. Bayesian Analysis 8, 439-452.
-Neal, R. M. (2003). Slice sampling. Annals of Statistics 31, 705-767.
 Tierney, L. (1994). Markov chains for exploring posterior distributions. Annals of Statistics 22,
 1701-1728.
 """
@@ -28,13 +27,20 @@ Tierney, L. (1994). Markov chains for exploring posterior distributions. Annals 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
+from bayesgmm.numerics.kernels.covariance_moves import (
+    MOST_STEPS,
+    SLICE_WIDTH,
+    copy,
+    flow_covariance,
+    slice_covariance,
+)
 from bayesgmm.numerics.kernels.covariances import (
     correlation_factor,
-    expected_log_density,
     log_determinant_of,
     lone_scale_prior,
     partial_precisions,
@@ -44,9 +50,29 @@ from bayesgmm.numerics.kernels.covariances import (
 )
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
-_SLICE_WIDTH = 1.0  # in log scales and correlation coordinates; stepping out does the rest
-_MOST_STEPS = 50
+PROPOSED, FLOWING, SLICED = 0, 1, 2
+_ROWS_TO_FLOW = 2.0  # for every feature: with fewer, the scatter is a poor guide to the widths
 _NO_WALL = 0.01  # its fourth power, what a floor takes from a log density, is 1e-8
+
+
+class Moves(NamedTuple):
+    """How each covariance matrix, or each scale where there are no correlations, is drawn.
+
+    Attributes
+    ----------
+    kinds : array of int, shape (m, s)
+        ``PROPOSED`` as a whole, by the ``FLOWING`` of Hamiltonian Monte Carlo (correlated
+        matrices only), or ``SLICED``.
+    leaps : array, shape (m, s)
+        Lengths of the steps of the flow, in standard deviations.
+    tried, accepted : array, shape (m, s)
+        Proposals and ends of flows so far, and how many of them were accepted.
+    """
+
+    kinds: np.ndarray
+    leaps: np.ndarray
+    tried: np.ndarray
+    accepted: np.ndarray
 
 
 @compiled_exactly
@@ -131,12 +157,6 @@ def _inverse_wishart(freedom, root, rng):
 
 
 @compiled_exactly
-def _copy(vector, target):
-    for place in range(vector.shape[0]):
-        target[place] = vector[place]
-
-
-@compiled_exactly
 def _log_target_over_proposal(log_scales, pairs, prior, count, freedom):
     """Log ratio of the conditional to the proposal, over scales and correlations; no constants.
 
@@ -196,16 +216,20 @@ def _mixing_scatter(precision, prior, place, rng):
 
 
 @compiled_exactly
-def draw_covariance(count, scatter, prior, proposes, rng, log_scales, pairs):
+def draw_covariance(count, scatter, prior, kind, leap, rng, log_scales, pairs):
     """Draw one covariance matrix in place; return the acceptance, or NaN for slice sampling."""
     size = scatter.shape[0]
     freedom = count - prior.count + prior.freedom
-    if not proposes or freedom <= size:
-        _slice_covariance(count, scatter, prior, rng, log_scales, pairs)
+    if kind == FLOWING and count >= _ROWS_TO_FLOW * size:
+        acceptance = flow_covariance(count, scatter, prior, leap, rng, log_scales, pairs)
+        if not math.isnan(acceptance):
+            return acceptance
+    if kind != PROPOSED or freedom <= size:
+        slice_covariance(count, scatter, prior, rng, log_scales, pairs)
         return np.nan
     root = cholesky(_with_mixing_scatter(scatter, log_scales, pairs, prior, rng))
     if not np.isfinite(root).all():
-        _slice_covariance(count, scatter, prior, rng, log_scales, pairs)
+        slice_covariance(count, scatter, prior, rng, log_scales, pairs)
         return np.nan
     proposal, coordinates = np.empty(size), np.empty(pairs.shape[0])
     matrix = _inverse_wishart(freedom, root, rng)
@@ -216,50 +240,9 @@ def draw_covariance(count, scatter, prior, proposes, rng, log_scales, pairs):
     ratio -= _log_target_over_proposal(log_scales, pairs, prior, count, freedom)
     if not threshold < ratio:
         return 0.0
-    _copy(proposal, log_scales)
-    _copy(coordinates, pairs)
+    copy(proposal, log_scales)
+    copy(coordinates, pairs)
     return 1.0
-
-
-@compiled_exactly
-def _log_conditional(position, count, scatter, prior):
-    """Log density of u and y together, with the Jacobians of scales and correlations."""
-    size = scatter.shape[0]
-    u, y = position[:size], position[size:]
-    value = expected_log_density(position, count, scatter, prior)
-    return value + u.sum() + (size + 1.0) * log_determinant_of(y, size)
-
-
-@compiled_exactly
-def _slice_covariance(count, scatter, prior, rng, log_scales, pairs):
-    """One slice-sampling update of every log scale and every correlation coordinate."""
-    size = log_scales.shape[0]
-    position = np.concatenate((log_scales, pairs))
-    for place in range(position.shape[0]):
-        here = position[place]
-        level = _log_conditional(position, count, scatter, prior)
-        level -= rng.standard_exponential()
-        low = here - _SLICE_WIDTH * rng.random()
-        high = low + _SLICE_WIDTH
-        for end in range(2):
-            for _ in range(_MOST_STEPS):
-                position[place] = low if end == 0 else high
-                if not _log_conditional(position, count, scatter, prior) > level:
-                    break
-                if end == 0:
-                    low -= _SLICE_WIDTH
-                else:
-                    high += _SLICE_WIDTH
-        while True:
-            position[place] = low + (high - low) * rng.random()
-            if _log_conditional(position, count, scatter, prior) >= level:
-                break
-            if position[place] < here:
-                low = position[place]
-            else:
-                high = position[place]
-    _copy(position[:size], log_scales)
-    _copy(position[size:], pairs)
 
 
 @compiled_exactly
@@ -270,10 +253,10 @@ def _log_scale_conditional(log_scale, count, scatter, prior, place):
 
 
 @compiled_exactly
-def draw_log_scale(count, scatter, prior, proposes, rng, log_scales, place):
+def draw_log_scale(count, scatter, prior, kind, rng, log_scales, place):
     """Draw one log scale in place; return the acceptance, or NaN for slice sampling."""
     here, freedom = log_scales[place], count - prior.count + prior.freedom
-    if not proposes or freedom <= 1.0:
+    if kind != PROPOSED or freedom <= 1.0:
         log_scales[place] = _slice_log_scale(here, count, scatter, prior, place, rng)
         return np.nan
     together = scatter
@@ -303,16 +286,16 @@ def _scale_prior_given_mixing(prior, place, log_scale):
 def _slice_log_scale(here, count, scatter, prior, place, rng):
     level = _log_scale_conditional(here, count, scatter, prior, place)
     level -= rng.standard_exponential()
-    low = here - _SLICE_WIDTH * rng.random()
-    high = low + _SLICE_WIDTH
-    for _ in range(_MOST_STEPS):
+    low = here - SLICE_WIDTH * rng.random()
+    high = low + SLICE_WIDTH
+    for _ in range(MOST_STEPS):
         if not _log_scale_conditional(low, count, scatter, prior, place) > level:
             break
-        low -= _SLICE_WIDTH
-    for _ in range(_MOST_STEPS):
+        low -= SLICE_WIDTH
+    for _ in range(MOST_STEPS):
         if not _log_scale_conditional(high, count, scatter, prior, place) > level:
             break
-        high += _SLICE_WIDTH
+        high += SLICE_WIDTH
     while True:
         proposal = low + (high - low) * rng.random()
         if _log_scale_conditional(proposal, count, scatter, prior, place) >= level:

@@ -35,11 +35,8 @@ def _move(count, total, scatter, shift):
 
 
 @compiled_exactly
-def _mean_of_tried(acceptance, accepted):
-    """Mean over the matrices that a proposal was made for; NaN where there were none.
-
-    ``accepted`` counts, for every matrix and scale, proposals and how many were accepted.
-    """
+def _mean_of_tried(acceptance, moves):
+    """Mean over the matrices that a proposal was made for, NaN where there were none; count them."""
     total, tried = 0.0, 0
     for matrix in range(acceptance.shape[0]):
         for scale in range(acceptance.shape[1]):
@@ -47,13 +44,13 @@ def _mean_of_tried(acceptance, accepted):
             if not math.isnan(value):
                 total += value
                 tried += 1
-                accepted[matrix, scale, 0] += 1.0
-                accepted[matrix, scale, 1] += value
+                moves.tried[matrix, scale] += 1.0
+                moves.accepted[matrix, scale] += value
     return total / tried if tried > 0 else np.nan
 
 
 @compiled_exactly
-def _draw_matrix(scatter, counts, matrix, prior, proposes, rng, log_scales, pairs, acceptance):
+def _draw_matrix(scatter, counts, matrix, prior, moves, rng, log_scales, pairs, acceptance):
     """Draw one covariance matrix, given the scatter (k, d, d) or squares (k, d) of all components.
 
     Writes one acceptance, or one for every scale where there are no correlations.
@@ -70,26 +67,26 @@ def _draw_matrix(scatter, counts, matrix, prior, proposes, rng, log_scales, pair
                 pooled[scale, scale] += scatter[component, feature]
     if scatter.ndim == 3:
         acceptance[matrix, 0] = draw_covariance(
-            count, pooled, prior, proposes[matrix, 0], rng, log_scales[matrix], pairs[matrix]
-        )
+            count, pooled, prior, moves.kinds[matrix, 0], moves.leaps[matrix, 0], rng,
+            log_scales[matrix], pairs[matrix],
+        )  # fmt: skip
     else:
         for scale in range(n_scales):
             acceptance[matrix, scale] = draw_log_scale(
-                count, pooled[scale, scale], prior, proposes[matrix, scale], rng,
+                count, pooled[scale, scale], prior, moves.kinds[matrix, scale], rng,
                 log_scales[matrix], scale,
             )  # fmt: skip
 
 
 @compiled_exactly
-def draw_parameters(position, factors, counts, sums, scatter, prior, steps, rng):
+def draw_parameters(position, factors, counts, sums, scatter, prior, moves, rng):
     """Draw everything but the allocations, given their statistics; return the mean acceptance.
 
     Position and precision factors are those at which the allocations were drawn; the position and
-    the scatter are moved. ``steps`` are two arrays: whether each matrix, or each scale where there
-    are no correlations, is proposed, shape (m, s), and the counts of ``_mean_of_tried``, (m, s, 2).
+    the scatter are moved, and what was accepted is counted in ``moves``.
     """
     (k, d), n_matrices, n_scales = sums.shape, prior.n_matrices, prior.covariances.terms.shape[0]
-    log_weights, (proposes, accepted) = np.empty(k), steps
+    log_weights = np.empty(k)
     ratios, means, log_scales, pairs = parts(position, k, d, n_matrices, n_scales)
     draw_log_weights(counts, prior.concentration, rng, log_weights)
     write_ratios(log_weights, ratios)
@@ -101,17 +98,17 @@ def draw_parameters(position, factors, counts, sums, scatter, prior, steps, rng)
         for feature in range(d):
             means[component, feature] += shift[feature]
         _move(counts[component], sums[component], scatter[component], shift)
-    acceptance = np.empty(proposes.shape)
+    acceptance = np.empty(moves.kinds.shape)
     for matrix in range(n_matrices):
         _draw_matrix(
-            scatter, counts, matrix, prior.covariances, proposes, rng, log_scales, pairs, acceptance
+            scatter, counts, matrix, prior.covariances, moves, rng, log_scales, pairs, acceptance
         )
-    return _mean_of_tried(acceptance, accepted)
+    return _mean_of_tried(acceptance, moves)
 
 
 @compiled_exactly
 def sweeps(
-    position, rows, label_log_likelihoods, prior, factors, steps, rng, seeds,
+    position, rows, label_log_likelihoods, prior, factors, moves, rng, seeds,
     positions, log_densities, acceptances,
 ):  # fmt: skip
     """As many sweeps as there are seeds.
@@ -138,7 +135,7 @@ def sweeps(
             )
         log_densities[sweep] = value_at(state, log_likelihood, prior)
         acceptances[sweep] = draw_parameters(
-            position, factors, counts, sums, scatter, prior, steps, rng
+            position, factors, counts, sums, scatter, prior, moves, rng
         )
         for place in range(position.shape[0]):
             positions[sweep, place] = position[place]
