@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 from bayesgmm.engines.laplace import PARETO_LIMIT, pareto_k
 from bayesgmm.engines.normal import Peak, find_peak
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.parameters import MixtureParameters
 
