@@ -194,10 +194,10 @@ def draw_posterior(
         )  # fmt: skip
     _expect_usable(start)
     _warn_at_the_limit(start)
-    point = problem.restore(start, uses_prior=solver.uses_prior)
+    point = start.restored(problem, uses_prior=solver.uses_prior)
     if progress:
         iterations = counted(start.n_iterations, "iteration")
-        announce(f"EM {start.status.text} after {iterations}; {start.starts}")
+        announce(f"EM {start.status.in_words} after {iterations}; {start.starts}")
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start if standardize else point, draw, standardize)
     tree = _judged(
@@ -292,7 +292,7 @@ def draw_again(
     problem, point = fit.problem, fit.point_estimate
     _expect_order(order_by, problem.data, problem.spec.of_each_component(problem.data.n_features))
     _expect_room(engine, problem)
-    start = problem.standardize(point) if standardize else point
+    start = point.moved(problem.scaling.standardize_parameters) if standardize else point
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start, draw, standardize)
     tree = _judged(
@@ -375,7 +375,7 @@ def estimate(
         warn(f"EM did not converge to a valid estimate: {point.explanation}.", ConvergenceWarning)
     _warn_at_the_limit(point)
     record = {"engine": repr(solver), "seed": str(seed.entropy)}
-    point = problem.restore(point, uses_prior=solver.uses_prior)
+    point = point.restored(problem, uses_prior=solver.uses_prior)
     return replace(point, problem=problem, record=record)
 
 
@@ -596,7 +596,7 @@ def _from_draws(
         start = EM().run(scaled_spec, scaled_data, seed=start_seed)
         _expect_usable(start)
         _warn_at_the_limit(start)
-        point = problem.restore(start, uses_prior=True)
+        point = start.restored(problem, uses_prior=True)
     raw = given_tree(
         scaled, spec=scaled_spec, data=scaled_data, start=start, sample_stats=given.sample_stats,
         origin=given.origin, exchangeable=exchangeable,
@@ -745,4 +745,4 @@ def _expect_usable(start: PointEstimate) -> None:
 
 def _warn_at_the_limit(point: PointEstimate) -> None:
     if point.status is Status.ITERATION_LIMIT:
-        warn(f"EM {point.status.text}.", ConvergenceWarning)
+        warn(f"EM {point.status.in_words}.", ConvergenceWarning)

@@ -18,7 +18,7 @@ from tables import Record, Table
 from timing import Clock, best_seconds, clocked
 
 import bayesgmm as bg
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.parameters import MixtureParameters
 
 CASES = [(100_000, 2, 5, 21), (100_000, 8, 10, 21), (100_000, 32, 16, 6), (1_000_000, 4, 8, 6)]

@@ -18,7 +18,7 @@ from tables import Record, Table
 from threadpoolctl import threadpool_limits
 from timing import Clock, best_seconds, clocked
 
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.models.mixture import declare_model
 

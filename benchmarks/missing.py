@@ -10,7 +10,7 @@ from timing import best_seconds, clocked
 
 import bayesgmm as bg
 from bayesgmm.engines.gibbs import Sweeper
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.problem import Problem
 
 PATTERNS, FEATURES, COMPONENTS = 20, 8, 3

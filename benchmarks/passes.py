@@ -8,7 +8,7 @@ from settings import Settings
 from tables import Record, Table
 
 import bayesgmm as bg
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.starts import start
 

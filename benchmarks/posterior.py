@@ -13,7 +13,7 @@ from samplers import stan_clock
 from settings import Settings
 from tables import Record, Table
 
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.em import EM
 
 NOTE = (

@@ -22,7 +22,7 @@ from scipy.optimize import linear_sum_assignment
 
 import bayesgmm as bg
 from bayesgmm.engines.gibbs import Sweeper
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.parameters import MixtureParameters

@@ -18,7 +18,7 @@ from timing import Clock, best_seconds
 import bayesgmm as bg
 from bayesgmm.engines.catalog import Engine
 from bayesgmm.engines.starts import dispersed, preparatory_peak
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.seeds import spawn

@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from tables import Record, Table
 
 import bayesgmm as bg
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.optimization import optimize, optimize_from_partition
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.starts import from_labels, partition

@@ -10,7 +10,7 @@ from tables import Record, Table
 from timing import best_seconds, clocked
 
 from bayesgmm.engines.gibbs import Sweeper
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.numerics.kernels.allocations import allocations
 from bayesgmm.numerics.statistics import PrecisionForm

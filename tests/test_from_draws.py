@@ -113,7 +113,7 @@ def test_what_needs_the_prior_is_left_unsaid(unknown):
     assert record(unknown)["spec"] is None
     assert "lp" not in unknown["sample_stats"]
     assert "unknown prior" in {one.kind for one in bg.diagnose(unknown).findings}
-    assert "draw of the highest density" in unknown["point_estimate"].attrs["status"]
+    assert unknown["point_estimate"].attrs["status"] == "draw"
     with pytest.raises(bg.SchemaError, match="prior of these draws is not known"):
         bg.resample(unknown)
 

@@ -20,8 +20,8 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.sampling import FIRST_SWEEPS, ChainDraws, Settings, sample
 from bayesgmm.engines.starts import InitChoice
-from bayesgmm.engines.target import Target
 from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.numerics.kernels.allocations import allocations, pattern_allocations

@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, share_nearer
 from bayesgmm.numerics.exchangeability import exchangeable_groups
 from bayesgmm.numerics.statistics import log_densities_of_draws, sufficient_statistics

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.normal import NormalApproximation, find_peak
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_whole
 from bayesgmm.priors.spec import MixtureSpec

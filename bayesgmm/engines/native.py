@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.engines.normal import NormalApproximation
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.kernels.callbacks import density_callback, pack_block, position_callback
 from bayesgmm.numerics.rows import RowsInMemory
 

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import eigh, qr, solve_triangular
-from scipy.optimize import minimize
 
-from bayesgmm.numerics.blocks import on_one_thread, one_thread_for_small_algebra
+from bayesgmm.numerics.blocks import on_one_thread
 from bayesgmm.numerics.kernels.triangular import upper_products, upper_solutions
-
-LogDensity = Callable[[np.ndarray], tuple[float, np.ndarray]]
+from bayesgmm.numerics.quasi_newton import Function, highest_point
 
 _STEP = 1e-3
 """Half-width of the central differences, in units of rough posterior deviations.
@@ -28,9 +26,6 @@ In these units the gradient has a third derivative of order 1/N for N rows, so t
 error is near 1e-7 / N. Sums over N rows are rounded by about 1e-16 sqrt(N), which the division by
 the step makes 1e-13 sqrt(N). Both are far below the curvature, which is of order one.
 """
-
-_GRADIENT_TOLERANCE = 1e-5
-"""Tolerance of the gradient, same units: at a curvature of 1, the distance from the mode."""
 
 LEAST_CURVATURE = 1e-4
 """Smallest positive curvature, same units: a width of 100 rough deviations."""
@@ -103,7 +98,7 @@ class Peak:
 
 
 def find_peak(
-    log_density: LogDensity,
+    log_density: Function,
     near: Float[np.ndarray, " p"],
     units: Float[np.ndarray, " p"],
     *,
@@ -121,13 +116,13 @@ def find_peak(
     least_curvature : float
         Eigenvalues of the curvature below are raised to this, same units.
     """
-    mode = highest_point(log_density, near, units)
+    mode, _ = highest_point(log_density, near, units)
     return peak_at(log_density, mode, units, least_curvature=least_curvature)
 
 
 @on_one_thread
 def peak_at(
-    log_density: LogDensity,
+    log_density: Function,
     mode: Float[np.ndarray, " p"],
     units: Float[np.ndarray, " p"],
     *,
@@ -143,28 +138,8 @@ def peak_at(
     return Peak(normal, float(height), regularized, remaining)
 
 
-def highest_point(
-    log_density: LogDensity, near: Float[np.ndarray, " p"], units: Float[np.ndarray, " p"]
-) -> Float[np.ndarray, " p"]:
-    """Return the mode found by L-BFGS, or the highest evaluated point."""
-
-    def descent(steps: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = log_density(near + units * steps)
-        return -value, -units * gradient
-
-    with one_thread_for_small_algebra():
-        found = minimize(
-            descent,
-            np.zeros(near.size),
-            jac=True,
-            method="L-BFGS-B",
-            options={"gtol": _GRADIENT_TOLERANCE, "ftol": 0.0, "maxiter": 1000, "maxfun": 5000},
-        )
-    return near + units * found.x
-
-
 def curvature(
-    log_density: LogDensity, position: Float[np.ndarray, " p"], units: Float[np.ndarray, " p"]
+    log_density: Function, position: Float[np.ndarray, " p"], units: Float[np.ndarray, " p"]
 ) -> Float[np.ndarray, "p p"]:
     """Minus the Hessian, from central differences of the gradient, made symmetric."""
     size = position.size

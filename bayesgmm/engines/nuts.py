@@ -16,7 +16,7 @@ from bayesgmm.engines.gibbs import sweeps_for
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.sampling import ChainDraws, Handle, run_chains, sample
 from bayesgmm.engines.starts import InitChoice, dispersed, preparatory_peak
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 
 
 class LogPosterior(Op):

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.starts import InitChoice, dispersed, starting
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.numerics.interrupts import held_back

@@ -11,9 +11,10 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from bayesgmm.engines.laplace import PARETO_LIMIT, pareto_k
-from bayesgmm.engines.normal import Peak, highest_point, peak_at
-from bayesgmm.engines.target import Target
+from bayesgmm.engines.normal import Peak, peak_at
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.numerics.quasi_newton import highest_point
 from bayesgmm.parameters import MixtureParameters
 
 InitChoice = Literal["mode", "multi"]
@@ -47,7 +48,7 @@ def preparatory_peak(target: Target, center: MixtureParameters) -> Peak:
 
 
 def _mode_near(target: Target, center: MixtureParameters) -> Float[np.ndarray, " p"]:
-    return highest_point(target, target.position_of(center), target.rough_deviations(center))
+    return highest_point(target, target.position_of(center), target.rough_deviations(center))[0]
 
 
 def _peak_of(target: Target, center: MixtureParameters, mode: Float[np.ndarray, " p"]) -> Peak:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.estimation.objective import SMALLEST_SCALE
+from bayesgmm.estimation.density import SMALLEST_SCALE
 from bayesgmm.estimation.point_estimate import Collapse
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.rows import RowsInMemory

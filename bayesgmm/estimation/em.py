@@ -15,8 +15,8 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.errors import warn
 from bayesgmm.estimation.collapse import collapse_of
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.likelihood import suits_compiled_steps
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.optimization import em_steps, optimize, optimize_from_partition
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status, distance
 from bayesgmm.estimation.search import Lead, Search, exchanges, in_best_places
@@ -203,10 +203,8 @@ class EM:
         """Find the best of the optima from all starts, and from ``warm`` points."""
         n_starts = self.n_starts_for(objective.spec)
         *seeds, sample_seed = spawn(seed, n_starts + 1)
-        rows, groups = (
-            data.fitted_rows,
-            exchangeable_groups(objective.hyperparameters, data.label_log_likelihoods),
-        )
+        rows, labels = data.fitted_rows, data.label_log_likelihoods
+        groups = exchangeable_groups(objective.spec.of_each_component(data.n_features), labels)
         sample = rows_to_start_on(rows, objective, np.random.default_rng(sample_seed))
         warn_if_long(sample, objective, n_starts)
         compiled = self._accelerated and suits_compiled_steps(sample, objective)
@@ -215,7 +213,8 @@ class EM:
             for number, child in enumerate(seeds)
         ]
         with nullcontext() if compiled else one_thread_for_small_algebra():
-            same = exchangeable_groups(objective.concentration[:, None], data.label_log_likelihoods)
+            concentration = objective.spec.weights.expanded(objective.spec.n_components)
+            same = exchangeable_groups(concentration[:, None], labels)
             search = Search.of(filled(sample), objective, methods, same)
             results = [self.optimize(sample, parameters, objective) for parameters in warm]
             results += self._optimized(search, sample, objective, report)

@@ -5,24 +5,39 @@ It stops at nearly singular matrices, which are handled in Python.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.point_estimate import Path, Status
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.em import CONVERGED, LIMIT, THIN, mixture_at
 from bayesgmm.numerics.kernels.em import climb as run_em
 from bayesgmm.numerics.kernels.em_starts import partition_moments, write_halves, write_moments
+from bayesgmm.numerics.mixture_prior import MixturePrior
 from bayesgmm.numerics.rows import RowsInMemory, as_compiled
+from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 
-if TYPE_CHECKING:
-    from bayesgmm.estimation.surrogate import Surrogate
-
 _STATUS = {CONVERGED: Status.CONVERGED, LIMIT: Status.ITERATION_LIMIT, THIN: Status.COLLAPSED}
+
+
+class Maximized(Protocol):
+    """What compiled steps ask of a function: an ``Objective``, or a ``Surrogate`` of one."""
+
+    @property
+    def layout(self) -> Layout:
+        """Sizes of the free parameters."""
+
+    @property
+    def mixture_prior(self) -> MixturePrior:
+        """The priors as compiled code takes them."""
+
+    @property
+    def smallest_scales(self) -> Float[np.ndarray, " s"]:
+        """Where a free scale counts as zero."""
 
 
 def suits_compiled_steps(X: RowsInMemory, objective: Objective) -> bool:
@@ -66,7 +81,7 @@ def best_of_halves(
 def optimize_best(
     X: RowsInMemory,
     starts: Float[np.ndarray, "s p"],
-    objective: Objective | Surrogate,
+    objective: Maximized,
     *,
     tolerance: float,
     limit: int,
@@ -87,9 +102,7 @@ def optimize_best(
     return Path(parameters_at(starts[0], objective), height, heights, _STATUS[status], n_passes)
 
 
-def parameters_at(
-    position: Float[np.ndarray, " p"], objective: Objective | Surrogate
-) -> MixtureParameters:
+def parameters_at(position: Float[np.ndarray, " p"], objective: Maximized) -> MixtureParameters:
     """Return the parameters at a position; as ``Layout.unpack`` for many, sooner."""
     layout = objective.layout
     weights, means, scales, correlations = mixture_at(
@@ -125,7 +138,7 @@ def position_with(
     counts: Float[np.ndarray, " k"],
     means: Float[np.ndarray, "k d"],
     scatter: Float[np.ndarray, "k d d"],
-    objective: Objective | Surrogate,
+    objective: Maximized,
 ) -> Float[np.ndarray, " p"] | None:
     """Return the best position for these moments; ``None`` where one is not of full rank."""
     position, layout = np.empty(objective.layout.size), objective.layout

@@ -17,12 +17,12 @@ from functools import singledispatch
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import Bounds, minimize
 
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.numerics.kernels.covariances import expected_log_posterior
 from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
 from bayesgmm.numerics.mixture_prior import CovariancePrior
+from bayesgmm.numerics.quasi_newton import highest_point
 from bayesgmm.numerics.statistics import SufficientStatistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import (
@@ -52,7 +52,7 @@ def update_weights(
     statistics: SufficientStatistics, objective: Objective
 ) -> Float[np.ndarray, " k"]:
     """Return the mode of the Dirichlet posterior of the weights."""
-    counts = statistics.counts + objective.weight_pseudo_counts
+    counts = statistics.counts + objective.mode_prior.concentration
     return counts / counts.sum()
 
 
@@ -64,7 +64,7 @@ def update_means(
     The shift s of a mean solves (N Sigma^-1 + T) s = Sigma^-1 S1 + T (loc - mu), with T the
     precision of the prior. Multiplied by Sigma it needs no inverse.
     """
-    loc, precision = objective.means_prior
+    loc, precision = objective.mode_prior.loc, objective.mode_prior.precision
     counts, sums = statistics.counts[:, None], statistics.sums
     if not objective.uses_prior:
         with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
@@ -131,7 +131,7 @@ def _average(
     counts: np.ndarray, scatter: np.ndarray, objective: Objective
 ) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"]]:
     """Return scales and correlations of the scatter per row, of rows and prior rows together."""
-    prior, covariances = objective.covariance_prior, objective.layout.covariances
+    prior, covariances = objective.mode_prior.covariances, objective.layout.covariances
     with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
         matrices = (prior.scatter + scatter) / (prior.count + counts)[:, None, None]
         scales = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
@@ -158,7 +158,7 @@ def _update_scales(
 def _fit_log_scales(
     counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
 ) -> np.ndarray:
-    prior, lowest = objective.covariance_prior, np.log(objective.smallest_scales)
+    prior, lowest = objective.mode_prior.covariances, np.log(objective.smallest_scales)
     result = np.log(objective.layout.covariances.free_scales(parameters.scales))
     for matrix, scale in np.ndindex(*result.shape):
         result[matrix, scale] = best_log_scale(
@@ -175,7 +175,7 @@ def _fit_log_scales(
 def _fit_covariances(
     counts: np.ndarray, scatter: np.ndarray, parameters: MixtureParameters, objective: Objective
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    covariances, prior = objective.layout.covariances, objective.covariance_prior
+    covariances, prior = objective.layout.covariances, objective.mode_prior.covariances
     lowest = np.log(objective.smallest_scales)
     log_scales = np.log(covariances.free_scales(parameters.scales))
     assert parameters.correlations is not None
@@ -209,17 +209,14 @@ def _optimized_covariance(
     units = np.full(center.size, 1 / math.sqrt(count + 2.0))
     units[:size] = 1 / math.sqrt(2.0 * count + 2.0)
 
-    def fall(steps: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = expected_log_posterior(center + units * steps, count, scatter, prior)
-        return (-value, -units * gradient) if math.isfinite(value) else (math.inf, 0.0 * units)
+    def expected(position: np.ndarray) -> tuple[float, np.ndarray]:
+        return expected_log_posterior(position, count, scatter, prior)
 
     least = np.full(center.size, -np.inf)
     least[:size] = np.minimum((lowest - log_scales) / units[:size], 0.0)
-    found = minimize(
-        fall, np.zeros(center.size), jac=True, method="L-BFGS-B", bounds=Bounds(least, np.inf),
-        options={"maxiter": _STEPS, "ftol": _LEAST_GAIN},
-    ).x  # fmt: skip
-    position = center + units * found
+    position, _ = highest_point(
+        expected, center, units, lowest=least, gain=_LEAST_GAIN, max_steps=_STEPS
+    )
     return position[:size], position[size:]
 
 

@@ -1,16 +1,13 @@
 """One optimization run from one starting point: EM, quasi-Newton, and confirming EM steps.
 
 EM converges safely from anywhere, but slowly if components overlap: it does not use the curvature.
-A limited-memory BFGS method (Byrd, Lu, Nocedal & Zhu, 1995) approximates it, in units
-of the rough widths of the posterior; if EM needs a thousand passes over the rows, it needs
-fifty. Jamshidian & Jennrich (1997) accelerate EM in this way. Without priors and with not
-very many rows, all steps are compiled (``likelihood.py``).
+Quasi-Newton steps (``numerics/quasi_newton.py``) approximate it, in units of the rough widths of
+the posterior; if EM needs a thousand passes over the rows, they need fifty. Jamshidian & Jennrich
+(1997) accelerate EM in this way. Without priors and with not very many rows, all steps are
+compiled (``likelihood.py``).
 
 References
 ----------
-Byrd, R. H., Lu, P., Nocedal, J. and Zhu, C. (1995). A limited memory algorithm for bound
-constrained optimization. SIAM Journal on Scientific Computing 16, 1190-1208.
-
 Jamshidian, M. and Jennrich, R. I. (1997). Acceleration of the EM algorithm by using quasi-Newton
 methods. Journal of the Royal Statistical Society B 59, 569-587.
 """
@@ -18,14 +15,13 @@ methods. Journal of the Royal Statistical Society B 59, 569-587.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int
-from scipy.optimize import Bounds, OptimizeResult, minimize
 
 from bayesgmm.estimation.collapse import has_collapsed, made_finite
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.likelihood import (
     compiled_steps,
     position_of,
@@ -33,9 +29,9 @@ from bayesgmm.estimation.likelihood import (
     suits_compiled_steps,
 )
 from bayesgmm.estimation.maximization import maximize
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Path, Status
 from bayesgmm.estimation.starts import from_labels
+from bayesgmm.numerics.quasi_newton import highest_point
 from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.numerics.unconstrained import Layout
@@ -47,7 +43,6 @@ _MEMORY = 20  # corrections that stand for the curvature
 _FINER = 1e-3
 _GRADIENT = 1e-6  # in units of the objective per rough width
 _SMALLEST_WEIGHT = 1e-100  # a position takes its logarithm
-_UNUSABLE = 1e30  # stands for an objective that is no number, so that the line search turns back
 
 
 def optimize(
@@ -133,12 +128,11 @@ def em_steps(
     """Take EM steps until the gain is below the tolerance, a collapse, or the limit."""
     trace: list[float] = []
     status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
+    is_bounded = np.all(objective.mode_prior.covariances.floor > 0)  # components do not collapse
     for number in range(limit + 1):
-        if not objective.is_bounded and has_collapsed(parameters, objective.smallest_scales, X):
-            status, best = (
-                Status.COLLAPSED,
-                (made_finite(parameters, objective.smallest_scales), best[1]),
-            )
+        if not is_bounded and has_collapsed(parameters, objective.smallest_scales, X):
+            status = Status.COLLAPSED
+            best = made_finite(parameters, objective.smallest_scales), best[1]
             break
         statistics = sufficient_statistics(X, parameters)
         height = statistics.log_likelihood + objective.log_prior(parameters)
@@ -168,48 +162,32 @@ def quasi_newton_steps(
     limit: int,
 ) -> Path:
     """Take quasi-Newton steps from the end of a path; the objective never decreases."""
-    layout = objective.layout
+    layout, last = objective.layout, path.trace[-1]
     center = _packed(path.parameters, layout)
-    _, precision = objective.means_prior
-    widths = layout.rough_deviations(path.parameters, X.total_weight, precision)
     if center is None:
         return replace(path, trace=[], n_passes=0)
-    fall = _Fall(objective.function_of(X), center, widths)
-    heights: list[float] = []
-    least_gain = _FINER * tolerance * (1 + abs(path.trace[-1]))
+    widths = layout.rough_deviations(
+        path.parameters, X.total_weight, objective.mode_prior.precision
+    )
+    function = objective.function_of(X)
+    heights: list[float] = []  # after every step
+    values: list[float] = []  # at every call, at the center first
+    least_gain = _FINER * tolerance * (1 + abs(last))
 
-    def note(intermediate_result: OptimizeResult) -> None:
-        heights.append(path.trace[-1] - intermediate_result.fun)
-        if len(heights) > 1 and heights[-1] - heights[-2] < least_gain:
-            raise StopIteration
+    def gain(position: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = function(position)
+        values.append(value)
+        return value - values[0], gradient
 
-    result = minimize(
-        fall, np.zeros(center.size), jac=True, method="L-BFGS-B", callback=note,
-        bounds=Bounds(_lowest_steps(objective, center, widths), np.inf),
-        options={
-            "maxcor": _MEMORY, "ftol": 0.0, "gtol": _GRADIENT,
-            "maxiter": limit, "maxfun": limit,
-        },
+    def gains_little(gain: float) -> bool:
+        heights.append(last + gain)
+        return len(heights) > 1 and heights[-1] - heights[-2] < least_gain
+
+    end, n_passes = highest_point(
+        gain, center, widths, lowest=_lowest_steps(objective, center, widths), memory=_MEMORY,
+        gradient=_GRADIENT, max_steps=limit, max_calls=limit, finished=gains_little,
     )  # fmt: skip
-    end = layout.unpack(center + widths * result.x)
-    return replace(path, parameters=end, trace=heights, n_passes=fall.calls)
-
-
-class _Fall:
-    """The decrease of the objective, with gradient, over steps in units of rough widths."""
-
-    def __init__(self, function: Callable, center: np.ndarray, widths: np.ndarray) -> None:
-        self._function, self._center, self._widths = function, center, widths
-        self._height, self.calls = math.nan, 0
-
-    def __call__(self, steps: np.ndarray) -> tuple[float, np.ndarray]:
-        self.calls += 1
-        value, gradient = self._function(self._center + self._widths * steps)
-        if not (math.isfinite(value) and np.all(np.isfinite(gradient))):
-            return _UNUSABLE, np.zeros(steps.size)
-        if math.isnan(self._height):  # the first call is at the center
-            self._height = value
-        return self._height - value, -self._widths * gradient
+    return replace(path, parameters=layout.unpack(end), trace=heights, n_passes=n_passes)
 
 
 def _packed(parameters: MixtureParameters, layout: Layout) -> np.ndarray | None:

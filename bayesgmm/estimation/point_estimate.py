@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -14,45 +13,53 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.data.dataset import default_names
 from bayesgmm.digits import counted, decimals, listed, number, plural
+from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.exchangeability import with_forbidden_swaps
 from bayesgmm.parameters import MixtureParameters
-
-if TYPE_CHECKING:
-    from bayesgmm.estimation.problem import Problem
 
 _MOST_NAMED = 5  # components, rows or features in one message
 _MOST_COMPONENTS, _MOST_FEATURES = 12, 6  # what a terminal shows of an estimate
 
 
 class Status(Enum):
-    """How EM ended; the value says what it means and what to do about it.
+    """How EM ended; files store the value.
 
     Examples
     --------
     >>> import bayesgmm as bg
-    >>> bg.Status.CONVERGED.text
+    >>> bg.Status.ITERATION_LIMIT.value
+    'iteration_limit'
+    >>> bg.Status.CONVERGED.in_words
     'converged'
     """
 
     CONVERGED = "converged"
-    ITERATION_LIMIT = (
+    ITERATION_LIMIT = "iteration_limit"
+    COLLAPSED = "collapsed"
+    DRAW = "draw"
+
+    @property
+    def in_words(self) -> str:
+        """The outcome, and the remedy."""
+        return _STATUS_IN_WORDS[self]
+
+
+_STATUS_IN_WORDS = {
+    Status.CONVERGED: "converged",
+    Status.ITERATION_LIMIT: (
         "stopped at the iteration limit before the tolerance was reached; "
         "raise max_iterations, or accept a larger tolerance"
-    )
-    COLLAPSED = (
+    ),
+    Status.COLLAPSED: (
         "a component collapsed onto too few distinct rows, where the likelihood is unbounded; "
         "use fewer components, a structure with fewer parameters, or objective='posterior' "
         "with the default priors, under which this cannot happen"
-    )
-    DRAW = (
+    ),
+    Status.DRAW: (
         "is the draw of the highest density, as the prior of these draws is not known; "
         "no optimum was sought"
-    )
-
-    @property
-    def text(self) -> str:
-        """The outcome, and the remedy."""
-        return self.value
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +210,7 @@ class PointEstimate:
     trace : array, shape (n_iterations + 1,)
         The objective before each iteration, and at the end. It never decreases.
     status : Status
-        How EM ended, with the remedy in ``status.text``.
+        How EM ended, with the remedy in ``status.in_words``.
     starts : Starts
         The objectives that the other starts reached.
     alternative_modes : tuple of MixtureParameters
@@ -211,7 +218,6 @@ class PointEstimate:
     n_passes : int
         Passes over all rows from the winning start.
     collapse : Collapse or None
-        Where every start collapsed: which components, on which rows. The parameters then are
         If every start collapsed: which components, on which rows. The parameters are then those
         at which the run of the first start stopped, not a valid estimate; log-likelihood and
         objective are the last values, or -inf.
@@ -283,7 +289,7 @@ class PointEstimate:
     @property
     def explanation(self) -> str:
         """How EM ended: after a collapse, of which components, on which rows; and the remedy."""
-        return self.status.text + ("" if self.collapse is None else f" ({self.collapse})")
+        return self.status.in_words + ("" if self.collapse is None else f" ({self.collapse})")
 
     @property
     def n_iterations(self) -> int:
@@ -294,8 +300,8 @@ class PointEstimate:
         self,
         move: Callable[[MixtureParameters], MixtureParameters],
         *,
-        density: float,
-        objective: float,
+        density: float = 0.0,
+        objective: float = 0.0,
     ) -> PointEstimate:
         """Return the estimate in other units.
 
@@ -310,6 +316,14 @@ class PointEstimate:
             objective=self.objective + objective,
             trace=self.trace + objective,
             starts=replace(self.starts, objectives=self.starts.objectives + objective),
+        )
+
+    def restored(self, problem: Problem, *, uses_prior: bool) -> PointEstimate:
+        """Return the estimate from the standard scale of a problem in the units of its data."""
+        of_likelihood = -problem.scaling.log_jacobian(problem.data.n_observed)
+        of_prior = -problem.log_jacobian_of_parameters() if uses_prior else 0.0
+        return self.moved(
+            problem.scaling.restore, density=of_likelihood, objective=of_likelihood + of_prior
         )
 
     def __str__(self) -> str:

@@ -14,7 +14,6 @@ from bayesgmm.data.suitability import (
     judge_relations,
 )
 from bayesgmm.errors import SpecificationError
-from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.priors.covariances import CorrelatedStructure
 from bayesgmm.priors.scales import Columns
@@ -108,22 +107,7 @@ class Problem:
         """Sizes of the free parameters."""
         return layout_of(self.spec, self.data.n_features)
 
-    def restore(self, point: PointEstimate, *, uses_prior: bool) -> PointEstimate:
-        """Return an estimate from the standard scale in the units of the data."""
-        of_likelihood = -self.scaling.log_jacobian(self.data.n_observed)
-        of_prior = -self._log_jacobian_of_parameters() if uses_prior else 0.0
-        return point.moved(
-            self.scaling.restore, density=of_likelihood, objective=of_likelihood + of_prior
-        )
-
-    def standardize(self, point: PointEstimate) -> PointEstimate:
-        """Return an estimate in the units of the data on the standard scale.
-
-        Its log-likelihood and objectives stay those of the data.
-        """
-        return point.moved(self.scaling.standardize_parameters, density=0.0, objective=0.0)
-
-    def _log_jacobian_of_parameters(self) -> float:
+    def log_jacobian_of_parameters(self) -> float:
         """Return the log Jacobian of the prior density on the standard scale."""
         n_components = self.spec.n_components
         of_covariances = self.spec.covariances.log_jacobian(self.scaling.factor, n_components)

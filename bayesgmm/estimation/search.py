@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.point_estimate import Starts, distance
 from bayesgmm.estimation.repair import repaired
 from bayesgmm.estimation.starts import from_responsibilities, partition, stretched
@@ -34,6 +34,7 @@ from bayesgmm.estimation.surrogate import Mode, Surrogate, in_coordinates, white
 from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import responsibilities, shared_statistics
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.priors.spec import MixtureSpec
 
 _SAME = 0.05  # difference of heights below which modes are compared
 _STARTS_A_STRETCH = 8  # two of so many look for axes that separate clusters
@@ -226,7 +227,7 @@ def _named(
     resp = np.eye(objective.spec.n_components)[labels]
     means, statistics = shared_statistics(complete, resp, correlated=False)
     weights = (statistics.counts + 1) / (statistics.counts + 1).sum()
-    scores = objective.log_priors_in_places(weights, means) + _of_labels(complete, resp)
+    scores = _log_priors(objective.spec, weights, means) + _of_labels(complete, resp)
     order = _best_order(scores)
     return labels if order is None else np.argsort(order)[labels]
 
@@ -235,10 +236,23 @@ def _in_places(
     X: RowsInMemory, parameters: MixtureParameters, objective: Objective
 ) -> Float[np.ndarray, "k k"]:
     """Return log priors and label log likelihoods of each component (axis 0) in each place (1)."""
-    scores = objective.log_priors_in_places(parameters.weights, parameters.means)
+    scores = _log_priors(objective.spec, parameters.weights, parameters.means)
     if X.has_labels:
         scores = scores + _of_labels(X, responsibilities(X, parameters))
     return scores
+
+
+def _log_priors(
+    spec: MixtureSpec, weights: Float[np.ndarray, " k"], means: Float[np.ndarray, "k d"]
+) -> Float[np.ndarray, "k k"]:
+    """Return the log prior density of each component (axis 0) in each place (1).
+
+    Up to constants that no permutation changes.
+    """
+    loc, precision = spec.means.expanded(*means.shape)
+    distances = np.sum(precision * (means[:, None] - loc) ** 2, axis=-1)
+    log_weights = np.log(np.maximum(weights, np.finfo(float).tiny))
+    return log_weights[:, None] * spec.weights.expanded(weights.size) - 0.5 * distances
 
 
 def _of_labels(X: RowsInMemory, resp: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "k k"] | float:

@@ -19,11 +19,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from bayesgmm.estimation.likelihood import (
-    best_of_halves,
-    suits_compiled_steps,
-)
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
+from bayesgmm.estimation.likelihood import best_of_halves, suits_compiled_steps
 from bayesgmm.estimation.optimization import em_steps
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.numerics.filling import filled

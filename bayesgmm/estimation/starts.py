@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.maximization import maximize, update_covariances
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.kernels.em_starts import (
     k_means,
@@ -158,7 +158,7 @@ def from_responsibilities(
     neutral = MixtureParameters(
         np.full(n_components, 1 / n_components),
         means,
-        np.broadcast_to(objective.neutral_scales, (n_components, size)).copy(),
+        np.broadcast_to(_neutral_scales(objective), (n_components, size)).copy(),
         identity if correlated else None,
     )
     # EM never revives a component of weight zero, so that one without rows is given one row's.
@@ -170,3 +170,11 @@ def from_responsibilities(
     structure = objective.spec.covariances
     scales, correlations = update_covariances(structure, statistics, neutral, objective)
     return MixtureParameters(weights, means, scales, correlations)
+
+
+def _neutral_scales(objective: Objective) -> Float[np.ndarray, " s"]:
+    """Return standard deviations to begin with: those of the prior rows, or of scaled data."""
+    prior = objective.mode_prior.covariances
+    if not np.any(prior.scatter):
+        return np.ones(objective.layout.covariances.n_scales)
+    return np.sqrt(np.diagonal(prior.scatter) / prior.count)

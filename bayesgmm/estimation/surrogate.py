@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.likelihood import optimize_best, position_with
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.numerics.kernels.em_starts import moments_of, partition_moments
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
@@ -209,7 +209,7 @@ def _prior_of(objective: Objective, layout: Layout) -> MixturePrior:
         count=count, scatter=count * np.eye(layout.covariances.n_scales)
     )
     nothing = np.zeros((layout.n_components, layout.n_features))
-    pseudo_counts = objective.weight_pseudo_counts + count * _PSEUDO_COUNT
+    pseudo_counts = objective.mode_prior.concentration + count * _PSEUDO_COUNT
     return MixturePrior(
         0.0, pseudo_counts, nothing, nothing, layout.covariances.n_matrices, covariances
     ).as_compiled()

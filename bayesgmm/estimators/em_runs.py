@@ -17,8 +17,8 @@ from jaxtyping import Float, Int
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.em import EM
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.optimization import optimize
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.estimation.problem import Problem
@@ -130,8 +130,8 @@ class PosteriorRuns:
             max_iterations=max_iterations, accelerated=True,
         )  # fmt: skip
         if path.status is Status.COLLAPSED:
-            raise SpecificationError(f"EM did not find a mode: {path.status.text}.")
-        point = self.problem.restore(path.as_estimate(), uses_prior=True)
+            raise SpecificationError(f"EM did not find a mode: {path.status.in_words}.")
+        point = path.as_estimate().restored(self.problem, uses_prior=True)
         if max_iterations == 0:
             return EMRun(start, [], converged=False)
         # The first value is that of the start, and one step more than allowed may confirm the end.

@@ -96,7 +96,7 @@ class CovarianceStructure(ABC):
 
     @abstractmethod
     def mode_prior(self, n_features: int, n_components: int) -> CovariancePrior:
-        """Return the prior over the coordinates of the mode, see ``estimation/objective.py``."""
+        """Return the prior over the coordinates of the mode, see ``estimation/density.py``."""
 
     @abstractmethod
     def log_jacobian(self, factor: np.ndarray, n_components: int) -> float:

@@ -13,9 +13,8 @@ import xarray as xr
 from bayesgmm import __version__
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.errors import SchemaError
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
-from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import (
@@ -97,7 +96,7 @@ def draws_tree(
     }
     estimate = parameters_dataset(start.parameters, (), coords)
     estimate = estimate.assign(figures_of(start))
-    estimate.attrs["status"] = start.status.text
+    estimate.attrs["status"] = start.status.value
     if start.status is not Status.DRAW:
         estimate.attrs["starts"] = str(start.starts)
     groups = {
@@ -130,14 +129,9 @@ def _versions() -> dict[str, str]:
 
 def _gap(start: PointEstimate, spec: MixtureSpec, data: Dataset) -> float:
     """Return the gap in log posterior density to the best alternative mode."""
-    objective = Objective(spec, data.n_features, uses_prior=True, spread=data.spread)
+    objective, rows = Objective(spec, data.n_features), data.fitted_rows
     assert start.alternative is not None
-    best, other = (
-        sufficient_statistics(data.fitted_rows, parameters).log_likelihood
-        + objective.log_prior(parameters)
-        for parameters in (start.parameters, start.alternative)
-    )
-    return float(best - other)
+    return objective.height(rows, start.parameters) - objective.height(rows, start.alternative)
 
 
 def parameters_dataset(

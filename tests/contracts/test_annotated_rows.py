@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import bayesgmm as bg
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.statistics import responsibilities
 from bayesgmm.schema import record, validate
 from tests.cases import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import PAIRS, STRUCTURES, UNSCALED_PRIORS, unscaled_structure

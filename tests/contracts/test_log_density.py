@@ -11,7 +11,7 @@ from pytensor.compile.mode import Mode
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names, read_table
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.models.mixture import declare_model
 from bayesgmm.priors.spec import MixtureSpec
 from tests.cases import (

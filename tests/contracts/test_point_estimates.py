@@ -191,7 +191,7 @@ def test_it_is_kept_as_a_tree_that_answers_the_same(point, tmp_path):
     assert_array_equal(tree["posterior"]["means"][0, 0], point.means)
     for ask in (bg.cluster, bg.log_density, bg.summarize):
         assert ask(tree).identical(ask(point))
-    assert str(tree["point_estimate"].attrs["status"]) == point.status.text
+    assert str(tree["point_estimate"].attrs["status"]) == point.status.value
 
 
 def test_what_is_drawn_under_an_estimate_is_drawn_as_often_as_asked(point):

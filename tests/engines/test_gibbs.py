@@ -16,7 +16,7 @@ import bayesgmm as bg
 from bayesgmm.analysis.generation.generate import draw_rows
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.gibbs import Sweeper
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.kernels.full_conditionals import FLOWING, PROPOSED, SLICED
 from bayesgmm.priors.sampling import draw_parameters
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_spec

@@ -14,7 +14,7 @@ import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines import native
 from bayesgmm.engines.normal import NormalApproximation
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.kernels.callbacks import density_callback, position_callback
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_rows, example_spec
 

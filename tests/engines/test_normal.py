@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from bayesgmm.data.dataset import Dataset, default_names
-from bayesgmm.engines.normal import curvature, find_peak, highest_point, precision_root
-from bayesgmm.engines.target import Target
+from bayesgmm.engines.normal import curvature, find_peak, precision_root
+from bayesgmm.estimation.density import Target
 from bayesgmm.priors.covariances import Full
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.scales import HalfNormal
@@ -64,13 +64,6 @@ def test_curvature_of_one_normal_is_that_of_the_formula():
     scales = 2 * weight * (distance**2).sum() + 2 * math.exp(2 * log_scale) / 1.3**2
     ours = curvature(target, np.array([mean, log_scale]), np.array([0.2, 0.1]))
     np.testing.assert_allclose(ours, [[means, both], [both, scales]], rtol=1e-7)
-
-
-def test_the_highest_point_is_where_the_gradient_is_zero():
-    target = one_normal()
-    units = np.array([0.2, 0.1])
-    mode = highest_point(target, np.array([3.0, -0.5]), units)
-    assert np.abs(units * target(mode)[1]).max() < 1e-4
 
 
 def flat(position):

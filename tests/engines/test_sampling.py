@@ -11,7 +11,7 @@ import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.nuts import _FusedSampler
 from bayesgmm.engines.starts import peak_mass, preparatory_peak, starting
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import distance
 from bayesgmm.schema import record
 from bayesgmm.tree.fit import read_parameters

@@ -7,7 +7,7 @@ import pytest
 
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.starts import dispersed, preparatory_peak
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows, example_spec, random_parameters
 

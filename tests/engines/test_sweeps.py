@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 import bayesgmm as bg
 from bayesgmm.engines.gibbs import Sweeper
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.blocks import SHORT
 from bayesgmm.numerics.kernels.full_conditionals import FLOWING, PROPOSED, SLICED

@@ -15,7 +15,7 @@ import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation import em as duration
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.point_estimate import distance
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.parameters import MixtureParameters
@@ -195,7 +195,7 @@ def test_maximum_likelihood_collapses_onto_equal_rows_and_says_so(structure):
     with pytest.warns(bg.ConvergenceWarning, match="component 0 has no spread in 'x0', 'x1' on"):
         estimate = bg.estimate(X, spec, solver=bg.EM("likelihood"), random_seed=1)
     assert estimate.status is bg.Status.COLLAPSED
-    assert "posterior" in estimate.status.text
+    assert "posterior" in estimate.status.in_words
     assert np.isneginf(estimate.starts.objectives[0])
 
 

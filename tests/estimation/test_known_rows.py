@@ -7,7 +7,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.problem import Problem
 from tests.cases import STRUCTURES, example_rows
 from tests.numerics.test_rows import holes

@@ -10,8 +10,8 @@ from scipy.optimize import minimize_scalar
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.estimation import maximization
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.maximization import maximize, update_covariances, update_weights
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
 from bayesgmm.numerics.statistics import SufficientStatistics, sufficient_statistics
 from bayesgmm.parameters import MixtureParameters

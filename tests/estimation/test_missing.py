@@ -7,7 +7,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from tests.cases import example_rows, example_spec
 from tests.numerics.test_rows import holes
 

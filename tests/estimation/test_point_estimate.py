@@ -43,11 +43,21 @@ def test_starts_within_a_tenth_count_as_the_same_optimum():
     assert str(Starts(np.array([-3.0]), np.zeros(1))) == "1 of 1 starts reached this optimum"
 
 
+def test_files_store_short_names():
+    assert [status.value for status in Status] == [
+        "converged",
+        "iteration_limit",
+        "collapsed",
+        "draw",
+    ]
+    assert all(Status(status.value) is status and status.in_words for status in Status)
+
+
 @pytest.mark.parametrize("status", Status)
 def test_the_status_is_said_in_words(status):
     estimate = estimate_of(status)
     assert estimate.converged == (status is Status.CONVERGED)
-    assert status.text in str(estimate)
+    assert status.in_words in str(estimate)
     assert "objective -10.000" in str(estimate)
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import bayesgmm as bg
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.estimation.search import exchanges, in_best_places
 from bayesgmm.numerics.rows import RowsInMemory

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import bayesgmm as bg
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.splits import best_split, split
 from bayesgmm.numerics.kernels.em_starts import longest_axis, split_axes

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import bayesgmm as bg
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.starts import from_labels, rows_to_start_on, start
 from bayesgmm.numerics.rows import RowsInMemory
 from tests.cases import STRUCTURES, example_rows

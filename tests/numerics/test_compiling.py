@@ -20,7 +20,7 @@ import importlib, pkgutil, re
 import numpy as np
 import bayesgmm as bg
 import bayesgmm.numerics.kernels as kernels
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.problem import Problem
 
 rng = np.random.default_rng(0)
@@ -58,7 +58,7 @@ for module in pkgutil.iter_modules(kernels.__path__):
 COMPILE_AND_PRINT = """
 import numpy as np
 import bayesgmm as bg
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.kernels.rows import statistics
 

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose
 from scipy.cluster.vq import kmeans2
 
 import bayesgmm as bg
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.likelihood import parameters_at, position_of_partition
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.optimization import em_steps
 from bayesgmm.numerics.kernels.em import climb, step
 from bayesgmm.numerics.kernels.em_starts import k_means, nearest_centers, spread_out_rows

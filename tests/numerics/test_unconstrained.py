@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from bayesgmm.data.dataset import read_table
-from bayesgmm.engines.target import Target
 from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.unconstrained import CovarianceMap, Layout, made_regular
 from bayesgmm.priors.spec import layout_of
 from tests.cases import STRUCTURES, example_rows, example_spec

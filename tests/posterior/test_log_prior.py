@@ -7,7 +7,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.posterior.finish import log_priors
 from bayesgmm.priors.spec import layout_of
 from bayesgmm.tree.fit import Fit

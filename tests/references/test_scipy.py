@@ -12,7 +12,7 @@ from scipy import special
 import bayesgmm as bg
 from bayesgmm.data.dataset import read_table
 from bayesgmm.data.standardize import Scaling
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.statistics import component_log_densities, sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.covariances import CovarianceStructure

@@ -15,8 +15,8 @@ from scipy.special import entr, logsumexp
 from bayesgmm.analysis.generation.generate import draw_rows
 from bayesgmm.data.dataset import read_table
 from bayesgmm.engines.catalog import Engine
-from bayesgmm.engines.target import Target
 from bayesgmm.errors import SpecificationError
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.numerics.rows import Rows, as_rows
@@ -163,7 +163,7 @@ def replicate(experiment: Experiment, seed: np.random.SeedSequence) -> Replicati
     data = read_table(rows)
     start = experiment.solver.run(spec, data, seed=start_seed)
     if start.status is Status.COLLAPSED:
-        raise ReplicationError(f"EM did not find a mode to start from: {start.status.text}.")
+        raise ReplicationError(f"EM did not find a mode to start from: {start.status.in_words}.")
     tree = experiment.engine.run(spec, data, start=start, seed=engine_seed, progress=False)
     if record(tree).get("partial"):
         raise KeyboardInterrupt

@@ -39,7 +39,7 @@ from scipy.linalg import solve_triangular
 from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logsumexp
 
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.exchangeability import any_exchangeable, with_forbidden_swaps
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters

@@ -13,9 +13,9 @@ from bayesgmm.analysis.diagnosis.mass import UNKNOWN, Share, log_masses, shares,
 from bayesgmm.analysis.diagnosis.quantities import Allocation
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.digits import plural
-from bayesgmm.engines.normal import highest_point
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import Starts, distance
+from bayesgmm.numerics.quasi_newton import highest_point
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import CHAIN, DATA
 from bayesgmm.tree.fit import Fit
@@ -114,7 +114,8 @@ def _peak(
     """Return the mode reached from the highest draw of some chains, and its log density."""
     chain, draw = np.unravel_index(heights[chains].argmax(), heights[chains].shape)
     highest = draws.draw((int(chains[chain]), int(draw)))
-    mode = highest_point(target, target.position_of(highest), target.rough_deviations(highest))
+    units = target.rough_deviations(highest)
+    mode, _ = highest_point(target, target.position_of(highest), units)
     return target.layout.unpack(mode), target(mode)[0]
 
 

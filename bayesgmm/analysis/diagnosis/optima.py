@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from bayesgmm.analysis.diagnosis.mass import (
@@ -16,11 +19,9 @@ from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.digits import counted
 from bayesgmm.engines.normal import find_peak
 from bayesgmm.engines.nuts import NUTS, explore
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Objective, Target
 from bayesgmm.estimation.em import EM
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import share_nearer
-from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import ALTERNATIVE_MODE
 from bayesgmm.tree.fit import Fit, read_parameters
@@ -71,7 +72,7 @@ def _about_height(fit: Fit, target: Target) -> list[Finding]:
     point = fit.tree["point_estimate"]
     if float(point["objective"]) == float(point["log_likelihood"]):
         return []  # maximum likelihood is not comparable with the posterior density
-    scaling, density = fit.scaling, _Density(target)
+    scaling, density = fit.scaling, _density_of(target)
     some = scaling.standardize_parameters(read_parameters(fit.thinned(_DRAWS_WEIGHED)))
     heights = [density(some.draw(index)) for index in np.ndindex(*some.batch_shape)]
     mode = density(fit.standard_mode)
@@ -95,7 +96,7 @@ def _about_missed_modes(fit: Fit, target: Target) -> list[Finding]:
     more = _more_starts(fit)
     remedy = f"Use more EM starts, with fit(..., solver=EM(n_starts={more}))."
     if passes_worth(target, _SEARCH_WORK) > _PASSES * n_starts:
-        density = _Density(target)
+        density = _density_of(target)
         _, seed = fit.seed.spawn(2)
         found = EM(n_starts=n_starts).run(target.spec, target.data, seed=seed)
         gain = density(found.parameters) - density(fit.standard_mode)
@@ -180,17 +181,10 @@ def _some(draws: MixtureParameters) -> MixtureParameters:
     return draws.draw((slice(None), np.linspace(0, n_draws - 1, each).round().astype(int)))
 
 
-class _Density:
-    """The log posterior density that EM maximizes, over natural parameters, up to a constant."""
-
-    def __init__(self, target: Target) -> None:
-        data = target.data
-        self._rows = data.fitted_rows
-        self._objective = Objective(target.spec, data.n_features, True, data.spread)
-
-    def __call__(self, parameters: MixtureParameters) -> float:
-        statistics = sufficient_statistics(self._rows, parameters)
-        return float(statistics.log_likelihood + self._objective.log_prior(parameters))
+def _density_of(target: Target) -> Callable[[MixtureParameters], float]:
+    """Return the log posterior density that EM maximizes, up to a constant."""
+    objective = Objective(target.spec, target.data.n_features)
+    return partial(objective.height, target.data.fitted_rows)
 
 
 def _more_starts(fit: Fit) -> int:

@@ -20,8 +20,8 @@ from bayesgmm.analysis.selection.criteria import Criteria, entropies
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.data.suitability import expect_enough_rows
 from bayesgmm.errors import DataError
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.em import EM
-from bayesgmm.estimation.objective import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.estimation.splits import best_split

@@ -8,7 +8,7 @@ from scipy import stats
 
 from bayesgmm.analysis.calibration.replicate import label_free
 from bayesgmm.data.dataset import read_table
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.sampling import draw_parameters
 from tests.cases import STRUCTURES, example_rows, example_spec

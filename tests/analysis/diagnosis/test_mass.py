@@ -9,7 +9,7 @@ from scipy import integrate, stats
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.mass import UNKNOWN, LogMass, log_masses, shares, target_of
 from bayesgmm.data.dataset import Dataset, default_names
-from bayesgmm.engines.target import Target
+from bayesgmm.estimation.density import Target
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.tree.fit import Fit
 

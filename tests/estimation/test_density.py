@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.estimation.objective import Objective
+from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import layout_of
