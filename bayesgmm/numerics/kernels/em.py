@@ -56,22 +56,22 @@ def _write_direction(here, memory, counts, direction):
     Pairs along which the likelihood is not clearly concave are left out.
     """
     (kept, following), (steps, changes), widths = counts, memory, here[2]
-    slopes, responsibilities = np.zeros(kept), np.zeros(kept)
+    slopes, multipliers = np.zeros(kept), np.zeros(kept)
     for i in range(direction.shape[0]):
         direction[i] = (here[1, i] - here[0, i]) * widths[i]
     for back in range(kept):
         number = (following - 1 - back) % steps.shape[0]
-        along, length, bend, share = 0.0, 0.0, 0.0, 0.0
+        along, length, bend, product = 0.0, 0.0, 0.0, 0.0
         for i in range(direction.shape[0]):
             moved, changed = steps[number, i] * widths[i], changes[number, i] * widths[i]
             along += moved * changed
             length += moved * moved
             bend += changed * changed
-            share += moved * direction[i]
+            product += moved * direction[i]
         if along > _LEAST_COSINE * math.sqrt(length * bend):
-            slopes[back], responsibilities[back] = along, share / along
+            slopes[back], multipliers[back] = along, product / along
             for i in range(direction.shape[0]):
-                direction[i] -= responsibilities[back] * changes[number, i] * widths[i]
+                direction[i] -= multipliers[back] * changes[number, i] * widths[i]
     for back in range(kept - 1, -1, -1):
         if slopes[back] > 0.0:
             number = (following - 1 - back) % steps.shape[0]
@@ -79,8 +79,8 @@ def _write_direction(here, memory, counts, direction):
             for i in range(direction.shape[0]):
                 excess += changes[number, i] * widths[i] * direction[i]
             for i in range(direction.shape[0]):
-                share = responsibilities[back] - excess / slopes[back]
-                direction[i] += share * steps[number, i] * widths[i]
+                multiplier = multipliers[back] - excess / slopes[back]
+                direction[i] += multiplier * steps[number, i] * widths[i]
     for i in range(direction.shape[0]):
         direction[i] /= widths[i]
 
@@ -150,7 +150,7 @@ def remember(here, there, length, memory, counts):
     return min(2.0 * max(length, 1.0), _LONGEST) if after > _STEEP * before else 1.0
 
 
-CONVERGED, LIMIT, THIN, CLIMBING = 0, 1, 2, 3
+CONVERGED, LIMIT, THIN, RUNNING = 0, 1, 2, 3
 """How a climb ends; thin: a covariance matrix is, or is close to being, singular."""
 
 _FIRST_STEPS = 5  # of EM alone, which leave the start for the basin that plain EM would end in
@@ -273,8 +273,8 @@ def climb(rows, starts, prior, correlated, smallest, tolerance, limit, screening
         for i in range(size):
             there[0, i] = starts[chosen if is_last else start, i]
         value, gain, length, stretch, number, tries = -np.inf, np.inf, 0.0, 1.0, 0, 0
-        counts[0], status = 0, CLIMBING
-        while status == CLIMBING:
+        counts[0], status = 0, RUNNING
+        while status == RUNNING:
             new_value = step(rows, there[0], prior, correlated, smallest, there[1], there[2])
             passes += 1
             if length > 0.0 and not new_value >= value:

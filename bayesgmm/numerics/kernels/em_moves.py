@@ -13,7 +13,7 @@ import numpy as np
 from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
-_LEAST_SHARE = 1e-2  # of a row, that takes part in a split or an entropy
+_LEAST_RESPONSIBILITY = 1e-2  # of a row, that takes part in a split or an entropy
 _SMALLEST_HALF = 1e-3  # rows in one half
 
 
@@ -91,7 +91,7 @@ def _write_moments(X, weights, half, side, mean, scatter):
 
 
 @compiled
-def _share_between(X, weights, half, counts, means, whiteners, heights):
+def _write_responsibilities(X, weights, half, counts, means, whiteners, heights):
     """Write which share of every row goes to the first half; return the log-likelihood."""
     value, total = 0.0, counts[0] + counts[1]
     first = math.log(counts[0] / total) + heights[0]
@@ -146,7 +146,7 @@ def best_halves(
                 return -np.inf, 0.5
             if not tied:
                 priors += _log_prior(whiteners[side], heights[side], prior)
-        after = priors + _share_between(
+        after = priors + _write_responsibilities(
             X, responsibilities, half, counts, means, whiteners, heights
         )
     return after - before, counts[0] / count
@@ -155,7 +155,7 @@ def best_halves(
 @compiled
 def _gathered(X, responsibilities):
     """The rows of which a component has some, and their shares."""
-    chosen = np.flatnonzero(responsibilities > _LEAST_SHARE)
+    chosen = np.flatnonzero(responsibilities > _LEAST_RESPONSIBILITY)
     rows, some = np.empty((chosen.shape[0], X.shape[1])), np.empty(chosen.shape[0])
     for number in range(chosen.shape[0]):
         some[number] = responsibilities[chosen[number]]
@@ -173,11 +173,11 @@ def split_gains(X, responsibilities, axes, covariances, prior, correlated, tied,
     (k, n_axes, d), n = axes.shape, X.shape[0]
     gains, firsts = np.full(k, -np.inf), np.full(k, 0.5)
     means, matrices = np.zeros((k, 2, d)), np.zeros((k, 2, d, d))
-    new_means, new_matrices, share = np.empty((2, d)), np.empty((2, d, d)), np.empty(n)
+    new_means, new_matrices, own = np.empty((2, d)), np.empty((2, d, d)), np.empty(n)
     for component in range(k):
         for row in range(n):
-            share[row] = responsibilities[row, component]
-        rows, some = _gathered(X, share)
+            own[row] = responsibilities[row, component]
+        rows, some = _gathered(X, own)
         for number in range(n_axes):
             if not np.any(axes[component, number]):
                 continue
@@ -203,13 +203,13 @@ def pair_entropies(responsibilities, weights):
     for row in range(n):
         weight, kept = weights[row], 0
         for component in range(k):
-            share = responsibilities[row, component]
-            if share > _LEAST_SHARE:
-                losses[component] -= weight * math.log(max(1.0 - share, 1e-300))
+            responsibility = responsibilities[row, component]
+            if responsibility > _LEAST_RESPONSIBILITY:
+                losses[component] -= weight * math.log(max(1.0 - responsibility, 1e-300))
                 some[kept] = component
                 kept += 1
             else:
-                losses[component] += weight * share
+                losses[component] += weight * responsibility
         for first in range(kept):
             one = responsibilities[row, some[first]]
             for second in range(first):

@@ -38,21 +38,21 @@ def moments_of(X, responsibilities):
     centered = np.empty(d)
     for row in range(n):
         for component in range(k):
-            share = responsibilities[row, component]
-            counts[component] += share
+            responsibility = responsibilities[row, component]
+            counts[component] += responsibility
             for i in range(d):
-                means[component, i] += share * X[row, i]
+                means[component, i] += responsibility * X[row, i]
     for component in range(k):
         for i in range(d):
             means[component, i] /= max(counts[component], 1e-300)
     for row in range(n):
         for component in range(k):
-            share = responsibilities[row, component]
-            if share > 0.0:
+            responsibility = responsibilities[row, component]
+            if responsibility > 0.0:
                 for i in range(d):
                     centered[i] = X[row, i] - means[component, i]
                     for j in range(i + 1):
-                        scatter[component, i, j] += share * centered[i] * centered[j]
+                        scatter[component, i, j] += responsibility * centered[i] * centered[j]
     for component in range(k):
         for i in range(d):
             for j in range(i):
@@ -142,14 +142,14 @@ def _odd_axis(X, responsibilities, component, mean, root):
     d, whitener = mean.shape[0], inverse(root)
     third, fourth = np.zeros(d), np.zeros(d)
     for row in range(X.shape[0]):
-        share = responsibilities[row, component]
+        responsibility = responsibilities[row, component]
         for i in range(d):
             total = 0.0
             for j in range(i + 1):
                 total += whitener[i, j] * (X[row, j] - mean[j])
             square = total * total
-            third[i] += share * square * total
-            fourth[i] += share * square * square
+            third[i] += responsibility * square * total
+            fourth[i] += responsibility * square * square
     count, best, oddest = responsibilities[:, component].sum(), 0, -1.0
     for i in range(d):
         skewness, excess = third[i] / count, fourth[i] / count - 3.0

@@ -131,13 +131,13 @@ def summaries(responsibilities, centers, spreads, levels, normals, output):
             size, total, mean = 0, 0.0, 0.0
             for draw in range(n_mixtures):
                 for component in range(k):
-                    share = responsibilities[row, draw, component]
-                    if share > _NEGLIGIBLE:
-                        work[0, size] = share
+                    responsibility = responsibilities[row, draw, component]
+                    if responsibility > _NEGLIGIBLE:
+                        work[0, size] = responsibility
                         work[1, size] = centers[row, cell, draw, component]
                         work[2, size] = spreads[cell, draw, component]
-                        total += share
-                        mean += share * work[1, size]
+                        total += responsibility
+                        mean += responsibility * work[1, size]
                         size += 1
             mean /= total
             weights, own, widths = work[0, :size], work[1, :size], work[2, :size]

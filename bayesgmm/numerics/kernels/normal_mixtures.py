@@ -185,17 +185,17 @@ def write_regression(
         for draw in range(s):
             expected = 0.0
             for component in range(k):
-                share = responsibilities[draw, row, component]
-                if not share > _NEGLIGIBLE:
+                responsibility = responsibilities[draw, row, component]
+                if not responsibility > _NEGLIGIBLE:
                     continue
                 center = means[draw, component]
                 for j in range(size):
                     center += slopes[draw, component, j] * (
                         X[row, j] - given_means[draw, component, j]
                     )
-                weights[count], centers[count] = share / s, center
+                weights[count], centers[count] = responsibility / s, center
                 widths[count] = scales[draw, component]
-                expected += share * center
+                expected += responsibility * center
                 count += 1
             change = expected - mean
             mean += change / (draw + 1)

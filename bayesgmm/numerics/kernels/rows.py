@@ -51,7 +51,7 @@ _LEAST_TOTAL = 1.0
 
 
 @inlined
-def _share_out(table, rows, start, row_weights, largest, total):
+def _normalize(table, rows, start, row_weights, largest, total):
     """Turn log densities into weighted responsibilities; return their log-likelihood."""
     exponentials(table, rows, largest, total)
     if row_weights.shape[0] == 0:
@@ -80,7 +80,7 @@ def statistics(X, row_weights, label_log_likelihoods, constants, means, factors)
         load(X, start, rows, tile)
         log_densities(tile, rows, constants, means, factors, centered, work, table)
         add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
-        value += _share_out(table, rows, start, row_weights, work[0], work[1])
+        value += _normalize(table, rows, start, row_weights, work[0], work[1])
         add_statistics(tile, rows, table, means, centered, weighted, counts, sums, scatter)
     mirror(scatter)
     return value, counts, sums, scatter
