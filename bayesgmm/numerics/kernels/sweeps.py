@@ -1,6 +1,6 @@
-"""Gibbs sweeps: allocations, then weights, means and covariances, on the unconstrained space.
+"""Gibbs sweeps: allocations, then weights, means and covariances.
 
-A state is a position, see ``positions.py``, and is changed in place.
+The state of a chain is a position on the unconstrained space (``positions.py``), updated in place.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bayesgmm.numerics.kernels.triangular import add
 
 @compiled_exactly
 def _move(count, total, scatter, shift):
-    """Turn the scatter about a mean into the scatter about the mean plus shift, in place."""
+    """Convert the scatter about a mean to that about the mean plus shift, in place."""
     for i in range(shift.shape[0]):
         if scatter.ndim == 1:
             scatter[i] += shift[i] * (count * shift[i] - 2.0 * total[i])
@@ -36,9 +36,9 @@ def _move(count, total, scatter, shift):
 
 @compiled_exactly
 def _mean_of_tried(acceptance, accepted):
-    """Mean over the matrices that a proposal was made for; NaN where there were none.
+    """Return the mean acceptance of proposals; NaN if there were none.
 
-    ``accepted`` counts, for every matrix and scale, proposals and how many were accepted.
+    ``accepted`` counts proposals, and accepted proposals, of every matrix and scale.
     """
     total, tried = 0.0, 0
     for matrix in range(acceptance.shape[0]):
@@ -56,7 +56,7 @@ def _mean_of_tried(acceptance, accepted):
 def _draw_matrix(scatter, counts, matrix, prior, proposes, rng, log_scales, pairs, acceptance):
     """Draw one covariance matrix, given the scatter (k, d, d) or squares (k, d) of all components.
 
-    Writes one acceptance, or one for every scale where there are no correlations.
+    Writes one acceptance; without correlations, one for every scale.
     """
     (k, d), (n_matrices, n_scales) = scatter.shape[:2], log_scales.shape
     count, pooled = prior.count, prior.scatter.copy()
@@ -82,11 +82,11 @@ def _draw_matrix(scatter, counts, matrix, prior, proposes, rng, log_scales, pair
 
 @compiled_exactly
 def draw_parameters(position, factors, counts, sums, scatter, prior, steps, rng):
-    """Draw everything but the allocations, given their statistics; return the mean acceptance.
+    """Draw all parameters given the statistics of allocations; return the mean acceptance.
 
     Position and precision factors are those at which the allocations were drawn; the position and
-    the scatter are moved. ``steps`` are two arrays: whether each matrix, or each scale where there
-    are no correlations, is proposed, shape (m, s), and the counts of ``_mean_of_tried``, (m, s, 2).
+    the scatter are updated. ``steps`` are two arrays: whether each matrix, or each scale without
+    correlations, is updated by proposals, (m, s), and the counts of ``_mean_of_tried``, (m, s, 2).
     """
     (k, d), n_matrices, n_scales = sums.shape, prior.n_matrices, prior.covariances.terms.shape[0]
     log_weights, (proposes, accepted) = np.empty(k), steps
@@ -114,11 +114,11 @@ def sweeps(
     position, rows, label_log_likelihoods, prior, factors, steps, rng, seeds,
     positions, log_densities, acceptances,
 ):  # fmt: skip
-    """As many sweeps as there are seeds.
+    """Run one sweep for each seed.
 
-    ``rows`` are values alone, ``(X,)``, or ``Patterns``; ``factors`` are room for those of a
-    state. Every position goes to ``positions``, with its acceptance. ``log_densities`` are those
-    before each sweep, which its allocations find anyway.
+    ``rows`` are values alone, ``(X,)``, or ``Patterns``; ``factors`` is an array for the precision
+    factors of a state. Writes the position after each sweep, its acceptance, and the log density
+    before the sweep, which the pass of the allocations computes.
     """
     for sweep in range(seeds.shape[0]):
         state = State(*state_at(position, prior, factors))

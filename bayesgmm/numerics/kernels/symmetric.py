@@ -1,7 +1,7 @@
-"""Eigenvalues of symmetric matrices, up to a few hundred rows.
+"""Eigenvalues of symmetric matrices of up to a few hundred rows.
 
-LAPACK's depend on the processor and on the number of threads in their last bits; what steers
-chains must not.
+The last bits of LAPACK's results depend on the processor and on the number of threads, and would
+change the draws of a chain.
 
 References
 ----------
@@ -16,12 +16,12 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
 
-_MOST_SWEEPS = 50  # ten are enough: they converge quadratically
+_MOST_SWEEPS = 50  # ten are enough: convergence is quadratic
 
 
 @compiled_exactly
 def eigen(matrix):
-    """Eigenvalues, in no order, and the eigenvectors as rows, by Jacobi's rotations."""
+    """Return eigenvalues, not sorted, and eigenvectors as rows, by Jacobi rotations."""
     size = matrix.shape[0]
     turned, vectors = matrix.copy(), np.eye(size)
     negligible = np.finfo(np.float64).eps * math.sqrt(np.sum(matrix**2)) / size
@@ -39,7 +39,7 @@ def eigen(matrix):
 
 @compiled_exactly
 def _rotate(turned, vectors, i, j):
-    """Make one entry zero, in place."""
+    """Make one off-diagonal entry zero by a rotation, in place."""
     entry, first, second = turned[i, j], turned[i, i], turned[j, j]
     ratio = (second - first) / (2.0 * entry)
     tangent = math.copysign(1.0, ratio) / (abs(ratio) + math.sqrt(1.0 + ratio * ratio))
@@ -65,7 +65,7 @@ def _mix(one, other, cosine, sine):
 
 @compiled_exactly
 def root_of_square(rows):
-    """Lower Cholesky factor of rows.T @ rows, which is not formed: modified Gram-Schmidt."""
+    """Return the lower Cholesky factor of rows.T @ rows by modified Gram-Schmidt."""
     size = rows.shape[1]
     columns, root = rows.T.copy(), np.zeros((size, size))
     for k in range(size):
