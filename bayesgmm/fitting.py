@@ -92,9 +92,9 @@ def fit(
         row under each draw. Without them it is as small as its draws, and may be passed on where
         the rows may not; it keeps their number, a checksum and the verdict. Draws, parameters and
         densities are the same. Functions of rows then take a table ``X``, :func:`cluster`,
-        :func:`partition`, :func:`log_density` and :func:`impute` among them. Those that ask about
-        the rows of the fit itself, such as :func:`compare`, :func:`relabel`, :func:`resample`,
-        :func:`plot_clusters` and :func:`write_report`, raise a ``SchemaError``.
+        :func:`partition`, :func:`log_density`, :func:`impute`, :func:`relabel` and
+        :func:`resample` among them. Those that ask about the rows of the fit itself, such as
+        :func:`compare`, :func:`plot_clusters` and :func:`write_report`, raise a ``SchemaError``.
     progress : bool, default True
         Whether to print a line on the EM result and, after two seconds, progress with
         the remaining time: bars, or lines without a terminal or notebook.
@@ -210,6 +210,7 @@ def draw_posterior(
 def resample(
     mixture: Fitted,
     *,
+    X: Any | None = None,
     engine: Engine | str | None = None,
     random_seed: RandomSeed = None,
     standardize: bool = True,
@@ -225,6 +226,8 @@ def resample(
     ----------
     mixture : xarray.DataTree or PointEstimate
         What :func:`bayesgmm.fit` or :func:`bayesgmm.estimate` returned; never modified.
+    X : table of n rows and d features, optional
+        The rows of a fit made with ``keep_rows=False`` and without weights and labels.
     engine : engine or str, optional
         ``NUTS()`` by default. Chains of ``NUTS(init="multi")`` start at the mode and at the best
         alternative mode that is stored in the tree.
@@ -243,7 +246,9 @@ def resample(
     ------
     SchemaError
         If ``mixture`` is not a result of ``fit`` or ``estimate``, holds no point estimate, or was
-        fitted with ``keep_rows=False``.
+        fitted with ``keep_rows=False``, and there is no ``X`` or there were weights or labels.
+    DataError
+        If ``X`` are not the rows of the fit.
     SpecificationError
         If ``engine`` is not an engine, or ``order_by`` names no feature.
 
@@ -261,8 +266,8 @@ def resample(
     {'chain': 1, 'draw': 500, 'component': 3}
     """
     tree = draw_again(
-        mixture, engine=engine, random_seed=random_seed, standardize=standardize, order_by=order_by,
-        progress=progress,
+        mixture, X=X, engine=engine, random_seed=random_seed, standardize=standardize,
+        order_by=order_by, progress=progress,
     )  # fmt: skip
     _warn_of_problems(tree)
     return tree
@@ -273,6 +278,7 @@ def resample(
 def draw_again(
     tree: Fitted,
     *,
+    X: Any | None = None,
     engine: Engine | str | None,
     random_seed: RandomSeed,
     progress: bool,
@@ -288,7 +294,7 @@ def draw_again(
     seed = seed_sequence(random_seed)
     _, engine_seed = spawn(seed, 2)
 
-    fit = Fit.of(tree)
+    fit = Fit.of(tree).over_its_rows(X)
     problem, point = fit.problem, fit.point_estimate
     _expect_order(order_by, problem.data, problem.spec.of_each_component(problem.data.n_features))
     _expect_room(engine, problem)
@@ -652,8 +658,7 @@ def _judged(
     except KeyboardInterrupt:
         announce(
             "Interrupted after the last draw; all draws are kept. Components are relabeled by "
-            "PRA(), "
-            "which is fast; bayesgmm.relabel(tree) uses the default method"
+            "PRA(), which is fast; bayesgmm.relabel(tree) uses the default method"
         )
         return judged(quick=True)
 

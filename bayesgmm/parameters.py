@@ -80,10 +80,7 @@ class MixtureParameters:
 
     def reordered(self, order: np.ndarray) -> MixtureParameters:
         """Return one mixture (no batch axes) with its components in the given order."""
-        correlations = None if self.correlations is None else self.correlations[order]
-        return MixtureParameters(
-            self.weights[order], self.means[order], self.scales[order], correlations
-        )
+        return self.draw((order,))
 
     def draw(self, index: tuple[Index, ...]) -> MixtureParameters:
         """Return the mixtures, or the one, at an index of the batch axes as NumPy reads it."""

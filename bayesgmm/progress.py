@@ -20,7 +20,7 @@ from bayesgmm.digits import counted
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-NOTHING_SHOWN = 2.0  # seconds; what takes less needs no bar
+_NOTHING_SHOWN = 2.0  # seconds; what takes less needs no bar
 _BETWEEN_PICTURES = 0.125  # seconds, on a terminal
 _BETWEEN_LINES = 10.0  # seconds, elsewhere
 _UNEVEN = 2.0  # ratio of speeds beyond which the remaining time is unpredictable
@@ -43,6 +43,26 @@ class Task:
         )
 
 
+class Clock:
+    """The time that has passed in some work, and whether the work is over."""
+
+    def __init__(self) -> None:
+        self._began, self._over = time.monotonic(), threading.Event()
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the work began."""
+        return time.monotonic() - self._began
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, at most until the work is over; return whether it is."""
+        return self._over.wait(seconds)
+
+    def stop(self) -> None:
+        """Declare the work over."""
+        self._over.set()
+
+
 class TaskProgress:
     """A bar for each task, within a ``with`` block, or nothing at all.
 
@@ -56,19 +76,14 @@ class TaskProgress:
     tasks : list of Task
         Others may change ``done`` and ``remark`` at any time.
     visible : bool
-    after : float, default 2
-        Seconds that pass before anything shows.
     """
 
-    def __init__(
-        self, what: str, tasks: list[Task], *, visible: bool, after: float = NOTHING_SHOWN
-    ) -> None:
-        self._what, self._tasks, self._visible, self._after = what, tasks, visible, after
-        self._over, self._pace = threading.Event(), Pace()
+    def __init__(self, what: str, tasks: list[Task], *, visible: bool) -> None:
+        self._what, self._tasks, self._visible, self._pace = what, tasks, visible, Pace()
         self._painter: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self._began = time.monotonic()
+        self._clock = Clock()
         if self._visible:
             self._painter = threading.Thread(target=self._paint, daemon=True)
             self._painter.start()
@@ -80,14 +95,14 @@ class TaskProgress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._clock.stop()
         if self._painter is not None:
             self._painter.join()
 
     def _paint(self) -> None:
         from rich import get_console
 
-        if self._over.wait(self._after):
+        if self._clock.wait(_NOTHING_SHOWN):
             return
         if get_console().is_terminal or get_console().is_jupyter:
             self._paint_bars()
@@ -102,8 +117,7 @@ class TaskProgress:
             ]
             paces, over = [Pace() for _ in self._tasks], False
             while not over:
-                over = self._over.wait(_BETWEEN_PICTURES)
-                passed = time.monotonic() - self._began
+                over, passed = self._clock.wait(_BETWEEN_PICTURES), self._clock.passed
                 for number, task, pace in zip(numbers, self._tasks, paces, strict=True):
                     left = pace.left(passed, task.done, task.total)
                     bars.update(
@@ -115,7 +129,7 @@ class TaskProgress:
         last, over = "", False
         while not over:
             last = self._write_line(last)
-            over = self._over.wait(_BETWEEN_LINES)
+            over = self._clock.wait(_BETWEEN_LINES)
         self._write_line(last)
 
     def _write_line(self, last: str) -> str:
@@ -128,7 +142,7 @@ class TaskProgress:
         return line
 
     def _line(self) -> str:
-        passed = time.monotonic() - self._began
+        passed = self._clock.passed
         totals = [task.total for task in self._tasks if task.total is not None]
         if not totals:
             return f"{self._what}: {_minutes(passed)} so far"

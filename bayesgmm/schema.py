@@ -64,7 +64,8 @@ EXCHANGEABLE = "exchangeable"
 LEFT_OUT = "rows_left_out"
 """The entry of the record that says what the tree of ``fit(..., keep_rows=False)`` does not hold.
 
-``n_rows``, ``checksum`` of the cells, and ``groups`` of exchangeable components.
+``n_rows``, ``checksum`` of the cells, ``groups`` of exchangeable components, and ``plain``: whether
+rows had neither weights nor labels.
 """
 
 DERIVED = "derived"

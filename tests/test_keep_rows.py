@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -22,6 +23,10 @@ def fitted(X, *, keep_rows: bool, **known) -> xr.DataTree:
     return bg.fit(
         X, SPEC, engine=engine, random_seed=1, keep_rows=keep_rows, progress=False, **known
     )
+
+
+def resampled(tree, X):
+    return bg.resample(tree, X=X, engine=bg.Laplace(draws=20), random_seed=2, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +65,29 @@ def test_draws_and_the_verdict_are_those_of_a_fit_that_keeps_its_rows(kept, bare
         lambda tree, X: bg.agreement(tree, np.repeat([0, 1, 2], 20), X=X),
         lambda tree, X: bg.merge_components(tree, bg.EntropyMerging(), X=X),
         lambda tree, X: bg.impute(tree, np.where(X < -1.5, np.nan, X), progress=False).cells,
+        lambda tree, X: bg.relabel(tree, bg.Stephens(), X=X)["posterior"].to_dataset(),
+        lambda tree, X: resampled(tree, X)["posterior"].to_dataset(),
     ],
 )
 def test_questions_about_rows_that_are_given_have_the_same_answers(kept, bare, X, question):
     xr.testing.assert_identical(question(bare, X=X), question(kept, X=X))
+
+
+def test_relabeling_adds_no_rows_and_drawing_again_gives_a_fit_with_its_rows(bare, kept, X):
+    assert not Fit.of(bg.relabel(bare, X=X)).has_rows
+    again = resampled(bare, pd.DataFrame(X[:, ::-1], columns=["x1", "x0"]))
+    xr.testing.assert_identical(
+        again["observed_data"].to_dataset(), kept["observed_data"].to_dataset()
+    )
+
+
+def test_a_fit_is_drawn_again_with_its_own_rows_alone(bare, kept, X):
+    for tree in (bare, kept):
+        with pytest.raises(bg.DataError, match="X must be the 60 rows of the fit"):
+            bg.resample(tree, X=X[::-1])
+    known = fitted(X, keep_rows=False, sample_weight=KNOWN["sample_weight"])
+    with pytest.raises(bg.SchemaError, match=r"weights or labels.*again with keep_rows=True\.$"):
+        bg.resample(known, X=X)
 
 
 def test_questions_about_parameters_have_the_same_answers(kept, bare, X):
@@ -80,7 +104,10 @@ def test_questions_about_parameters_have_the_same_answers(kept, bare, X):
     bg.plot_weights(bare)
 
 
-@pytest.mark.parametrize("question", [bg.cluster, bg.log_density, bg.partition, bg.impute])
+@pytest.mark.parametrize(
+    "question",
+    [bg.cluster, bg.log_density, bg.partition, bg.impute, bg.relabel, bg.resample],
+)
 def test_questions_that_take_rows_ask_for_them(bare, question):
     with pytest.raises(bg.SchemaError, match=r"keep_rows=False.*Pass X, rows with.*'x0', 'x1'"):
         question(bare)
@@ -89,8 +116,6 @@ def test_questions_that_take_rows_ask_for_them(bare, question):
 @pytest.mark.parametrize(
     "question",
     [
-        bg.resample,
-        bg.relabel,
         bg.posterior_predictive,
         bg.plot_clusters,
         bg.plot_certainty,

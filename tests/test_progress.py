@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import time
+import threading
 from functools import partial
 from types import SimpleNamespace
 
@@ -16,75 +16,102 @@ from bayesgmm import progress
 from bayesgmm.progress import ChainProgress, CountProgress, Pace, TaskProgress, waiting
 
 
-@pytest.fixture
-def screen(monkeypatch):
-    """Show everything at once, on what passes for a terminal or for a file."""
-    monkeypatch.setattr(progress, "_BETWEEN_LINES", 0.05)
+class SimulatedClock:
+    """A clock that does some steps of work while the display waits, each in some seconds."""
 
-    def of(*, terminal):
+    def __init__(self, steps):
+        self.passed, self._steps, self._over = 0.0, list(steps), threading.Event()
+        self._due = self._steps[0][0] if self._steps else 0.0
+
+    def wait(self, seconds):
+        until = self.passed + seconds
+        while self._steps and self._due <= until:
+            self.passed = self._due
+            self._steps.pop(0)[1]()
+            self._due += self._steps[0][0] if self._steps else 0.0
+        if not self._steps:
+            self._over.set()
+            return True
+        self.passed = until
+        return False
+
+    def stop(self):
+        assert self._over.wait(timeout=60), "the display did not wait until the work was over"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a display shows of some steps of work, on what passes for a terminal or for a file."""
+
+    def of(bar, *steps, terminal):
         file = io.StringIO()
         console = Console(file=file, force_terminal=terminal, width=100)
         monkeypatch.setattr(rich, "get_console", lambda: console)
-        return file
+        monkeypatch.setattr(progress, "Clock", lambda: SimulatedClock(steps))
+        with bar:
+            pass
+        return file.getvalue()
 
     return of
 
 
-def test_a_terminal_gets_a_bar(screen):
-    file = screen(terminal=True)
+def test_a_terminal_gets_a_bar(shown):
     bar = ChainProgress(2, 50, visible=True)
-    bar._after = 0.0
-    with bar:
-        bar.reporter(0)([SimpleNamespace(finished_draws=20, tuning=True, divergences=3)])
-        time.sleep(0.3)
-        bar.complete()
-    shown = file.getvalue()
-    assert "20/50 warm-up, 3 divergent" in shown
-    assert "50/50 done" in shown
-    assert "chain 1" in shown
+    state = SimpleNamespace(finished_draws=20, tuning=True, divergences=3)
+    steps = (1.0, lambda: bar.reporter(0)([state])), (3.0, bar.complete)
+    screen = shown(bar, *steps, terminal=True)
+    assert "20/50 warm-up, 3 divergent" in screen
+    assert "50/50 done" in screen
+    assert "chain 1" in screen
 
 
-def test_a_file_gets_lines_with_the_time(screen):
-    file = screen(terminal=False)
-    bar = CountProgress("fits", 10, visible=True)
-    bar._after = 0.0
-    with bar:
-        for _ in range(5):
-            bar.advance(2)
-            time.sleep(0.1)
-    *earlier, last = file.getvalue().splitlines()
-    assert "fits: 2 of 10 after 0:00" in earlier
-    assert any(line.endswith("after 0:00, about 0:00 left") for line in earlier)
-    assert last == "fits: 10 of 10 after 0:00"
-    assert "\x1b" not in file.getvalue()
+def test_a_file_gets_lines_with_the_time(shown):
+    bar = CountProgress("fits", 20, visible=True)
+    lines = shown(bar, *[(5.0, partial(bar.advance, 2))] * 10, terminal=False).splitlines()
+    assert lines == [
+        "fits: 0 of 20 after 0:02",
+        "fits: 4 of 20 after 0:12",
+        "fits: 8 of 20 after 0:22, about 0:30 left",
+        "fits: 12 of 20 after 0:32, about 0:20 left",
+        "fits: 16 of 20 after 0:42, about 0:10 left",
+        "fits: 20 of 20 after 0:50",
+    ]
+
+
+def test_what_cannot_be_counted_shows_the_time(shown):
+    bars = shown(waiting("diagnosing"), (2.5, lambda: None), terminal=True)
+    assert "diagnosing" in bars
+    assert "0:00" in bars
+    lines = shown(waiting("diagnosing"), (71.0, lambda: None), terminal=False)
+    *earlier, last = lines.splitlines()
+    assert earlier[:2] == ["diagnosing: 0:02 so far", "diagnosing: 0:12 so far"]
+    assert last == "diagnosing: 1:11 so far"
+
+
+def test_no_line_is_written_twice(shown):
+    steps = [(2.5, lambda: None)]
+    assert shown(waiting("diagnosing"), *steps, terminal=False) == "diagnosing: 0:02 so far\n"
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_what_cannot_be_counted_shows_the_time(screen, terminal):
-    file = screen(terminal=terminal)
-    bar = waiting("diagnosing")
-    bar._after = 0.0
-    with bar:
-        time.sleep(0.3)
-    assert "diagnosing" in file.getvalue()
-    assert "0:00" in file.getvalue()
+def test_nothing_shows_of_what_is_quick(shown, terminal):
+    bar = CountProgress("fits", 10, visible=True)
+    assert shown(bar, (1.9, partial(bar.advance, 10)), terminal=terminal) == ""
 
 
-def test_no_line_is_written_twice(screen):
-    file = screen(terminal=False)
-    bar = waiting("diagnosing")
-    bar._after = 0.0
-    with bar:
-        time.sleep(0.2)
-    assert file.getvalue() == "diagnosing: 0:00 so far\n"
+def test_nothing_shows_of_what_is_hidden(shown, monkeypatch):
+    bar = CountProgress("fits", 10, visible=False)
+    monkeypatch.setattr(SimulatedClock, "stop", lambda clock: None)
+    assert shown(bar, (60.0, partial(bar.advance, 10)), terminal=True) == ""
 
 
-@pytest.mark.parametrize("visible", [True, False])
-def test_nothing_shows_of_what_is_quick_or_hidden(screen, visible):
-    file = screen(terminal=True)
-    with CountProgress("fits", 10, visible=visible) as bar:
+def test_a_display_ends_with_its_work():
+    """On the clock of the computer: no display keeps its work waiting."""
+    with CountProgress("fits", 10, visible=True) as bar:
         bar.advance(10)
-    assert file.getvalue() == ""
+    assert not bar._painter.is_alive()
+    assert bar._clock.wait(60.0)
+    assert bar._clock.passed < 60.0
 
 
 def test_the_time_left_is_told_of_even_work_alone():

@@ -5,7 +5,7 @@ Axes: rows n, components k.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,12 +161,7 @@ class Labels:
     names: tuple[str, ...] = ()
 
 
-def read_labels(
-    labels: Any,
-    n_components: int,
-    row_names: Shaped[np.ndarray, " n"],
-    known_names: Sequence[str] = (),
-) -> Labels:
+def read_labels(labels: Any, n_components: int, row_names: Shaped[np.ndarray, " n"]) -> Labels:
     """Read what is known of each row.
 
     Parameters
@@ -176,8 +171,6 @@ def read_labels(
     n_components : int
     row_names : array, shape (n,)
         For messages.
-    known_names : sequence of strings, optional
-        Names of the first components; by default those that occur in the labels, sorted.
 
     Raises
     ------
@@ -196,7 +189,7 @@ def read_labels(
             f"{counted(row_names.size, 'row')}. Give one for each row; "
             "None where nothing is known."
         )
-    names = tuple(known_names) or _names_in(entries)
+    names = _names_in(entries)
     if len(names) > n_components:
         raise DataError(
             f"The labels name {len(names)} components, {', '.join(names[:10])}; the model has "

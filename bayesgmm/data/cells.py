@@ -211,9 +211,9 @@ def warn_of_empty_rows(
         )
 
 
-def first_labels(labels: np.ndarray, limit: int = 5) -> str:
+def first_labels(labels: np.ndarray) -> str:
     """Name some rows in a message."""
-    return f"{plural(len(labels), 'row')} {listed(labels, limit)}"
+    return f"{plural(len(labels), 'row')} {listed(labels, 5)}"
 
 
 def expect_variation(

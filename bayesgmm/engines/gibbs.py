@@ -25,7 +25,7 @@ from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.numerics.kernels.allocations import allocations, pattern_allocations
-from bayesgmm.numerics.kernels.full_conditionals import FLOWING, PROPOSED, SLICED, Moves
+from bayesgmm.numerics.kernels.full_conditionals import HAMILTONIAN, PROPOSED, SLICED, Moves
 from bayesgmm.numerics.kernels.sweeps import draw_parameters, sweeps
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.rows import Block, Rows
@@ -36,9 +36,9 @@ from bayesgmm.seeds import RandomSeed
 
 _LEAST_ACCEPTANCE = 0.4  # of proposals of a covariance; below, other moves give better draws
 _LEAST_TRIED = 20  # proposals before that is judged
-_FLOW_ACCEPTANCE = 0.8  # that leaps are adapted to
-_FIRST_LEAP = 1.5  # times p^(-1/4) for p numbers: the scaling of Beskos et al. (2013)
-_SHORTEST_LEAP = 0.02  # of a hundred to a quarter of a turn; below, the flow leads nowhere
+_TARGET_ACCEPTANCE = 0.8  # of Hamiltonian Monte Carlo, to which step sizes are adapted
+_FIRST_STEP_SIZE = 1.5  # times p^(-1/4) for p numbers: the scaling of Beskos et al. (2013)
+_SMALLEST_STEP_SIZE = 0.02  # below, trajectories are too short to be worth their steps
 
 
 @dataclass(frozen=True)
@@ -70,19 +70,20 @@ def moves_of(target: Target) -> Moves:
     covariances = target.layout.covariances
     shape = (covariances.n_matrices, 1 if covariances.correlated else covariances.n_scales)
     n_numbers = covariances.n_scales * (covariances.n_scales + 1) // 2
-    leaps = np.full(shape, _FIRST_LEAP * n_numbers**-0.25)
-    return Moves(np.full(shape, PROPOSED), leaps, np.zeros(shape), np.zeros(shape))
+    step_sizes = np.full(shape, _FIRST_STEP_SIZE * n_numbers**-0.25)
+    return Moves(np.full(shape, PROPOSED), step_sizes, np.zeros(shape), np.zeros(shape))
 
 
 def adapt(moves: Moves, *, correlated: bool) -> None:
     """Choose moves that are accepted, in place, by what happened since the last call."""
     judged = moves.tried >= _LEAST_TRIED
     rate = moves.accepted / np.maximum(moves.tried, 1.0)
-    flowing = moves.kinds == FLOWING
-    stuck = judged & ~flowing & (rate < _LEAST_ACCEPTANCE)
-    moves.leaps[judged & flowing] *= np.exp(rate - _FLOW_ACCEPTANCE)[judged & flowing]
-    moves.kinds[flowing & (moves.leaps < _SHORTEST_LEAP)] = SLICED
-    moves.kinds[stuck] = FLOWING if correlated else SLICED
+    hamiltonian = moves.kinds == HAMILTONIAN
+    stuck = judged & ~hamiltonian & (rate < _LEAST_ACCEPTANCE)
+    adapted = judged & hamiltonian
+    moves.step_sizes[adapted] *= np.exp(rate[adapted] - _TARGET_ACCEPTANCE)
+    moves.kinds[hamiltonian & (moves.step_sizes < _SMALLEST_STEP_SIZE)] = SLICED
+    moves.kinds[stuck] = HAMILTONIAN if correlated else SLICED
     moves.tried[judged] = moves.accepted[judged] = 0.0
 
 
@@ -401,7 +402,7 @@ class _GibbsChain:
         statistics = {
             "lp": log_densities[thin::thin],
             "acceptance_rate": acceptances[thin - 1 :: thin],
-            "hamiltonian": np.full(len(kept), np.sum(kinds == FLOWING)),
+            "hamiltonian": np.full(len(kept), np.sum(kinds == HAMILTONIAN)),
             "slice_sampled": np.full(len(kept), np.sum(kinds == SLICED)),
         }
         return ChainDraws({"position": kept}, statistics)

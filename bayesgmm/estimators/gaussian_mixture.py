@@ -255,7 +255,7 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
             self._structure, (self.n_components, values.shape[1]), weights=self.weights_init,
             means=self.means_init, precisions=self.precisions_init,
         )  # fmt: skip
-        runs = self._runs(self._rows_to_fit(values, weights), given)
+        runs = self._runs(self._rows_to_fit(values, weights))
         # scikit-learn's k-means limits BLAS on its own, which concurrent fits would leave so.
         with one_thread_for_small_algebra():
             self._keep(self._best_run(runs, given))
@@ -405,7 +405,7 @@ class GaussianMixture(WithSummary, TakesMissingCells, DensityMixin, BaseEstimato
         expect_observed(rows.values, tuple(names))
         return at_least(rows, self.n_components)
 
-    def _runs(self, rows: RowsInMemory, given: InitialParameters) -> LikelihoodRuns | PosteriorRuns:
+    def _runs(self, rows: RowsInMemory) -> LikelihoodRuns | PosteriorRuns:
         if self.prior is None:
             return LikelihoodRuns(rows, self._structure, self.n_components, float(self.reg_covar))
         return PosteriorRuns.of(dataset_of(self, rows.values, rows.weights), self._spec())

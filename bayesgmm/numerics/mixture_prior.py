@@ -1,20 +1,21 @@
-"""The priors of a mixture, as the numbers that compiled code takes.
+"""The priors of a mixture, as the coefficients that compiled code takes.
 
-That of one covariance matrix Sigma = D R D, with D = diag(sigma) and R a correlation matrix, is
+The prior of one covariance matrix Sigma = D R D, with D = diag(sigma) and R a correlation matrix,
+is
 
     log p(sigma, R) = sum_j log p_j(sigma_j) + (eta - 1) log|R|
                       - count / 2 log|Sigma| - tr(Sigma^-1 scatter) / 2
                       - beta sum_j log((Sigma^-1)_jj + rate_j)
                       - sum_j (floor_j^2 (Sigma^-1)_jj)^4
 
-The first line holds independent priors of scales and correlations (LKJ). The second is what
-``count`` rows with this scatter about the mean would add to the likelihood: prior rows. Compiled
-code adds them to the rows of the table, so that an inverse-Wishart prior, which is little else,
-costs it nothing. The third makes of it a scale mixture of inverse-Wishart distributions (Huang &
-Wand, 2013): its scale matrix is diag(psi), with psi_j integrated out. The fourth keeps partial
-standard deviations, of one feature given all others, 1 / sqrt((Sigma^-1)_jj), from falling below
-the floor. It bounds the posterior density whatever the rows and the other priors are: where Sigma
-becomes singular, one of its terms outgrows every power of |Sigma|.
+The first line has independent priors of scales and correlations (LKJ). The second is the
+log-likelihood of ``count`` prior rows with this scatter about the mean. Compiled code adds them to
+the rows of the table, so that inverse-Wishart priors, which are prior rows and terms of this form,
+need no code of their own. The third turns this into a scale mixture of inverse-Wishart
+distributions (Huang & Wand, 2013) with scale matrix diag(psi), psi integrated out. The fourth keeps
+partial standard deviations, of one feature given all others, 1 / sqrt((Sigma^-1)_jj), above the
+floor. It bounds the posterior density for any rows and other priors: as Sigma becomes singular,
+one of its terms grows faster than any power of |Sigma|.
 
 References
 ----------
@@ -32,26 +33,26 @@ import numpy as np
 class CovariancePrior(NamedTuple):
     """The coefficients of the prior of every free covariance matrix.
 
-    A named tuple, because these can enter compiled functions.
+    A named tuple, because compiled functions can take these.
 
     Attributes
     ----------
     terms : array, shape (s, 6)
-        One row for every scale, as ``kernels/covariances.py`` takes them.
+        The coefficients of every scale, see ``kernels/covariances.py``.
     eta : float
         Shape of the LKJ distribution of R; 1 for a flat one.
     beta : float
-        Power of the scale mixture, 0 where there is none.
+        Power of the scale mixture; 0 without one.
     rate : array, shape (s,)
-        Of the scale mixture, in one over the squared units of the features.
+        Rates of the scale mixture, in one over the squared units of the features.
     count : float
         Number of prior rows.
     scatter : array, shape (s, s)
-        Their scatter; without correlations only its diagonal counts.
+        Their scatter; without correlations only its diagonal is used.
     freedom : float
-        What the prior adds to the number of rows in the degrees of freedom of a Gibbs proposal.
+        Degrees of freedom that the prior adds to those of a Gibbs proposal.
     floor : array, shape (s,)
-        Below which partial standard deviations do not fall; 0 where nothing bounds them.
+        Lower bounds of partial standard deviations; 0 without a bound.
     """
 
     terms: np.ndarray
@@ -65,10 +66,10 @@ class CovariancePrior(NamedTuple):
 
     @classmethod
     def without_rows(cls, terms: np.ndarray, *, eta: float = 1.0) -> CovariancePrior:
-        """Return the prior of scales and correlations that are independent.
+        """Return the prior of independent scales and correlations.
 
-        A Gibbs proposal has one degree of freedom less than there are rows: the likelihood alone,
-        over |Sigma|^(-d/2), see ``kernels/full_conditionals.py``.
+        A Gibbs proposal has one degree of freedom less than the number of rows: it is the
+        likelihood times |Sigma|^(-d/2), see ``kernels/full_conditionals.py``.
         """
         size = terms.shape[0]
         nothing = np.zeros(size)
@@ -76,7 +77,7 @@ class CovariancePrior(NamedTuple):
 
     @classmethod
     def flat(cls, n_scales: int) -> CovariancePrior:
-        """Return the prior that says nothing."""
+        """Return the flat prior."""
         return cls.without_rows(np.zeros((n_scales, 6)))
 
 
@@ -86,15 +87,15 @@ class MixturePrior(NamedTuple):
     Attributes
     ----------
     constant : float
-        What is added to the log density.
+        Constant term of the log density.
     concentration : array, shape (k,)
-        Of the Dirichlet prior of the weights.
+        Concentration of the Dirichlet prior of the weights.
     loc, precision : array, shape (k, d)
-        Of the normal priors of the means.
+        Parameters of the normal priors of the means.
     n_matrices : int
-        Number of free covariance matrices: k, or 1 where they are tied.
+        Number of free covariance matrices: k, or 1 if they are tied.
     covariances : CovariancePrior
-        Of every free covariance matrix.
+        The prior of every free covariance matrix.
     """
 
     constant: float
@@ -105,7 +106,7 @@ class MixturePrior(NamedTuple):
     covariances: CovariancePrior
 
     def as_compiled(self) -> MixturePrior:
-        """Return the same with arrays and numbers of the one kind that kernels are compiled for."""
+        """Return the prior with the types of arrays and numbers that kernels are compiled for."""
 
         def of_one_kind(value: np.ndarray | float) -> np.ndarray | float:
             return (

@@ -47,6 +47,7 @@ numerical integration. SIAM Journal on Scientific and Statistical Computing 1, 4
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
@@ -115,75 +116,79 @@ def _upper_tails(
     a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "n d"], c: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
     """Return P(Q > c) for forms of unit variance with means below c."""
-    starts = _saddle_points(a, b, c)
-    widths = 1.0 / np.sqrt(_curvature(starts, a, b))
-    sides = _quietest_sides(starts, widths, a, b, c)
+    paths = _Paths.of(a, b, c)
     # The lower half of the path mirrors the upper; of the first step, half belongs to each.
-    totals = -0.5 * np.exp(_along(np.zeros(1), starts, widths, sides, a, b, c)).imag[:, 0]
-    for rows, logs in _pieces(_STEP, starts, widths, sides, a, b, c):
+    totals = -0.5 * np.exp(paths.log_integrands(np.zeros(1))).imag[:, 0]
+    for rows, logs in paths.pieces(_STEP):
         totals[rows] += np.exp(logs).imag.sum(axis=1)
     return np.clip(totals * (_STEP / np.pi), 0.0, 1.0)
 
 
-def _quietest_sides(
-    starts: Float[np.ndarray, " n"],
-    widths: Float[np.ndarray, " n"],
-    a: Float[np.ndarray, "n d"],
-    b: Float[np.ndarray, "n d"],
-    c: Float[np.ndarray, " n"],
-) -> Float[np.ndarray, " n"]:
-    """Return the side, 1, -1 or 0 (vertical), with the least oscillation."""
-    sides, noise = np.array([1.0, -1.0, 0.0]), np.zeros((3, c.size))
-    heights = _along(np.zeros(1), starts, widths, np.zeros(c.size), a, b, c).real
-    for side, found in zip(sides, noise, strict=True):
-        for rows, logs in _pieces(_LOOK_STEP, starts, widths, np.full(c.size, side), a, b, c):
-            relative = np.minimum(logs.real - heights[rows], _HIGHEST)
-            found[rows] += (np.exp(relative[:, 1:]) * np.diff(logs.imag, axis=1) ** 2).sum(axis=1)
-    return sides[noise.argmin(axis=0)]
+class _Paths(NamedTuple):
+    """The paths of integration of some forms.
 
-
-def _pieces(
-    step: float,
-    starts: Float[np.ndarray, " n"],
-    widths: Float[np.ndarray, " n"],
-    sides: Float[np.ndarray, " n"],
-    a: Float[np.ndarray, "n d"],
-    b: Float[np.ndarray, "n d"],
-    c: Float[np.ndarray, " n"],
-) -> Iterator[tuple[Int[np.ndarray, " _"], Complex[np.ndarray, "_ m"]]]:
-    """Follow the paths, some steps at a time, until the integrand is negligible.
-
-    Yields the active forms, and the logarithms of their integrands, -inf for finished ones.
+    Attributes
+    ----------
+    a, b : array, shape (n, d)
+    c : array, shape (n,)
+    starts, widths : array, shape (n,)
+        Saddle points s_0, and widths w of the integrand there.
+    sides : array, shape (n,)
+        1, -1 or 0.
     """
-    going = np.arange(c.size)
-    heights = _along(np.zeros(1), starts, widths, sides, a, b, c).real
-    for first in np.arange(0.0, _END, step * _STEPS_AT_ONCE):
-        steps = first + step * np.arange(_STEPS_AT_ONCE)
-        parts = (each[going] for each in (starts, widths, sides, a, b, c))
-        logs = _along(steps, *parts)
-        alive = np.logical_and.accumulate(logs.real > heights[going] - _DEAD, axis=1)
-        yield going, np.where(alive, logs, -np.inf)
-        going = going[alive[:, -1]]
-        if going.size == 0:
-            return
 
+    a: Float[np.ndarray, "n d"]
+    b: Float[np.ndarray, "n d"]
+    c: Float[np.ndarray, " n"]
+    starts: Float[np.ndarray, " n"]
+    widths: Float[np.ndarray, " n"]
+    sides: Float[np.ndarray, " n"]
 
-def _along(
-    v: Float[np.ndarray, " m"],
-    starts: Float[np.ndarray, " n"],
-    widths: Float[np.ndarray, " n"],
-    sides: Float[np.ndarray, " n"],
-    a: Float[np.ndarray, "n d"],
-    b: Float[np.ndarray, "n d"],
-    c: Float[np.ndarray, " n"],
-) -> Complex[np.ndarray, "n m"]:
-    """Return the logarithm of exp(K(s) - s c) / s ds/dv at steps along the path."""
-    lean = _LEAN * sides[:, None]
-    s = starts[:, None] + widths[:, None] * (lean * (np.cosh(v) - 1.0) + 1j * np.sinh(v))
-    slope = widths[:, None] * (lean * np.sinh(v) + 1j * np.cosh(v))
-    rest = 1.0 - 2.0 * s[:, :, None] * a[:, None, :]
-    cumulants = 2.0 * (s[:, :, None] * b[:, None, :]) ** 2 / rest - 0.5 * np.log(rest)
-    return cumulants.sum(axis=-1) - s * c[:, None] - np.log(s) + np.log(slope)
+    @classmethod
+    def of(
+        cls, a: Float[np.ndarray, "n d"], b: Float[np.ndarray, "n d"], c: Float[np.ndarray, " n"]
+    ) -> _Paths:
+        """Return the paths through the saddle points, each on the side of least oscillation."""
+        starts = _saddle_points(a, b, c)
+        vertical = cls(a, b, c, starts, 1.0 / np.sqrt(_curvature(starts, a, b)), np.zeros(c.size))
+        sides, noise = np.array([1.0, -1.0, 0.0]), np.zeros((3, c.size))
+        heights = vertical.heights()
+        for side, found in zip(sides, noise, strict=True):
+            for rows, logs in vertical._replace(sides=np.full(c.size, side)).pieces(_LOOK_STEP):
+                relative = np.minimum(logs.real - heights[rows], _HIGHEST)
+                turns = np.diff(logs.imag, axis=1) ** 2
+                found[rows] += (np.exp(relative[:, 1:]) * turns).sum(axis=1)
+        return vertical._replace(sides=sides[noise.argmin(axis=0)])
+
+    def log_integrands(self, v: Float[np.ndarray, " m"]) -> Complex[np.ndarray, "n m"]:
+        """Return the logarithm of exp(K(s) - s c) / s ds/dv at steps along the paths."""
+        lean, widths = _LEAN * self.sides[:, None], self.widths[:, None]
+        s = self.starts[:, None] + widths * (lean * (np.cosh(v) - 1.0) + 1j * np.sinh(v))
+        slope = widths * (lean * np.sinh(v) + 1j * np.cosh(v))
+        rest = 1.0 - 2.0 * s[:, :, None] * self.a[:, None, :]
+        cumulants = 2.0 * (s[:, :, None] * self.b[:, None, :]) ** 2 / rest - 0.5 * np.log(rest)
+        return cumulants.sum(axis=-1) - s * self.c[:, None] - np.log(s) + np.log(slope)
+
+    def heights(self) -> Float[np.ndarray, "n 1"]:
+        """Return the logarithm of the absolute integrand at the starts, the same for all sides."""
+        return self.log_integrands(np.zeros(1)).real
+
+    def pieces(
+        self, step: float
+    ) -> Iterator[tuple[Int[np.ndarray, " _"], Complex[np.ndarray, "_ m"]]]:
+        """Follow the paths, some steps at a time, until the integrand is negligible.
+
+        Yields the active forms, and the logarithms of their integrands, -inf for finished ones.
+        """
+        going, ends = np.arange(self.c.size), self.heights() - _DEAD
+        for first in np.arange(0.0, _END, step * _STEPS_AT_ONCE):
+            steps = first + step * np.arange(_STEPS_AT_ONCE)
+            logs = _Paths(*(part[going] for part in self)).log_integrands(steps)
+            alive = np.logical_and.accumulate(logs.real > ends[going], axis=1)
+            yield going, np.where(alive, logs, -np.inf)
+            going = going[alive[:, -1]]
+            if going.size == 0:
+                return
 
 
 def _saddle_points(

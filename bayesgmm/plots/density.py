@@ -203,7 +203,7 @@ MOST_FEATURES = 12
 
 _ACROSS = 4  # panels side by side
 _LINES = (0.9, 1.4, 2.0, 2.6)  # widths of contours, the widest around the densest region
-_MANY_ROWS, _VECTOR_ROWS, _MOST_TICKS = 2_000, 5_000, 1_000
+_MANY_ROWS, _VECTOR_ROWS = 2_000, 5_000
 
 
 def plot_density(

@@ -182,7 +182,7 @@ def finish(
     """
     tree = raw
     if raw["posterior"].sizes[COMPONENT] == 1 or any_exchangeable(Fit(raw).groups):
-        tree = relabeled(raw, PRA() if quick else ECR(), order_by)
+        tree = relabeled(Fit(raw), PRA() if quick else ECR(), order_by)
     else:  # components are not exchangeable: relabeling would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
     n_draws = tree["posterior"]["weights"][..., 0].size

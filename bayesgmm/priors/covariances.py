@@ -54,16 +54,16 @@ class CovarianceStructure(ABC):
     """Whether the prior of a matrix is inverse-Wishart, which no resolution has to bound."""
 
     def __init_subclass__(cls) -> None:
-        """Derive the properties from how volumes, shapes and orientations are related."""
+        """Set the properties to those of several components and features."""
         for name in ("tied", "isotropic", "correlated"):
             if name in vars(cls):
                 raise TypeError(
                     f"{cls.__name__} sets {name}, which follows from its volume, shape and "
                     "orientation: set these."
                 )
-        cls.tied = cls.volume == "equal"
-        cls.isotropic = cls.shape == "identity"
-        cls.correlated = cls.orientation != "identity"
+        several = CovarianceMap(2, 2, cls.volume, cls.shape, cls.orientation)
+        cls.tied, cls.isotropic = several.tied, several.isotropic
+        cls.correlated = several.correlated
 
     def covariance_map(self, n_components: int, n_features: int) -> CovarianceMap:
         """Return the map from coordinates to covariance matrices."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import Field, dataclass, fields, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import gammaln
@@ -116,9 +116,17 @@ class ScalePrior(ABC):
     def resolved(self, columns: Columns) -> ScalePrior:
         """Fill what was left open from summaries of the columns, or of all together, shape (s,)."""
 
-    @abstractmethod
-    def standardized(self, factor: np.ndarray) -> ScalePrior:
-        """Return the prior of sigma / factor, with factor of shape (s,) or a number."""
+    def standardized(self, factor: np.ndarray) -> Self:
+        """Return the prior of sigma / factor, with factor of shape (s,) or a number.
+
+        Hyperparameters with units are scales, and divided, or rates, and multiplied.
+        """
+        values = {name: np.asarray(getattr(self, name)) for name in self.unit_parameters}
+        scaled = {
+            name: collapsed(value * factor if name == "rate" else value / factor)
+            for name, value in values.items()
+        }
+        return replace(self, **scaled)
 
     @abstractmethod
     def terms(self, size: int) -> LogScaleTerms:
@@ -180,10 +188,6 @@ class HalfT(ScalePrior):
         """See :meth:`ScalePrior.resolved`."""
         return replace(self, scale=filled(self.scale, columns.deviation, columns.names))
 
-    def standardized(self, factor: np.ndarray) -> HalfT:
-        """See :meth:`ScalePrior.standardized`."""
-        return replace(self, scale=collapsed(np.asarray(self.scale) / factor))
-
     def rate(self, size: int) -> np.ndarray:
         """Return 1 / (nu scale^2) for every scale."""
         return 1.0 / (self.degrees_of_freedom * self._expanded("scale", size) ** 2)
@@ -230,10 +234,6 @@ class HalfNormal(ScalePrior):
         """See :meth:`ScalePrior.resolved`."""
         return replace(self, scale=filled(self.scale, columns.deviation, columns.names))
 
-    def standardized(self, factor: np.ndarray) -> HalfNormal:
-        """See :meth:`ScalePrior.standardized`."""
-        return replace(self, scale=collapsed(np.asarray(self.scale) / factor))
-
     def terms(self, size: int) -> LogScaleTerms:
         """See :meth:`ScalePrior.terms`."""
         scale = self._expanded("scale", size)
@@ -277,7 +277,7 @@ class LogNormal(ScalePrior):
         """See :meth:`ScalePrior.resolved`."""
         return replace(self, loc=filled(self.loc, np.log(0.5 * columns.spread), columns.names))
 
-    def standardized(self, factor: np.ndarray) -> LogNormal:
+    def standardized(self, factor: np.ndarray) -> Self:
         """See :meth:`ScalePrior.standardized`."""
         return replace(self, loc=collapsed(np.asarray(self.loc) - np.log(factor)))
 
@@ -322,10 +322,6 @@ class Exponential(ScalePrior):
     def resolved(self, columns: Columns) -> Exponential:
         """See :meth:`ScalePrior.resolved`."""
         return replace(self, rate=filled(self.rate, 1 / columns.deviation, columns.names))
-
-    def standardized(self, factor: np.ndarray) -> Exponential:
-        """See :meth:`ScalePrior.standardized`."""
-        return replace(self, rate=collapsed(np.asarray(self.rate) * factor))
 
     def terms(self, size: int) -> LogScaleTerms:
         """See :meth:`ScalePrior.terms`."""
@@ -372,10 +368,6 @@ class Gamma(ScalePrior):
         """See :meth:`ScalePrior.resolved`."""
         rate = np.asarray(self.shape) / (0.5 * columns.spread)
         return replace(self, rate=filled(self.rate, rate, columns.names))
-
-    def standardized(self, factor: np.ndarray) -> Gamma:
-        """See :meth:`ScalePrior.standardized`."""
-        return replace(self, rate=collapsed(np.asarray(self.rate) * factor))
 
     def terms(self, size: int) -> LogScaleTerms:
         """See :meth:`ScalePrior.terms`."""
@@ -428,10 +420,6 @@ class InverseGamma(ScalePrior):
     def resolved(self, columns: Columns) -> InverseGamma:
         """See :meth:`ScalePrior.resolved`."""
         return replace(self, scale=filled(self.scale, 0.5 * columns.spread, columns.names))
-
-    def standardized(self, factor: np.ndarray) -> InverseGamma:
-        """See :meth:`ScalePrior.standardized`."""
-        return replace(self, scale=collapsed(np.asarray(self.scale) / factor))
 
     def terms(self, size: int) -> LogScaleTerms:
         """See :meth:`ScalePrior.terms`."""

@@ -9,7 +9,6 @@ from rich.text import Text
 
 from bayesgmm.analysis.clustering.cluster import DEFAULT_CERTAINTY, expected_responsibilities
 from bayesgmm.analysis.diagnosis.diagnose import diagnose
-from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.summarize import summarize
 from bayesgmm.digits import decimals, interval, number, plural
 from bayesgmm.schema import COMPONENT, FEATURE
@@ -19,15 +18,13 @@ STATISTIC = "statistic"
 _NARROWEST_NAMES = 12  # characters, enough for "component 10"
 
 
-def summary_table(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY) -> Table:
-    """Return weights, means and standard deviations with their intervals.
+def summary_table(tree: xr.DataTree) -> Table:
+    """Return weights, means and standard deviations with their 89 % intervals.
 
     Parameters
     ----------
     tree : xarray.DataTree
         Result of :func:`bayesgmm.fit`.
-    probability : float, default 0.89
-        Posterior probability of the equal-tailed intervals.
 
     Returns
     -------
@@ -37,8 +34,6 @@ def summary_table(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY
 
     Raises
     ------
-    SpecificationError
-        If ``ci_prob`` does not lie between 0 and 1.
     SchemaError
         If ``tree`` is not a result of ``fit``.
 
@@ -49,7 +44,7 @@ def summary_table(tree: xr.DataTree, *, probability: float = DEFAULT_PROBABILITY
     >>> summary_table(bg.example_fit()).row_count
     15
     """
-    summary = summarize(tree, ci_prob=probability)
+    summary = summarize(tree)
     lines = summary.stack(line=(COMPONENT, FEATURE))
     means, scales = _cells(lines["means"]), _cells(lines["scales"])
     weights = _cells(summary["weights"])

@@ -269,6 +269,48 @@ class Fit:
         self.expect_rows(takes_others=True)
         return self.data
 
+    def over(self, X: Any | None) -> Fit:
+        """Return the fit with ``X`` for its rows, or the fit itself where ``X`` is ``None``.
+
+        Raises
+        ------
+        DataError, SchemaError
+            As :meth:`rows` does.
+        """
+        data = self.rows(X)
+        if X is None:
+            return self
+        other = Fit(self.tree)
+        vars(other).update(data=data, groups=self.groups)
+        return other
+
+    def over_its_rows(self, X: Any | None) -> Fit:
+        """Return the fit with its rows, which are ``X`` where the tree does not hold them.
+
+        Raises
+        ------
+        DataError
+            If ``X`` are not the rows of the fit.
+        SchemaError
+            If the tree holds no rows and there is no ``X``, or there were weights or labels.
+        """
+        self.expect_fitted()
+        fit = self.over(X)
+        if X is None:
+            return fit
+        if not self.has_rows and not self.record[LEFT_OUT]["plain"]:
+            raise SchemaError(
+                "The fit was made with keep_rows=False and with weights or labels of its rows, "
+                "which its tree does not hold, and this needs them. Fit again with keep_rows=True."
+            )
+        own = self.data.checksum if self.has_rows else self.record[LEFT_OUT]["checksum"]
+        if fit.data.checksum != own:
+            raise DataError(
+                f"X must be the {self.n_rows} rows of the fit, unchanged and in the same order. "
+                "For other rows, fit again: bayesgmm.fit(X, spec)."
+            )
+        return self if self.has_rows else fit
+
     @property
     def knows_prior(self) -> bool:
         """Whether the prior is known, so that the log posterior can be computed."""
@@ -398,6 +440,7 @@ class Fit:
             "n_rows": self.data.n_rows,
             "checksum": self.data.checksum,
             "groups": self.groups.tolist(),
+            "plain": not (self.data.weights.size or self.data.label_log_likelihoods.size),
         }
         return Fit(with_record(tree, **{LEFT_OUT: left_out}))
 

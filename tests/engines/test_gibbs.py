@@ -17,13 +17,13 @@ from bayesgmm.analysis.generation.generate import draw_rows
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.gibbs import Sweeper
 from bayesgmm.estimation.density import Target
-from bayesgmm.numerics.kernels.full_conditionals import FLOWING, PROPOSED, SLICED
+from bayesgmm.numerics.kernels.full_conditionals import HAMILTONIAN, PROPOSED, SLICED
 from bayesgmm.priors.sampling import draw_parameters
 from tests.cases import SCALE_PRIORS, STRUCTURES, example_spec
 
 N_SWEEPS, FEW_SWEEPS = 6_000, 1_500
 N_ROWS = 12
-MORE_ROWS = 5  # for every feature, so that the scatter has full rank and covariances flow
+MORE_ROWS = 5  # for every feature, so that scatter matrices have full rank
 LIMIT = 4.5
 """Standard errors; each case compares at most 16 averages: error rate 16 * 6.8e-6 = 1e-4."""
 
@@ -36,12 +36,15 @@ CASES += [(name, "half-t", 2, "labels") for name in ("full", "spherical")]
 CASES += [("full", "half-t", 5, "rows"), ("full", "half-t", 3, "gaps and labels")]
 CASES += [("full", prior, 2, "rows, sliced") for prior in ("half-t", "inverse-gamma")]
 CASES += [("diagonal", "half-t", 2, "rows, sliced")]
-CASES += [("full", "inverse-gamma", d, "rows, flowing") for d in (2, 5)]
-CASES += [("tied", "log-normal", 10, "rows, flowing"), ("full", "half-t", 3, "gaps, flowing")]
-KINDS = {"sliced": SLICED, "flowing": FLOWING}
+CASES += [("full", "inverse-gamma", d, "rows, hamiltonian") for d in (2, 5)]
+CASES += [
+    ("tied", "log-normal", 10, "rows, hamiltonian"),
+    ("full", "half-t", 3, "gaps, hamiltonian"),
+]
+KINDS = {"sliced": SLICED, "hamiltonian": HAMILTONIAN}
 CASES += [("full", "inverse-gamma", 2, "rows, named"), ("diagonal", "half-t", 2, "gaps, named")]
 QUICK = [("full", "half-t", 2, "rows"), ("full", "half-t", 3, "gaps and labels")]
-QUICK += [("full", "half-t", 2, "rows, named"), ("tied", "inverse-gamma", 3, "rows, flowing")]
+QUICK += [("full", "half-t", 2, "rows, named"), ("tied", "inverse-gamma", 3, "rows, hamiltonian")]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_joint_distribution(structure, prior, n_features, known, n_sweeps):
 
 def successive_draws(spec, n_features, known, n_sweeps, rng):
     parameters = draw_parameters(spec, n_features, 1, rng).draw((0,))
-    n_rows = max(N_ROWS, MORE_ROWS * n_features) if "flowing" in known else N_ROWS
+    n_rows = max(N_ROWS, MORE_ROWS * n_features) if "hamiltonian" in known else N_ROWS
     missing = np.random.default_rng(1).random((n_rows, n_features)) < 0.4
     missing[0] = True
     positions = []

@@ -11,7 +11,7 @@ from bayesgmm.engines.gibbs import Sweeper
 from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.blocks import SHORT
-from bayesgmm.numerics.kernels.full_conditionals import FLOWING, PROPOSED, SLICED
+from bayesgmm.numerics.kernels.full_conditionals import HAMILTONIAN, PROPOSED, SLICED
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import STRUCTURES, example_rows
 
@@ -102,17 +102,17 @@ def test_what_is_rejected_too_often_is_proposed_no_longer():
     assert moves.tried.tolist() == [[0, 0], [19, 0]]
 
 
-def test_leaps_are_adapted_until_four_fifths_of_them_are_accepted():
+def test_step_sizes_are_adapted_to_an_acceptance_of_four_fifths():
     sweeper = Sweeper(target_of("full", 200)[0])
     moves = sweeper.moves
     moves.tried[:], moves.accepted[:] = 25, 1
     sweeper.adapt()
-    assert np.all(moves.kinds == FLOWING)
-    first = moves.leaps.copy()
+    assert np.all(moves.kinds == HAMILTONIAN)
+    first = moves.step_sizes.copy()
     moves.tried[:], moves.accepted[:] = 25, [[25], [10]]
     sweeper.adapt()
-    assert moves.leaps[0, 0] > first[0, 0]
-    assert moves.leaps[1, 0] < first[1, 0]
+    assert moves.step_sizes[0, 0] > first[0, 0]
+    assert moves.step_sizes[1, 0] < first[1, 0]
 
 
 @pytest.mark.parametrize("structure", ["full", "diagonal"])

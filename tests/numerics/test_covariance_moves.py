@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import digamma
 
-from bayesgmm.numerics.kernels.covariance_moves import flow_covariance, slice_covariance
+from bayesgmm.numerics.kernels.covariance_moves import hamiltonian_covariance, slice_covariance
 from bayesgmm.numerics.kernels.covariances import correlation_factor
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 
@@ -28,17 +28,19 @@ def inverse_wishart_case(size: int, count: float) -> tuple[np.ndarray, Covarianc
 
 
 @pytest.mark.parametrize("size", [2, 6])
-@pytest.mark.parametrize("kind", ["flowing", "sliced"])
+@pytest.mark.parametrize("kind", ["hamiltonian", "sliced"])
 def test_moments_are_those_of_the_inverse_wishart_distribution(kind, size):
     count, rng = 8.0 * size, np.random.default_rng(5)
     scatter, prior, freedom = inverse_wishart_case(size, count)
     log_scales, pairs = 0.5 * np.log(np.diagonal(scatter) / count), np.zeros(size * (size - 1) // 2)
-    n_draws = N_DRAWS if kind == "flowing" else N_DRAWS // 3
+    n_draws = N_DRAWS if kind == "hamiltonian" else N_DRAWS // 3
     matrices, accepted = np.empty((n_draws, size, size)), []
     for number in range(-50, n_draws):
-        if kind == "flowing":
-            leap = 1.5 * (0.5 * size * (size + 1)) ** -0.25
-            accepted.append(flow_covariance(count, scatter, prior, leap, rng, log_scales, pairs))
+        if kind == "hamiltonian":
+            step_size = 1.5 * (0.5 * size * (size + 1)) ** -0.25
+            accepted.append(
+                hamiltonian_covariance(count, scatter, prior, step_size, rng, log_scales, pairs)
+            )
         else:
             slice_covariance(count, scatter, prior, rng, log_scales, pairs)
         if number >= 0:
@@ -53,7 +55,7 @@ def test_moments_are_those_of_the_inverse_wishart_distribution(kind, size):
     log_determinants = np.linalg.slogdet(whitened)[1]
     halves = 0.5 * (freedom - np.arange(size))
     expect_mean(log_determinants, -size * np.log(2.0) - digamma(halves).sum())
-    if kind == "flowing":
+    if kind == "hamiltonian":
         assert np.mean(accepted) > 0.6
 
 
@@ -65,7 +67,7 @@ def expect_mean(values: np.ndarray, expected: float) -> None:
 def test_a_singular_scatter_is_left_alone():
     _, prior, _ = inverse_wishart_case(3, 20.0)
     log_scales, pairs = np.zeros(3), np.zeros(3)
-    moved = flow_covariance(
+    moved = hamiltonian_covariance(
         20.0, np.ones((3, 3)), prior, 0.5, np.random.default_rng(0), log_scales, pairs
     )
     assert np.isnan(moved)

@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 
 import bayesgmm as bg
-from bayesgmm.errors import SpecificationError
 from bayesgmm.report.tables import summary_table
 
 
@@ -29,7 +28,6 @@ def test_four_features_fit_an_ordinary_terminal_uncut(tree):
 
 def test_names_the_kind_of_interval(tree):
     assert "89% equal-tailed interval" in text_of(summary_table(tree))
-    assert "50% equal-tailed interval" in text_of(summary_table(tree, probability=0.5))
 
 
 def test_holds_the_numbers_of_the_summary_in_its_order(tree):
@@ -57,8 +55,3 @@ def test_brackets_in_a_name_are_no_markup(tree):
         dataset = renamed[group].to_dataset().assign_coords(feature=names)
         renamed[group] = type(renamed)(dataset)
     assert "[red]length" in text_of(summary_table(renamed))
-
-
-def test_a_probability_out_of_range_is_refused(tree):
-    with pytest.raises(SpecificationError, match="ci_prob"):
-        summary_table(tree, probability=1.2)

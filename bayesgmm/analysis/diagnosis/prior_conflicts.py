@@ -119,12 +119,12 @@ def _about_scales(
         f"The prior of the standard deviations conflicts with the data and moves "
         f"{len(places)} of them outside {plural(len(places), 'its', 'their')} "
         f"interval: {listed(conflicts, _MOST_NAMED, between='; ')}.",
-        _prior_of_scales(fit, moments, own),
+        _prior_of_scales(fit, own),
         kind="prior conflict",
     )]  # fmt: skip
 
 
-def _prior_of_scales(fit: Fit, moments: Moments, own: Float[np.ndarray, "m d"]) -> str:
+def _prior_of_scales(fit: Fit, own: Float[np.ndarray, "m d"]) -> str:
     """Propose the half-t prior, or one with the mode of log(sigma) at the narrowest component."""
     structure = fit.spec.covariances
     name = type(structure).__name__

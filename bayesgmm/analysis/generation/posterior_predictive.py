@@ -9,7 +9,7 @@ from jaxtyping import Float
 from bayesgmm.analysis.generation.generate import draw_rows, repeated
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.errors import SpecificationError
-from bayesgmm.options import expect_whole_number, is_whole
+from bayesgmm.options import is_whole
 from bayesgmm.schema import CHAIN, DATA, DRAW, FEATURE, ROW
 from bayesgmm.seeds import RandomSeed, generator
 from bayesgmm.tree.fit import Fit, Fitted, read_parameters
@@ -83,34 +83,23 @@ CHECK = "check"
 CHECKS: tuple[str, ...] = ("inside 50%", "inside 90%", "smallest", "largest")
 """Fractions of cells inside central predictive intervals, and the extremes."""
 
-_MOST_NUMBERS = 8_000_000  # of all replicated tables together
+_TABLES, _MOST_NUMBERS = 400, 8_000_000  # replicated tables, and cells of them all together
 
 
-def predictive_checks(
-    tree: Fitted,
-    *,
-    tables: int = 400,
-    probability: float = DEFAULT_PROBABILITY,
-    random_seed: RandomSeed = None,
-) -> xr.Dataset:
+def predictive_checks(tree: Fitted) -> xr.Dataset:
     """Compare each feature with replicated tables from the posterior.
 
     Four statistics are computed for the table and for every replicated one: the fractions of cells
     inside the central 50 % and 90 % of the predictive distribution, and the smallest and the
     largest cell. Replicated tables have the missing cells and weights of the table. A fraction far
     from those of replicated tables means that the model is too wide or too narrow in the center or
-    in the tails (Gelman, Meng & Stern, 1996).
+    in the tails (Gelman, Meng & Stern, 1996). There are about 400 of them, or fewer if they are
+    long, drawn with the seed of the fit.
 
     Parameters
     ----------
     tree : xarray.DataTree
         Result of :func:`bayesgmm.fit`.
-    tables : int, default 400
-        Approximate number of replicated tables; fewer if they are long.
-    probability : float, default 0.89
-        Probability of the range of statistics of replicated tables.
-    random_seed : int, SeedSequence or Generator, optional
-        By default the seed of the fit.
 
     Returns
     -------
@@ -128,14 +117,13 @@ def predictive_checks(
     --------
     >>> import bayesgmm as bg
     >>> from bayesgmm.analysis.generation.posterior_predictive import predictive_checks
-    >>> checks = predictive_checks(bg.example_fit(), tables=40)
+    >>> checks = predictive_checks(bg.example_fit())
     >>> dict(checks["p_value"].sizes)
     {'check': 4, 'feature': 4}
     """
     fit = Fit.of(tree)
-    expect_whole_number("tables", tables)
-    tails, data = equal_tails(probability), fit.data
-    made = _replicated(fit, min(tables, _MOST_NUMBERS // data.values.size), random_seed)
+    tails, data = equal_tails(DEFAULT_PROBABILITY), fit.data
+    made = _replicated(fit, min(_TABLES, _MOST_NUMBERS // data.values.size))
     weights = data.weights if data.weights.size else np.ones(data.n_rows)
     counts = np.where(np.isnan(data.values), 0.0, weights[:, None])
     limits = np.quantile(made, [0.25, 0.75, 0.05, 0.95], axis=(0, 1))
@@ -147,18 +135,16 @@ def predictive_checks(
     return xr.Dataset(
         {name: ((CHECK, FEATURE), values) for name, values in found.items()},
         coords={CHECK: list(CHECKS), FEATURE: list(data.feature_names)},
-        attrs={"interval": interval_name(probability), "tables": len(made)},
+        attrs={"interval": interval_name(DEFAULT_PROBABILITY), "tables": len(made)},
     )
 
 
-def _replicated(fit: Fit, tables: int, random_seed: RandomSeed) -> Float[np.ndarray, "tables n d"]:
+def _replicated(fit: Fit, tables: int) -> Float[np.ndarray, "tables n d"]:
     """Return about so many tables from draws spread evenly over the chains."""
     chains, draws = (fit.posterior.sizes[dim] for dim in (CHAIN, DRAW))
     per_chain = min(draws, max(1, -(-tables // chains)))
-    seed = fit.seed if random_seed is None else random_seed
-    values = posterior_predictive(fit, n_draws=per_chain, random_seed=seed)["posterior_predictive"][
-        DATA
-    ].values
+    made = posterior_predictive(fit, n_draws=per_chain, random_seed=fit.seed)
+    values = made["posterior_predictive"][DATA].values
     return values.reshape(-1, *values.shape[2:])
 
 

@@ -101,8 +101,8 @@ _DRAWS, _NUMBERS = 20_000, 10_000_000  # of covariance matrices, and of their en
 _SEED = 0
 
 
-def prior_ranges(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> xr.Dataset:
-    """Return central intervals of the prior of each parameter of a fit.
+def prior_ranges(tree: Fitted) -> xr.Dataset:
+    """Return central 89 % intervals of the prior of each parameter of a fit.
 
     Ranges of weights and means are exact. Those of standard deviations and correlations are
     quantiles of draws from the prior, with a fixed seed, accurate to two digits.
@@ -111,8 +111,6 @@ def prior_ranges(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> x
     ----------
     tree : xarray.DataTree
         Result of :func:`bayesgmm.fit`.
-    probability : float, default 0.89
-        Prior probability of the central ranges.
 
     Returns
     -------
@@ -130,7 +128,7 @@ def prior_ranges(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> x
     array([1638., 4202., 6765.])
     """
     fit = Fit.of(tree)
-    lower, upper = equal_tails(probability)
+    lower, upper = equal_tails(DEFAULT_PROBABILITY)
     spec, quantiles = fit.spec, np.array([lower, 0.5, upper])
     features, components = fit.posterior[FEATURE].values, fit.posterior[COMPONENT].values
     loc, precision = spec.means.expanded(spec.n_components, features.size)
@@ -156,7 +154,7 @@ def prior_ranges(tree: Fitted, *, probability: float = DEFAULT_PROBABILITY) -> x
     return xr.Dataset(
         found,
         coords={END: ["lower", "median", "upper"], FEATURE: features, COMPONENT: components},
-        attrs={"interval": interval_name(probability)},
+        attrs={"interval": interval_name(DEFAULT_PROBABILITY)},
     )
 
 

@@ -1,5 +1,5 @@
-"""Compiled loops. Whoever wants to know what they compute reads the modules beside this folder.
+"""Compiled loops, for the modules of ``numerics``, which document what is computed.
 
-Sizes are run-time values, so a new number of rows, features or components compiles nothing; the
-machine code is kept on disk between processes.
+Sizes are run-time values, so a new number of rows, features or components needs no compilation.
+The machine code is cached on disk.
 """

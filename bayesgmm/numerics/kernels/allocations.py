@@ -1,17 +1,18 @@
-"""The pass over all rows that draws an allocation for each, and gathers statistics of them.
+"""Passes over rows that draw an allocation for each, and return sufficient statistics.
 
-Random numbers are those of SplitMix64 (Steele, Lea & Flood, 2014), which needs no state but a
-counter: row i always gets the i-th number of its sweep, whatever the order of the rows.
+Random numbers are those of SplitMix64 (Steele, Lea & Flood, 2014), whose only state is a counter.
+Row i always gets the i-th number of its sweep, so that draws do not depend on how rows are divided
+into blocks.
 
-Rows with missing cells: the pass that draws allocations, and with them what is missing.
-
-Given all cells, covariances have the conditionals that they have in complete tables; so Gibbs
-sampling draws the missing ones, too (Tanner & Wong, 1987): an allocation from what is observed of a
-row, then its missing cells from the normal distribution that the component gives them. What
-describes patterns is said in ``patterns.py``.
+Where cells are missing, Gibbs sampling draws them, too (Tanner & Wong, 1987), so that full
+conditionals of the parameters are those of complete tables. The allocation of a row is drawn given
+its observed cells, then its missing cells from the conditional normal distribution of that
+component. ``patterns.py`` describes patterns.
 
 References
 ----------
+Steele, G. L., Lea, D. and Flood, C. H. (2014). Fast splittable pseudorandom number generators. ACM
+SIGPLAN Notices 49, 453-472.
 Tanner, M. A. and Wong, W. H. (1987). The calculation of posterior distributions by data
 augmentation. Journal of the American Statistical Association 82, 528-540.
 """
@@ -42,7 +43,7 @@ _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 @inlined
 def uniform(seed, counter):
-    """The number of this counter in the stream of a seed, in [0, 1)."""
+    """Return number ``counter`` of the random stream of a seed, in [0, 1)."""
     z = seed + np.uint64(counter + 1) * _GAMMA
     z = (z ^ (z >> np.uint64(30))) * _FIRST
     z = (z ^ (z >> np.uint64(27))) * _SECOND
@@ -52,9 +53,9 @@ def uniform(seed, counter):
 
 @inlined
 def allocate(table, rows, seed, first, below, level):
-    """Replace log densities by zeros and a one for each row, drawn with their probabilities.
+    """Replace the log densities of each row by indicators of a randomly drawn component.
 
-    Returns the log-likelihood of the rows, allocations summed out.
+    Returns the log-likelihood of the rows, with allocations summed out.
     """
     exponentials(table, rows, below, level)
     value = log_likelihood(below, level, rows)
@@ -72,10 +73,10 @@ def allocate(table, rows, seed, first, below, level):
 
 @compiled
 def allocations(X, label_log_likelihoods, first, constants, means, factors, seed):
-    """Log-likelihood, then counts, sums and scatter about the means of drawn allocations.
+    """Draw allocations; return the log-likelihood, counts, sums and scatter about the means.
 
-    Shapes as for ``statistics``. ``first`` is the number of the first row of X within the
-    whole table.
+    Shapes are those of ``statistics``. ``first`` is the position of the first row of X in the
+    table.
     """
     (n, d), k = X.shape, means.shape[0]
     tile, centered, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
@@ -93,12 +94,12 @@ def allocations(X, label_log_likelihoods, first, constants, means, factors, seed
     return value, counts, sums, scatter
 
 
-_OTHER_STREAM = np.uint64(0xD1B54A32D192ED03)  # of random numbers, for the noise
+_OTHER_STREAM = np.uint64(0xD1B54A32D192ED03)  # of random numbers, for missing cells
 
 
 @inlined
 def _write_noise(seed, first, rows, n_missing, tile, n_observed):
-    """Write standard normal numbers where cells are missing (Box & Muller, 1958), two at a time."""
+    """Write standard normal numbers into missing cells, two at a time (Box & Muller, 1958)."""
     for row in range(rows):
         for i in range(0, n_missing, 2):
             counter = (first + row) * (n_missing + 1) + i
@@ -111,9 +112,9 @@ def _write_noise(seed, first, rows, n_missing, tile, n_observed):
 
 @inlined
 def _complete(table, rows, means, slopes, roots, n_observed, tile, away):
-    """Turn noise into missing cells, given the observed ones and drawn allocations.
+    """Turn standard normal numbers into draws of missing cells given observed cells.
 
-    ``means`` and the rows of a tile are in the order of a pattern, observed features first.
+    ``means`` and tiles have the features in the order of the pattern, observed features first.
     """
     n_missing = tile.shape[0] - n_observed
     for component in range(table.shape[0]):
@@ -146,7 +147,7 @@ def _in_order(means, order, ordered):
 
 @inlined
 def _factorize(covariances):
-    """Write lower Cholesky factors in place of the lower triangles; deviations for variances."""
+    """Replace lower triangles by lower Cholesky factors, or variances by standard deviations."""
     for component in range(covariances.shape[0]):
         if covariances.ndim == 2:
             for i in range(covariances.shape[1]):
@@ -160,7 +161,7 @@ def _factorize(covariances):
 
 @inlined
 def _add_in_order(order, part_sums, part_scatter, sums, scatter):
-    """Add sums and (lower) scatter of a pattern, whose features come in another order."""
+    """Add sums and (lower) scatter of a pattern, whose features are in another order."""
     for component in range(sums.shape[0]):
         for i in range(order.shape[0]):
             sums[component, order[i]] += part_sums[component, i]
@@ -174,7 +175,7 @@ def _add_in_order(order, part_sums, part_scatter, sums, scatter):
 
 @compiled
 def pattern_allocations(patterns, label_log_likelihoods, first, constants, means, factors, seed):
-    """What ``allocations`` returns, missing cells drawn with the allocations."""
+    """Draw allocations and missing cells; return what ``allocations`` does."""
     k, d = means.shape
     tile, centered, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
     table, work, away = np.empty((k, TILE)), np.empty((4, TILE)), np.empty(d)

@@ -1,10 +1,10 @@
 """The log posterior as C functions, which samplers in other languages call without Python.
 
-Such a function gets pointers only. What it needs lies in one block of numbers: a length, then
-for each argument where it begins and its shape, then all arguments, row by row.
+A C function takes pointers only, so all data are stored in one block of numbers: its length, then
+the offset and shape of each argument, then all arguments, row by row.
 
-The functions see a position through an affine map, position = center + root @ z: they take z, and
-return the log density at the position with its gradient in z. ``root`` is upper triangular.
+Samplers move in coordinates z, with position = center + root @ z and ``root`` upper triangular. The
+functions take z, and return the log density at the position and its gradient in z.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ _numbers = types.CPointer(types.float64)
 _density_signature = types.int64(types.uint64, _numbers, _numbers, _numbers, types.voidptr)
 _position_signature = types.int64(types.uint64, types.uint64, _numbers, _numbers, types.voidptr)
 
-# What nutpie makes of a return code: above zero the trajectory diverged, below zero it gives up.
+# Return codes of nutpie: above zero is a divergence, below zero an error that ends sampling.
 _DONE, _FAILED, _NOT_FINITE = 0, 1, 2
 
-# What lies in a block, in this order; complete rows lie where the first part of patterns does.
+# The arguments in a block, in this order. Complete rows take the place of the first pattern array.
 _NAMES = (
     "center", "root", "weights", "label_log_likelihoods", *MixturePrior._fields[:-1],
     *CovariancePrior._fields, *Patterns._fields,
 )  # fmt: skip
 _Places = namedtuple("_Places", _NAMES)
 _PLACES = _Places(*range(len(_NAMES)))
-_ENTRY = 4  # numbers that describe one argument: where it begins, and three lengths of axes
+_ENTRY = 4  # numbers that describe one argument: its offset, and the lengths of three axes
 
 
 def pack_block(center, root, known, rows, prior):
-    """Write what a density needs into one block of numbers.
+    """Return all data of a density as one block of numbers.
 
-    That is an affine map, ``known`` (weights, label log likelihoods), ``rows`` (values alone, or
+    That is the affine map, ``known`` (weights, label log likelihoods), ``rows`` (values alone, or
     ``Patterns``), and a ``MixturePrior``.
     """
     parts = (center, root, *known, *prior[:-1], *prior.covariances, *rows)
@@ -109,7 +109,7 @@ def _pull_back(block, gradient, output):
 
 @inlined
 def _enter(size, z, pointer):
-    """Return the block behind a pointer, and the position that z stands for."""
+    """Return the block at a pointer, and the position of z."""
     block, position = _open(pointer), np.empty(size)
     _move(block, numba.carray(z, size), position)
     return block, position
@@ -117,13 +117,13 @@ def _enter(size, z, pointer):
 
 @inlined
 def _whole_numbers(block, number):
-    """A vector of whole numbers, which are exact as floats."""
+    """Return a vector of integers, which are stored exactly as floats."""
     return _vector(block, number).astype(np.int64)
 
 
 @inlined
 def _prior(block):
-    """The ``MixturePrior`` that ``pack_block`` has written."""
+    """Return the ``MixturePrior`` in a block."""
     covariances = CovariancePrior(
         _matrix(block, _PLACES.terms), _number(block, _PLACES.eta),
         _number(block, _PLACES.beta), _vector(block, _PLACES.rate),
@@ -139,7 +139,7 @@ def _prior(block):
 
 @inlined
 def _patterns(block):
-    """The ``Patterns`` that ``pack_block`` has written."""
+    """Return the ``Patterns`` in a block."""
     return Patterns(
         _whole_numbers(block, _PLACES.rows), _vector(block, _PLACES.cells),
         _whole_numbers(block, _PLACES.cells_starts), _whole_numbers(block, _PLACES.starts),
@@ -159,7 +159,7 @@ def _report(block, value, gradient, gradient_out, value_out):
 
 
 def _density(correlated, has_gaps):
-    """The log density for one kind of structure and of rows: the other branches are left out."""
+    """Return the log density of one kind of structure and rows, without other branches."""
 
     def density(size, z, gradient_out, value_out, pointer):
         try:
@@ -184,7 +184,7 @@ def _density(correlated, has_gaps):
                 )  # fmt: skip
             value = write_gradient(state, found, prior, gradient)
             return _report(block, value, gradient, gradient_out, value_out)
-        except Exception:  # nothing else can pass from here to the caller
+        except Exception:  # exceptions cannot reach the caller, only return codes
             return _FAILED
 
     return density

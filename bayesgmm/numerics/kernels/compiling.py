@@ -1,8 +1,8 @@
-"""How kernels are compiled and called: cached, free of the interpreter lock, vectorized.
+"""How kernels are compiled and called: cached, without the interpreter lock, vectorized.
 
-An interrupt may come at any time. While numba loads or compiles a kernel, LLVM's lock and numba's
-are taken, and would stay so: other threads would wait for ever. So it is held back until that is
-done. Out of compiled code numba reports it as a ``SystemError``, which is turned back into one.
+A keyboard interrupt while numba loads or compiles a kernel would leave the locks of numba and LLVM
+taken, and other threads would wait forever. Interrupts are therefore delayed until that is done.
+An interrupt within compiled code is reported by numba as a ``SystemError``, and converted back.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from numba.core.sigutils import normalize_signature
 from bayesgmm.numerics.interrupts import comes_of_interrupt, held_back
 from bayesgmm.numerics.kernel_cache import cache_of
 
-# Reordering and contraction let the inner loops use vector instructions. The flags that assume
-# away NaN and infinity are left out on purpose: log(0) = -inf is a legitimate value here.
+# Reordering and contraction let the inner loops use vector instructions. The flags that exclude
+# NaN and infinity are not set: log(0) = -inf is a valid value here.
 _SAFE_FASTMATH = {"arcp", "contract", "afn", "reassoc", "nsz"}
 
-# Divisions by zero give inf or NaN, which whoever asked for a value must look at anyway. As Python
-# has it, they would end a search at its first extreme step.
+# Divisions by zero give inf or NaN, which callers check. Python's error model would raise, and end
+# an optimization at its first extreme step.
 _NUMPY_ERRORS = {"error_model": "numpy"}
 
 
-_call = CPUDispatcher.__call__  # found once, and not in every call
+_call = CPUDispatcher.__call__  # looked up once, not at every call
 
 
 class Kernel(CPUDispatcher):
@@ -43,12 +43,12 @@ class Kernel(CPUDispatcher):
             raise
 
     def compile(self, signature: Any) -> Any:
-        """Compile it for one kind of arguments, or load what was compiled before."""
+        """Compile it for one signature, or load it from the cache."""
         with held_back():
             return super().compile(signature)
 
     def enable_caching(self) -> None:
-        """Keep what is compiled on disk."""
+        """Cache machine code on disk."""
         self._cache = cache_of(self.py_func)
 
 
@@ -66,23 +66,23 @@ def _compiler(**options: Any) -> Callable:
 
 
 compiled: Callable = _compiler(fastmath=_SAFE_FASTMATH)
-"""For loops over rows, where speed is."""
+"""For loops over rows, which take most of the time."""
 
 inlined: Callable = _compiler(
     fastmath=_SAFE_FASTMATH, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
-"""For parts of such loops, which only kernels call. They become part of whoever calls them.
+"""For parts of such loops, called by kernels only, and inlined into each caller.
 
-As functions of their own they would be optimized once more in every library that they are linked
-to, into sums of another order. Which copy then runs depends on who was compiled first, and with
-it the last bits of a result.
+As separate functions they would be optimized again in every library that they are linked to, with
+sums in another order. Which copy runs would depend on what was compiled first, and so would the
+last bits of a result.
 """
 
 compiled_in_order: Callable = _compiler(fastmath={"contract"})
-"""For arithmetic within such loops whose order matters."""
+"""For arithmetic within such loops that must not be reordered."""
 
 compiled_exactly: Callable = _compiler()
-"""For small algebra, in strict IEEE arithmetic."""
+"""For algebra of small matrices, in strict IEEE arithmetic."""
 
 
 def c_function(signature: Any, function: Callable) -> CFunc:

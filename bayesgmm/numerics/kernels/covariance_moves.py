@@ -1,23 +1,22 @@
-"""Draws of a covariance matrix from its full conditional, where no proposal as a whole is accepted.
+"""Updates of a covariance matrix given allocations that do not propose it as a whole.
 
-Given the rows' count N and scatter B about the mean, prior rows included, the conditional over
-scales and correlations is
+Given the count N and scatter B of the rows about the mean, prior rows included, the full
+conditional over scales and correlations is
 
     |Sigma|^(-N/2) exp(-tr(Sigma^-1 B) / 2) |R|^(eta - 1) prod_i p(sigma_i),
 
-and what the prior says of the precisions (Sigma^-1)_jj. Its price does not depend on the number of
-rows, so that many evaluations cost little.
+times the prior of the precisions (Sigma^-1)_jj. Its cost does not depend on the number of rows.
 
-**Hamiltonian Monte Carlo** (Duane et al., 1987; Neal, 2011) moves all d (d + 1) / 2 numbers at
-once. With L L' = B / N, Sigma^-1 = L'^-1 V' V L^-1 for a lower-triangular V. What the likelihood
-says of V does not depend on B at all: by Bartlett's (1933) decomposition its entries are
-independent, those below the diagonal normal with variance 1 / N, and log V_ii nearly so with
-variance 1 / (2 N). In these units the conditional is close to standard normal at any d, for
-columns however correlated, and needs no curvature to be estimated: a quarter of a turn of the
-Hamiltonian flow makes draws nearly independent.
+**Hamiltonian Monte Carlo** (Duane et al., 1987; Neal, 2011) updates all d (d + 1) / 2 numbers
+together. With L L' = B / N, write Sigma^-1 = L'^-1 V' V L^-1 for a lower-triangular V. The
+likelihood of V does not depend on B: by the decomposition of Bartlett (1933) its entries are
+independent, those below the diagonal normal with variance 1 / N, and log V_ii nearly normal with
+variance 1 / (2 N). In these units the full conditional is close to standard normal for any d and
+any correlations, without an estimate of the curvature. A trajectory of length pi / 2 then gives a
+nearly independent draw.
 
-**Slice sampling** (Neal, 2003) moves one coordinate after the other. It needs no scatter of full
-rank, and serves components of a few rows.
+**Slice sampling** (Neal, 2003) updates one coordinate after the other. It does not need a scatter
+matrix of full rank, and serves components with few rows.
 
 References
 ----------
@@ -52,8 +51,8 @@ from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
 SLICE_WIDTH = 1.0  # in log scales and correlation coordinates; stepping out does the rest
 MOST_STEPS = 50
-_QUARTER_TURN = 0.5 * math.pi  # of the flow of a standard normal distribution
-_MOST_LEAPS = 100
+_TRAJECTORY = 0.5 * math.pi  # after which a draw from a standard normal distribution is independent
+_MOST_LEAPFROG_STEPS = 100
 
 
 @compiled_exactly
@@ -76,12 +75,12 @@ def triangle_product(left, right):
 
 
 @compiled_exactly
-def _values_in_flow(triangle, root, root_inverse, count, prior):
-    """Log density of V, up to a constant, and its gradient in V and, on the diagonal, in log V_ii.
+def _log_density_of_factor(triangle, root, root_inverse, count, prior):
+    """Return the log density up to a constant, and its gradient in V, on the diagonal in log V_ii.
 
-    The density is that of the top of the file, times the Jacobians of scales and correlations in
-    Sigma, prod_i sigma_i^-d, of Sigma in the factor P = V L^-1, prod_i P_ii^(i - 2 (d + 1)) with i
-    from 1, and of V_ii in its logarithm.
+    The density is the full conditional times three Jacobians: prod_i sigma_i^-d of scales and
+    correlations with respect to Sigma; prod_i P_ii^(i - 2 (d + 1)), with i from 1, of Sigma with
+    respect to P = V L^-1; and V_ii of its logarithm.
     """
     size = triangle.shape[0]
     back = inverse(triangle)
@@ -94,8 +93,8 @@ def _values_in_flow(triangle, root, root_inverse, count, prior):
             value -= 0.5 * count * triangle[i, j] ** 2
             gradient[i, j] = -count * triangle[i, j]
         gradient[i, i] += power / triangle[i, i]
-    # Terms of the scales: with g_i their slope in log sigma_i, the gradient in K is g_i K_i. /
-    # sigma_i^2 row by row, and that in V is -K' (..) V'^-1.
+    # With g_i the derivative of the terms of scales in log sigma_i and G = diag(g / sigma^2), the
+    # gradient in K is G K, and in V it is -K' G K V'^-1.
     pulled = np.zeros((size, size))
     for i in range(size):
         variance = 0.0
@@ -128,25 +127,25 @@ def _values_in_flow(triangle, root, root_inverse, count, prior):
 
 @compiled_exactly
 def _add_partial_prior(triangle, root_inverse, prior, gradient):
-    """Return what the prior says of the diagonal of Sigma^-1 = P' P; add its gradient in V."""
+    """Return the log prior of the diagonal of Sigma^-1 = P' P; add its gradient in V."""
     size = triangle.shape[0]
     factor = triangle_product(triangle, root_inverse)
     precisions = partial_precisions(factor)
     for j in range(size):
         slope = mixing_scatter(precisions[j], prior, j) + floor_scatter(precisions[j], prior, j)
         for i in range(j, size):
-            pull = slope * factor[i, j]  # twice half the slope
+            pull = slope * factor[i, j]
             for m in range(j, i + 1):
                 gradient[i, m] -= pull * root_inverse[m, j]
     return partial_prior(precisions, prior)
 
 
 @compiled_exactly
-def flow_covariance(count, scatter, prior, step, rng, log_scales, pairs):
+def hamiltonian_covariance(count, scatter, prior, step, rng, log_scales, pairs):
     """Draw one covariance matrix in place by Hamiltonian Monte Carlo; return the acceptance.
 
-    ``step`` is the length of a leap, in standard deviations; the number of leaps varies about
-    a quarter of a turn. NaN where the scatter is singular, and nothing was tried.
+    ``step`` is the step size of the leapfrog integrator, in standard deviations; the length of the
+    trajectory is uniform on (pi / 4, 3 pi / 4). NaN if the scatter is singular: nothing was tried.
     """
     size = scatter.shape[0]
     root = cholesky(scatter)
@@ -163,18 +162,18 @@ def flow_covariance(count, scatter, prior, step, rng, log_scales, pairs):
         for j in range(i + 1):
             momentum[i, j] = rng.standard_normal()
             energy += 0.5 * momentum[i, j] ** 2
-    n_leaps = int((0.5 + rng.random()) * _QUARTER_TURN / step) + 1
+    n_steps = int((0.5 + rng.random()) * _TRAJECTORY / step) + 1
     threshold = -rng.standard_exponential()
-    value, gradient = _values_in_flow(triangle, root, root_inverse, count, prior)
+    value, gradient = _log_density_of_factor(triangle, root, root_inverse, count, prior)
     energy -= value
-    for _ in range(min(n_leaps, _MOST_LEAPS)):
+    for _ in range(min(n_steps, _MOST_LEAPFROG_STEPS)):
         for i in range(size):
             for j in range(i):
                 momentum[i, j] += 0.5 * step * off * gradient[i, j]
                 triangle[i, j] += step * off * momentum[i, j]
             momentum[i, i] += 0.5 * step * on * gradient[i, i]
             triangle[i, i] *= math.exp(step * on * momentum[i, i])
-        value, gradient = _values_in_flow(triangle, root, root_inverse, count, prior)
+        value, gradient = _log_density_of_factor(triangle, root, root_inverse, count, prior)
         if not math.isfinite(value):
             return 0.0
         for i in range(size):

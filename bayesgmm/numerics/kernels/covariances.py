@@ -1,16 +1,15 @@
-"""One covariance matrix, Sigma = D R D, as a function of unconstrained numbers.
+"""One covariance matrix, Sigma = D R D, as a function of unconstrained coordinates.
 
-u (d,) are the logarithms of the scales, D = diag(exp(u)). y (d (d - 1) / 2,) are the strictly
-lower entries, row by row, of the Cholesky factor C of a correlation matrix before its rows are
-normalized: row i of C is (y_i, 1) / sqrt(1 + |y_i|^2), and R = C C'.
+u (d,) are the logarithms of the scales, D = diag(exp(u)). y (d (d - 1) / 2,) are the correlation
+coordinates, ``pairs`` in code: the strictly lower entries, row by row, of the Cholesky factor C of
+the correlation matrix R before its rows are normalized. Row i of C is (y_i, 1) / sqrt(1 + |y_i|^2),
+and R = C C'.
 
-Under LKJ(eta), |R|^(eta - 1) = prod_i C_ii^(2 eta - 2), and on the space of y the density is
+Under LKJ(eta), |R|^(eta - 1) = prod_i C_ii^(2 eta - 2), and the density of y is proportional to
 prod_{i >= 1} C_ii^(2 eta - 1 + d): the rows are independent multivariate t vectors.
 
-The log density of a standard deviation under its prior, written in u = log(sigma).
-
-One form covers every scale prior of the package; ``bayesgmm.priors.scales`` states it and gives
-the six coefficients. It is concave in u.
+Every scale prior has a log density of one form, concave in u = log(sigma);
+``bayesgmm.priors.scales`` gives the form and its six coefficients.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from bayesgmm.numerics.kernels.triangular import (
 
 @compiled_exactly
 def scale_prior(terms, log_scale):
-    """Value, first and second derivative in u of log p(sigma); ``terms`` has shape (6,)."""
+    """Return log p(sigma) and its two derivatives in u; ``terms`` has shape (6,)."""
     constant, power, rate, exponent, precision, center = terms
     tail = rate * math.exp(exponent * log_scale)
     distance = log_scale - center
@@ -42,9 +41,9 @@ def scale_prior(terms, log_scale):
 
 @compiled_exactly
 def lone_scale_prior(prior, place, log_scale):
-    """The same for a scale without correlations, with the scale mixture and the floor.
+    """Return the same for a scale without correlations, scale mixture and floor included.
 
-    That is -beta log(sigma^-2 + rate) - (floor / sigma)^8, see ``bayesgmm.numerics.mixture_prior``.
+    These add -beta log(sigma^-2 + rate) - (floor / sigma)^8; see ``numerics/mixture_prior.py``.
     """
     value, slope, curvature = scale_prior(prior.terms[place], log_scale)
     precision = math.exp(-2.0 * log_scale)
@@ -61,7 +60,7 @@ def lone_scale_prior(prior, place, log_scale):
 
 @compiled_exactly
 def correlation_factor(y, size):
-    """Cholesky factor C of a correlation matrix from y."""
+    """Return the Cholesky factor C of the correlation matrix at y."""
     factor = np.zeros((size, size))
     factor[0, 0] = 1.0
     position = 0
@@ -79,7 +78,7 @@ def correlation_factor(y, size):
 
 @compiled_exactly
 def log_determinant_of(y, size):
-    """Sum of log C_ii, from y."""
+    """Return the sum of log C_ii at y."""
     total, position = 0.0, 0
     for i in range(1, size):
         square = 1.0
@@ -92,7 +91,7 @@ def log_determinant_of(y, size):
 
 @compiled_exactly
 def write_coordinates(matrix, log_scales, pairs):
-    """Write u and y of a covariance matrix; return False if it is as good as singular."""
+    """Write u and y of a covariance matrix; return False if it is numerically singular."""
     size = matrix.shape[0]
     correlations = np.empty((size, size))
     for i in range(size):
@@ -114,7 +113,7 @@ def write_coordinates(matrix, log_scales, pairs):
 
 @compiled_exactly
 def partial_precisions(precision_factor):
-    """Diagonal of Sigma^-1 = P' P, given the lower-triangular P."""
+    """Return the diagonal of Sigma^-1 = P' P, given the lower-triangular P."""
     size = precision_factor.shape[0]
     precisions = np.zeros(size)
     for i in range(size):
@@ -125,7 +124,7 @@ def partial_precisions(precision_factor):
 
 @compiled_exactly
 def partial_prior(precisions, prior):
-    """What a prior says of the precisions (Sigma^-1)_jj: the scale mixture, and the floor."""
+    """Return the terms of the log prior in (Sigma^-1)_jj: the scale mixture and the floor."""
     value = 0.0
     for j in range(precisions.shape[0]):
         if prior.beta > 0.0:
@@ -136,13 +135,13 @@ def partial_prior(precisions, prior):
 
 @compiled_exactly
 def mixing_scatter(precision, prior, place):
-    """Scatter w for which -(Sigma^-1)_jj w/2 has the gradient of the scale mixture."""
+    """Return the w for which -(Sigma^-1)_jj w/2 has the gradient of the scale mixture term."""
     return 2.0 * prior.beta / (precision + prior.rate[place]) if prior.beta > 0.0 else 0.0
 
 
 @compiled_exactly
 def floor_scatter(precision, prior, place):
-    """The same for the floor."""
+    """Return the same for the term of the floor."""
     return 8.0 * prior.floor[place] ** 8 * precision**3
 
 
@@ -156,13 +155,12 @@ def add_partial_scatter(precisions, prior, scatter):
 
 @compiled_exactly
 def likelihood_gradient(count, whitened_scatter, factor, factor_inverse, u_gradient):
-    """Gradient of the expected log-likelihood -count/2 log|Sigma| - tr(Sigma^-1 B)/2 in u and C.
+    """Write the gradient in u, and return that in C, of the expected log-likelihood.
 
-    With V = C^-1 and the whitened scatter M = V D^-1 B D^-1 V', the gradient in R is
-    V' (M - count I) V / 2 =: G, in C it is 2 G C, and in u_i it is 2 (G R)_ii.
-    By Fisher's identity these are gradients of the mixture log-likelihood itself when the count
-    and scatter are weighted with the responsibilities. The gradient in u is written into its
-    argument, that in C returned.
+    That is -count/2 log|Sigma| - tr(Sigma^-1 B)/2 with the scatter B. With V = C^-1 and the
+    whitened scatter M = V D^-1 B D^-1 V', the gradient in R is V' (M - count I) V / 2 =: G, in C
+    it is 2 G C, and in u_i it is 2 (G R)_ii. By Fisher's identity these are gradients of the
+    mixture log-likelihood if count and scatter are weighted by responsibilities.
     """
     size = factor.shape[0]
     excess = whitened_scatter.copy()
@@ -187,7 +185,7 @@ def likelihood_gradient(count, whitened_scatter, factor, factor_inverse, u_gradi
 
 @compiled_exactly
 def correlation_gradient(factor, factor_gradient, exponent, y_gradient):
-    """Write into ``y_gradient`` the gradient in y, adding that of exponent * sum log C_ii."""
+    """Write the gradient in y, including that of exponent * sum log C_ii."""
     position = 0
     for i in range(1, factor.shape[0]):
         along = 0.0
@@ -201,7 +199,7 @@ def correlation_gradient(factor, factor_gradient, exponent, y_gradient):
 
 @compiled_exactly
 def log_determinant(factor):
-    """Sum of the logarithms of the diagonal."""
+    """Return the sum of the logarithms of the diagonal of a triangular factor."""
     total = 0.0
     for i in range(factor.shape[0]):
         total += math.log(factor[i, i])
@@ -210,7 +208,7 @@ def log_determinant(factor):
 
 @compiled_exactly
 def precision_factor_of(u, factor_inverse):
-    """The lower-triangular P with Sigma^-1 = P' P, given C^-1."""
+    """Return the lower-triangular P with Sigma^-1 = P' P, given u and C^-1."""
     size = u.shape[0]
     precision_factor = np.zeros((size, size))
     for j in range(size):
@@ -222,7 +220,7 @@ def precision_factor_of(u, factor_inverse):
 
 @compiled_exactly
 def _expected_value(u, log_root, precision_factor, precisions, count, scatter, prior):
-    """The value of ``expected_log_posterior``; ``log_root`` is the sum of log C_ii."""
+    """Return the value of ``expected_log_posterior``; ``log_root`` is the sum of log C_ii."""
     size = u.shape[0]
     value = (2.0 * (prior.eta - 1.0) - count) * log_root + partial_prior(precisions, prior)
     for i in range(size):
@@ -238,7 +236,7 @@ def _expected_value(u, log_root, precision_factor, precisions, count, scatter, p
 
 @compiled_exactly
 def expected_log_density(position, count, scatter, prior):
-    """Return the value of ``expected_log_posterior``, alone."""
+    """Return the value of ``expected_log_posterior`` without its gradient."""
     size = scatter.shape[0]
     u, y = position[:size], position[size:]
     precision_factor = precision_factor_of(u, inverse(correlation_factor(y, size)))
@@ -249,11 +247,11 @@ def expected_log_density(position, count, scatter, prior):
 
 @compiled_exactly
 def expected_log_posterior(position, count, scatter, prior):
-    """What a covariance M-step maximizes, and its gradient; the position is u, then y.
+    """Return the objective of a covariance M-step and its gradient; the position is u, then y.
 
-    -count/2 log|Sigma| - tr(Sigma^-1 scatter)/2 + log p(scales, R), the density with respect to
-    scales and correlation matrix (no Jacobian of u and y). Count and scatter are those of rows and
-    prior rows together.
+    The objective is -count/2 log|Sigma| - tr(Sigma^-1 scatter)/2 + log p(scales, R), a density over
+    scales and correlation matrix, without the Jacobian of u and y. Count and scatter include the
+    prior rows.
     """
     size = scatter.shape[0]
     u, y = position[:size], position[size:]

@@ -1,22 +1,18 @@
-"""EM for objectives whose M-step has a closed form, compiled from start to end.
+"""EM for objectives whose M-step has a closed form, with quasi-Newton acceleration, compiled whole.
 
-That is maximum likelihood, or the likelihood with prior rows and pseudo-counts (``positions.py``):
-the other parts of the ``prior`` say sizes only.
+The objective is the log-likelihood, or the log-likelihood with prior rows and pseudo-counts
+(``positions.py``). Of other parts of the ``prior`` only the sizes are used.
 
-EM is a fixed-point iteration on positions (``positions.py``): x becomes G(x), and where it goes
-says which way is up (see below). A step that leads down, or to a matrix that is nearly
-singular, is shortened; then EM's own, which never leads down, is taken.
+An EM step maps a position x to G(x). A state is (3, p): x, G(x), and one over rough posterior
+standard deviations of the parameters (``positions.py``). In units of these, the residual
+f(x) = G(x) - x is close to the gradient of the log-likelihood, and the curvature is close to one
+for well separated components. So limited-memory quasi-Newton steps on the residual (QN1 of
+Jamshidian & Jennrich, 1997, with the formulas of Nocedal, 1980) start out as EM steps, and become
+longer where EM is slow. A step that lowers the objective, or leads to a nearly singular matrix, is
+shortened, then replaced by the EM step, which never lowers the objective.
 
-Quasi-Newton steps for EM: from where it goes, which way is up, and how far.
-
-A state is (3, p): a position x, where EM goes from there, G(x), and one over the rough deviations
-of the parameters (``positions.py``). In units of these the residual f(x) = G(x) - x is nearly the
-gradient of the log-likelihood, and the curvature nearly one where components lie apart.
-Limited-memory quasi-Newton steps on the residual (QN1 of Jamshidian & Jennrich, 1997, with the
-formulas of Nocedal, 1980) therefore begin as good as EM, and learn what slows it.
-
-What is learned is a memory (2, m, p) of steps and the changes of the residual that they made,
-negative; ``counts`` are the number of those that are kept, and where the next will be written.
+The memory (2, m, p) holds steps and the changes of the residual that they caused, with the sign
+reversed. ``counts`` are the number of stored steps, and the index of the next one.
 
 References
 ----------
@@ -39,39 +35,39 @@ from bayesgmm.numerics.kernels.log_posterior import State, state_at
 from bayesgmm.numerics.kernels.positions import log_weights_of, maximize, parts
 from bayesgmm.numerics.kernels.rows import statistics
 
-MEMORY = 14  # steps that stand for the curvature
+MEMORY = 14  # stored steps, which approximate the curvature
 
-_TRIES, _SHORTER = 2, 0.25  # steps that are not EM's own, and by how much the second is shorter
-_LEAST_COSINE = 0.1  # between step and change of the residual; below, there is little to learn
-_STEEP = 0.8  # of the slope: if so much is left after a step, the next may be twice as long,
-_LONGEST = 4.0  # up to so many times
-_LONGEST_RATIO = 10.0  # to EM's own step
+_TRIES, _SHORTER = 2, 0.25  # steps before the EM step, and the factor of the second
+_LEAST_COSINE = 0.1  # between a step and its change of the residual; less is not used
+_STEEP = 0.8  # of the slope: if more remains after a step, the next may be twice as long,
+_LONGEST = 4.0  # up to this length
+_LONGEST_RATIO = 10.0  # of a step to the EM step
 _LONGEST_CHANGE = 3.0  # in logarithms and correlation coordinates: a factor of twenty in a scale
 
 
 @compiled_exactly
 def _write_direction(here, memory, counts, direction):
-    """Write the quasi-Newton direction: two loops over what is remembered (Nocedal, 1980).
+    """Write the quasi-Newton direction: two loops over the memory (Nocedal, 1980).
 
-    Pairs along which the likelihood is not clearly concave are left out.
+    Steps along which the likelihood is not clearly concave are left out.
     """
     (kept, following), (steps, changes), widths = counts, memory, here[2]
-    slopes, responsibilities = np.zeros(kept), np.zeros(kept)
+    slopes, multipliers = np.zeros(kept), np.zeros(kept)
     for i in range(direction.shape[0]):
         direction[i] = (here[1, i] - here[0, i]) * widths[i]
     for back in range(kept):
         number = (following - 1 - back) % steps.shape[0]
-        along, length, bend, share = 0.0, 0.0, 0.0, 0.0
+        along, length, bend, product = 0.0, 0.0, 0.0, 0.0
         for i in range(direction.shape[0]):
             moved, changed = steps[number, i] * widths[i], changes[number, i] * widths[i]
             along += moved * changed
             length += moved * moved
             bend += changed * changed
-            share += moved * direction[i]
+            product += moved * direction[i]
         if along > _LEAST_COSINE * math.sqrt(length * bend):
-            slopes[back], responsibilities[back] = along, share / along
+            slopes[back], multipliers[back] = along, product / along
             for i in range(direction.shape[0]):
-                direction[i] -= responsibilities[back] * changes[number, i] * widths[i]
+                direction[i] -= multipliers[back] * changes[number, i] * widths[i]
     for back in range(kept - 1, -1, -1):
         if slopes[back] > 0.0:
             number = (following - 1 - back) % steps.shape[0]
@@ -79,15 +75,15 @@ def _write_direction(here, memory, counts, direction):
             for i in range(direction.shape[0]):
                 excess += changes[number, i] * widths[i] * direction[i]
             for i in range(direction.shape[0]):
-                share = responsibilities[back] - excess / slopes[back]
-                direction[i] += share * steps[number, i] * widths[i]
+                multiplier = multipliers[back] - excess / slopes[back]
+                direction[i] += multiplier * steps[number, i] * widths[i]
     for i in range(direction.shape[0]):
         direction[i] /= widths[i]
 
 
 @compiled_exactly
 def _allowed_length(length, direction, widths, usual, n_components, n_features):
-    """Shorten a step that is far longer than that of EM, or changes logarithms out of bounds."""
+    """Shorten a step that is far longer than the EM step, or changes coordinates by too much."""
     longest, furthest = 0.0, 0.0
     first_mean = n_components - 1
     first_scale = first_mean + n_components * n_features
@@ -102,10 +98,10 @@ def _allowed_length(length, direction, widths, usual, n_components, n_features):
 
 @compiled_exactly
 def propose(here, memory, counts, stretch, n_components, n_features, direction, there):
-    """Write a direction, and the position to try next, which is EM's own where nothing is known.
+    """Write a direction and the next position to try; with no memory that is the EM step.
 
-    Returns the length of the step in units of the direction, 0 for EM's own; and what EM's own is
-    expected to gain.
+    Returns the length of the step in units of the direction, 0 for the EM step, and the expected
+    gain of the EM step.
     """
     square, slope, length = 0.0, 0.0, 0.0
     _write_direction(here, memory, counts, direction)
@@ -122,9 +118,9 @@ def propose(here, memory, counts, stretch, n_components, n_features, direction, 
 
 @compiled_exactly
 def place(here, direction, length, tries, there):
-    """Write the position to try after so many have led down, and return its length.
+    """Write the position to try after some failed tries, and return its length.
 
-    First along the direction, then a shorter way, at last as EM goes, which is length 0.
+    The first steps are along the direction, each shorter; the last is the EM step, of length 0.
     """
     length = 0.0 if tries == _TRIES else length * _SHORTER**tries
     for i in range(direction.shape[0]):
@@ -134,9 +130,9 @@ def place(here, direction, length, tries, there):
 
 @compiled_exactly
 def remember(here, there, length, memory, counts):
-    """Add the step from here to there to the memory; return how long the next may be.
+    """Add the step from here to there to the memory; return the length allowed for the next.
 
-    Where directions have led astray, and EM's own was taken, all that came before is forgotten.
+    If the EM step was taken because directions had failed, earlier steps are forgotten.
     """
     before, after, number = 0.0, 0.0, counts[1]
     for i in range(here.shape[1]):
@@ -150,23 +146,23 @@ def remember(here, there, length, memory, counts):
     return min(2.0 * max(length, 1.0), _LONGEST) if after > _STEEP * before else 1.0
 
 
-CONVERGED, LIMIT, THIN, CLIMBING = 0, 1, 2, 3
-"""How a climb ends; thin: a covariance matrix is, or is close to being, singular."""
+CONVERGED, LIMIT, THIN, RUNNING = 0, 1, 2, 3
+"""States of a run; thin: a covariance matrix is singular, or nearly so."""
 
-_FIRST_STEPS = 5  # of EM alone, which leave the start for the basin that plain EM would end in
-_HOPE = 30.0  # times what the last step gained: the most that all others are expected to gain
-_FINER = 1e-2  # of the tolerance: what another step of EM may still be expected to gain
+_FIRST_STEPS = 5  # of EM alone, which move from the start toward the mode that plain EM finds
+_HOPE = 30.0  # times the last gain: the largest gain expected of all further steps
+_FINER = 1e-2  # of the tolerance: the largest expected gain of an EM step at convergence
 _THINNEST = 1e7  # see ``_write_factor``
 _LOG_2_PI = math.log(2 * math.pi)
 
 
 @compiled_exactly
 def _write_factor(log_scales, pairs, factor):
-    """Write the precision factor of one matrix; return its log determinant, and how thin it is.
+    """Write the precision factor of one matrix; return its log determinant and its thinness.
 
     With C the factor of the correlation matrix, whose row i is (y_i, 1) / |(y_i, 1)|, row i of
-    the inverse V has |(y_i, 1)| on the diagonal, and before it -y_i times the rows above. How thin
-    is the sum of the squares of V, a bound of one over the smallest eigenvalue.
+    V = C^-1 has |(y_i, 1)| on the diagonal, and before it -y_i times the rows above. Thinness is
+    the sum of the squares of V, an upper bound of one over the smallest eigenvalue.
     """
     log_determinant, thinness, first = 0.0, 0.0, 0
     for i in range(log_scales.shape[0]):
@@ -189,7 +185,7 @@ def _write_factor(log_scales, pairs, factor):
 
 @compiled_exactly
 def _full_mixture(position, d, prior):
-    """Constants, means, factors and log prior at a position; how thin the thinnest matrix is."""
+    """Return constants, means, factors and log prior at a position, and the largest thinness."""
     k, n_matrices = prior.concentration.shape[0], prior.n_matrices
     ratios, means, log_scales, pairs = parts(position, k, d, n_matrices, d)
     constants, factors, thinnest = log_weights_of(ratios), np.zeros((k, d, d)), 0.0
@@ -212,7 +208,10 @@ def _full_mixture(position, d, prior):
 
 @compiled_exactly
 def _diagonal_log_prior(state, n_features, prior):
-    """Log prior of a mixture without correlations; a spherical matrix has d equal variances."""
+    """Return the log prior of a mixture without correlations.
+
+    In a spherical structure the d variances of a matrix are equal.
+    """
     log_scales, log_prior = state.log_scales, (prior.concentration * state.log_weights).sum()
     if prior.covariances.count > 0.0:
         for matrix in range(log_scales.shape[0]):
@@ -226,10 +225,11 @@ def _diagonal_log_prior(state, n_features, prior):
 
 @compiled_exactly
 def step(rows, position, prior, correlated, smallest, target, widths):
-    """One step of EM: return the objective at a position, write where EM goes from there.
+    """Return the objective at a position; write the EM step into ``target``, and its ``widths``.
 
     ``rows`` are values (n, d), weights (n,) or (0,), and label log likelihoods (n, k) or (0, 0).
-    NaN where a matrix is nearly singular at either. ``widths`` are one over rough deviations.
+    Returns NaN if a matrix is nearly singular before or after the step. ``widths`` are one over
+    rough posterior standard deviations.
     """
     X, row_weights, label_log_likelihoods = rows
     k, d = prior.concentration.shape[0], X.shape[1]
@@ -254,27 +254,27 @@ def step(rows, position, prior, correlated, smallest, target, widths):
 
 @compiled_exactly
 def climb(rows, starts, prior, correlated, smallest, tolerance, limit, screening, goal, trace):
-    """Climb from the best of some starts (s, p) until steps gain little, or as often as allowed.
+    """Run EM from the best of some starts (s, p) until it converges or reaches the limit.
 
-    Where there are several, each makes so many steps first (``screening``), and the highest goes
-    on. Steps end early where they will not come to a height that has to be passed (``goal``).
-    The end is written in place of the first start, the objective at every step into ``trace``
-    (limit + 1,). Returns how it ended, the number of values in the trace, and that of passes over
-    the rows. All is one function, and steps are taken in one place, because whatever calls the
-    passes over the rows compiles them again.
+    With several starts, each takes ``screening`` steps first, and the one with the highest
+    objective continues. A run ends early if it is not expected to reach the objective ``goal``.
+    The end replaces the first start, and the objective at every step is written into ``trace``
+    (limit + 1,). Returns the status, the number of values in the trace, and the number of passes
+    over the rows. It is one function with one call of ``step``, because every function that calls
+    the passes over the rows compiles them again.
     """
     (n_starts, size), (k, d) = starts.shape, (prior.concentration.shape[0], rows[0].shape[1])
     here, there, direction = np.empty((3, size)), np.empty((3, size)), np.empty(size)
     memory, counts = np.empty((2, MEMORY, size)), np.zeros(2, dtype=np.int64)
     chosen, highest, passes = 0, -np.inf, 0
-    for start in range(0 if n_starts > 1 else 1, n_starts + 1):  # at last, the best of them
+    for start in range(0 if n_starts > 1 else 1, n_starts + 1):  # the last is the best of them
         is_last = start == n_starts
         most = limit if is_last else screening
         for i in range(size):
             there[0, i] = starts[chosen if is_last else start, i]
         value, gain, length, stretch, number, tries = -np.inf, np.inf, 0.0, 1.0, 0, 0
-        counts[0], status = 0, CLIMBING
-        while status == CLIMBING:
+        counts[0], status = 0, RUNNING
+        while status == RUNNING:
             new_value = step(rows, there[0], prior, correlated, smallest, there[1], there[2])
             passes += 1
             if length > 0.0 and not new_value >= value:
@@ -307,9 +307,9 @@ def climb(rows, starts, prior, correlated, smallest, tolerance, limit, screening
 
 @compiled_exactly
 def mixture_at(position, prior, n_features, correlated):
-    """Weights (k,), means (k, d), scales (k, d) and correlations (k, d, d) at a position.
+    """Return weights (k,), means (k, d), scales (k, d) and correlations (k, d, d) at a position.
 
-    The latter have no components where there are none.
+    Without correlations, the last array is (0, d, d).
     """
     k, d = prior.concentration.shape[0], n_features
     n_matrices, n_scales = prior.n_matrices, prior.covariances.terms.shape[0]

@@ -1,7 +1,7 @@
-"""What a split of a component gains and what a merger loses, at given responsibilities.
+"""Gains of splitting a component and losses of merging two, at given responsibilities.
 
-Both are bounds of what the objective of compiled EM (``em.py``) changes by at once; EM steps that
-follow only raise it. Axes: rows n, components k, features d.
+Both are bounds on the change of the objective of ``em.py``, which further EM steps only increase.
+Axes: rows n, components k, features d.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 from bayesgmm.numerics.kernels.compiling import compiled, compiled_exactly
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
-_LEAST_SHARE = 1e-2  # of a row, that takes part in a split or an entropy
-_SMALLEST_HALF = 1e-3  # rows in one half
+_LEAST_RESPONSIBILITY = 1e-2  # of the rows that a split or an entropy uses
+_SMALLEST_HALF = 1e-3  # number of rows in one half
 
 
 @compiled_exactly
 def structured(scatter, count, prior, correlated, covariance):
-    """Write the covariance matrix that a structure makes of scatter, prior rows included."""
+    """Write the covariance matrix of a structure from its scatter, prior rows included."""
     d, n_scales = scatter.shape[0], prior.covariances.terms.shape[0]
     total = count + prior.covariances.count
     mean = 0.0
@@ -37,7 +37,7 @@ def structured(scatter, count, prior, correlated, covariance):
 
 @compiled_exactly
 def _whitener(covariance):
-    """Inverse Cholesky factor, and its log determinant; NaN where there is none."""
+    """Return the inverse Cholesky factor and its log determinant; NaN for singular matrices."""
     whitener, log_determinant = inverse(cholesky(covariance)), 0.0
     for i in range(covariance.shape[0]):
         log_determinant += math.log(whitener[i, i])
@@ -46,7 +46,7 @@ def _whitener(covariance):
 
 @compiled_exactly
 def _log_prior(whitener, log_determinant, prior):
-    """Log density of a covariance matrix under the prior rows."""
+    """Return the log density of a covariance matrix under the prior rows."""
     value = prior.covariances.count * log_determinant
     n_scales = prior.covariances.terms.shape[0]
     for i in range(whitener.shape[0]):
@@ -58,7 +58,7 @@ def _log_prior(whitener, log_determinant, prior):
 
 @compiled
 def _square(X, row, mean, whitener):
-    """Squared Mahalanobis distance of a row."""
+    """Return the squared Mahalanobis distance of a row."""
     square = 0.0
     for i in range(mean.shape[0]):
         total = 0.0
@@ -91,8 +91,8 @@ def _write_moments(X, weights, half, side, mean, scatter):
 
 
 @compiled
-def _share_between(X, weights, half, counts, means, whiteners, heights):
-    """Write which share of every row goes to the first half; return the log-likelihood."""
+def _write_responsibilities(X, weights, half, counts, means, whiteners, heights):
+    """Write the responsibilities of the first half; return the log-likelihood."""
     value, total = 0.0, counts[0] + counts[1]
     first = math.log(counts[0] / total) + heights[0]
     second = math.log(counts[1] / total) + heights[1]
@@ -109,10 +109,11 @@ def _share_between(X, weights, half, counts, means, whiteners, heights):
 def best_halves(
     X, responsibilities, axis, covariance, prior, correlated, tied, steps, means, covariances
 ):
-    """Split rows, each with a share (n,), in two across an axis, and let EM improve the halves.
+    """Split a component in two across an axis, and improve the halves by EM steps.
 
-    Writes means (2, d) and covariances (2, d, d); returns what the objective gains, and the share
-    of the first half. ``covariance`` is that of the whole, which tied halves keep.
+    ``responsibilities`` (n,) and ``covariance`` (d, d) are those of the component; tied halves keep
+    the latter. Writes means (2, d) and covariances (2, d, d); returns the gain of the objective,
+    and the weight of the first half.
     """
     n, d = X.shape
     mean, scatter, half = np.empty(d), np.empty((d, d)), np.ones(n)
@@ -146,7 +147,7 @@ def best_halves(
                 return -np.inf, 0.5
             if not tied:
                 priors += _log_prior(whiteners[side], heights[side], prior)
-        after = priors + _share_between(
+        after = priors + _write_responsibilities(
             X, responsibilities, half, counts, means, whiteners, heights
         )
     return after - before, counts[0] / count
@@ -154,8 +155,8 @@ def best_halves(
 
 @compiled
 def _gathered(X, responsibilities):
-    """The rows of which a component has some, and their shares."""
-    chosen = np.flatnonzero(responsibilities > _LEAST_SHARE)
+    """Return the rows with nonnegligible responsibilities of a component, and these."""
+    chosen = np.flatnonzero(responsibilities > _LEAST_RESPONSIBILITY)
     rows, some = np.empty((chosen.shape[0], X.shape[1])), np.empty(chosen.shape[0])
     for number in range(chosen.shape[0]):
         some[number] = responsibilities[chosen[number]]
@@ -166,18 +167,19 @@ def _gathered(X, responsibilities):
 
 @compiled
 def split_gains(X, responsibilities, axes, covariances, prior, correlated, tied, steps):
-    """Split every component across each of its axes (k, c, d), and keep the better halves.
+    """Split every component across each of its axes (k, c, d), and keep the best split.
 
-    Returns gains (k,), shares of the first half (k,), means (k, 2, d), covariances (k, 2, d, d).
+    Returns gains (k,), weights of the first half (k,), means (k, 2, d) and covariances
+    (k, 2, d, d).
     """
     (k, n_axes, d), n = axes.shape, X.shape[0]
     gains, firsts = np.full(k, -np.inf), np.full(k, 0.5)
     means, matrices = np.zeros((k, 2, d)), np.zeros((k, 2, d, d))
-    new_means, new_matrices, share = np.empty((2, d)), np.empty((2, d, d)), np.empty(n)
+    new_means, new_matrices, own = np.empty((2, d)), np.empty((2, d, d)), np.empty(n)
     for component in range(k):
         for row in range(n):
-            share[row] = responsibilities[row, component]
-        rows, some = _gathered(X, share)
+            own[row] = responsibilities[row, component]
+        rows, some = _gathered(X, own)
         for number in range(n_axes):
             if not np.any(axes[component, number]):
                 continue
@@ -193,23 +195,24 @@ def split_gains(X, responsibilities, axes, covariances, prior, correlated, tied,
 
 @compiled
 def pair_entropies(responsibilities, weights):
-    """How undecided the rows are between two components, of those that are theirs (k, k).
+    """Return entropies of pairs of components (k, k), and losses without a component (k,).
 
-    That is -sum_i w_i (r_ij log(r_ij / r) + r_il log(r_il / r)) with r = r_ij + r_il; and for
-    every component, what the rows lose if it is left out, -sum_i w_i log(1 - r_ij).
+    The entropy of assignments between j and l is
+    -sum_i w_i (r_ij log(r_ij / r) + r_il log(r_il / r)) with r = r_ij + r_il. The loss of the
+    log-likelihood without component j is at most -sum_i w_i log(1 - r_ij).
     """
     n, k = responsibilities.shape
     entropies, losses, some = np.zeros((k, k)), np.zeros(k), np.empty(k, dtype=np.int64)
     for row in range(n):
         weight, kept = weights[row], 0
         for component in range(k):
-            share = responsibilities[row, component]
-            if share > _LEAST_SHARE:
-                losses[component] -= weight * math.log(max(1.0 - share, 1e-300))
+            responsibility = responsibilities[row, component]
+            if responsibility > _LEAST_RESPONSIBILITY:
+                losses[component] -= weight * math.log(max(1.0 - responsibility, 1e-300))
                 some[kept] = component
                 kept += 1
             else:
-                losses[component] += weight * share
+                losses[component] += weight * responsibility
         for first in range(kept):
             one = responsibilities[row, some[first]]
             for second in range(first):

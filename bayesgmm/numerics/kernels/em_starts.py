@@ -1,16 +1,12 @@
-"""Where compiled EM starts: from a partition of the rows, or from a component cut in half.
+"""Starts of compiled EM: from a partition of the rows, or from a mixture with one component split.
 
-Either is an M-step on moments that are made up for it, so that every structure takes of them what
-it can hold. Axes: rows n, components k, features d.
+Either is an M-step on constructed moments, so that it works for every structure. Partitions are
+made by k-means++ and k-means. Axes: rows n, components or centers k, features d.
 
 References
 ----------
 Jarque, C. M. and Bera, A. K. (1987). A test for normality of observations and regression residuals.
 International Statistical Review 55, 163-172.
-
-Partitions of rows to start from: spread-out centers, the nearest center, and k-means.
-
-Axes: rows n, features d, centers k.
 """
 
 from __future__ import annotations
@@ -26,33 +22,36 @@ from bayesgmm.numerics.kernels.triangular import add, cholesky, inverse
 _HALF = 2.0 / math.pi
 """Half a standard normal distribution has the mean sqrt(2 / pi) and the variance 1 - 2 / pi."""
 
-_SQUARINGS = 8  # of a matrix, until its largest eigenvalue stands alone
-_FEWEST_ROWS = 2.0  # of a component that is split
+_SQUARINGS = 8  # of a matrix, until its largest eigenvalue dominates
+_FEWEST_ROWS = 2.0  # of a component that may be split
 
 
 @compiled
 def moments_of(X, responsibilities):
-    """Counts (k,), means (k, d) and scatter (k, d, d) about them, weighted by shares (n, k)."""
+    """Return counts (k,), means (k, d) and scatter (k, d, d) about the means.
+
+    ``responsibilities`` (n, k) are the weights.
+    """
     (n, d), k = X.shape, responsibilities.shape[1]
     counts, means, scatter = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
     centered = np.empty(d)
     for row in range(n):
         for component in range(k):
-            share = responsibilities[row, component]
-            counts[component] += share
+            responsibility = responsibilities[row, component]
+            counts[component] += responsibility
             for i in range(d):
-                means[component, i] += share * X[row, i]
+                means[component, i] += responsibility * X[row, i]
     for component in range(k):
         for i in range(d):
             means[component, i] /= max(counts[component], 1e-300)
     for row in range(n):
         for component in range(k):
-            share = responsibilities[row, component]
-            if share > 0.0:
+            responsibility = responsibilities[row, component]
+            if responsibility > 0.0:
                 for i in range(d):
                     centered[i] = X[row, i] - means[component, i]
                     for j in range(i + 1):
-                        scatter[component, i, j] += share * centered[i] * centered[j]
+                        scatter[component, i, j] += responsibility * centered[i] * centered[j]
     for component in range(k):
         for i in range(d):
             for j in range(i):
@@ -62,9 +61,9 @@ def moments_of(X, responsibilities):
 
 @compiled_exactly
 def write_moments(counts, means, scatter, prior, correlated, smallest, position):
-    """Write the position with these moments about its means; return whether all is of full rank.
+    """Write the position with given moments; return whether all matrices have full rank.
 
-    They may also be weights, means and weighted covariance matrices of a mixture.
+    The moments may also be weights, means and weighted covariance matrices of a mixture.
     """
     sums, squares = np.zeros(means.shape), np.empty(means.shape)
     widths = np.empty(position.shape[0])
@@ -78,11 +77,11 @@ def write_moments(counts, means, scatter, prior, correlated, smallest, position)
 
 @compiled_exactly
 def partition_moments(X, labels, n_components, smallest):
-    """Counts, means and scatter of a partition of the rows; whether it can be started from.
+    """Return counts, means and scatter of a partition, and whether EM can start from it.
 
-    Every component is given one row more, of the covariance matrix within components, so that it
-    has full rank where it has few rows of its own. There is no start where one has no rows, or
-    several that are equal.
+    One row with the pooled covariance matrix within components is added to each component, so
+    that components of few rows have full rank. EM cannot start if a component has no rows, or
+    several rows that are all equal.
     """
     responsibilities = np.zeros((X.shape[0], n_components))
     for row in range(X.shape[0]):
@@ -105,7 +104,7 @@ def partition_moments(X, labels, n_components, smallest):
 
 @compiled_exactly
 def longest_axis(matrix):
-    """The eigenvector of the largest eigenvalue, times the root of that: a standard deviation."""
+    """Return the first principal axis, as long as the standard deviation along it."""
     size, power = matrix.shape[0], matrix.copy()
     for _ in range(_SQUARINGS):
         trace = 0.0
@@ -135,21 +134,21 @@ def longest_axis(matrix):
 
 @compiled
 def _odd_axis(X, responsibilities, component, mean, root):
-    """The column of a root of the covariance matrix along which rows are least like a normal.
+    """Return the column of a root of the covariance matrix along which rows are least normal.
 
     That is the one with the largest statistic of Jarque & Bera (1987), of skewness and kurtosis.
     """
     d, whitener = mean.shape[0], inverse(root)
     third, fourth = np.zeros(d), np.zeros(d)
     for row in range(X.shape[0]):
-        share = responsibilities[row, component]
+        responsibility = responsibilities[row, component]
         for i in range(d):
             total = 0.0
             for j in range(i + 1):
                 total += whitener[i, j] * (X[row, j] - mean[j])
             square = total * total
-            third[i] += share * square * total
-            fourth[i] += share * square * square
+            third[i] += responsibility * square * total
+            fourth[i] += responsibility * square * square
     count, best, oddest = responsibilities[:, component].sum(), 0, -1.0
     for i in range(d):
         skewness, excess = third[i] / count, fourth[i] / count - 3.0
@@ -161,11 +160,11 @@ def _odd_axis(X, responsibilities, component, mean, root):
 
 @compiled_exactly
 def split_axes(X, responsibilities):
-    """Counts, means and scatter of components, and the axes to split each across (k, c, d).
+    """Return counts, means and scatter of components, and the axes of splits (k, c, d).
 
-    They are as long as the rows vary along them: the longest, and the one along which the rows
-    are least like a normal distribution. The latter is zero where there is none, and both are for
-    a component with fewer than two rows.
+    The axes are the first principal axis, and the axis along which rows are least normal; each is
+    as long as the standard deviation along it. The second is zero for a singular matrix, and both
+    are zero for a component with fewer than two rows.
     """
     counts, means, scatter = moments_of(X, responsibilities)
     (k, d), n_axes = means.shape, 1 if X.shape[1] == 1 else 2
@@ -188,7 +187,7 @@ def split_axes(X, responsibilities):
 
 @compiled_exactly
 def _halved(component, axis, counts, means, scatter):
-    """Moments in which a component has become its two halves across an axis."""
+    """Return the moments after a component is split into two halves across an axis."""
     k, d = means.shape
     new_counts, new_means = np.empty(k + 1), np.empty((k + 1, d))
     new_scatter = np.empty((k + 1, d, d))
@@ -208,10 +207,10 @@ def _halved(component, axis, counts, means, scatter):
 
 @compiled_exactly
 def write_halves(X, responsibilities, prior, correlated, smallest, positions):
-    """Write positions with one component more, each cut in half in turn; return their number.
+    """Write positions with one more component, one for each split; return their number.
 
-    ``responsibilities`` are the responsibilities (n, k) of the components before; there is space
-    for 2 k positions (2 k, p).
+    ``responsibilities`` (n, k) are those of the current components; ``positions`` (2 k, p) has
+    room for two splits of each.
     """
     counts, means, scatter, axes = split_axes(X, responsibilities)
     written = 0
@@ -225,7 +224,7 @@ def write_halves(X, responsibilities, prior, correlated, smallest, positions):
 
 @compiled
 def _distance_to_nearest(X, center, nearest, new):
-    """Write the squared distance of each row to the nearest center, one more; return their sum."""
+    """Update the squared distance of each row to the nearest center; return the sum."""
     total = 0.0
     for row in range(X.shape[0]):
         square = 0.0
@@ -238,11 +237,11 @@ def _distance_to_nearest(X, center, nearest, new):
 
 @compiled_exactly
 def spread_out_rows(X, first, uniforms):
-    """Numbers of k rows: each picked with probability proportional to the squared distance.
+    """Return the positions of k rows chosen by greedy k-means++.
 
-    That is to the nearest of those before. Of several that are picked in this way (k - 1, trials),
-    the one that leaves the smallest sum of distances is taken: greedy k-means++. Where all rows are
-    centers already, any is picked.
+    Each row is drawn with probability proportional to its squared distance to the nearest center
+    so far. Of several such rows, the one with the smallest resulting sum of distances is chosen.
+    ``uniforms`` (k - 1, trials) are random numbers. If all distances are zero, any row is drawn.
     """
     n, (k, trials) = X.shape[0], (uniforms.shape[0] + 1, uniforms.shape[1])
     rows, nearest, left = np.empty(k, dtype=np.int64), np.full(n, np.inf), np.empty((2, n))
@@ -270,7 +269,7 @@ def spread_out_rows(X, first, uniforms):
 
 @compiled
 def nearest_centers(X, centers, labels):
-    """Write for every row the number of the nearest center; return how many have changed."""
+    """Write the nearest center of every row; return how many labels have changed."""
     changed = 0
     for row in range(X.shape[0]):
         least, label = np.inf, 0
@@ -287,9 +286,9 @@ def nearest_centers(X, centers, labels):
 
 @compiled_exactly
 def k_means(X, centers, iterations):
-    """Labels (n,) after so many rounds of Lloyd's algorithm, or when none changes any more.
+    """Return labels (n,) after Lloyd's algorithm has converged, or after the given iterations.
 
-    The centers are moved; one without rows stays where it is.
+    The centers are updated in place; a center without rows does not move.
     """
     labels = np.full(X.shape[0], -1)
     for _ in range(iterations):

@@ -1,9 +1,9 @@
-"""The exponential function of numbers up to zero, in a form that compilers turn into vectors.
+"""The exponential function of numbers up to zero, in a form that compilers vectorize.
 
-The library's own is called once for every number, and took half of a pass over the rows. This one
-is branch-free: with x = n log 2 + r and |r| <= log(2) / 2, exp(x) = 2^n exp(r), where exp(r) is a
-Taylor polynomial and 2^n is written straight into the exponent bits (Cody & Waite, 1980, on the
-reduction of the argument). It agrees with the library's to two units in the last place.
+The library function is called once for every number, and took half the time of a pass over rows.
+This one is branch-free. With x = n log 2 + r and |r| <= log(2) / 2 (argument reduction of Cody &
+Waite, 1980), exp(x) = 2^n exp(r), where exp(r) is a Taylor polynomial and 2^n is written into the
+exponent bits. It agrees with the library function to two units in the last place.
 
 References
 ----------
@@ -20,13 +20,13 @@ from numba.extending import intrinsic
 from bayesgmm.numerics.kernels.compiling import compiled_in_order
 
 _ONE_OVER_LOG_2 = 1.0 / math.log(2.0)
-# log(2) in two parts, of which the first has so few digits that n times it is exact.
+# log(2) in two parts; the first has so few digits that its product with n is exact.
 _LOG_2_HIGH = float.fromhex("0x1.62e42fefa0000p-1")
 _LOG_2_LOW = float.fromhex("0x1.cf79abc9e3b39p-40")
-# Added to a number, it leaves no bits for a fraction: the low bits are the nearest integer.
+# Adding this leaves no bits for a fraction: the low bits are the nearest integer.
 _ROUNDER = 1.5 * 2.0**52
 _EXPONENT_BIAS, _FRACTION_BITS = 1023, 52
-_LOWEST = -708.0  # exp of less is no normal number, and nothing next to exp(0) in the same sum
+_LOWEST = -708.0  # exp of less is subnormal, and negligible beside exp(0) in the same sum
 
 # 1 / i! up to i = 13: the first term left out is below 1e-17 for |r| <= log(2) / 2.
 _T2, _T3, _T4, _T5, _T6, _T7, _T8, _T9, _T10, _T11, _T12, _T13 = (
@@ -36,7 +36,7 @@ _T2, _T3, _T4, _T5, _T6, _T7, _T8, _T9, _T10, _T11, _T12, _T13 = (
 
 @intrinsic
 def _bits(_context, _value):
-    """The bits of a float64, as an int64."""
+    """Return the bits of a float64 as an int64."""
 
     def generate(context, builder, _signature, arguments):
         return builder.bitcast(arguments[0], context.get_value_type(types.int64))
@@ -46,7 +46,7 @@ def _bits(_context, _value):
 
 @intrinsic
 def _float(_context, _value):
-    """The float64 with these bits."""
+    """Return the float64 with given bits."""
 
     def generate(context, builder, _signature, arguments):
         return builder.bitcast(arguments[0], context.get_value_type(types.float64))
@@ -56,7 +56,7 @@ def _float(_context, _value):
 
 @compiled_in_order
 def exponential(x):
-    """exp(x) for x <= 0; zero below -708, and where x is NaN."""
+    """Return exp(x) for x <= 0; zero below -708, and for NaN."""
     rounded = x * _ONE_OVER_LOG_2 + _ROUNDER
     n = rounded - _ROUNDER
     r = (x - n * _LOG_2_HIGH) - n * _LOG_2_LOW

@@ -1,23 +1,26 @@
 """Draws from the full conditionals of a mixture, given allocations: the steps of a Gibbs sweep.
 
-Weights and means have conjugate conditionals, and so has a covariance matrix under an
-inverse-Wishart prior. One with free scales has none: it is proposed from an inverse-Wishart
-(without correlations: scaled inverse chi-square) distribution and accepted by Metropolis-Hastings,
-in which the likelihood cancels and a ratio of priors remains (Hastings, 1970; Tierney, 1994, on
-independence chains). With LKJ correlations the proposal is what the likelihood alone would give.
+The full conditionals of weights and means are conjugate, and so is that of a covariance matrix
+under an inverse-Wishart prior. Other covariance matrices are updated by Metropolis-Hastings. The
+proposal is inverse-Wishart, or scaled inverse chi-square without correlations, so that the
+likelihood cancels and a ratio of priors remains (Hastings, 1970; independence chains of Tierney,
+1994). With LKJ correlations the proposal is proportional to the likelihood alone.
+
 Under a scale mixture of inverse-Wishart distributions psi_j is drawn first, from its Gamma
 distribution with shape beta and rate ((Sigma^-1)_jj + rate_j) / 2 (Huang & Wand, 2013). Given psi,
-the rows have psi_j more scatter, and the conditional is inverse-Wishart but for the floor. One code
-serves all priors: with their prior rows and degrees of freedom, priors of this family are their own
-proposals, and the ratio is one.
+which is added to the diagonal of the scatter, the full conditional is inverse-Wishart apart from
+the floor. The same code is used for all priors: with their prior rows and degrees of freedom,
+proposals of this family equal the full conditional, and the ratio is one.
 
-Where the proposal would be improper, or where too many were rejected in the warm-up, the draw is
-one of ``covariance_moves.py``: see ``Moves``.
+If the proposal is improper, or too many were rejected in the warm-up, the update is one of
+``covariance_moves.py``; see ``Moves``.
 
-Axes: ``prior`` is a ``CovariancePrior``, and count and scatter include its prior rows.
+``prior`` is a ``CovariancePrior``; count and scatter include its prior rows.
 
 References
 ----------
+Hastings, W. K. (1970). Monte Carlo sampling methods using Markov chains and their applications.
+Biometrika 57, 97-109.
 Huang, A. and Wand, M. P. (2013). Simple marginally noninformative prior distributions for
 covariance matrices. Bayesian Analysis 8, 439-452.
 Tierney, L. (1994). Markov chains for exploring posterior distributions. Annals of Statistics 22,
@@ -36,7 +39,7 @@ from bayesgmm.numerics.kernels.covariance_moves import (
     MOST_STEPS,
     SLICE_WIDTH,
     copy,
-    flow_covariance,
+    hamiltonian_covariance,
     slice_covariance,
 )
 from bayesgmm.numerics.kernels.covariances import (
@@ -50,34 +53,33 @@ from bayesgmm.numerics.kernels.covariances import (
 )
 from bayesgmm.numerics.kernels.triangular import cholesky, inverse
 
-PROPOSED, FLOWING, SLICED = 0, 1, 2
-_ROWS_TO_FLOW = 2.0  # for every feature: with fewer, the scatter is a poor guide to the widths
-_NO_WALL = 0.01  # its fourth power, what a floor takes from a log density, is 1e-8
+PROPOSED, HAMILTONIAN, SLICED = 0, 1, 2
+_ROWS_FOR_HAMILTONIAN = 2.0  # for every feature: with fewer, the scatter matrix is a poor scale
+_NO_WALL = 0.01  # its fourth power, the change of the log density by the floor, is 1e-8
 
 
 class Moves(NamedTuple):
-    """How each covariance matrix, or each scale where there are no correlations, is drawn.
+    """How each covariance matrix is updated; without correlations, each scale.
 
     Attributes
     ----------
     kinds : array of int, shape (m, s)
-        ``PROPOSED`` as a whole, by the ``FLOWING`` of Hamiltonian Monte Carlo (correlated
-        matrices only), or ``SLICED``.
-    leaps : array, shape (m, s)
-        Lengths of the steps of the flow, in standard deviations.
+        ``PROPOSED`` as a whole, ``HAMILTONIAN`` (matrices with correlations only), or ``SLICED``.
+    step_sizes : array, shape (m, s)
+        Of Hamiltonian Monte Carlo, in standard deviations.
     tried, accepted : array, shape (m, s)
-        Proposals and ends of flows so far, and how many of them were accepted.
+        Number of proposals, and of those accepted; slice sampling makes none.
     """
 
     kinds: np.ndarray
-    leaps: np.ndarray
+    step_sizes: np.ndarray
     tried: np.ndarray
     accepted: np.ndarray
 
 
 @compiled_exactly
 def draw_log_weights(counts, concentration, rng, log_weights):
-    """Dirichlet(concentration + counts), on the log scale."""
+    """Draw from Dirichlet(concentration + counts), on the log scale."""
     total = 0.0
     for component in range(counts.shape[0]):
         shape = concentration[component] + counts[component]
@@ -92,7 +94,7 @@ def draw_log_weights(counts, concentration, rng, log_weights):
 
 @compiled_exactly
 def draw_mean_shift(count, total, mean, factor, loc, precision, rng):
-    """Draw mu - mean: precision N Sigma^-1 + T, with Sigma^-1 = factor' factor.
+    """Draw mu - mean, with precision N Sigma^-1 + T and Sigma^-1 = factor' factor.
 
     Without correlations features are independent, and the factor (d,) is one over the scales.
     """
@@ -158,11 +160,11 @@ def _inverse_wishart(freedom, root, rng):
 
 @compiled_exactly
 def _log_target_over_proposal(log_scales, pairs, prior, count, freedom):
-    """Log ratio of the conditional to the proposal, over scales and correlations; no constants.
+    """Return the log ratio of target to proposal over scales and correlations, up to a constant.
 
-    The conditional, given psi, is |Sigma|^(-count/2) exp(-tr(Sigma^-1 (scatter + psi))/2) p(scales)
-    |R|^(eta-1), times the floor. The proposal, over scales and correlations, has the same
-    exponential, the power -(freedom + d + 1)/2 of |Sigma|, and the product of all sigma_i^d.
+    The target, given psi, is |Sigma|^(-count/2) exp(-tr(Sigma^-1 (scatter + psi))/2) p(scales)
+    |R|^(eta-1), times the factor of the floor. The proposal has the same exponential, the power
+    -(freedom + d + 1)/2 of |Sigma|, and the Jacobian prod_i sigma_i^d.
     """
     size = log_scales.shape[0]
     log_root = log_determinant_of(pairs, size)
@@ -176,9 +178,9 @@ def _log_target_over_proposal(log_scales, pairs, prior, count, freedom):
 
 @compiled_exactly
 def _wall(log_scales, pairs, prior, log_root):
-    """What the floor takes from the log density; nothing where that is less than 1e-8.
+    """Return minus the term of the floor in the log density, or zero where it is below 1e-8.
 
-    (Sigma^-1)_jj is at most 1 / (sigma_j^2 |R|), by the inequality of Hadamard.
+    (Sigma^-1)_jj is at most 1 / (sigma_j^2 |R|), by Hadamard's inequality.
     """
     is_near = False
     for i in range(log_scales.shape[0]):
@@ -193,14 +195,14 @@ def _wall(log_scales, pairs, prior, log_root):
 
 @compiled_exactly
 def _precisions(log_scales, pairs):
-    """Diagonal of Sigma^-1."""
+    """Return the diagonal of Sigma^-1."""
     factor = correlation_factor(pairs, log_scales.shape[0])
     return partial_precisions(precision_factor_of(log_scales, inverse(factor)))
 
 
 @compiled_exactly
 def _with_mixing_scatter(scatter, log_scales, pairs, prior, rng):
-    """Draw psi given Sigma, and return the scatter plus psi; see the top of this file."""
+    """Draw psi given Sigma, and return scatter + diag(psi); see the top of this file."""
     together = scatter.copy()
     if prior.beta > 0.0:
         precisions = _precisions(log_scales, pairs)
@@ -216,12 +218,14 @@ def _mixing_scatter(precision, prior, place, rng):
 
 
 @compiled_exactly
-def draw_covariance(count, scatter, prior, kind, leap, rng, log_scales, pairs):
-    """Draw one covariance matrix in place; return the acceptance, or NaN for slice sampling."""
+def draw_covariance(count, scatter, prior, kind, step_size, rng, log_scales, pairs):
+    """Draw one covariance matrix in place; return its acceptance, NaN for slice sampling."""
     size = scatter.shape[0]
     freedom = count - prior.count + prior.freedom
-    if kind == FLOWING and count >= _ROWS_TO_FLOW * size:
-        acceptance = flow_covariance(count, scatter, prior, leap, rng, log_scales, pairs)
+    if kind == HAMILTONIAN and count >= _ROWS_FOR_HAMILTONIAN * size:
+        acceptance = hamiltonian_covariance(
+            count, scatter, prior, step_size, rng, log_scales, pairs
+        )
         if not math.isnan(acceptance):
             return acceptance
     if kind != PROPOSED or freedom <= size:
@@ -247,14 +251,14 @@ def draw_covariance(count, scatter, prior, kind, leap, rng, log_scales, pairs):
 
 @compiled_exactly
 def _log_scale_conditional(log_scale, count, scatter, prior, place):
-    """Log density of u = log(sigma), with its Jacobian."""
+    """Return the log density of u = log(sigma), with its Jacobian."""
     of_prior = lone_scale_prior(prior, place, log_scale)[0]
     return of_prior + (1.0 - count) * log_scale - 0.5 * scatter * math.exp(-2.0 * log_scale)
 
 
 @compiled_exactly
 def draw_log_scale(count, scatter, prior, kind, rng, log_scales, place):
-    """Draw one log scale in place; return the acceptance, or NaN for slice sampling."""
+    """Draw one log scale in place; return its acceptance, NaN for slice sampling."""
     here, freedom = log_scales[place], count - prior.count + prior.freedom
     if kind != PROPOSED or freedom <= 1.0:
         log_scales[place] = _slice_log_scale(here, count, scatter, prior, place, rng)
@@ -277,7 +281,7 @@ def draw_log_scale(count, scatter, prior, kind, rng, log_scales, place):
 
 @compiled_exactly
 def _scale_prior_given_mixing(prior, place, log_scale):
-    """Log density of a scale given psi, apart from what psi adds to the scatter."""
+    """Return the log prior of a scale given psi, without the scatter that psi adds."""
     wall = (prior.floor[place] * math.exp(-log_scale)) ** 8
     return scale_prior(prior.terms[place], log_scale)[0] - wall
 

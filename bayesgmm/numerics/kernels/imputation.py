@@ -1,8 +1,8 @@
 """Missing cells given observed ones, for rows that lack the same features.
 
 Given its component k and the observed cells x_o, the missing cells of a row are normal with mean
-mu_m + B (x_o - mu_o) and covariance C (``marginals``). Over components and many mixtures each
-cell has a mixture of normal distributions: weights are responsibilities given the observed cells.
+mu_m + B (x_o - mu_o) and covariance C (``marginals``). Averaged over components and many mixtures,
+each cell has a mixture of normal distributions, weighted by responsibilities given observed cells.
 
 Axes: m mixtures, n rows, o observed and q missing features, k components. ``features`` is a
 permutation with the observed ones first.
@@ -19,15 +19,15 @@ from bayesgmm.numerics.kernels.patterns import marginals
 from bayesgmm.numerics.kernels.rows import component_table
 from bayesgmm.numerics.kernels.triangular import cholesky
 
-_NEGLIGIBLE = 1e-13  # responsibilities that change no digit that is kept
+_NEGLIGIBLE = 1e-13  # responsibilities too small to change any digit of the result
 _PRECISION = 1e-10  # of quantiles, in standard deviations of the cell
-_MOST_STEPS = 200  # far more than halving needs
+_MOST_STEPS = 200  # far more than bisection needs
 _ROOT_2, _ROOT_2_PI = math.sqrt(2.0), math.sqrt(2.0 * math.pi)
 
 
 @compiled_exactly
 def _roots_of(rests):
-    """Lower factors of the covariance matrices C, or deviations of the variances."""
+    """Return lower Cholesky factors of the covariance matrices C, or roots of the variances."""
     roots = np.sqrt(rests) if rests.ndim == 2 else np.empty(rests.shape)
     if rests.ndim == 3:
         for component in range(rests.shape[0]):
@@ -77,7 +77,7 @@ def _deviation(rest, i):
 
 @compiled
 def _below(value, weights, centers, spreads):
-    """Distribution function and density of a mixture of normal distributions."""
+    """Return distribution function and density of a normal mixture."""
     probability, density = 0.0, 0.0
     for term in range(weights.shape[0]):
         distance = (value - centers[term]) / spreads[term]
@@ -89,11 +89,11 @@ def _below(value, weights, centers, spreads):
 
 @compiled
 def _quantile(level, normal, weights, centers, spreads, start, tolerance):
-    """Where the distribution function of a mixture reaches a level: Newton's method, kept safe.
+    """Return a quantile of a normal mixture by safeguarded Newton's method.
 
-    ``normal`` is the quantile of the standard normal distribution. That of a mixture lies between
-    those of its parts. Where Newton leaves what is left of this bracket, or does not halve its
-    last step, the bracket is halved instead.
+    ``normal`` is the quantile of the standard normal distribution. The quantile of a mixture lies
+    between those of its components. If a Newton step leaves this bracket, or is more than half as
+    long as the last step, the bracket is halved instead.
     """
     low, high = np.inf, -np.inf
     for term in range(weights.shape[0]):
@@ -123,7 +123,7 @@ def _quantile(level, normal, weights, centers, spreads, start, tolerance):
 
 @compiled
 def summaries(responsibilities, centers, spreads, levels, normals, output):
-    """Write mean, standard deviation and quantiles of every cell, (n, q, 2 + levels)."""
+    """Write mean, standard deviation and quantiles of every cell, (n, q, 2 + n_levels)."""
     n, n_missing, n_mixtures, k = centers.shape
     work = np.empty((3, n_mixtures * k))
     for row in range(n):
@@ -131,13 +131,13 @@ def summaries(responsibilities, centers, spreads, levels, normals, output):
             size, total, mean = 0, 0.0, 0.0
             for draw in range(n_mixtures):
                 for component in range(k):
-                    share = responsibilities[row, draw, component]
-                    if share > _NEGLIGIBLE:
-                        work[0, size] = share
+                    responsibility = responsibilities[row, draw, component]
+                    if responsibility > _NEGLIGIBLE:
+                        work[0, size] = responsibility
                         work[1, size] = centers[row, cell, draw, component]
                         work[2, size] = spreads[cell, draw, component]
-                        total += share
-                        mean += share * work[1, size]
+                        total += responsibility
+                        mean += responsibility * work[1, size]
                         size += 1
             mean /= total
             weights, own, widths = work[0, :size], work[1, :size], work[2, :size]
@@ -157,7 +157,7 @@ def summaries(responsibilities, centers, spreads, levels, normals, output):
 
 @compiled_exactly
 def _picked(responsibilities, uniform):
-    """The component that a number in [0, 1) falls on."""
+    """Return the component chosen by a uniform random number."""
     level, last = uniform * responsibilities.sum(), 0
     for component in range(responsibilities.shape[0]):
         if responsibilities[component] > 0:
@@ -172,7 +172,7 @@ def _picked(responsibilities, uniform):
 def imputations(
     X, label_log_likelihoods, features, constants, means, factors, uniforms, noise, output
 ):
-    """Draw a component, then all missing cells of a row together; one mixture, output (n, q)."""
+    """Draw the component of each row, then all its missing cells, into ``output`` (n, q)."""
     (n, size), n_missing = X.shape, noise.shape[1]
     part_constants, part_means, part_factors, slopes, rests = marginals(
         features, size, constants, means, factors
@@ -192,7 +192,7 @@ def imputations(
 
 @compiled_exactly
 def _times(root, noise, i):
-    """One number of root @ noise."""
+    """Return entry i of root @ noise."""
     if root.ndim == 1:
         return root[i] * noise[i]
     total = 0.0

@@ -1,11 +1,12 @@
 """Log posterior density and gradient on the unconstrained space, from one pass over the rows.
 
-``positions.py`` says where the parameters lie in a position. The density includes the Jacobians
-of the map to them. What a position says is its state; passes over the rows take parts of it, and
-what they return goes into the value and, by Fisher's identity, into the gradient. The prior rows
-of a ``CovariancePrior`` join the statistics of the table.
+A position is a vector of unconstrained coordinates (``positions.py``), and its ``State`` holds the
+quantities computed from it. The density includes the Jacobians of the map to the parameters. The
+passes over rows take parts of the state, and return the log-likelihood and sufficient statistics,
+which give the gradient by Fisher's identity. The prior rows of a ``CovariancePrior`` are added to
+the statistics of the table.
 
-Slices are filled by loops: numba's own assignment compiles the text of its error message, too.
+Slices are filled by loops, because numba's slice assignment also compiles its error messages.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _LOG_2_PI = math.log(2 * math.pi)
 
 @compiled_exactly
 def _log_prior(log_weights, means, log_scales, prior):
-    """Log density of weights (sum a_k log pi_k), means and scales, with Jacobians."""
+    """Return the log density of weights (sum a_k log pi_k), means and scales, with Jacobians."""
     value = prior.constant
     for component in range(means.shape[0]):
         value += prior.concentration[component] * log_weights[component]
@@ -74,7 +75,7 @@ def _add_prior_gradient(means, log_scales, prior, of_means, of_scales):
 
 
 class State(NamedTuple):
-    """What a position says, and what passes over the rows take of it.
+    """Quantities computed from a position.
 
     Attributes
     ----------
@@ -83,7 +84,7 @@ class State(NamedTuple):
     roots, inverses : array, shape (m, d, d), or (m, 0, 0) without correlations
         The Cholesky factors C of the correlation matrices, and their inverses.
     constants, means, factors : array
-        See ``rows.py``.
+        Arguments of the passes over rows, see ``rows.py``.
     """
 
     log_weights: np.ndarray
@@ -97,9 +98,9 @@ class State(NamedTuple):
 
 @compiled_exactly
 def state_at(position, prior, factors):
-    """The parts of a ``State``; ``factors`` are written, and tell whether there are correlations.
+    """Return the fields of a ``State``; ``factors`` are written, (k, d) without correlations.
 
-    A plain tuple: numba takes a quarter of a millisecond to hand Python a named one.
+    A plain tuple, because numba takes a quarter of a millisecond to return a named one to Python.
     """
     (k, d), of_matrix = factors.shape[:2], prior.covariances
     ratios, means, log_scales, pairs = parts(
@@ -119,7 +120,7 @@ def state_at(position, prior, factors):
 
 @compiled_exactly
 def _correlation_roots(pairs, size):
-    """Cholesky factors C of the correlation matrices, and their inverses; empty for no size."""
+    """Return the Cholesky factors C of the correlation matrices, and their inverses."""
     shape = (pairs.shape[0], size, size)
     roots, inverses = np.zeros(shape), np.zeros(shape)
     for matrix in range(pairs.shape[0] if size > 0 else 0):
@@ -131,7 +132,7 @@ def _correlation_roots(pairs, size):
 
 @compiled_exactly
 def _write_factor(log_scales, root_inverse, factor):
-    """Write a precision factor (d, d), or one over the scales (d,)."""
+    """Write a precision factor (d, d), or one over the scales (d,) without correlations."""
     for j in range(factor.shape[0]):
         unscale = math.exp(-log_scales[j % log_scales.shape[0]])
         if factor.ndim == 1:
@@ -143,7 +144,7 @@ def _write_factor(log_scales, root_inverse, factor):
 
 @compiled_exactly
 def value_at(state, log_likelihood, prior):
-    """Log posterior density, given the log-likelihood of the rows in this state."""
+    """Return the log posterior density, given the log-likelihood of the rows in a state."""
     value = log_likelihood + _log_prior(state.log_weights, state.means, state.log_scales, prior)
     for matrix in range(prior.n_matrices):
         value += _value_of_matrix(state.factors[matrix], state, matrix, prior.covariances)
@@ -152,13 +153,13 @@ def value_at(state, log_likelihood, prior):
 
 @compiled_exactly
 def _precisions(factor, n_scales):
-    """Diagonal of Sigma^-1; without correlations one for every scale."""
+    """Return the diagonal of Sigma^-1; without correlations one entry for every scale."""
     return partial_precisions(factor) if factor.ndim == 2 else factor[:n_scales] ** 2
 
 
 @compiled_exactly
 def _value_of_matrix(factor, state, matrix, prior):
-    """What the prior says of a matrix, beyond its scales, with the Jacobian."""
+    """Return the log prior of a matrix without the terms of its scales, with the Jacobian."""
     log_scales, log_root = state.log_scales[matrix], log_determinant(state.roots[matrix])
     value = _exponent(prior, log_scales.shape[0]) * log_root
     value += partial_prior(_precisions(factor, log_scales.shape[0]), prior)
@@ -171,7 +172,7 @@ def _value_of_matrix(factor, state, matrix, prior):
 
 @compiled_exactly
 def _whitened_trace(factor, scatter):
-    """Trace of Sigma^-1 scatter; without correlations the scatter has a line for every scale."""
+    """Return the trace of Sigma^-1 scatter; without correlations scatter is (s, s)."""
     total = 0.0
     if factor.ndim == 2:
         whitened = congruence(factor, scatter)
@@ -182,7 +183,7 @@ def _whitened_trace(factor, scatter):
 
 @compiled_exactly
 def _exponent(prior, n_features):
-    """Power of the diagonal of C in the density, see ``covariances.py``."""
+    """Return the power of the diagonal of C in the density, see ``covariances.py``."""
     return 2.0 * prior.eta - 1.0 + n_features
 
 
@@ -202,9 +203,9 @@ def _write_mean_gradient(factor, total, gradient):
 
 @compiled_exactly
 def _write_matrix_gradient(factors, state, counts, scatter, matrix, prior, of_scales, of_pairs):
-    """Write the gradient in one matrix, apart from that of the priors of its scales.
+    """Write the gradient in one matrix, without that of the priors of its scales.
 
-    Prior rows count, and so do the scatters that stand for the other factors of the prior.
+    Prior rows are included, and so are the scatters that represent other factors of the prior.
     """
     (k, d), (n_matrices, n_scales) = state.means.shape, state.log_scales.shape
     precisions = _precisions(factors[matrix], n_scales)
@@ -230,7 +231,7 @@ def _write_matrix_gradient(factors, state, counts, scatter, matrix, prior, of_sc
 
 @compiled_exactly
 def write_gradient(state, statistics, prior, gradient):
-    """Return the value and write the gradient, given the statistics of the rows in this state."""
+    """Write the gradient and return the value, given the statistics of the rows in a state."""
     log_likelihood, counts, sums, scatter = statistics
     (k, d), (n_matrices, n_scales) = state.means.shape, state.log_scales.shape
     of_ratios, of_means, of_scales, of_pairs = parts(gradient, k, d, n_matrices, n_scales)

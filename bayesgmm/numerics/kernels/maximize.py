@@ -1,6 +1,6 @@
-"""M-steps that have no closed form, solved on the sufficient statistics of one matrix.
+"""M-steps without closed form, solved on the sufficient statistics of one matrix.
 
-Their cost depends on the number of features only, never on the number of rows.
+Their cost depends on the number of features, not on the number of rows.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _LONGEST_STEP = 3.0  # in log scales and correlation coordinates: a factor of tw
 _MOST_ITERATIONS = 40
 _MOST_HALVINGS = 40
 _MOST_FIXED_POINTS, _LEAST_GAIN = 30, 1e-14
-_GRADIENT_TOLERANCE = 1e-9  # relative to the number of rows behind the matrix
+_GRADIENT_TOLERANCE = 1e-9  # relative to the number of rows of the matrix
 
 
 @compiled_exactly
 def _expected_scale(log_scale, count, scatter, prior, place):
-    """Value and two derivatives of -count u - scatter exp(-2 u)/2 + log p(exp(u))."""
+    """Return -count u - scatter exp(-2 u)/2 + log p(exp(u)) and its two derivatives."""
     of_prior, slope, curvature = lone_scale_prior(prior, place, log_scale)
     spread = scatter * math.exp(-2.0 * log_scale)
     return (
@@ -43,9 +43,9 @@ def _expected_scale(log_scale, count, scatter, prior, place):
 
 @compiled_exactly
 def best_log_scale(log_scale, count, scatter, prior, place, lowest):
-    """Newton's method on one log scale; the objective is concave, so halving always helps.
+    """Maximize over one log scale by Newton's method with step halving; the objective is concave.
 
-    The result is never below ``lowest``, where a scale without rows or prior would go.
+    The result is not below ``lowest``, the bound of a scale with neither rows nor prior.
     """
     value, slope, curvature = _expected_scale(log_scale, count, scatter, prior, place)
     for _ in range(_MOST_ITERATIONS):
@@ -68,7 +68,7 @@ def best_log_scale(log_scale, count, scatter, prior, place, lowest):
 
 @compiled_exactly
 def _initial_metric(size, n_parameters, count):
-    """Inverse curvature to start from: a normal sample has 2 n in u and about n in y."""
+    """Return an initial inverse curvature: that of n normal rows is 2 n in u, about n in y."""
     metric = np.zeros((n_parameters, n_parameters))
     for i in range(n_parameters):
         metric[i, i] = 1.0 / (2.0 * count + 2.0) if i < size else 1.0 / (count + 2.0)
@@ -94,7 +94,7 @@ def _update_metric(metric, step, change):
 
 @compiled_exactly
 def _largest(vector):
-    """Largest absolute value."""
+    """Return the largest absolute value."""
     largest = 0.0
     for value in vector:
         largest = max(largest, abs(value))
@@ -103,12 +103,13 @@ def _largest(vector):
 
 @compiled_exactly
 def _write_scatter_per_row(position, count, scatter, prior, of_floor, target):
-    """Write the matrix that would be best if the prior were so many rows; False if there is none.
+    """Write the maximum with the prior replaced by prior rows; return False if there is none.
 
-    The scale mixture adds to the scatter what has its gradient here: a convex function lies above
-    its tangent, so that this leads up. That of the floor is as the third power of a precision,
-    which is as one over it where rows are in a plane: there a step of a quarter, on the log scale,
-    is the right one. ``of_floor`` is where such steps have led, negative at first.
+    The scatter that replaces the scale mixture has its gradient at the current position. The term
+    is convex in the precisions and lies above its tangent, so that the objective does not decrease.
+    The scatter of the floor grows as the third power of a precision, which itself is inversely
+    proportional to that scatter where rows lie in a plane. So only a quarter of each step is taken,
+    on the log scale. ``of_floor`` holds the last scatter, negative at first.
     """
     size = scatter.shape[0]
     precision_factor = inverse(correlation_factor(position[size:], size))
@@ -131,16 +132,16 @@ def _write_scatter_per_row(position, count, scatter, prior, of_floor, target):
 
 @compiled_exactly
 def best_covariance(log_scales, pairs, count, scatter, prior, lowest):
-    """Maximize the expected log posterior of one covariance matrix from where it is now.
+    """Maximize the expected log posterior of one covariance matrix from its current value.
 
-    Returns log scales and correlation coordinates at least as good as the given ones; no log scale
-    is below its ``lowest``.
+    Returns log scales and correlation coordinates with an objective no lower than at the start. No
+    log scale is below its ``lowest``.
     """
     size = log_scales.shape[0]
     position = np.concatenate((log_scales, pairs))
     value, gradient = expected_log_posterior(position, count, scatter, prior)
-    # Under the joint prior of scales and correlations these steps alone lead to the maximum,
-    # however thin the matrix is; under others, near it.
+    # Under the joint prior of scales and correlations these fixed-point steps alone converge to
+    # the maximum, even for nearly singular matrices; under other priors they end near it.
     here, there = position.copy(), np.empty(position.shape[0])
     last, of_floor = value, np.full(size, -1.0)
     for _ in range(_MOST_FIXED_POINTS):

@@ -13,17 +13,17 @@ from bayesgmm.numerics.kernels.compiling import compiled, inlined
 from bayesgmm.numerics.kernels.exponential import exponential
 
 _ROOT_HALF, _ROOT_TAU = math.sqrt(0.5), math.sqrt(2.0 * math.pi)
-_MOST_STEPS = 200  # halving a bracket so often leaves nothing of it
-_EXACT = 1e-14  # relative error of a probability that rounding in sums leaves anyway
-# A step that is so small, of the probability or of the first bracket, is the last: what is left
-# is of the order of its square.
+_MOST_STEPS = 200  # bisection needs fewer to exhaust a bracket
+_EXACT = 1e-14  # relative error of a probability, that of rounding in sums
+# The last step, relative to the probability or to the first bracket: the remaining error is of the
+# order of its square.
 _LAST = 1e-7
-_NEGLIGIBLE = 1e-17  # a component with a smaller share of a row changes no digit of the answer
+_NEGLIGIBLE = 1e-17  # responsibilities too small to change any digit of the result
 
 
 @inlined
 def _tail(x, upper, weights, means, scales):
-    """The probability above x, or of no more than x."""
+    """Return the probability above x, or that of at most x."""
     sign, total = _ROOT_HALF if upper else -_ROOT_HALF, 0.0
     for i in range(weights.shape[0]):
         total += weights[i] * math.erfc(sign * (x - means[i]) / scales[i])
@@ -32,7 +32,7 @@ def _tail(x, upper, weights, means, scales):
 
 @inlined
 def _density_and_slope(x, weights, means, scales):
-    """The density at x, and its derivative."""
+    """Return the density at x and its derivative."""
     density, slope = 0.0, 0.0
     for i in range(weights.shape[0]):
         z = (x - means[i]) / scales[i]
@@ -44,14 +44,14 @@ def _density_and_slope(x, weights, means, scales):
 
 @compiled
 def write_cdf(points, weights, means, scales, output):
-    """Write the probability of no more than each point into ``output`` (n,)."""
+    """Write the distribution function at each point into ``output`` (n,)."""
     for number in range(points.shape[0]):
         output[number] = _tail(points[number], False, weights, means, scales)
 
 
 @compiled
 def write_densities(points, weights, means, scales, densities, slopes):
-    """Write density and its derivative at each point into ``densities`` and ``slopes`` (n,)."""
+    """Write the density and its derivative at each point into ``densities``, ``slopes`` (n,)."""
     for number in range(points.shape[0]):
         densities[number], slopes[number] = _density_and_slope(
             points[number], weights, means, scales
@@ -60,17 +60,17 @@ def write_densities(points, weights, means, scales, densities, slopes):
 
 @inlined
 def _next(x, step, low, high):
-    """A step from x where it stays within the bracket, otherwise the middle of that."""
+    """Return x - step if it is within the bracket, otherwise the middle of the bracket."""
     moved = x - step
     return moved if low < moved < high else 0.5 * (low + high)
 
 
 @compiled
 def quantile(probability, normal_quantile, start, weights, means, scales):
-    """The point below which a probability lies; ``normal_quantile`` is that of N(0, 1).
+    """Return the quantile of a probability; ``normal_quantile`` is that of N(0, 1).
 
-    It lies between the least and the largest of the quantiles of the components. Halley's steps
-    within this bracket, which every step narrows; of the smaller tail, so that no digits cancel.
+    It lies between the smallest and the largest quantile of the components. Halley's method is used
+    within this bracket, which every step narrows, on the smaller tail, so that no digits cancel.
     """
     low, high = math.inf, -math.inf
     for i in range(weights.shape[0]):
@@ -113,7 +113,7 @@ def write_quantiles(probabilities, normal_quantiles, weights, means, scales, out
 
 @inlined
 def _moments(weights, means, scales):
-    """Mean and standard deviation."""
+    """Return mean and standard deviation."""
     mean, variance = 0.0, 0.0
     for i in range(weights.shape[0]):
         mean += weights[i] * means[i]
@@ -124,7 +124,7 @@ def _moments(weights, means, scales):
 
 @compiled
 def crossing(height, low, high, weights, means, scales):
-    """Where the density, monotone between two points, has a height that lies between theirs."""
+    """Return where the density, monotone between two points, has a given height."""
     rising = _density_and_slope(high, weights, means, scales)[0] > height
     x, least = 0.5 * (low + high), _LAST * (high - low)
     for _ in range(_MOST_STEPS):
@@ -144,7 +144,7 @@ def crossing(height, low, high, weights, means, scales):
 
 @compiled
 def turning_point(low, high, weights, means, scales):
-    """Where the slope of the density changes its sign between two points, by halving."""
+    """Return where the slope of the density changes sign between two points, by bisection."""
     sign = _density_and_slope(low, weights, means, scales)[1] > 0
     for _ in range(_MOST_STEPS):
         x = 0.5 * (low + high)
@@ -159,7 +159,7 @@ def turning_point(low, high, weights, means, scales):
 
 @compiled
 def thinned_points(points, gaps, output):
-    """Write sorted points that lie further than their own gap from the last one; count them."""
+    """Write the sorted points at least their gap from the last one written; return the number."""
     count = 0
     for number in range(points.shape[0]):
         if count == 0 or points[number] - output[count - 1] >= gaps[number]:
@@ -172,11 +172,13 @@ def thinned_points(points, gaps, output):
 def write_regression(
     X, responsibilities, given_means, slopes, means, scales, probabilities, normal_quantiles, output
 ):
-    """Describe one target given each row: mean, deviation, that of the means, and quantiles.
+    """Write summaries of one target given each row, averaged over many mixtures.
 
-    Axes: n rows, s mixtures, k components, g given features. ``responsibilities`` (s, n, k) are the
-    responsibilities; ``given_means`` (s, k, g), ``slopes`` (s, k, g), ``means`` and ``scales``
-    (s, k) those of the target; ``output`` (n, 3 + q), NaN where a row has no shares.
+    They are its mean, its standard deviation, the standard deviation of the conditional mean over
+    mixtures, and quantiles. Axes: n rows, s mixtures, k components, g given features, q quantiles.
+    ``responsibilities`` are (s, n, k), ``given_means`` and ``slopes`` (s, k, g), ``means`` and
+    ``scales`` of the target (s, k). ``output`` is (n, 3 + q), NaN for rows without
+    responsibilities.
     """
     (s, n, k), size = responsibilities.shape, slopes.shape[2]
     weights, centers, widths = np.empty(s * k), np.empty(s * k), np.empty(s * k)
@@ -185,17 +187,17 @@ def write_regression(
         for draw in range(s):
             expected = 0.0
             for component in range(k):
-                share = responsibilities[draw, row, component]
-                if not share > _NEGLIGIBLE:
+                responsibility = responsibilities[draw, row, component]
+                if not responsibility > _NEGLIGIBLE:
                     continue
                 center = means[draw, component]
                 for j in range(size):
                     center += slopes[draw, component, j] * (
                         X[row, j] - given_means[draw, component, j]
                     )
-                weights[count], centers[count] = share / s, center
+                weights[count], centers[count] = responsibility / s, center
                 widths[count] = scales[draw, component]
-                expected += share * center
+                expected += responsibility * center
                 count += 1
             change = expected - mean
             mean += change / (draw + 1)

@@ -1,12 +1,12 @@
-"""Partitions of rows beside draws of partitions: losses, and the search for the best one.
+"""Losses of a partition against draws of partitions, and the search for the best partition.
 
-Every loss here is a function of three sums over the sizes of groups: over the groups of the draw,
-over the clusters of the candidate, and over what they share, each of h(size) with h(x) = x log x
-or x^2. So a row can be moved by looking at the sizes of the groups that it is in, draw by draw.
+Every loss is a function of three sums of h(size), with h(x) = x log x or x^2: over the groups of
+the draw, over the clusters of the candidate, and over their intersections. So the change of the
+loss when a row is moved depends only on the sizes of the groups and clusters that contain it.
 
-Axes: n rows, m draws; ``groups`` (n, m) is the group of every row in every draw, and ``labels``
-(n,) the cluster of every row in the candidate, -1 where it has none yet. ``heights`` (n + 1,) is h,
-``rises`` (n,) how much it rises with one more.
+Axes: n rows, m draws. ``groups`` (n, m) is the group of every row in every draw, and ``labels``
+(n,) the cluster of every row in the candidate, -1 for rows that are not allocated. ``heights``
+(n + 1,) is h, ``rises`` (n,) its differences h(x + 1) - h(x).
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from bayesgmm.numerics.kernels.compiling import compiled, inlined
 
 VARIATION_OF_INFORMATION, BINDER, ADJUSTED_RAND, NORMALIZED = 0, 1, 2, 3
 
-_LEAST_ENTROPY = 1e-12  # of two partitions together; below it, both are one cluster
-_LEAST_GAIN = 1e-11  # of a change of the candidate, relative to what one row can change
+_LEAST_ENTROPY = 1e-12  # joint entropy of two partitions; below it, both are one cluster
+_LEAST_GAIN = 1e-11  # of a change, relative to the largest change by one row
 _MOST_SCANS = 200
 
-_ALLOCATED, _CLUSTERS, _OWN = 0, 1, 2  # places of what a candidate counts
+_ALLOCATED, _CLUSTERS, _OWN = 0, 1, 2  # indices of the counts of a candidate
 
 
 class _Candidate(NamedTuple):
-    """A partition that is changed in place, with what its losses are made of.
+    """A partition that is changed in place, with the sums of its losses.
 
     Attributes
     ----------
     labels : integer array, shape (n,)
     sizes : integer array, shape (room + 1,)
-        Of the clusters.
+        Sizes of the clusters.
     joint : integer array, shape (m, groups, room + 1)
-        Of what clusters share with the groups of every draw.
+        Sizes of the intersections of clusters with the groups of every draw.
     drawn_sizes : integer array, shape (m, groups)
-        Of these groups, allocated rows only.
+        Sizes of these groups, allocated rows only.
     drawn, shared : array, shape (m,)
-        Sums over the sizes of groups, and over the shared ones.
+        Sums of h over the groups, and over the intersections.
     counts : array, shape (3,)
-        Allocated rows, clusters, and the sum over the sizes of clusters.
+        Number of allocated rows, number of clusters, and the sum of h over the clusters.
     """
 
     labels: np.ndarray
@@ -57,9 +57,9 @@ class _Candidate(NamedTuple):
 
 @inlined
 def loss(kind, a, shared, drawn, own, n):
-    """Return the loss from the sums over shared sizes, those of the draw, those of the candidate.
+    """Return the loss from the sums over intersections, over the draw, over the candidate.
 
-    ``a`` is the cost of splitting what belongs together, 2 - a that of the opposite.
+    ``a`` is the cost of separating rows of one group, 2 - a that of joining rows of two groups.
     """
     if kind == ADJUSTED_RAND:
         # Hubert & Arabie (1985), with sum_j C(x_j, 2) = (sum_j x_j^2 - n) / 2.
@@ -78,7 +78,7 @@ def loss(kind, a, shared, drawn, own, n):
 
 @compiled
 def losses(draws, n_groups, labels, n_clusters, heights, kind, a, output):
-    """Write the loss of a candidate beside every draw into ``output`` (m,).
+    """Write the loss of a candidate against every draw into ``output`` (m,).
 
     ``draws`` (m, n) is the transpose of ``groups``.
     """
@@ -105,7 +105,7 @@ def losses(draws, n_groups, labels, n_clusters, heights, kind, a, output):
 
 @inlined
 def _place(candidate, groups, rises, row, cluster):
-    """Put a row that has no cluster into one, a new one if it is the first beyond the others."""
+    """Allocate a row to a cluster, which is new if its number is that of clusters."""
     labels, sizes, joint, drawn_sizes, drawn, shared, counts = candidate
     labels[row] = cluster
     counts[_OWN] += rises[sizes[cluster]]
@@ -122,7 +122,7 @@ def _place(candidate, groups, rises, row, cluster):
 
 @inlined
 def _take(candidate, groups, rises, row):
-    """Take a row out of its cluster; the last cluster gets the number of one that is left empty."""
+    """Remove a row from its cluster; if that is then empty, the last cluster gets its number."""
     labels, sizes, joint, drawn_sizes, drawn, shared, counts = candidate
     cluster = labels[row]
     labels[row] = -1
@@ -150,21 +150,21 @@ def _take(candidate, groups, rises, row):
 
 @inlined
 def _add_rises(candidate, groups, rises, row, own, costs):
-    """Write how much the sum over shared sizes would rise, summed over draws, in every cluster."""
+    """Write the increase of the sums over intersections, over all draws, for every cluster."""
     joint, counts = candidate.joint, candidate.counts
     n_clusters, n_draws = int(counts[_CLUSTERS]), groups.shape[1]
     for draw in range(n_draws):
         sizes = joint[draw, groups[row, draw]]
         for cluster in range(n_clusters):
             costs[cluster] += rises[sizes[cluster]]
-        if own >= 0:  # the row itself is among its cluster
+        if own >= 0:  # its cluster contains the row itself
             costs[own] += rises[sizes[own] - 1] - rises[sizes[own]]
     costs[n_clusters] = n_draws * rises[0]
 
 
 @inlined
 def _add_losses(candidate, groups, rises, kind, a, row, own, costs):
-    """Write the loss, summed over draws, that there would be with the row in every cluster."""
+    """Write the loss with the row in each cluster, summed over draws."""
     _, sizes, joint, drawn_sizes, drawn, shared, counts = candidate
     n_clusters, n = int(counts[_CLUSTERS]), counts[_ALLOCATED] + (0.0 if own >= 0 else 1.0)
     without = counts[_OWN] - (rises[sizes[own] - 1] if own >= 0 else 0.0)
@@ -184,7 +184,7 @@ def _add_losses(candidate, groups, rises, kind, a, row, own, costs):
 
 @inlined
 def _best_cluster(candidate, groups, rises, kind, a, most_clusters, row, costs):
-    """Return where a row is best; the first number beyond the clusters for one of its own."""
+    """Return the best cluster of a row; the number of clusters stands for a new one."""
     labels, sizes, counts = candidate.labels, candidate.sizes, candidate.counts
     own, n_clusters, n_draws = labels[row], int(counts[_CLUSTERS]), groups.shape[1]
     costs[: n_clusters + 1] = 0.0
@@ -231,12 +231,12 @@ def _expected_loss(candidate, kind, a):
 
 @inlined
 def _settle(candidate, groups, rises, kind, a, most_clusters, order, n_items, costs, seed, counter):
-    """Give clusters to the first rows in order, then move rows until none is better elsewhere.
+    """Allocate the first rows in order, then move rows until no move lowers the loss.
 
-    Returns the counter of the next random number; -1 where there was no room for one more cluster.
+    Returns the counter of the next random number; -1 if there was no room for another cluster.
     """
     labels, sizes, counts = candidate.labels, candidate.sizes, candidate.counts
-    room = sizes.shape[0] - 1  # the last place stays empty: it is looked at as a new cluster
+    room = sizes.shape[0] - 1  # the last entry stays empty, for the evaluation of a new cluster
     for _ in range(_MOST_SCANS):
         moved = False
         for place in range(n_items):
@@ -252,7 +252,7 @@ def _settle(candidate, groups, rises, kind, a, most_clusters, order, n_items, co
                 n_clusters = counts[_CLUSTERS]
                 _take(candidate, groups, rises, row)
                 if counts[_CLUSTERS] < n_clusters and best == int(counts[_CLUSTERS]):
-                    best = own  # the last cluster has moved to where the empty one was
+                    best = own  # the last cluster has the number of the emptied one
             _place(candidate, groups, rises, row, best)
         if not moved and n_items == order.shape[0]:
             break
@@ -263,7 +263,7 @@ def _settle(candidate, groups, rises, kind, a, most_clusters, order, n_items, co
 
 @inlined
 def _empty(n, n_draws, n_groups, room):
-    """A candidate in which no row has a cluster."""
+    """Return a candidate without allocated rows."""
     return _Candidate(
         labels=np.full(n, -1, np.int32),
         sizes=np.zeros(room + 1, np.int32),
@@ -284,7 +284,7 @@ def _copy(source, target):
 
 @inlined
 def _first(chosen, order):
-    """Put the chosen rows first in the order; return how many there are."""
+    """Put the chosen rows first in the order; return their number."""
     front, back = 0, chosen.shape[0]
     for row in range(chosen.shape[0]):
         if chosen[row]:
@@ -298,12 +298,12 @@ def _first(chosen, order):
 
 @compiled
 def search(groups, n_groups, rises, kind, a, most_clusters, most_attempts, room, seed, labels):
-    """Improve a candidate: SALSO of Dahl, Johnson & Mueller (2022), from given labels.
+    """Search for the best partition by SALSO (Dahl, Johnson & Mueller, 2022), from given labels.
 
-    Rows without a cluster get one in random order (sequential allocation), rows move one at a time
-    while that lowers the expected loss (sweetening), and whole clusters are taken apart and
-    allocated anew (zealous updates). Writes into ``labels`` (n,) and returns the expected loss and
-    the number of clusters; the latter is 0 where there was no room for as many as wanted.
+    Rows without a cluster are allocated in random order (sequential allocation), rows are moved one
+    at a time while the expected loss decreases (sweetening), and whole clusters are dissolved and
+    allocated again (zealous updates). Writes ``labels`` (n,), and returns the expected loss and the
+    number of clusters, or zero clusters if ``room`` was too small.
     """
     n, n_draws = groups.shape
     candidate = _empty(n, n_draws, n_groups, room)

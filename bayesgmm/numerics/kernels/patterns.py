@@ -1,15 +1,15 @@
-"""Rows with missing cells: passes over those that lack the same features, one pattern at a time.
+"""Passes over rows with missing cells, one pattern of observed features at a time.
 
-What a row does not have is integrated out. Its density is the marginal one, of the observed
-features o; given these, the missing ones m of component k have the mean mu_m + B (x_o - mu_o) and
-the covariance C, with B = S_mo S_oo^-1 and C = S_mm - B S_om. So the expected statistics of whole
-rows follow from those of observed cells (Ghahramani & Jordan, 1994): with T the matrix that stacks
-the identity and B, sums become T sums, and scatter T scatter T' plus counts times C. By Fisher's
-identity they are all that EM, the gradient and the likelihood need.
+Missing cells are integrated out, so the density of a row is the marginal density of its observed
+features o. Given these, the missing features m of component k have the mean mu_m + B (x_o - mu_o)
+and the covariance C, with B = S_mo S_oo^-1 and C = S_mm - B S_om. So the expected statistics of
+complete rows follow from those of observed cells (Ghahramani & Jordan, 1994): with T the matrix
+that stacks the identity and B, sums become T sums, and scatter becomes T scatter T' plus counts
+times C. By Fisher's identity, EM and the gradient need nothing else.
 
-Without correlations B is zero, and of C there are only the variances.
+Without correlations B is zero, and C is diagonal.
 
-``patterns`` are ``Patterns``: the rows of one lie one behind the other, observed features only.
+``patterns`` are ``Patterns``: the rows of a pattern are contiguous, with observed features only.
 
 References
 ----------
@@ -32,7 +32,7 @@ _LOG_2_PI = math.log(2 * math.pi)
 
 @compiled_exactly
 def covariances_of(factors):
-    """The covariance matrices (k, d, d), or variances (k, d), behind precision factors."""
+    """Return covariance matrices (k, d, d), or variances (k, d), from precision factors."""
     result = np.zeros(factors.shape)
     for component in range(factors.shape[0]):
         if factors.ndim == 2:
@@ -52,7 +52,7 @@ def covariances_of(factors):
 
 @compiled_exactly
 def marginals(features, n_observed, constants, means, factors):
-    """Constants, means and factors of the observed features; then B and C of the missing ones.
+    """Return constants, means and factors of the observed features, and B and C of the missing.
 
     Without correlations B is (k, q, 0), and C are variances (k, q).
     """
@@ -61,7 +61,7 @@ def marginals(features, n_observed, constants, means, factors):
 
 @compiled_exactly
 def marginals_with(features, n_observed, constants, means, factors, covariances):
-    """The same, where the covariance matrices are known."""
+    """Return the same, given the covariance matrices."""
     if factors.ndim == 2:
         return _diagonal_marginals(features, n_observed, constants, means, factors, covariances)
     return _full_marginals(features, n_observed, constants, means, factors, covariances)
@@ -97,7 +97,7 @@ def _full_marginals(features, n_observed, constants, means, factors, covariances
         for i in range(d):
             for j in range(d):
                 matrix[i, j] = covariances[component, features[i], features[j]]
-        root = cholesky(matrix)  # of all, in this order: its first block is that of the observed
+        root = cholesky(matrix)  # of all features; the first block is that of the observed
         constant = constants[component] + 0.5 * n_missing * _LOG_2_PI
         for i in range(d):
             constant -= math.log(factors[component, i, i])
@@ -127,7 +127,7 @@ def _full_marginals(features, n_observed, constants, means, factors, covariances
 
 @inlined
 def rows_of(patterns, pattern):
-    """Where the rows of a pattern begin and end, and their observed cells."""
+    """Return the ends of the rows of a pattern, and their observed cells."""
     first, last = patterns.starts[pattern], patterns.starts[pattern + 1]
     cells = patterns.cells[patterns.cells_starts[pattern] : patterns.cells_starts[pattern + 1]]
     return first, last, cells.reshape(last - first, patterns.n_observed[pattern])
@@ -135,7 +135,7 @@ def rows_of(patterns, pattern):
 
 @compiled_exactly
 def _add_expected(features, slopes, rest, count, part_sum, part_scatter, total, scatter):
-    """Add what rows of a pattern contribute to sums and scatter of whole rows of one component."""
+    """Add the expected sums and scatter of complete rows, given one pattern, for one component."""
     n_missing, n_observed = slopes.shape[0], part_sum.shape[0]
     if rest.ndim == 1:
         for i in range(n_observed):
@@ -173,7 +173,7 @@ def _add_expected(features, slopes, rest, count, part_sum, part_scatter, total, 
 
 @compiled_exactly
 def pattern_statistics(patterns, row_weights, label_log_likelihoods, constants, means, factors):
-    """What ``statistics`` returns of whole rows, expected given the observed cells."""
+    """Return the expected ``statistics`` of complete rows, given the observed cells."""
     k, d = means.shape
     value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
     covariances = covariances_of(factors)
@@ -199,7 +199,7 @@ def pattern_statistics(patterns, row_weights, label_log_likelihoods, constants, 
 
 @compiled_exactly
 def pattern_log_densities(patterns, label_log_likelihoods, constants, means, factors, output):
-    """Write what ``mixture_log_densities`` does, rows in the order of their patterns."""
+    """Write the same as ``mixture_log_densities``, rows in the order of their patterns."""
     covariances = covariances_of(factors)
     for pattern in range(patterns.n_observed.shape[0]):
         first, last, X = rows_of(patterns, pattern)
@@ -214,7 +214,7 @@ def pattern_log_densities(patterns, label_log_likelihoods, constants, means, fac
 
 @compiled_exactly
 def pattern_table(patterns, label_log_likelihoods, constants, means, factors, normalized, output):
-    """Write what ``component_table`` does, rows in the order of their patterns."""
+    """Write the same as ``component_table``, rows in the order of their patterns."""
     covariances = covariances_of(factors)
     for pattern in range(patterns.n_observed.shape[0]):
         first, last, X = rows_of(patterns, pattern)

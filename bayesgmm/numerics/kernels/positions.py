@@ -1,16 +1,15 @@
-"""Where the parameters lie in a position, the one vector that samplers move.
+"""Positions, the vectors of unconstrained coordinates, and the M-step in closed form.
 
 A position holds k - 1 log-ratios of the weights, k d means, the log scales u of every free
 covariance matrix, then their correlation coordinates y (see ``covariances.py``).
 
-From moments to a position (``positions.py``): the M-step that has a closed form.
-
-That is maximum likelihood, or the mode under prior rows and pseudo-counts of the weights, which are
-added to the moments. Of the scatter of prior rows only the diagonal counts here.
+The M-step maps moments to a position. It is that of maximum likelihood, or of the mode under prior
+rows and pseudo-counts of the weights, which are added to the moments. Only the diagonal of the
+scatter of prior rows is used.
 
 Moments are counts (k,), sums (k, d) and scatter (k, d, d) or squares (k, d) about given means.
-``widths`` of a position are one over the standard deviations that its parameters would roughly
-have if every row knew its component. Axes: components k, features d.
+``widths`` of a position are one over rough posterior standard deviations, those with known
+allocations. Axes: components k, features d.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from bayesgmm.numerics.kernels.triangular import cholesky
 
 @compiled_exactly
 def parts(vector, n_components, n_features, n_matrices, n_scales):
-    """Log-ratios (k - 1,), means (k, d), log scales (m, s) and coordinates (m, p).
+    """Return log-ratios (k - 1,), means (k, d), log scales (m, s) and coordinates (m, p).
 
-    They are views: to write into one is to write into the vector, a position or a gradient.
+    They are views, so that writing to them changes the vector, a position or a gradient.
     """
     first_mean = n_components - 1
     first_scale = first_mean + n_components * n_features
@@ -43,7 +42,7 @@ def parts(vector, n_components, n_features, n_matrices, n_scales):
 
 @compiled_exactly
 def log_weights_of(ratios):
-    """Logarithms of the k weights from k - 1 log-ratios; the last ratio is minus their sum."""
+    """Return the k log weights from k - 1 log-ratios; the last ratio is minus their sum."""
     n_components = ratios.shape[0] + 1
     logits = np.empty(n_components)
     last, largest = 0.0, -np.inf
@@ -61,13 +60,13 @@ def log_weights_of(ratios):
 
 @compiled_exactly
 def write_ratios(log_weights, ratios):
-    """The inverse of ``log_weights_of``, in place."""
+    """Write the log-ratios of weights, the inverse of ``log_weights_of``."""
     mean = log_weights.mean()
     for component in range(ratios.shape[0]):
         ratios[component] = log_weights[component] - mean
 
 
-_FEWEST_ROWS = 1e-100  # a component of less is empty; a position takes the logarithm of its weight
+_FEWEST_ROWS = 1e-100  # a component with fewer is empty: positions contain logarithms of weights
 
 
 @compiled_exactly
@@ -108,7 +107,7 @@ def _write_widths(counts, log_scales, widths, n_features):
 
 @compiled_exactly
 def _add_about_own_mean(scatter, total, count, pooled):
-    """Add scatter, or squares, about the mean of these rows, given that about another point."""
+    """Add scatter, or squares, about the mean of the rows, given those about another point."""
     for i in range(total.shape[0]):
         shift = total[i] / count
         if scatter.ndim == 1:
@@ -120,10 +119,10 @@ def _add_about_own_mean(scatter, total, count, pooled):
 
 @compiled_exactly
 def _write_matrix(scatter, count, smallest, log_scales, pairs):
-    """Write log scales and correlation coordinates of scatter (lower triangle, which is used up).
+    """Write log scales and correlation coordinates from scatter, whose lower triangle is lost.
 
-    Squares alone have only scales; one for all features where there is one. Returns whether the
-    scatter is of full rank, and no scale at its smallest.
+    Squares give log scales only; one for all features in a spherical structure. Returns whether the
+    scatter has full rank, and all scales exceed their smallest value.
     """
     size, n_scales, position = scatter.shape[0], log_scales.shape[0], 0
     for scale in range(n_scales):
@@ -152,7 +151,7 @@ def _write_matrix(scatter, count, smallest, log_scales, pairs):
 
 @compiled_exactly
 def maximize(counts, sums, scatter, means, prior, smallest, position, widths):
-    """Write the best position given the moments; return whether no component has collapsed."""
+    """Write the position of the M-step; return whether no component has collapsed."""
     (k, d), n_matrices, of_matrix = means.shape, prior.n_matrices, prior.covariances
     n_scales = of_matrix.terms.shape[0]
     ratios, new_means, log_scales, pairs = parts(position, k, d, n_matrices, n_scales)

@@ -1,11 +1,11 @@
-"""Products of small triangles with a tile, four features by four, so that registers do the work.
+"""Products of small triangular matrices with a tile, in blocks of four by four features.
 
-One feature at a time, every multiplication would wait for memory. Four rows of a factor and four
-features together make sixteen multiplications of every four numbers that are loaded. Features
-left over where d is no multiple of four are taken as one, two or three.
+With one feature at a time, every multiplication would wait for memory. With four rows of a factor
+and four features, there are sixteen multiplications for every four numbers loaded, and all stay in
+registers. If d is not a multiple of four, the last one, two or three features are a block.
 
-Blocks take the lines of an array first, so that the compiler sees them apart; where there is
-little to do on a line, the whole array is indexed, because to take a line costs a call.
+Loops over a block index the lines of an array, so that the compiler knows that they do not overlap.
+Loops with little work index the whole array, because taking a line costs a call.
 
 Axes: tiles are (feature, row), tables (component, row), as in ``tiles.py``.
 """
@@ -19,9 +19,9 @@ BLOCK = 4
 
 @inlined
 def subtract_half_squares(factors, component, centered, rows, work, table):
-    """Subtract |factor @ centered|^2 / 2 from the values of a component in the table.
+    """Subtract |factor @ centered|^2 / 2 from the log densities of a component in the table.
 
-    The factor is the component's of ``factors`` (k, d, d), lower triangular.
+    The factor is that of the component in ``factors`` (k, d, d), lower triangular.
     """
     n_features = centered.shape[0]
     blocked = n_features - n_features % BLOCK
@@ -35,7 +35,7 @@ def subtract_half_squares(factors, component, centered, rows, work, table):
 
 @inlined
 def _whiten(factors, component, centered, i, count, rows, work):
-    """Write what features before i add to whitened values i to i + count - 1."""
+    """Write the contribution of features before i to whitened values i to i + count - 1."""
     for line in range(count):
         for row in range(rows):
             work[line, row] = 0.0
@@ -83,7 +83,7 @@ def _add_four_by_four(factors, component, centered, i, j, rows, work):
 
 @inlined
 def _subtract_four(factors, component, centered, i, rows, work, table):
-    """Add the triangle on the diagonal to four whitened values, and subtract half their squares."""
+    """Add the diagonal block to four whitened values, and subtract half their squares."""
     k, i1, i2, i3 = component, i + 1, i + 2, i + 3
     f00 = factors[k, i, i]
     f10, f11 = factors[k, i1, i], factors[k, i1, i1]
@@ -103,7 +103,7 @@ def _subtract_four(factors, component, centered, i, rows, work, table):
 
 @inlined
 def _subtract_rest(factors, component, centered, i, rows, work, table):
-    """The same for the last one, two or three features, from i on."""
+    """Do the same for the last one, two or three features, from i on."""
     k, n_left = component, centered.shape[0] - i
     f00 = factors[k, i, i]
     if n_left == 1:
@@ -132,7 +132,7 @@ def _subtract_rest(factors, component, centered, i, rows, work, table):
 def add_products(weighted, centered, rows, component, scatter):
     """Add the lower triangle of weighted @ centered.T to the scatter (k, d, d) of a component.
 
-    Above the diagonal it may be left with anything.
+    Entries above the diagonal are undefined.
     """
     n_features = centered.shape[0]
     blocked = n_features - n_features % BLOCK
@@ -189,7 +189,7 @@ def _add_line(scatter, component, i, j, first, second, third, fourth):
 
 @inlined
 def _add_rest(weighted, centered, i, rows, component, scatter):
-    """Products among the last one, two or three features, from i on."""
+    """Add the products among the last one, two or three features, from i on."""
     n_left = centered.shape[0] - i
     s00, s10, s11 = 0.0, 0.0, 0.0
     if n_left == 1:

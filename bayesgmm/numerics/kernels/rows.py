@@ -1,26 +1,21 @@
-"""The passes over rows: the only loops whose cost grows with the table.
+"""Passes over the rows, which are the only loops whose cost grows with the table.
 
-Every pass goes tile by tile, computes log densities, turns them into what is asked for, and adds
-or writes it. Nothing of size (n, k) is kept, except by the passes that are asked for it. All are
-serial and hold no lock, so that blocks of rows (``numerics/blocks.py``) or chains can be passed
-over side by side.
+Every pass goes tile by tile (``tiles.py``), computes log densities, and sums or writes a function
+of them. No array of size (n, k) is stored unless it is the result. Passes are serial and release
+the interpreter lock, so that threads can process blocks of rows (``numerics/blocks.py``) or chains
+in parallel.
 
-Axes: n rows, d features, k components; ``factors`` are lower Cholesky factors of the precision
-in the sense that ``factor @ (x - mean)`` is standard normal: (k, d, d) with correlations, and
-(k, d), one over the scales, without. Kernels are compiled for either. Scatter has the shape of the
-factors; without correlations it is the diagonal alone. ``row_weights`` is (n,), or (0,) where all
-rows count once. ``label_log_likelihoods`` are logarithms, (n, k), that are added to the log
-densities of the components: what is known of where a row comes from (Côme et al., 2009); (0, k)
-where nothing is.
+Axes: n rows, d features, k components, m mixtures. ``factors`` are lower-triangular precision
+factors, with which ``factor @ (x - mean)`` is standard normal: (k, d, d) with correlations, and
+(k, d), one over the scales, without. Kernels are compiled for both. Scatter has the shape of the
+factors; without correlations it is the diagonal alone. ``row_weights`` is (n,), or (0,) if all
+rows count once. ``label_log_likelihoods`` (n, k) are added to the log densities of the components
+(Côme et al., 2009); they are (0, k) without labels.
 
 References
 ----------
 Côme, E., Oukhellou, L., Denoeux, T. and Aknin, P. (2009). Learning from partially supervised data
 using mixture models and belief functions. Pattern Recognition 42, 334-348.
-
-Responsibilities of the same rows under many mixtures, in one call.
-
-Axes: m mixtures, n rows, d features, k components; the rest as in ``rows.py``.
 """
 
 from __future__ import annotations
@@ -43,16 +38,16 @@ from bayesgmm.numerics.kernels.tiles import (
     weighted_log_likelihood,
 )
 
-_WORK = 4  # features whose whitened values are in work at once, see ``products.py``
+_WORK = 4  # features whitened together, see ``products.py``
 
-# The largest density of a row counts as one, so that totals are no less, but where a row is so far
-# from all components that its densities are no numbers. Such a position has density zero.
+# Densities of a row are relative to the largest, so that their total is at least one, or zero for a
+# row so far from all components that its log densities are not finite: the likelihood is then zero.
 _LEAST_TOTAL = 1.0
 
 
 @inlined
-def _share_out(table, rows, start, row_weights, largest, total):
-    """Turn log densities into weighted responsibilities; return their log-likelihood."""
+def _normalize(table, rows, start, row_weights, largest, total):
+    """Turn log densities into weighted responsibilities; return the log-likelihood."""
     exponentials(table, rows, largest, total)
     if row_weights.shape[0] == 0:
         value = log_likelihood(largest, total, rows)
@@ -69,7 +64,7 @@ def _share_out(table, rows, start, row_weights, largest, total):
 
 @compiled
 def statistics(X, row_weights, label_log_likelihoods, constants, means, factors):
-    """Log-likelihood, counts (k,), sums (k, d) and scatter about the means."""
+    """Return the log-likelihood, counts (k,), sums (k, d) and scatter about the means."""
     (n, d), k = X.shape, means.shape[0]
     tile, centered, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
     table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
@@ -80,7 +75,7 @@ def statistics(X, row_weights, label_log_likelihoods, constants, means, factors)
         load(X, start, rows, tile)
         log_densities(tile, rows, constants, means, factors, centered, work, table)
         add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
-        value += _share_out(table, rows, start, row_weights, work[0], work[1])
+        value += _normalize(table, rows, start, row_weights, work[0], work[1])
         add_statistics(tile, rows, table, means, centered, weighted, counts, sums, scatter)
     mirror(scatter)
     return value, counts, sums, scatter
@@ -121,7 +116,7 @@ def _write(table, rows, normalized, work, output):
 
 @compiled
 def component_table(X, label_log_likelihoods, constants, means, factors, normalized, output):
-    """Write log(pi_k N(x_i | mu_k, Sigma_k)), or normalized the responsibilities, (n, k)."""
+    """Write log(pi_k N(x_i | mu_k, Sigma_k)) (n, k), or the responsibilities if ``normalized``."""
     (n, d), k = X.shape, means.shape[0]
     tile, centered = np.empty((d, TILE)), np.empty((d, TILE))
     table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
@@ -135,7 +130,7 @@ def component_table(X, label_log_likelihoods, constants, means, factors, normali
 
 @compiled
 def component_tables(X, label_log_likelihoods, constants, means, factors, output):
-    """Write the responsibilities under every mixture, (m, n, k)."""
+    """Write the responsibilities under each of many mixtures, (m, n, k)."""
     for draw in range(constants.shape[0]):
         component_table(
             X,

@@ -1,6 +1,6 @@
-"""Gibbs sweeps: allocations, then weights, means and covariances, on the unconstrained space.
+"""Gibbs sweeps: allocations, then weights, means and covariances.
 
-A state is a position, see ``positions.py``, and is changed in place.
+The state of a chain is a position on the unconstrained space (``positions.py``), updated in place.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bayesgmm.numerics.kernels.triangular import add
 
 @compiled_exactly
 def _move(count, total, scatter, shift):
-    """Turn the scatter about a mean into the scatter about the mean plus shift, in place."""
+    """Convert the scatter about a mean to that about the mean plus shift, in place."""
     for i in range(shift.shape[0]):
         if scatter.ndim == 1:
             scatter[i] += shift[i] * (count * shift[i] - 2.0 * total[i])
@@ -36,7 +36,7 @@ def _move(count, total, scatter, shift):
 
 @compiled_exactly
 def _mean_of_tried(acceptance, moves):
-    """Mean over the matrices that a proposal was made for, NaN where there were none; count them."""
+    """Return the mean acceptance of proposals, NaN if there were none; count them in ``moves``."""
     total, tried = 0.0, 0
     for matrix in range(acceptance.shape[0]):
         for scale in range(acceptance.shape[1]):
@@ -53,7 +53,7 @@ def _mean_of_tried(acceptance, moves):
 def _draw_matrix(scatter, counts, matrix, prior, moves, rng, log_scales, pairs, acceptance):
     """Draw one covariance matrix, given the scatter (k, d, d) or squares (k, d) of all components.
 
-    Writes one acceptance, or one for every scale where there are no correlations.
+    Writes one acceptance; without correlations, one for every scale.
     """
     (k, d), (n_matrices, n_scales) = scatter.shape[:2], log_scales.shape
     count, pooled = prior.count, prior.scatter.copy()
@@ -67,7 +67,7 @@ def _draw_matrix(scatter, counts, matrix, prior, moves, rng, log_scales, pairs, 
                 pooled[scale, scale] += scatter[component, feature]
     if scatter.ndim == 3:
         acceptance[matrix, 0] = draw_covariance(
-            count, pooled, prior, moves.kinds[matrix, 0], moves.leaps[matrix, 0], rng,
+            count, pooled, prior, moves.kinds[matrix, 0], moves.step_sizes[matrix, 0], rng,
             log_scales[matrix], pairs[matrix],
         )  # fmt: skip
     else:
@@ -80,10 +80,10 @@ def _draw_matrix(scatter, counts, matrix, prior, moves, rng, log_scales, pairs, 
 
 @compiled_exactly
 def draw_parameters(position, factors, counts, sums, scatter, prior, moves, rng):
-    """Draw everything but the allocations, given their statistics; return the mean acceptance.
+    """Draw all parameters given the statistics of allocations; return the mean acceptance.
 
-    Position and precision factors are those at which the allocations were drawn; the position and
-    the scatter are moved, and what was accepted is counted in ``moves``.
+    Position and precision factors are those at which the allocations were drawn; position and
+    scatter are updated, and ``moves`` counts proposals and those accepted.
     """
     (k, d), n_matrices, n_scales = sums.shape, prior.n_matrices, prior.covariances.terms.shape[0]
     log_weights = np.empty(k)
@@ -111,11 +111,11 @@ def sweeps(
     position, rows, label_log_likelihoods, prior, factors, moves, rng, seeds,
     positions, log_densities, acceptances,
 ):  # fmt: skip
-    """As many sweeps as there are seeds.
+    """Run one sweep for each seed.
 
-    ``rows`` are values alone, ``(X,)``, or ``Patterns``; ``factors`` are room for those of a
-    state. Every position goes to ``positions``, with its acceptance. ``log_densities`` are those
-    before each sweep, which its allocations find anyway.
+    ``rows`` are values alone, ``(X,)``, or ``Patterns``; ``factors`` is an array for the precision
+    factors of a state. Writes the position after each sweep, its acceptance, and the log density
+    before the sweep, which the pass of the allocations computes.
     """
     for sweep in range(seeds.shape[0]):
         state = State(*state_at(position, prior, factors))

@@ -1,8 +1,8 @@
-"""What is done to one tile: some rows, transposed to (feature, row).
+"""Operations on one tile: some rows, transposed to (feature, row).
 
 The inner loops run over the rows of a tile and use vector instructions. Tables of a tile are
-(component, row). Where the number of axes of an array decides (``rows.py``), it is known when a
-kernel is compiled, which leaves the other branch out.
+(component, row). Branches on the number of axes of an array (``rows.py``) are decided when a kernel
+is compiled.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from bayesgmm.numerics.kernels.compiling import inlined
 from bayesgmm.numerics.kernels.exponential import exponential
 from bayesgmm.numerics.kernels.products import add_products, subtract_half_squares
 
-# Rows in a tile: wide enough to fill the vector units, small enough that a tile with its
-# temporaries stays in the first caches.
+# Number of rows in a tile: enough to fill vector units, and few enough that a tile with its
+# temporary arrays stays in the first caches.
 TILE = 256
-# Factors whose product is taken before its logarithm: each is between 1 and the number of
-# components, which may go up to 65 000 before the product overflows.
+# Number of densities multiplied before the logarithm is taken. Each is between 1 and the number of
+# components, and the product overflows from 65 000 components on.
 _FACTORS = 64
 
 
@@ -53,7 +53,7 @@ def log_densities(tile, rows, constants, means, factors, centered, work, table):
 
 @inlined
 def add_label_log_likelihoods(label_log_likelihoods, start, rows, table):
-    """Add to log densities what is known of where rows come from, (n, k) or (0, k)."""
+    """Add label log likelihoods, (n, k) or (0, k), to log densities."""
     if label_log_likelihoods.shape[0] > 0:
         for component in range(table.shape[0]):
             for row in range(rows):
@@ -62,7 +62,7 @@ def add_label_log_likelihoods(label_log_likelihoods, start, rows, table):
 
 @inlined
 def exponentials(table, rows, largest, total):
-    """Turn log densities into densities over the largest of the row; write that and their sum."""
+    """Turn log densities into densities relative to the largest; write that and their sum."""
     for row in range(rows):
         largest[row], total[row] = table[0, row], 0.0
     for component in range(1, table.shape[0]):
@@ -77,7 +77,7 @@ def exponentials(table, rows, largest, total):
 
 @inlined
 def log_likelihood(largest, total, rows):
-    """Sum of the logarithms of the densities, which are exp(largest) * total."""
+    """Return the sum of the logarithms of the densities, exp(largest) * total."""
     value = 0.0
     for row in range(rows):
         value += largest[row]
@@ -91,7 +91,7 @@ def log_likelihood(largest, total, rows):
 
 @inlined
 def weighted_log_likelihood(largest, total, rows, row_weights):
-    """The same, where each row counts as often as its weight says; rows of weight zero do not."""
+    """Return the same with weighted rows; rows of weight zero do not count."""
     value = 0.0
     for row in range(rows):
         if row_weights[row] > 0.0:
@@ -101,7 +101,7 @@ def weighted_log_likelihood(largest, total, rows, row_weights):
 
 @inlined
 def scale(table, rows, factors):
-    """Multiply the numbers of each row by its factor."""
+    """Multiply the values of each row by its factor."""
     for component in range(table.shape[0]):
         for row in range(rows):
             table[component, row] *= factors[row]
@@ -109,7 +109,7 @@ def scale(table, rows, factors):
 
 @inlined
 def _weigh(tile, feature, mean, table, component, rows, line, centered, weighted):
-    """Write x - mean, and the same times the share, into a line; return the sum of the latter."""
+    """Write x - mean, and its product with the responsibility; return the sum of the products."""
     total = 0.0
     for row in range(rows):
         distance = tile[feature, row] - mean
@@ -129,9 +129,9 @@ def _sum(table, component, rows):
 
 @inlined
 def add_statistics(tile, rows, responsibilities, means, centered, weighted, counts, sums, scatter):
-    """Add what a tile contributes to counts, sums and scatter, or squares, about the means.
+    """Add the counts, sums and scatter, or squares, about the means of one tile.
 
-    Of the scatter only the lower triangles are right.
+    Only the lower triangles of the scatter are correct.
     """
     for component in range(means.shape[0]):
         counts[component] += _sum(responsibilities, component, rows)
@@ -157,7 +157,7 @@ def add_statistics(tile, rows, responsibilities, means, centered, weighted, coun
 
 @inlined
 def mirror(scatter):
-    """Copy the lower triangles, where there are some, to the upper ones."""
+    """Copy the lower triangles of the scatter, if it has correlations, to the upper ones."""
     if scatter.ndim == 3:
         for component in range(scatter.shape[0]):
             for i in range(scatter.shape[1]):

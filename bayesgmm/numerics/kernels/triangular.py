@@ -1,4 +1,4 @@
-"""Small lower-triangular algebra, for a few dozen features at most."""
+"""Algebra of small triangular matrices, for a few dozen features at most."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add(matrix, total):
 
 @compiled_exactly
 def cholesky(matrix):
-    """Lower Cholesky factor; its last computed pivot is NaN where the matrix is not positive."""
+    """Return the lower Cholesky factor; a pivot is NaN if the matrix is not positive definite."""
     size = matrix.shape[0]
     factor = np.zeros((size, size))
     for i in range(size):
@@ -36,7 +36,7 @@ def cholesky(matrix):
 
 @compiled_exactly
 def inverse(factor):
-    """Inverse of a lower-triangular matrix by forward substitution on the identity."""
+    """Return the inverse of a lower-triangular matrix by forward substitution."""
     size = factor.shape[0]
     result = np.zeros((size, size))
     for j in range(size):
@@ -51,12 +51,12 @@ def inverse(factor):
 
 @compiled_exactly
 def congruence(factor, matrix):
-    """factor @ matrix @ factor.T for a lower-triangular factor and a symmetric matrix."""
+    """Return factor @ matrix @ factor.T for a lower-triangular factor and a symmetric matrix."""
     size = factor.shape[0]
     half = np.zeros((size, size))
     for i in range(size):
         for m in range(i + 1):
-            for j in range(i + 1):  # the rest meets zeros only
+            for j in range(i + 1):  # the rest is multiplied by zeros
                 half[i, j] += factor[i, m] * matrix[m, j]
     result = np.zeros((size, size))
     for i in range(size):
@@ -71,7 +71,7 @@ def congruence(factor, matrix):
 
 @compiled_exactly
 def transposed_congruence(factor, matrix):
-    """factor.T @ matrix @ factor for a lower-triangular factor and a symmetric matrix."""
+    """Return factor.T @ matrix @ factor for a lower-triangular factor and a symmetric matrix."""
     size = factor.shape[0]
     half = np.zeros((size, size))
     for i in range(size):
@@ -91,7 +91,7 @@ def transposed_congruence(factor, matrix):
 
 @compiled_exactly
 def upper_products(root, vectors):
-    """root @ vector for an upper-triangular matrix and each row of ``vectors``."""
+    """Return root @ vector for an upper-triangular matrix and each row of ``vectors``."""
     size, columns = root.shape[0], root.T.copy()
     result = np.zeros(vectors.shape)
     for number in range(vectors.shape[0]):
@@ -103,7 +103,7 @@ def upper_products(root, vectors):
 
 @compiled_exactly
 def upper_solutions(root, vectors):
-    """The rows that ``upper_products`` turns into ``vectors``."""
+    """Return the solution of root @ x = vector for each row of ``vectors``."""
     size, columns = root.shape[0], root.T.copy()
     result = vectors.copy()
     for number in range(vectors.shape[0]):

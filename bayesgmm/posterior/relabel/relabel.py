@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import xarray as xr
 
@@ -31,7 +31,11 @@ class Relabeling(Protocol):
 
 
 def relabel(
-    mixture: Fitted, method: Relabeling | None = None, *, order_by: Direction = BY_WEIGHT
+    mixture: Fitted,
+    method: Relabeling | None = None,
+    *,
+    X: Any | None = None,
+    order_by: Direction = BY_WEIGHT,
 ) -> xr.DataTree:
     """Relabel the components of all draws by another method, from their raw order.
 
@@ -49,6 +53,9 @@ def relabel(
     method : optional
         ``ECR()`` by default; ``IterativeECR()``, ``Stephens()``, ``PRA()``, ``PointProcess()``
         or ``OrderBy()``.
+    X : table with the features of the fit, optional
+        Rows whose allocations are compared; those of the fit by default. A fit made with
+        ``keep_rows=False`` needs them.
     order_by : str or mapping, default "weights"
         How the components are numbered then: by posterior mean weight, largest first, or by the
         mean of a feature, smallest first, or by a weighted sum of some of these. ``OrderBy``
@@ -61,7 +68,10 @@ def relabel(
     Raises
     ------
     SchemaError
-        If ``mixture`` is not a result of ``fit`` or ``estimate``.
+        If ``mixture`` is not a result of ``fit`` or ``estimate``, or there is no ``X`` and the fit
+        was made with ``keep_rows=False``.
+    DataError
+        If features of ``X`` are not those of the fit.
     SpecificationError
         If the method is unknown, or the components are not exchangeable: relabeling would
         change the posterior.
@@ -81,12 +91,12 @@ def relabel(
         return reorder(
             fit.tree, order_of(fit, method.by if isinstance(method, OrderBy) else order_by)
         )
-    return relabeled(undo_relabeling(fit), method, order_by)
+    return relabeled(Fit(undo_relabeling(fit)).over(X), method, order_by)
 
 
-def relabeled(raw: xr.DataTree, method: Relabeling, order_by: Direction) -> xr.DataTree:
-    """Return a tree in the raw order of its engine relabeled and with components in order."""
-    tree = apply_permutations(raw, method.permutations(Fit(raw)))
+def relabeled(raw: Fit, method: Relabeling, order_by: Direction) -> xr.DataTree:
+    """Return the tree of a fit in the raw order of its engine, relabeled and in order."""
+    tree = apply_permutations(raw.tree, method.permutations(raw))
     key = method.by if isinstance(method, OrderBy) else order_by
     return reorder(tree, order_of(Fit(tree), key))
 

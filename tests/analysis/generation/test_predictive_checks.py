@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 import bayesgmm as bg
 from bayesgmm.analysis.generation.posterior_predictive import predictive_checks
@@ -53,8 +52,3 @@ def test_a_weight_of_two_is_two_rows():
     weighted = checked(rows, sample_weight=np.where(np.arange(60) < 20, 2.0, 1.0))
     ours, theirs = (one["observed"].values[:2] for one in (weighted, twice))
     np.testing.assert_allclose(ours, theirs, atol=0.05)
-
-
-def test_options_are_checked():
-    with pytest.raises(bg.SpecificationError, match="tables"):
-        predictive_checks(bg.example_fit(), tables=0)
