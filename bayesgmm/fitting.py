@@ -62,7 +62,10 @@ def fit(
         Number of components and priors.
     engine : engine or str, optional
         ``NUTS()`` by default; ``Laplace()`` for a fast approximation. ``"nuts"``, ``"gibbs"``,
-        ``"laplace"`` and ``"advi"`` are the engines with default settings.
+        ``"laplace"`` and ``"advi"`` are the engines with default settings. ``"auto"`` chooses by
+        the table: ``Laplace(resample=True)`` where the posterior is nearly normal and has at most
+        250 parameters, else ``Gibbs()`` from eight features on, else ``NUTS()``; the diagnosis
+        says which and why.
     random_seed : int, SeedSequence or Generator, optional
         The same seed gives the same tree.
     sample_weight : array, shape (n,), optional

@@ -55,6 +55,7 @@ ENGINES = {
     "nuts": bg.NUTS(draws=40, tune=60, chains=2),
     "gibbs": bg.Gibbs(draws=60, tune=60, chains=2),
     "laplace": bg.Laplace(draws=60),
+    "laplace-resampled": bg.Laplace(draws=60, resample=True),
     "advi": bg.ADVI(iterations=300, draws=60),
     "advi-fullrank": bg.ADVI("fullrank", iterations=300, draws=60),
 }

@@ -102,7 +102,9 @@ def fit(
     engine: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="nuts, gibbs: the posterior; laplace, advi: rough approximations."
+            metavar="NAME",
+            help="auto, nuts, gibbs: the posterior; laplace, advi: rough approximations; auto "
+            "chooses by the table.",
         ),
     ] = "nuts",
     draws: Annotated[

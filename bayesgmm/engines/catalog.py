@@ -10,6 +10,7 @@ import xarray as xr
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.engines.advi import ADVI
+from bayesgmm.engines.auto import Auto
 from bayesgmm.engines.gibbs import Gibbs
 from bayesgmm.engines.laplace import Laplace
 from bayesgmm.engines.nuts import NUTS
@@ -37,8 +38,10 @@ class Engine(Protocol):
         """Return draws from the posterior of ``spec`` given ``data``."""
 
 
-ENGINES: dict[str, type[NUTS | Gibbs | Laplace | ADVI]] = {
-    typed(engine.__name__): engine for engine in (NUTS, Gibbs, Laplace, ADVI)
+Known = NUTS | Gibbs | Laplace | ADVI | Auto
+
+ENGINES: dict[str, type[Known]] = {
+    typed(engine.__name__): engine for engine in (NUTS, Gibbs, Laplace, ADVI, Auto)
 }
 
 
@@ -59,7 +62,7 @@ def read_engine(engine: Engine | str | None) -> Engine:
     return engine
 
 
-def engine_named(name: str, **options: Any) -> NUTS | Gibbs | Laplace | ADVI:
+def engine_named(name: str, **options: Any) -> Known:
     """Return the engine of this name with the given options.
 
     Raises

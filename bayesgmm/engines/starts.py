@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from bayesgmm.engines.laplace import PARETO_LIMIT, pareto_k
+from bayesgmm.engines.importance import PARETO_LIMIT, StudentT, pareto_k
 from bayesgmm.engines.normal import Peak, peak_at
 from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -134,15 +134,10 @@ def peak_mass(target: Target, peak: Peak, rng: np.random.Generator) -> PeakMass:
     If the weights have too heavy a tail, this and Laplace's approximation are
     both usually too low, and the larger one is returned as unknown.
     """
-    size = peak.normal.center.size
-    noise = rng.standard_normal((_DRAWS, size))
-    noise *= np.sqrt(_FREEDOM / rng.chisquare(_FREEDOM, _DRAWS))[:, None]
-    log_q = (
-        math.lgamma(0.5 * (_FREEDOM + size)) - math.lgamma(0.5 * _FREEDOM)
-        - 0.5 * size * math.log(_FREEDOM * math.pi) - peak.normal.log_root_determinant
-        - 0.5 * (_FREEDOM + size) * np.log1p((noise**2).sum(axis=1) / _FREEDOM)
-    )  # fmt: skip
-    log_p = [target(position)[0] for position in peak.normal.positions(noise)]
+    proposal = StudentT(peak.normal, _FREEDOM)
+    positions = proposal.draw(_DRAWS, rng)
+    log_p = np.array([target(position)[0] for position in positions])
+    log_q = proposal.log_density(positions)
     log_weights = np.nan_to_num(log_p - log_q, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
     value = float(logsumexp(log_weights)) - math.log(_DRAWS)
     finite = log_weights[np.isfinite(log_weights)]

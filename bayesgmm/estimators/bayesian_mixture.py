@@ -69,9 +69,11 @@ class BayesianGaussianMixture(
         components must be ``n_components``, and its covariance structure is taken; other values
         of ``covariance_type`` than ``"full"`` must name it. Without, the defaults of
         :class:`bayesgmm.MixtureSpec`.
-    engine : str or engine, default "nuts"
-        ``"nuts"``, ``"gibbs"``, ``"laplace"`` or ``"advi"`` with default settings, or an engine
-        such as ``NUTS(draws=500)``.
+    engine : str or engine, default "auto"
+        ``"auto"`` chooses by the table: importance resampling of the Laplace approximation where
+        the posterior is nearly normal, else Gibbs sampling from eight features on, else NUTS.
+        ``"nuts"``, ``"gibbs"``, ``"laplace"`` and ``"advi"`` are engines with default settings;
+        or give one, such as ``NUTS(draws=500)``.
     solver : EM, optional
         How the mode is found that the engine starts from; ``EM()`` by default.
     random_state : int, RandomState, Generator, SeedSequence or None, optional
@@ -123,7 +125,7 @@ class BayesianGaussianMixture(
         *,
         covariance_type: str | CovarianceStructure = "full",
         priors: Any | None = None,
-        engine: str | Engine = "nuts",
+        engine: str | Engine = "auto",
         solver: EM | None = None,
         random_state: Any | None = None,
         progress: bool = False,

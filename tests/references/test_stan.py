@@ -38,10 +38,14 @@ RUNS = [
 ENGINES = {
     "nuts": bg.NUTS(draws=2500, tune=500, chains=4),
     "gibbs": bg.Gibbs(draws=10_000, tune=500, chains=4, thin=2),
+    # Twice as many weighted draws, so that these are worth no less than independent ones.
+    "laplace": bg.Laplace(draws=8000, resample=True),
 }
 
 
-@pytest.mark.parametrize("engine", ["nuts", pytest.param("gibbs", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "engine", ["nuts", "laplace", pytest.param("gibbs", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(("run", "data", "n_components"), RUNS)
 def test_posterior_moments_are_those_of_stan(run, data, n_components, engine):
     expect_moments_of_stan(fit_of(run, data, n_components, engine), run)

@@ -21,7 +21,7 @@ from bayesgmm.analysis.diagnosis.convergence import (
     smallest_ess,
 )
 from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding, rhat_beyond
-from bayesgmm.engines.laplace import PARETO_LIMIT
+from bayesgmm.engines.importance import CLOSE, ENOUGH, PARETO_LIMIT
 from bayesgmm.schema import CHAIN, DRAW, FEATURE
 from bayesgmm.tree.fit import Fit
 
@@ -73,7 +73,9 @@ _SPARE = 1.5  # draws beyond what should be enough
 
 def findings_about_chains(fit: Fit) -> list[Finding]:
     """Report a single chain, continued chains, and covariances that did not move."""
-    findings = []
+    if is_resampled(fit):
+        return _about_choice(fit) + _about_resampling(fit)
+    findings = _about_choice(fit)
     if fit.posterior.sizes[CHAIN] == 1:
         findings.append(Finding(
             "There is only one chain, so convergence cannot be assessed.",
@@ -81,6 +83,40 @@ def findings_about_chains(fit: Fit) -> list[Finding]:
             kind="one chain",
         ))  # fmt: skip
     return findings + _about_sweeps(fit) + _about_stuck_widths(fit)
+
+
+def _about_choice(fit: Fit) -> list[Finding]:
+    """Say which engine ``engine="auto"`` chose."""
+    if "choice" not in fit.record:
+        return []
+    return [Finding(
+        f'engine="auto" chose {fit.record["choice"]}.',
+        "No action is needed.",
+        kind="engine",
+        serious=False,
+    )]  # fmt: skip
+
+
+def is_resampled(fit: Fit) -> bool:
+    """Whether the draws are from the posterior by importance resampling."""
+    return "importance_ess" in fit.record
+
+
+def _about_resampling(fit: Fit) -> list[Finding]:
+    k, effective = fit.record["pareto_k"], fit.record["importance_ess"]
+    if k is not None and k < CLOSE and effective >= ENOUGH:
+        return []
+    known = "Pareto k is unknown for so few draws" if k is None else f"Pareto k is {k:.2f}"
+    far = k is None or k >= CLOSE
+    return [Finding(
+        f"The normal approximation is too far from the posterior to be corrected by importance "
+        f"resampling: {known}, and there are {effective:.0f} effective draws; below {CLOSE} and at "
+        f"least {ENOUGH:.0f} are needed.",
+        "Use NUTS(), or Gibbs() for many features."
+        if far
+        else f"Use {Settings.of(fit).more_draws(_SPARE * ENOUGH / effective)}, or NUTS().",
+        kind="approximation",
+    )]  # fmt: skip
 
 
 def _about_sweeps(fit: Fit) -> list[Finding]:
@@ -196,7 +232,8 @@ DISTANCE_LIMIT = 0.1
 
 def is_approximation(fit: Fit) -> bool:
     """Whether the draws are independent draws from an approximation."""
-    return fit.posterior.sizes[CHAIN] == 1 and "pareto_k" in fit.record
+    single = fit.posterior.sizes[CHAIN] == 1
+    return single and "pareto_k" in fit.record and not is_resampled(fit)
 
 
 def judge_approximation(fit: Fit, figures: xr.Dataset) -> Diagnosis:

@@ -16,6 +16,7 @@ from bayesgmm.analysis.diagnosis.chains import (
     findings_about_divergences,
     findings_about_the_end,
     is_approximation,
+    is_resampled,
     judge_approximation,
 )
 from bayesgmm.analysis.diagnosis.components import Components, findings_about_components
@@ -40,7 +41,9 @@ _OF_THE_MODEL = {
 }  # fmt: skip
 """Findings about the model, which may occur even if chains agree."""
 
-_NOT_OF_STARTS = {"prior conflict", "divergences", "few draws", "one chain", "interrupted"}
+_NOT_OF_STARTS = {
+    "prior conflict", "divergences", "few draws", "one chain", "interrupted", "approximation",
+}  # fmt: skip
 """Findings that a mode missed by EM does not explain."""
 
 
@@ -171,9 +174,16 @@ def _verdict(fit: Fit, findings: tuple[Finding, ...], figures: xr.Dataset) -> Di
     posterior, count = fit.posterior, sum(finding.serious for finding in findings)
     if serious:
         found = f"{counted(count, 'problem')} found."
-        chains = "The chains agree, but" if serious <= _OF_THE_MODEL else "Not converged:"
+        agree = "The draws are good, but" if is_resampled(fit) else "The chains agree, but"
+        chains = agree if serious <= _OF_THE_MODEL else "Not converged:"
         verdict = f"{chains} {found}"
         return Diagnosis(False, verdict, findings, figures)
+    if is_resampled(fit):
+        verdict = (
+            f"Converged: {posterior.sizes[DRAW]} draws by importance resampling (Pareto k "
+            f"{fit.record['pareto_k']:.2f}, {fit.record['importance_ess']:.0f} effective draws)."
+        )
+        return Diagnosis(True, verdict, findings, figures)
     cured = any(finding.kind == "labels switched" for finding in findings)
     diverged = figures.attrs["divergences"]
     verdict = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bayesgmm.analysis.diagnosis.chains import Settings
+from bayesgmm.analysis.diagnosis.chains import Settings, is_resampled
 from bayesgmm.digits import counted, plural, whole
 from bayesgmm.engines.catalog import ENGINES
 from bayesgmm.html import Content, element, facts, paragraph, table
@@ -139,7 +139,14 @@ def _method(material: Material) -> str:
         taken = f"{counted(chains, 'chain')} of {taken}"
     stopped = ". The run was stopped before its end" if material.fit.record.get("partial") else ""
     known = ENGINES.get(typed(engine))
-    return f"{engine if known is None else known.in_words}. {taken}{stopped}"
+    method = engine if known is None else known.in_words
+    if is_resampled(material.fit):
+        method = (
+            "importance resampling: draws around the posterior mode, weighted so that they are "
+            "draws from the posterior distribution"
+        )
+        taken = counted(draws, "draw")
+    return f"{method}. {taken}{stopped}"
 
 
 def _feature_lines(material: Material, count: int) -> Iterator[list[Content]]:

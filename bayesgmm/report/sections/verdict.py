@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bayesgmm.analysis.diagnosis.chains import is_resampled
 from bayesgmm.analysis.diagnosis.value import Finding, rhat_in_words
 from bayesgmm.digits import whole
 from bayesgmm.html import Content, Markup, element, listed, paragraph, table
@@ -46,6 +47,13 @@ def _figures(material: Material) -> Iterator[Markup]:
             "The draws come from an approximation, so there are no chains to compare. Pareto k "
             "measures how far it is from the posterior: below 0.7 it is close. Intervals of an "
             "approximation are often too narrow; NUTS gives those of the posterior."
+        )
+        return
+    if is_resampled(material.fit):
+        yield paragraph(
+            "The draws are independent: draws of a normal approximation were resampled in proportion "
+            "to their importance weights, so there are no chains to compare. Pareto k, below 0.5, "
+            "says that no few weights decide, and the effective draws are what the weights leave."
         )
         return
     yield paragraph(

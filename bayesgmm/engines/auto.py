@@ -1,0 +1,76 @@
+"""The choice of an engine for a posterior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import xarray as xr
+
+from bayesgmm.data.dataset import Dataset
+from bayesgmm.digits import counted
+from bayesgmm.engines.gibbs import Gibbs
+from bayesgmm.engines.importance import CLOSE, ENOUGH
+from bayesgmm.engines.laplace import Laplace
+from bayesgmm.engines.nuts import NUTS
+from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.priors.spec import MixtureSpec, layout_of
+from bayesgmm.schema import record, with_record
+from bayesgmm.seeds import RandomSeed, spawn
+
+_MOST_PARAMETERS = 250
+"""Above, importance resampling rarely succeeds, and its passes would be for nothing."""
+
+_MANY_FEATURES = 8
+"""From here on Gibbs sampling gives more effective draws a second than NUTS, even where
+components overlap: a gradient costs more, and trajectories take more of them."""
+
+
+@dataclass(frozen=True)
+class Auto:
+    """The engine that ``engine="auto"`` stands for: it chooses one by the table and the spec.
+
+    Importance resampling of the Laplace approximation comes first if there are at most 250
+    parameters, and is the result if Pareto k is below 0.5 and there are at least 400 effective
+    draws. Otherwise it is Gibbs sampling from eight features on, if rows have whole weights, and
+    NUTS below. The tree is that of the engine chosen, and :func:`bayesgmm.diagnose` says which
+    and why.
+    """
+
+    in_words: ClassVar[str] = "an engine that was chosen by the table"
+    draws: ClassVar[int] = 1000
+    chains: ClassVar[int] = 4
+
+    def run(
+        self,
+        spec: MixtureSpec,
+        data: Dataset,
+        *,
+        start: PointEstimate,
+        seed: RandomSeed,
+        progress: bool = False,
+    ) -> xr.DataTree:
+        """Sample the posterior of ``spec`` given ``data``, in the units of ``data``."""
+        first, second = spawn(seed, 2)
+        size, why = layout_of(spec, data.n_features).size, ""
+        if size <= _MOST_PARAMETERS:
+            tree = Laplace(resample=True).run(spec, data, start=start, seed=first)
+            k, effective = record(tree)["pareto_k"], record(tree)["importance_ess"]
+            if k < CLOSE and effective >= ENOUGH:
+                choice = "Laplace(resample=True), because the posterior is nearly normal"
+                return with_record(tree, choice=choice)
+            why = "the posterior is not nearly normal and "
+        engine, reason = _sampler(data)
+        tree = engine.run(spec, data, start=start, seed=second, progress=progress)
+        return with_record(tree, choice=f"{type(engine).__name__}(), because {why}{reason}")
+
+
+def _sampler(data: Dataset) -> tuple[Gibbs | NUTS, str]:
+    """Return an engine that runs chains, and why it suits the table."""
+    weights, features = data.fitted.weights, counted(data.n_features, "feature")
+    if data.n_features < _MANY_FEATURES:
+        return NUTS(), f"there are only {features}"
+    if not np.all(weights == np.floor(weights)):
+        return NUTS(), "rows have weights with fractions"
+    return Gibbs(), f"there are {features}"
