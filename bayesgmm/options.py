@@ -52,13 +52,13 @@ def expect_between(owner: Any, name: str, low: float, high: float) -> None:
         )
 
 
-def expect_member(owner: Any, name: str, allowed: Sequence[str]) -> None:
-    """Raise unless an option of an object is one of the allowed words."""
+def expect_member(owner: Any, name: str, allowed: Sequence[object]) -> None:
+    """Raise unless an option of an object is one of the allowed values."""
     expect_one_of(f"{type(owner).__name__}: {name}", getattr(owner, name), allowed)
 
 
-def expect_one_of(name: str, value: Any, allowed: Sequence[str]) -> None:
-    """Raise unless an argument is one of the allowed words."""
+def expect_one_of(name: str, value: Any, allowed: Sequence[object]) -> None:
+    """Raise unless an argument is one of the allowed values."""
     if value not in allowed:
         raise SpecificationError(f"{name} must be one of {list(allowed)}, not {value!r}.")
 

@@ -38,7 +38,7 @@ class Engine(Protocol):
         """Return draws from the posterior of ``spec`` given ``data``."""
 
 
-Known = NUTS | Gibbs | Laplace | ADVI | Auto
+type Known = NUTS | Gibbs | Laplace | ADVI | Auto
 
 ENGINES: dict[str, type[Known]] = {
     typed(engine.__name__): engine for engine in (NUTS, Gibbs, Laplace, ADVI, Auto)

@@ -118,9 +118,7 @@ def test_draws_after_warm_up_are_read_with_their_shape(shape, n_drawn, n_kept):
 def test_the_catalog_knows_every_engine():
     assert engine_named("nuts", draws=7) == bg.NUTS(draws=7)
     assert set(ENGINES) == {"nuts", "gibbs", "laplace", "advi", "auto"}
-    with pytest.raises(
-        bg.SpecificationError, match=r"\['advi', 'auto', 'gibbs', 'laplace', 'nuts'\]"
-    ):
+    with pytest.raises(bg.SpecificationError, match=r"\['advi', 'auto', 'gibbs', .*\]"):
         engine_named("hmc")
 
 

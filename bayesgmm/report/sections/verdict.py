@@ -51,9 +51,10 @@ def _figures(material: Material) -> Iterator[Markup]:
         return
     if is_resampled(material.fit):
         yield paragraph(
-            "The draws are independent: draws of a normal approximation were resampled in proportion "
-            "to their importance weights, so there are no chains to compare. Pareto k, below 0.5, "
-            "says that no few weights decide, and the effective draws are what the weights leave."
+            "The draws are independent: a normal approximation, resampled in proportion to "
+            "importance weights, so there are no chains to compare. Pareto k measures the tail of "
+            "the weights: below 0.5 they correct the approximation. At least 400 effective draws "
+            "are enough for the intervals of this report."
         )
         return
     yield paragraph(
