@@ -99,4 +99,5 @@ def native_block(target: Target, normal: NormalApproximation) -> Float[np.ndarra
     all_rows = log_posterior.X.as_one_block()
     known = all_rows.weights, all_rows.label_log_likelihoods
     rows = all_rows.row_arguments
-    return pack_block(normal.center, normal.root, known, rows, log_posterior.prior)
+    root = np.diag(normal.root) if normal.root.ndim == 1 else normal.root
+    return pack_block(normal.center, root, known, rows, log_posterior.prior)

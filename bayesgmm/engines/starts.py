@@ -134,6 +134,8 @@ def peak_mass(target: Target, peak: Peak, rng: np.random.Generator) -> PeakMass:
     If the weights have too heavy a tail, this and Laplace's approximation are
     both usually too low, and the larger one is returned as unknown.
     """
+    if peak.normal.root.ndim == 1:
+        return PeakMass(peak.log_integral, False)
     proposal = StudentT(peak.normal, _FREEDOM)
     positions = proposal.draw(_DRAWS, rng)
     log_p = np.array([target(position)[0] for position in positions])

@@ -157,6 +157,8 @@ def _with_all(
     """Return the statistics of variables, components, pairs and chains."""
     names, chains = fit.names, fit.posterior[CHAIN].values
     pairs = [f"{names[one]}, {names[other]}" for one, other in labels.pairs]
+    weighed = {name: fit.record[name] for name in ("pareto_k", "importance_ess")
+               if is_resampled(fit)}  # fmt: skip
     return figures.assign(
         expected_rows=(COMPONENT, components.expected_rows),
         confusion=("pair", labels.confusion),
@@ -166,6 +168,7 @@ def _with_all(
         divergences=count_divergences(fit),
         switched_draws=int(labels.switched.sum()),
         rhat_before_relabeling=labels.rhat_before,
+        **weighed,
     )  # fmt: skip
 
 

@@ -51,10 +51,10 @@ def _figures(material: Material) -> Iterator[Markup]:
         return
     if is_resampled(material.fit):
         yield paragraph(
-            "The draws are independent: a normal approximation, resampled in proportion to "
-            "importance weights, so there are no chains to compare. Pareto k measures the tail of "
-            "the weights: below 0.5 they correct the approximation. At least 400 effective draws "
-            "are enough for the intervals of this report."
+            "These are independent draws of a normal approximation, resampled by their weights, so "
+            "there are no chains to compare. Pareto k measures the tail of the weights: below 0.5 "
+            "they correct the approximation. About 400 effective draws are enough for the "
+            "intervals of this report."
         )
         return
     yield paragraph(

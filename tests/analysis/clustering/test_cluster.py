@@ -134,6 +134,22 @@ def test_intervals_are_quantiles_over_draws(tree):
     assert bg.cluster(tree).attrs["interval"] == bg.summarize(tree).attrs["interval"]
 
 
+def test_fewer_draws_are_those_spread_over_the_chains(tree, monkeypatch):
+    """As asked for, and by default where rows times draws are many."""
+    n_chains = tree["posterior"].sizes["chain"]
+    few = bg.cluster(tree, max_draws=10 * n_chains)
+    length = tree["posterior"].sizes["draw"]
+    some = tree.copy()
+    chosen = np.linspace(0, length - 1, 10).round().astype(int)
+    some["posterior"] = xr.DataTree(tree["posterior"].to_dataset().isel(draw=chosen))
+    xr.testing.assert_allclose(few["responsibilities"], bg.cluster(some)["responsibilities"])
+    monkeypatch.setattr("bayesgmm.analysis.clustering.cluster._MOST_ASSIGNMENTS", 1)
+    monkeypatch.setattr("bayesgmm.analysis.clustering.cluster._LEAST_DRAWS", 10 * n_chains)
+    xr.testing.assert_identical(few, bg.cluster(tree))
+    with pytest.raises(bg.SpecificationError, match="max_draws"):
+        bg.cluster(tree, max_draws=0)
+
+
 def test_entropy_is_zero_to_log_k(tree):
     clusters = bg.cluster(tree)
     shares = clusters["responsibilities"].values
