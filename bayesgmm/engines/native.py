@@ -99,5 +99,13 @@ def native_block(target: Target, normal: NormalApproximation) -> Float[np.ndarra
     all_rows = log_posterior.X.as_one_block()
     known = all_rows.weights, all_rows.label_log_likelihoods
     rows = all_rows.row_arguments
+    return pack_block(_affine_map(normal), known, rows, log_posterior.prior)
+
+
+def _affine_map(normal: NormalApproximation) -> tuple[np.ndarray, ...]:
+    """Return center, root, order and ends, as C functions take them."""
     root = np.diag(normal.root) if normal.root.ndim == 1 else normal.root
-    return pack_block(normal.center, root, known, rows, log_posterior.prior)
+    groups = np.zeros(len(root), dtype=int) if normal.groups is None else normal.groups
+    order = np.argsort(groups, kind="stable")
+    ends = np.cumsum(np.bincount(groups))[groups[order]]
+    return normal.center, root[np.ix_(order, order)], order, ends

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.linalg import eigh, qr, solve_triangular
 
 from bayesgmm.numerics.blocks import on_one_thread
@@ -30,6 +30,10 @@ the step makes 1e-13 sqrt(N). Both are far below the curvature, which is of orde
 _MOST_CURVED = 2000
 """Coordinates up to which the curvature is computed: some seconds at a thousand rows."""
 
+_MOST_TOGETHER = 400
+"""Coordinates up to which groups stay correlated: beyond, products with the root of a covariance
+matrix of all would take longer than a pass over a thousand rows."""
+
 LEAST_CURVATURE = 1e-4
 """Smallest positive curvature, same units: a width of 100 rough deviations."""
 
@@ -44,10 +48,13 @@ class NormalApproximation:
     root : array, shape (p, p) or (p,)
         An upper triangular root of the covariance matrix, root @ root.T; or standard deviations,
         where there are too many coordinates for their correlations.
+    groups : integer array, shape (p,), optional
+        Coordinates with different numbers are independent.
     """
 
     center: Float[np.ndarray, " p"]
     root: Float[np.ndarray, "p ..."]
+    groups: Int[np.ndarray, " p"] | None = None
 
     def positions(self, noise: Float[np.ndarray, "*batch p"]) -> Float[np.ndarray, "*batch p"]:
         """Turn standard normal noise into draws."""
@@ -138,21 +145,31 @@ def peak_at(
     units: Float[np.ndarray, " p"],
     *,
     least_curvature: float = LEAST_CURVATURE,
+    groups: Int[np.ndarray, " p"] | None = None,
 ) -> Peak:
     """Return the peak whose mode is known; see ``find_peak``.
+
+    With many coordinates, those of different groups are taken to be independent.
 
     With very many coordinates the curvature, which costs two evaluations for each and a
     decomposition, is taken to be one in the given units.
     """
     if mode.size > _MOST_CURVED:
-        normal = NormalApproximation(mode, units)
+        normal = NormalApproximation(mode, units, np.arange(mode.size))
         height, gradient = log_density(mode)
         remaining = float(np.sqrt(np.sum((units * gradient) ** 2)))
         return Peak(normal, float(height), 0, remaining)
     precision = units[:, None] * curvature(log_density, mode, units) * units
-    root, regularized = precision_root(precision, least_curvature)
-    inverse = solve_triangular(root, np.eye(mode.size), lower=True)
-    normal = NormalApproximation(mode, np.ascontiguousarray(units[:, None] * inverse.T))
+    if groups is None or mode.size <= _MOST_TOGETHER:
+        groups = None
+        root, regularized = _covariance_root(precision, least_curvature)
+    else:
+        root, regularized = np.zeros(precision.shape), 0
+        for group in np.unique(groups):
+            here = np.ix_(places := np.flatnonzero(groups == group), places)
+            root[here], count = _covariance_root(precision[here], least_curvature)
+            regularized += count
+    normal = NormalApproximation(mode, np.ascontiguousarray(units[:, None] * root), groups)
     height, gradient = log_density(mode)
     remaining = float(np.sqrt(np.sum(normal.pulled_back(gradient) ** 2)))
     return Peak(normal, float(height), regularized, remaining)
@@ -170,6 +187,14 @@ def curvature(
         rise = log_density(position + step)[1] - log_density(position - step)[1]
         hessian[coordinate] = rise / (2 * step[coordinate])
     return -0.5 * (hessian + hessian.T)
+
+
+def _covariance_root(
+    precision: Float[np.ndarray, "p p"], least_curvature: float
+) -> tuple[Float[np.ndarray, "p p"], int]:
+    """Return an upper triangular root of the covariance matrix; see ``precision_root``."""
+    root, regularized = precision_root(precision, least_curvature)
+    return solve_triangular(root, np.eye(len(root)), lower=True).T, regularized
 
 
 def precision_root(

@@ -53,7 +53,9 @@ def _mode_near(target: Target, center: MixtureParameters) -> Float[np.ndarray, "
 
 def _peak_of(target: Target, center: MixtureParameters, mode: Float[np.ndarray, " p"]) -> Peak:
     units = target.rough_deviations(center)
-    return peak_at(target, mode, units, least_curvature=_LEAST_CURVATURE)
+    return peak_at(
+        target, mode, units, least_curvature=_LEAST_CURVATURE, groups=target.layout.groups
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import softmax
 
 from bayesgmm.errors import SpecificationError
@@ -202,6 +202,21 @@ class Layout:
     def size(self) -> int:
         """Length of a vector."""
         return self.boundaries[-1] + self.covariances.size
+
+    @property
+    def groups(self) -> Int[np.ndarray, " p"]:
+        """A number for every coordinate: that of its component, or one of its own kind.
+
+        Weights and shared covariance matrices belong to no component.
+        """
+        k, matrices = self.n_components, np.arange(self.covariances.n_matrices)
+        matrices = matrices if matrices.size == k else matrices + k + 1
+        return np.concatenate([
+            np.full(k - 1, k),
+            np.repeat(np.arange(k), self.n_features),
+            np.repeat(matrices, self.covariances.n_scales),
+            np.repeat(matrices, self.covariances.n_pairs),
+        ])  # fmt: skip
 
     def unpack(self, vectors: Float[np.ndarray, "*batch p"]) -> MixtureParameters:
         """Turn unconstrained vectors into parameters written out for every component."""

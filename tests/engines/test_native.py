@@ -65,8 +65,29 @@ def test_value_and_gradient_are_those_of_the_target(structure, prior, n_features
     np.testing.assert_allclose(gradient, normal.root.T @ slope, rtol=1e-9, atol=1e-9)
 
 
-def test_positions_are_those_of_the_map():
+def in_groups(target, normal):
+    """The same approximation without correlations between components."""
+    groups = target.layout.groups
+    root = np.where(groups[:, None] == groups, normal.root, 0.0)
+    return NormalApproximation(normal.center, root, groups)
+
+
+@pytest.mark.parametrize("structure", ["full", "tied"])
+def test_components_may_be_independent(structure):
+    target, normal = example(structure, "gamma", 3)
+    normal = in_groups(target, normal)
+    noise = np.random.default_rng(1).normal(0, 0.3, target.layout.size)
+    code, value, gradient = density(target, normal, noise)
+    expected, slope = target(normal.positions(noise))
+    assert code == 0
+    assert value == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(gradient, normal.root.T @ slope, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_positions_are_those_of_the_map(grouped):
     target, normal = example("full", "gamma", 2)
+    normal = in_groups(target, normal) if grouped else normal
     noise = np.random.default_rng(1).normal(size=target.layout.size)
     position, block = np.empty(noise.size), native.native_block(target, normal)
     arguments = pointer(noise), pointer(position), block.ctypes.data

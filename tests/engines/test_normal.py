@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from bayesgmm.data.dataset import Dataset, default_names
-from bayesgmm.engines.normal import curvature, find_peak, precision_root
+from bayesgmm.engines.normal import curvature, find_peak, peak_at, precision_root
 from bayesgmm.estimation.density import Target
 from bayesgmm.priors.covariances import Full
 from bayesgmm.priors.means import NormalMeans
@@ -95,3 +95,21 @@ def test_a_mended_root_is_that_of_the_raised_eigenvalues():
     np.testing.assert_allclose(root @ root.T, expected, atol=1e-12)
     np.testing.assert_array_equal(root, np.tril(root))
     assert (np.diagonal(root) > 0).all()
+
+
+def test_many_coordinates_are_correlated_within_their_groups_only(monkeypatch):
+    """Blocks of the precision matrix are inverted on their own."""
+    groups, kept = np.array([0, 0, 1]), np.linalg.inv(COVARIANCE)
+    kept[2, :2] = kept[:2, 2] = 0.0
+    together = peak_at(log_normal, CENTRE, UNITS, groups=groups)
+    np.testing.assert_allclose(together.normal.root @ together.normal.root.T, COVARIANCE, atol=1e-7)
+    monkeypatch.setattr("bayesgmm.engines.normal._MOST_TOGETHER", 2)
+    normal = peak_at(log_normal, CENTRE, UNITS, groups=groups).normal
+    np.testing.assert_allclose(normal.root @ normal.root.T, np.linalg.inv(kept), atol=1e-7)
+    monkeypatch.setattr("bayesgmm.engines.normal._MOST_CURVED", 2)
+    peak = peak_at(log_normal, CENTRE, UNITS)
+    noise = np.array([0.3, -1.0, 2.0])
+    np.testing.assert_allclose(peak.normal.positions(noise), CENTRE + UNITS * noise)
+    np.testing.assert_allclose(peak.normal.noise(CENTRE + UNITS * noise), noise)
+    np.testing.assert_allclose(peak.normal.pulled_back(noise), UNITS * noise)
+    assert peak.normal.log_root_determinant == pytest.approx(np.log(UNITS).sum())

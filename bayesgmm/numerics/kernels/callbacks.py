@@ -4,7 +4,9 @@ A C function takes pointers only, so all data are stored in one block of numbers
 the offset and shape of each argument, then all arguments, row by row.
 
 Samplers move in coordinates z, with position = center + root @ z and ``root`` upper triangular. The
-functions take z, and return the log density at the position and its gradient in z.
+functions take z, and return the log density at the position and its gradient in z. With many
+parameters the root is block diagonal after a permutation of the coordinates: it is stored in that
+order, and row i is zero from column ends[i] on.
 """
 
 from __future__ import annotations
@@ -33,21 +35,21 @@ _DONE, _FAILED, _NOT_FINITE = 0, 1, 2
 
 # The arguments in a block, in this order. Complete rows take the place of the first pattern array.
 _NAMES = (
-    "center", "root", "weights", "label_log_likelihoods", *MixturePrior._fields[:-1],
-    *CovariancePrior._fields, *Patterns._fields,
+    "center", "root", "order", "ends", "weights", "label_log_likelihoods",
+    *MixturePrior._fields[:-1], *CovariancePrior._fields, *Patterns._fields,
 )  # fmt: skip
 _Places = namedtuple("_Places", _NAMES)
 _PLACES = _Places(*range(len(_NAMES)))
 _ENTRY = 4  # numbers that describe one argument: its offset, and the lengths of three axes
 
 
-def pack_block(center, root, known, rows, prior):
+def pack_block(affine, known, rows, prior):
     """Return all data of a density as one block of numbers.
 
-    That is the affine map, ``known`` (weights, label log likelihoods), ``rows`` (values alone, or
-    ``Patterns``), and a ``MixturePrior``.
+    That is the affine map ``(center, root, order, ends)``, ``known`` (weights, label log
+    likelihoods), ``rows`` (values alone, or ``Patterns``), and a ``MixturePrior``.
     """
-    parts = (center, root, *known, *prior[:-1], *prior.covariances, *rows)
+    parts = (*affine, *known, *prior[:-1], *prior.covariances, *rows)
     arrays = [np.asarray(part, dtype=float) for part in parts]
     begin = 1 + _ENTRY * len(arrays)
     block = np.empty(begin + sum(array.size for array in arrays))
@@ -89,22 +91,30 @@ def _open(pointer):
 def _move(block, z, position):
     """Write center + root @ z."""
     center, root = _vector(block, _PLACES.center), _matrix(block, _PLACES.root)
+    order, ends = _vector(block, _PLACES.order), _vector(block, _PLACES.ends)
+    ordered = np.empty(center.shape[0])
     for i in range(center.shape[0]):
-        total = center[i]
-        for j in range(i, center.shape[0]):
-            total += root[i, j] * z[j]
-        position[i] = total
+        ordered[i] = z[int(order[i])]
+    for i in range(center.shape[0]):
+        place = int(order[i])
+        total = center[place]
+        for j in range(i, int(ends[i])):
+            total += root[i, j] * ordered[j]
+        position[place] = total
 
 
 @inlined
 def _pull_back(block, gradient, output):
     """Write root.T @ gradient."""
     root = _matrix(block, _PLACES.root)
+    order, ends = _vector(block, _PLACES.order), _vector(block, _PLACES.ends)
+    ordered = np.zeros(gradient.shape[0])
     for i in range(gradient.shape[0]):
-        output[i] = 0.0
+        here = gradient[int(order[i])]
+        for j in range(i, int(ends[i])):
+            ordered[j] += root[i, j] * here
     for i in range(gradient.shape[0]):
-        for j in range(i, gradient.shape[0]):
-            output[j] += root[i, j] * gradient[i]
+        output[int(order[i])] = ordered[i]
 
 
 @inlined
