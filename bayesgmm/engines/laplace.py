@@ -66,7 +66,7 @@ def resampled_tree(
     """Draw from the posterior by importance resampling around its normal approximation.
 
     Statistics are those of ``approximation_tree``. ``pareto_k`` and ``importance_ess``, the
-    effective number of draws, go into the record.
+    effective sample size of the weights but at most the number of draws, go into the record.
     """
     rng = np.random.default_rng(seed)
     sample = importance_sample(target, normal, n_draws, rng)
@@ -79,7 +79,7 @@ def resampled_tree(
         chain_starts=target.layout.unpack(normal.center[None]),
         sample_stats={"lp": sample.log_p[chosen][None], "log_q": sample.log_q[chosen][None]},
         pareto_k=sample.pareto_k,
-        importance_ess=sample.effective,
+        importance_ess=min(sample.effective, float(n_draws)),
         **record,
     )
 

@@ -72,6 +72,18 @@ def test_a_posterior_that_is_far_from_normal_does_not_pass(overlapping):
     assert "NUTS()" in finding.remedy
 
 
+def test_few_resampled_draws_are_no_failure_of_the_approximation():
+    """No more of them are effective than there are, and the remedy draws as many as it takes."""
+    rows = np.random.default_rng(1).normal(size=(200, 1))
+    for n_draws in (10, 200):
+        tree = fitted(rows, bg.MixtureSpec(1), bg.Laplace(n_draws, resample=True))
+        (finding,) = bg.diagnose(tree).findings
+        assert finding.kind == "few draws"
+        assert f"gave {record(tree)['importance_ess']:.0f}, below 400" in finding.problem
+        assert record(tree)["importance_ess"] <= n_draws
+    assert "Laplace(draws=1000, resample=True)" in finding.remedy
+
+
 @pytest.fixture(scope="module")
 def overlapping():
     rows = np.random.default_rng(1).normal(size=(60, 2))
