@@ -198,7 +198,7 @@ def _for_agreement(rhat: float, limit: float, settings: Settings) -> str:
     # R-hat^2 - 1 falls as one over the number of draws, if chains explore the whole posterior.
     factor = _SPARE * (rhat**2 - 1) / (limit**2 - 1)
     if factor <= _MOST_FACTOR:
-        return f"Sample longer, with {settings.more_draws(factor)}and a larger tune."
+        return f"Sample longer, with {settings.more_draws(factor)} and a larger tune."
     look = "starts at different places" if not settings.engine else 'init="multi"'
     return (
         "Chains move between regions of the posterior too rarely for longer runs to help. Check "
