@@ -158,7 +158,7 @@ class Sweeper:
         return value, acceptance
 
 
-_MOST_ROWS = 20_000_000  # when each counts once
+MOST_ROWS = 20_000_000  # when each counts once
 _SWEEPS_BETWEEN_ADAPTATIONS = 25
 _ROWS_BETWEEN_REPORTS = 2_000_000  # rows times sweeps: a few hundredths of a second
 
@@ -296,10 +296,10 @@ def _with_repeated_rows(target: Target) -> Target:
             "Gibbs() allocates rows one by one, so that each must count a whole number of times; "
             "sample_weight has fractions. Use NUTS(), or round the weights."
         )
-    if data.total_weight > _MOST_ROWS:
+    if data.total_weight > MOST_ROWS:
         raise SpecificationError(
             f"Gibbs() allocates rows one by one, and sample_weight makes {data.total_weight:.3g} "
-            f"of them; at most {_MOST_ROWS:.0e} are supported. Use NUTS(), which accepts "
+            f"of them; at most {MOST_ROWS:.0e} are supported. Use NUTS(), which accepts "
             "any weights."
         )
     rows = np.repeat(np.arange(data.n_rows), data.weights.astype(int))
