@@ -176,10 +176,11 @@ class Laplace:
         record = {
             "engine": repr(self),
             "partial": False,
-            "log_marginal_likelihood": peak.log_integral,
             "distance_to_mode": peak.remaining,
             "regularized": peak.regularized,
         }
+        if peak.normal.root.ndim == 2:
+            record["log_marginal_likelihood"] = peak.log_integral
         make = resampled_tree if self.resample else approximation_tree
         return make(
             target, peak.normal, n_draws=self.draws, start=start, seed=seed_sequence(seed), **record
