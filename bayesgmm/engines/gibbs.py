@@ -173,7 +173,7 @@ class Gibbs:
     their full conditional. Under other priors they are proposed from a conjugate neighbor and
     accepted by Metropolis-Hastings. Where the warm-up finds that fewer than four in ten proposals
     are accepted, as with many features, correlated covariances are drawn by Hamiltonian Monte Carlo
-    on their full conditional (Neal, 2011), whose price does not depend on the number of rows, and
+    on their full conditional (Neal, 2011), whose cost does not depend on the number of rows, and
     single scales by slice sampling (Neal, 2003); ``hamiltonian`` and ``slice_sampled`` in
     ``sample_stats`` count these. The target is the posterior of the spec exactly. Missing cells
     are drawn with the allocations (Tanner & Wong, 1987). Chains start where those of :class:`NUTS`

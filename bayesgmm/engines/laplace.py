@@ -104,17 +104,19 @@ class Laplace:
     passes over the rows for every draw, a fraction of what NUTS takes; it fails where components
     overlap.
 
-    Calibration (:func:`bayesgmm.calibrate`; 60 rows, two features, two full components, 1000
-    replications) found scales too small and components too distinct: the true value lay at the
-    quantile 0.61 to 0.63 of scales and of the entropy of allocations on average, not 0.5, and the
-    coverage of central 80 % intervals was 69 to 72 %. With 15 rows these were 0.67 to 0.70, and 58
-    to 70 %.
+    Without resampling, calibration (:func:`bayesgmm.calibrate`; 60 rows, two features, two full
+    components, 1000 replications) found scales too small and components too distinct: the true
+    value lay at the quantile 0.61 to 0.63 of scales and of the entropy of allocations on average,
+    not 0.5, and the coverage of central 80 % intervals was 69 to 72 %. With 15 rows these were 0.67
+    to 0.70, and 58 to 70 %.
 
     The record also holds ``log_marginal_likelihood``, Laplace's estimate of the log probability
     density of the rows in the units of the data, for *one* labeling of the components. Under a
     prior under which components are exchangeable all k! labelings count: add log k! to compare
     numbers of components. ``regularized`` there counts directions in which the density is nearly
-    flat, whose curvature was regularized to give a proper distribution.
+    flat, whose curvature was regularized to give a proper distribution. With more than 2000
+    parameters the curvature is not computed: the widths are rough ones, without correlations, and
+    there is no ``log_marginal_likelihood``.
 
     Parameters
     ----------
