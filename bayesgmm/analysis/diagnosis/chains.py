@@ -115,12 +115,12 @@ def _about_resampling(fit: Fit) -> list[Finding]:
         )]  # fmt: skip
     if effective >= ENOUGH:
         return []
-    factor = _SPARE * ENOUGH / effective
-    more = f"{Settings.of(fit).more_draws(factor)}, or " if factor <= _MOST_FACTOR else ""
+    is_efficient = _MOST_FACTOR * effective >= fit.posterior.sizes[DRAW]
+    more = Settings.of(fit).more_draws(_SPARE * ENOUGH / effective)
     return [Finding(
         f"Too few effective draws: importance resampling gave {math.floor(effective)}, below "
         f"{ENOUGH:.0f}.",
-        f"Use {more}{other}.",
+        f"Use {more}, or {other}." if is_efficient else f"Use {other}.",
         kind="few draws",
     )]  # fmt: skip
 
