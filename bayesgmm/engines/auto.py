@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
-from bayesgmm.engines.gibbs import Gibbs
+from bayesgmm.engines.gibbs import MOST_ROWS, Gibbs
 from bayesgmm.engines.importance import CLOSE, ENOUGH
 from bayesgmm.engines.laplace import Laplace
 from bayesgmm.engines.nuts import NUTS
@@ -33,13 +33,13 @@ class Auto:
 
     Importance resampling of the Laplace approximation comes first if there are at most 250
     parameters, and is the result if Pareto k is below 0.5 and there are at least 400 effective
-    draws. Otherwise it is Gibbs sampling from eight features on, if rows have whole weights, and
-    NUTS below. The tree is that of the engine chosen, and :func:`bayesgmm.diagnose` says which
+    draws. Otherwise it is Gibbs sampling from eight features on, if it accepts the weights of rows,
+    and NUTS below. The tree is that of the engine chosen, and :func:`bayesgmm.diagnose` says which
     and why.
     """
 
     in_words: ClassVar[str] = "an engine that was chosen by the table"
-    draws: ClassVar[int] = 1000
+    draws: ClassVar[int] = 2000  # at most, for the memory that is needed
     chains: ClassVar[int] = 4
 
     def run(
@@ -68,9 +68,11 @@ class Auto:
 
 def _sampler(data: Dataset) -> tuple[Gibbs | NUTS, str]:
     """Return an engine that runs chains, and why it suits the table."""
-    weights, features = data.fitted.weights, counted(data.n_features, "feature")
+    rows, features = data.fitted, counted(data.n_features, "feature")
     if data.n_features < _MANY_FEATURES:
         return NUTS(), f"there are only {features}"
-    if not np.all(weights == np.floor(weights)):
+    if not np.all(rows.weights == np.floor(rows.weights)):
         return NUTS(), "rows have weights with fractions"
+    if rows.weights.size and rows.total_weight > MOST_ROWS:
+        return NUTS(), "the weights of rows are too large for Gibbs sampling"
     return Gibbs(), f"there are {features}"

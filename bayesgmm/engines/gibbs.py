@@ -158,7 +158,7 @@ class Sweeper:
         return value, acceptance
 
 
-_MOST_ROWS = 20_000_000  # when each counts once
+MOST_ROWS = 20_000_000  # when each counts once
 _SWEEPS_BETWEEN_ADAPTATIONS = 25
 _ROWS_BETWEEN_REPORTS = 2_000_000  # rows times sweeps: a few hundredths of a second
 
@@ -173,7 +173,7 @@ class Gibbs:
     their full conditional. Under other priors they are proposed from a conjugate neighbor and
     accepted by Metropolis-Hastings. Where the warm-up finds that fewer than four in ten proposals
     are accepted, as with many features, correlated covariances are drawn by Hamiltonian Monte Carlo
-    on their full conditional (Neal, 2011), whose price does not depend on the number of rows, and
+    on their full conditional (Neal, 2011), whose cost does not depend on the number of rows, and
     single scales by slice sampling (Neal, 2003); ``hamiltonian`` and ``slice_sampled`` in
     ``sample_stats`` count these. The target is the posterior of the spec exactly. Missing cells
     are drawn with the allocations (Tanner & Wong, 1987). Chains start where those of :class:`NUTS`
@@ -296,10 +296,10 @@ def _with_repeated_rows(target: Target) -> Target:
             "Gibbs() allocates rows one by one, so that each must count a whole number of times; "
             "sample_weight has fractions. Use NUTS(), or round the weights."
         )
-    if data.total_weight > _MOST_ROWS:
+    if data.total_weight > MOST_ROWS:
         raise SpecificationError(
             f"Gibbs() allocates rows one by one, and sample_weight makes {data.total_weight:.3g} "
-            f"of them; at most {_MOST_ROWS:.0e} are supported. Use NUTS(), which accepts "
+            f"of them; at most {MOST_ROWS:.0e} are supported. Use NUTS(), which accepts "
             "any weights."
         )
     rows = np.repeat(np.arange(data.n_rows), data.weights.astype(int))

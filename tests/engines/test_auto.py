@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import bayesgmm as bg
-from bayesgmm.engines.auto import Auto
+from bayesgmm.data.dataset import read_table
+from bayesgmm.engines.auto import Auto, _sampler
 from bayesgmm.engines.catalog import read_engine
 from bayesgmm.schema import record
 
@@ -54,6 +55,13 @@ def test_many_features_are_drawn_by_gibbs_but_not_with_fractions_of_rows():
     engine, words = chosen(rows, 2, sample_weight=np.full(60, 1.5))
     assert engine == "NUTS"
     assert "fractions" in words
+
+
+def test_gibbs_is_not_chosen_where_weights_make_too_many_rows():
+    data = read_table(np.zeros((60, 20)) + np.arange(60)[:, None], np.full(60, 1e6))
+    engine, words = _sampler(data)
+    assert isinstance(engine, bg.NUTS)
+    assert "too large for Gibbs" in words
 
 
 def test_it_goes_by_its_name():

@@ -72,6 +72,24 @@ def test_a_posterior_that_is_far_from_normal_does_not_pass(overlapping):
     assert "NUTS()" in finding.remedy
 
 
+def test_few_resampled_draws_are_no_failure_of_the_approximation():
+    """No more of them are effective than there are, and the remedy draws as many as it takes."""
+    rows = np.random.default_rng(1).normal(size=(200, 1))
+    for n_draws in (10, 200):
+        tree = fitted(rows, bg.MixtureSpec(1), bg.Laplace(n_draws, resample=True))
+        (finding,) = bg.diagnose(tree).findings
+        assert finding.kind == "few draws"
+        assert f"gave {int(record(tree)['importance_ess'])}, below 400" in finding.problem
+        assert record(tree)["importance_ess"] <= n_draws
+        assert "Laplace(draws=1000, resample=True)" in finding.remedy
+
+
+def test_there_is_no_marginal_likelihood_without_a_curvature(monkeypatch):
+    monkeypatch.setattr("bayesgmm.engines.normal._MOST_CURVED", 1)
+    rows = np.random.default_rng(1).normal(size=(60, 1))
+    assert "log_marginal_likelihood" not in record(fitted(rows, bg.MixtureSpec(1), bg.Laplace(100)))
+
+
 @pytest.fixture(scope="module")
 def overlapping():
     rows = np.random.default_rng(1).normal(size=(60, 2))

@@ -59,7 +59,8 @@ class Settings:
         if not isinstance(draws, int):
             return "more draws"
         wanted = max(2 * draws, -(-int(factor * draws) // 1000) * 1000)
-        return f"{self.engine}(draws={wanted})"
+        resample = ", resample=True" if self.options.get("resample") else ""
+        return f"{self.engine}(draws={wanted}{resample})"
 
 
 _STUCK = 0.005
@@ -104,18 +105,23 @@ def is_resampled(fit: Fit) -> bool:
 
 def _about_resampling(fit: Fit) -> list[Finding]:
     k, effective = fit.record["pareto_k"], fit.record["importance_ess"]
-    if k is not None and k < CLOSE and effective >= ENOUGH:
+    other = "NUTS(), or Gibbs() for many features"
+    if k is not None and k >= CLOSE:
+        return [Finding(
+            "The normal approximation is too far from the posterior to be corrected by importance "
+            f"resampling: Pareto k is {k:.2f}, and must be below {CLOSE}.",
+            f"Use {other}.",
+            kind="approximation",
+        )]  # fmt: skip
+    if effective >= ENOUGH:
         return []
-    known = "Pareto k is unknown for so few draws" if k is None else f"Pareto k is {k:.2f}"
-    far = k is None or k >= CLOSE
+    is_efficient = _MOST_FACTOR * effective >= fit.posterior.sizes[DRAW]
+    more = Settings.of(fit).more_draws(_SPARE * ENOUGH / effective)
     return [Finding(
-        f"The normal approximation is too far from the posterior to be corrected by importance "
-        f"resampling: {known}, and there are {effective:.0f} effective draws; below {CLOSE} and at "
-        f"least {ENOUGH:.0f} are needed.",
-        "Use NUTS(), or Gibbs() for many features."
-        if far
-        else f"Use {Settings.of(fit).more_draws(_SPARE * ENOUGH / effective)}, or NUTS().",
-        kind="approximation",
+        f"Too few effective draws: importance resampling gave {math.floor(effective)}, below "
+        f"{ENOUGH:.0f}.",
+        f"Use {more}, or {other}." if is_efficient else f"Use {other}.",
+        kind="few draws",
     )]  # fmt: skip
 
 
@@ -192,7 +198,7 @@ def _for_agreement(rhat: float, limit: float, settings: Settings) -> str:
     # R-hat^2 - 1 falls as one over the number of draws, if chains explore the whole posterior.
     factor = _SPARE * (rhat**2 - 1) / (limit**2 - 1)
     if factor <= _MOST_FACTOR:
-        return f"Sample longer, with {settings.more_draws(factor)}and a larger tune."
+        return f"Sample longer, with {settings.more_draws(factor)} and a larger tune."
     look = "starts at different places" if not settings.engine else 'init="multi"'
     return (
         "Chains move between regions of the posterior too rarely for longer runs to help. Check "

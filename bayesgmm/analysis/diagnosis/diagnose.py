@@ -144,6 +144,8 @@ def _findings_within_a_mode(fit: Fit, labels: Labels, figures: xr.Dataset) -> li
     if any(finding.kind == "overlap" for finding in found):
         # For components that cannot be identified, no other findings about parameters are needed.
         figures = figures.isel(variable=figures["label_free"].values)
+    if is_resampled(fit):  # independent draws, whose number findings about chains judge
+        return found
     return found + findings_about_agreement(figures, Settings.of(fit))
 
 

@@ -103,11 +103,14 @@ def _overlap(fit: Fit, labels: Labels, pairs: list[tuple[int, int]], rhat: float
     listed = "; ".join(f"{names[one]} and {names[other]}" for one, other in pairs)
     worst = float(labels.confusion.max())
     before = f" ({labels.rhat_before:.2f} before)" if np.isfinite(labels.rhat_before) else ""
+    chains = (
+        f"; R-hat of the relabeled parameters is {rhat:.3f}{before}, while label-invariant "
+        "quantities agree"
+    )
     return Finding(
         f"Components overlap too much to be identified: {listed}. In {worst:.0%} of the draws "
-        "their "
-        f"labels are interchangeable; R-hat of the relabeled parameters is "
-        f"{rhat:.3f}{before}, while label-invariant quantities agree.",
+        # One chain has no R-hat.
+        f"their labels are interchangeable{chains if np.isfinite(rhat) else ''}.",
         "Use label-invariant results (densities, predictions, co-clustering), but not the "
         "parameters of these components; or use fewer components or stronger priors.",
         kind="overlap",

@@ -51,6 +51,12 @@ def test_how_many_draws_are_needed_is_said():
     assert "draws=" not in finding.remedy.replace("Gibbs(draws=10000)", "")
 
 
+def test_chains_that_nearly_agree_are_to_be_longer():
+    settings = Settings("NUTS", {"draws": 1000})
+    (finding,) = findings_about_agreement(figures_with(1.02, 1.01), settings)
+    assert finding.remedy == "Sample longer, with NUTS(draws=4000) and a larger tune."
+
+
 def test_a_covariance_that_never_moves_is_found_and_no_longer_run_advised():
     tree = bg.example_fit()
     assert findings_about_chains(Fit(tree)) == []
