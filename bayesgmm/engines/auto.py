@@ -55,7 +55,8 @@ class Auto:
         first, second = spawn(seed, 2)
         size, why = layout_of(spec, data.n_features).size, ""
         if size <= _MOST_PARAMETERS:
-            tree = Laplace(resample=True).run(spec, data, start=start, seed=first)
+            laplace = Laplace(resample=True)
+            tree = laplace.run(spec, data, start=start, seed=first, progress=progress)
             k, effective = record(tree)["pareto_k"], record(tree)["importance_ess"]
             if k < CLOSE and effective >= ENOUGH:
                 choice = "Laplace(resample=True), because the posterior is nearly normal"

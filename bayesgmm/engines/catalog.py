@@ -13,6 +13,7 @@ from bayesgmm.engines.advi import ADVI
 from bayesgmm.engines.auto import Auto
 from bayesgmm.engines.gibbs import Gibbs
 from bayesgmm.engines.laplace import Laplace
+from bayesgmm.engines.normal import MOST_CURVED
 from bayesgmm.engines.nuts import NUTS
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.em import EM
@@ -88,7 +89,8 @@ def expect_room(engine: Engine, spec: MixtureSpec, data: Dataset) -> None:
     matrices = 2 * layout.n_features**2 if layout.covariances.correlated else layout.n_features
     a_draw = layout.size + layout.n_components * (matrices + 2 * layout.n_features)
     n_draws = getattr(engine, "draws", 0) * getattr(engine, "chains", 1)
-    preparing = 0 if isinstance(engine, ADVI) else 3 * layout.size**2
+    square = layout.size <= MOST_CURVED or isinstance(engine, NUTS)
+    preparing = 3 * layout.size**2 if square and not isinstance(engine, ADVI) else 0
     needed, present = 8.0 * (n_draws * a_draw + preparing), _memory()
     if needed > present:
         raise SpecificationError(

@@ -21,7 +21,8 @@ variational inference. Proceedings of Machine Learning Research 80, 5581-5590.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +32,7 @@ from scipy.special import logsumexp
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.quasi_newton import Function
+from bayesgmm.progress import announce_interruption, waiting
 
 PARETO_LIMIT = 0.7
 """Above, importance weights cannot correct an approximation (Yao et al., 2018, section 2.1)."""
@@ -105,11 +107,14 @@ class WeightedDraws:
     ----------
     positions : array, shape (draw, p)
     log_p, log_q : array, shape (draw,)
+    partial : bool
+        Whether an interrupt ended the rounds.
     """
 
     positions: Float[np.ndarray, "draw p"]
     log_p: Float[np.ndarray, " draw"]
     log_q: Float[np.ndarray, " draw"]
+    partial: bool = False
 
     @cached_property
     def _smoothed(self) -> tuple[np.ndarray, float | None]:
@@ -145,32 +150,54 @@ class WeightedDraws:
 
 
 def importance_sample(
-    log_density: Function, normal: NormalApproximation, n_draws: int, rng: np.random.Generator
+    log_density: Function,
+    normal: NormalApproximation,
+    n_draws: int,
+    rng: np.random.Generator,
+    *,
+    progress: bool = False,
 ) -> WeightedDraws:
     """Draw around a normal approximation, and improve it, until importance weights are good.
 
     Every round proposes as many draws as are asked for, from a t distribution around the normal
     one, whose means and deviations are then moved to those that the weighted draws have (Paananen
     et al., 2021). Draws of all rounds are weighted by the mixture of their proposals (Cornuet et
-    al., 2012). There are at least two rounds: resampling needs more draws than it returns.
+    al., 2012). There are at least two rounds: resampling needs more draws than it returns. An
+    interrupt after the first round ends the rounds.
     """
+    with waiting("weighting draws around the mode", visible=progress):
+        for sample in _rounds(log_density, normal, n_draws, rng):
+            k = sample.pareto_k
+            is_good = k is not None and k < CLOSE and sample.effective > _WANTED * n_draws
+            is_hopeless = sample.effective < _HOPELESS * sample.log_p.size
+            if sample.log_p.size > n_draws and (is_good or is_hopeless):
+                break
+    return sample
+
+
+def _rounds(
+    log_density: Function, normal: NormalApproximation, n_draws: int, rng: np.random.Generator
+) -> Iterator[WeightedDraws]:
+    """Yield the weighted draws of all rounds so far."""
     proposals: list[StudentT] = []
-    positions = np.empty((0, normal.center.size))
-    log_p = np.empty(0)
+    positions, log_p = np.empty((0, normal.center.size)), np.empty(0)
     for _ in range(_MOST_ROUNDS):
-        proposals.append(StudentT(normal, normal.center.size + _FREEDOM))
-        new = proposals[-1].draw(n_draws, rng)
+        proposal = StudentT(normal, normal.center.size + _FREEDOM)
+        new = proposal.draw(n_draws, rng)
+        try:
+            log_p = np.concatenate([log_p, _log_densities(log_density, new)])
+        except KeyboardInterrupt:
+            if not proposals:
+                raise
+            announce_interruption()
+            yield replace(sample, partial=True)
+            return
+        proposals.append(proposal)
         positions = np.concatenate([positions, new])
-        log_p = np.concatenate([log_p, _log_densities(log_density, new)])
         log_q = logsumexp([one.log_density(positions) for one in proposals], axis=0)
         sample = WeightedDraws(positions, log_p, log_q - math.log(len(proposals)))
-        k = sample.pareto_k
-        is_good = k is not None and k < CLOSE and sample.effective > _WANTED * n_draws
-        is_hopeless = sample.effective < _HOPELESS * log_p.size
-        if len(proposals) > 1 and (is_good or is_hopeless):
-            break
+        yield sample
         normal = _moved(normal, sample)
-    return sample
 
 
 def _log_densities(log_density: Function, positions: np.ndarray) -> Float[np.ndarray, " draw"]:

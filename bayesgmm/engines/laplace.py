@@ -61,6 +61,7 @@ def resampled_tree(
     n_draws: int,
     start: PointEstimate,
     seed: np.random.SeedSequence,
+    progress: bool,
     **record: Any,
 ) -> xr.DataTree:
     """Draw from the posterior by importance resampling around its normal approximation.
@@ -69,7 +70,7 @@ def resampled_tree(
     effective sample size of the weights but at most the number of draws, go into the record.
     """
     rng = np.random.default_rng(seed)
-    sample = importance_sample(target, normal, n_draws, rng)
+    sample = importance_sample(target, normal, n_draws, rng, progress=progress)
     chosen = sample.resampled(n_draws, rng)
     return draws_tree(
         target.layout.unpack(sample.positions[chosen][None]),
@@ -80,6 +81,7 @@ def resampled_tree(
         sample_stats={"lp": sample.log_p[chosen][None], "log_q": sample.log_q[chosen][None]},
         pareto_k=sample.pareto_k,
         importance_ess=min(sample.effective, float(n_draws)),
+        partial=sample.partial,
         **record,
     )
 
@@ -175,15 +177,16 @@ class Laplace:
         target = Target(spec, data)
         center = target.position_of(start.parameters)
         peak = find_peak(target, center, target.rough_deviations(start.parameters))
-        record = {
+        known = {
+            "n_draws": self.draws,
+            "start": start,
+            "seed": seed_sequence(seed),
             "engine": repr(self),
-            "partial": False,
             "distance_to_mode": peak.remaining,
             "regularized": peak.regularized,
         }
         if peak.normal.root.ndim == 2:
-            record["log_marginal_likelihood"] = peak.log_integral
-        make = resampled_tree if self.resample else approximation_tree
-        return make(
-            target, peak.normal, n_draws=self.draws, start=start, seed=seed_sequence(seed), **record
-        )
+            known["log_marginal_likelihood"] = peak.log_integral
+        if self.resample:
+            return resampled_tree(target, peak.normal, progress=progress, **known)
+        return approximation_tree(target, peak.normal, partial=False, **known)

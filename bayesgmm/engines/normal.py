@@ -27,7 +27,7 @@ error is near 1e-7 / N. Sums over N rows are rounded by about 1e-16 sqrt(N), whi
 the step makes 1e-13 sqrt(N). Both are far below the curvature, which is of order one.
 """
 
-_MOST_CURVED = 2000
+MOST_CURVED = 2000
 """Coordinates up to which the curvature is computed: some seconds at a thousand rows."""
 
 _MOST_TOGETHER = 400
@@ -154,7 +154,7 @@ def peak_at(
     With very many coordinates the curvature, which costs two evaluations for each and a
     decomposition, is taken to be one in the given units.
     """
-    if mode.size > _MOST_CURVED:
+    if mode.size > MOST_CURVED:
         normal = NormalApproximation(mode, units, np.arange(mode.size))
         height, gradient = log_density(mode)
         remaining = float(np.sqrt(np.sum((units * gradient) ** 2)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.stats import multivariate_t
 
 from bayesgmm.engines.importance import StudentT, WeightedDraws, importance_sample
@@ -48,3 +49,22 @@ def test_rounds_move_a_proposal_that_is_off():
     np.testing.assert_allclose(mean, [5.0, -1.0], atol=0.1)
     variance = sample.weights @ (sample.positions - mean) ** 2
     np.testing.assert_allclose(variance, 0.36, atol=0.1)
+
+
+def test_an_interrupt_keeps_the_rounds_that_are_finished():
+    calls = 0
+
+    def log_density(position):
+        nonlocal calls
+        calls += 1
+        if calls == 150:
+            raise KeyboardInterrupt
+        noise = (position - NORMAL.center) / 1.5
+        return -0.5 * float(noise @ noise), -noise
+
+    sample = importance_sample(log_density, NORMAL, 100, np.random.default_rng(0))
+    assert sample.partial
+    assert sample.positions.shape == (100, 2)
+    calls = 100
+    with pytest.raises(KeyboardInterrupt):
+        importance_sample(log_density, NORMAL, 100, np.random.default_rng(0))

@@ -85,7 +85,7 @@ def test_few_resampled_draws_are_no_failure_of_the_approximation():
 
 
 def test_there_is_no_marginal_likelihood_without_a_curvature(monkeypatch):
-    monkeypatch.setattr("bayesgmm.engines.normal._MOST_CURVED", 1)
+    monkeypatch.setattr("bayesgmm.engines.normal.MOST_CURVED", 1)
     rows = np.random.default_rng(1).normal(size=(60, 1))
     assert "log_marginal_likelihood" not in record(fitted(rows, bg.MixtureSpec(1), bg.Laplace(100)))
 

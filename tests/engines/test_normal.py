@@ -106,7 +106,7 @@ def test_many_coordinates_are_correlated_within_their_groups_only(monkeypatch):
     monkeypatch.setattr("bayesgmm.engines.normal._MOST_TOGETHER", 2)
     normal = peak_at(log_normal, CENTRE, UNITS, groups=groups).normal
     np.testing.assert_allclose(normal.root @ normal.root.T, np.linalg.inv(kept), atol=1e-7)
-    monkeypatch.setattr("bayesgmm.engines.normal._MOST_CURVED", 2)
+    monkeypatch.setattr("bayesgmm.engines.normal.MOST_CURVED", 2)
     peak = peak_at(log_normal, CENTRE, UNITS)
     noise = np.array([0.3, -1.0, 2.0])
     np.testing.assert_allclose(peak.normal.positions(noise), CENTRE + UNITS * noise)
