@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import time
@@ -23,6 +24,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 SECONDS_PER_CELL = 900
+
+_PLACE = re.compile(r"^/\S*/ipykernel_\d+/\d+\.py:\d+: ", re.MULTILINE)
 
 _QUIET = ["--IPKernelApp.log_level=40"]  # errors only: kernels warn that this machine hears them
 
@@ -46,9 +49,18 @@ def execute(path: Path, *, save: bool) -> bool:
             print(f"{path.name}: failed\n{error}", file=sys.stderr)
             return False
     if save:
+        _leave_out_places(notebook)
         nbformat.write(notebook, path)
     print(f"{path.name}: ran in {time.monotonic() - started:.0f} s", flush=True)
     return True
+
+
+def _leave_out_places(notebook: nbformat.NotebookNode) -> None:
+    """Leave the temporary files of cells, which warnings name, out of the outputs."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = _PLACE.sub("", output.text)
 
 
 def main() -> int:
