@@ -19,6 +19,8 @@ SIZES = [
 ]  # fmt: skip
 """Rows, features, components."""
 
+_APART = 8.0  # root mean square distance between two means; a feature has a deviation of about one
+
 MOST_FOR_NUTS, MOST_FOR_LAPLACE = 20, 10  # features; beyond, it takes minutes, or hardly succeeds
 PRIORS = {
     "default": bg.Full(),
@@ -28,8 +30,8 @@ PRIORS = {
 NOTE = (
     "bg.fit as a whole, compiled before: search, sampling, relabeling and verdict, four chains of "
     "500 draws after 500 of warm-up (Laplace: 2000 draws, resampled). Components have covariance "
-    "matrices from a Wishart distribution with d + 5 degrees of freedom, and means with standard "
-    "deviation 1.5 in every feature. effective: the smallest effective sample size (bulk) over "
+    "matrices from a Wishart distribution with d + 5 degrees of freedom, and means 8 apart, the "
+    "root mean square over pairs. effective: the smallest effective sample size (bulk) over "
     "weights, means and scales; passed: the verdict."
 )
 
@@ -57,7 +59,7 @@ def _rows(n_rows: int, n_features: int, n_components: int) -> np.ndarray:
         factor = rng.standard_normal((n_features, n_features + 5))
         root = np.linalg.cholesky(factor @ factor.T / (n_features + 5))
         here = components == component
-        mean = 1.5 * rng.standard_normal(n_features)
+        mean = _APART / np.sqrt(2 * n_features) * rng.standard_normal(n_features)
         rows[here] = mean + rng.standard_normal((here.sum(), n_features)) @ root.T
     return rows
 
