@@ -7,15 +7,15 @@ names needs no import.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable
-from dataclasses import is_dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from bayesgmm.errors import SpecificationError
 
+# Only what costs no time is imported: ``import bayesgmm`` reads this table.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from bayesgmm.priors.covariances import CovarianceStructure
 
 PRIOR_HOMES = {
@@ -70,7 +70,7 @@ def register[Part](part: type[Part]) -> type[Part]:
     OneWidth, scales ~ HalfT(scale scaled to the data, degrees_of_freedom 2)
     """
     name, made = part.__name__, getattr(part, "__dataclass_params__", None)
-    if not is_dataclass(part) or made is None or not made.frozen:
+    if made is None or not made.frozen:
         raise SpecificationError(f"{name} must be a dataclass, with @dataclass(frozen=True).")
     known = _PARTS.get(name, part)
     if isinstance(known, str) or _origin(known) != _origin(part):
@@ -119,7 +119,11 @@ def typed(name: str) -> str:
     >>> typed("TiedInverseWishart"), typed("NUTS")
     ('tied-inverse-wishart', 'nuts')
     """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    pairs = zip(" " + name, name, strict=False)
+    return "".join(
+        f"-{here}" if here.isupper() and (before.islower() or before.isdigit()) else here
+        for before, here in pairs
+    ).lower()
 
 
 def structure_names() -> list[str]:
