@@ -180,6 +180,7 @@ def _rounds(
 ) -> Iterator[WeightedDraws]:
     """Yield the weighted draws of all rounds so far."""
     proposals: list[StudentT] = []
+    sample: WeightedDraws | None = None
     positions, log_p = np.empty((0, normal.center.size)), np.empty(0)
     for _ in range(_MOST_ROUNDS):
         proposal = StudentT(normal, normal.center.size + _FREEDOM)
@@ -187,7 +188,7 @@ def _rounds(
         try:
             log_p = np.concatenate([log_p, _log_densities(log_density, new)])
         except KeyboardInterrupt:
-            if not proposals:
+            if sample is None:
                 raise
             announce_interruption()
             yield replace(sample, partial=True)

@@ -177,7 +177,7 @@ class Laplace:
         target = Target(spec, data)
         center = target.position_of(start.parameters)
         peak = find_peak(target, center, target.rough_deviations(start.parameters))
-        known = {
+        known: dict[str, Any] = {
             "n_draws": self.draws,
             "start": start,
             "seed": seed_sequence(seed),
