@@ -11,7 +11,7 @@ import xarray as xr
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.engines.gibbs import MOST_ROWS, Gibbs
-from bayesgmm.engines.importance import CLOSE, ENOUGH
+from bayesgmm.engines.importance import CLOSE, ESS_LIMIT
 from bayesgmm.engines.laplace import Laplace
 from bayesgmm.engines.nuts import NUTS
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -58,7 +58,7 @@ class Auto:
             laplace = Laplace(resample=True)
             tree = laplace.run(spec, data, start=start, seed=first, progress=progress)
             k, effective = record(tree)["pareto_k"], record(tree)["importance_ess"]
-            if k < CLOSE and effective >= ENOUGH:
+            if k < CLOSE and effective >= ESS_LIMIT:
                 choice = "Laplace(resample=True), because the posterior is nearly normal"
                 return with_record(tree, choice=choice)
             why = "the posterior is not nearly normal and "

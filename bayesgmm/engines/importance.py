@@ -40,8 +40,11 @@ PARETO_LIMIT = 0.7
 CLOSE = 0.5
 """Below, weights have a finite variance and their corrections converge quickly (the same)."""
 
-ENOUGH = 400.0
-"""Effective draws of a converged sample, as for chains (Vehtari et al., 2021)."""
+ESS_LIMIT = 400
+"""Effective draws below which a sample is too small, and R-hat of chains too noisy.
+
+That is the recommendation of Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021) for chains, in
+the bulk and in the tails."""
 
 _FEWEST_DRAWS = 30  # with fewer, the tail that Pareto k describes has less than six
 _MOST_ROUNDS = 5
@@ -186,7 +189,7 @@ def _rounds(
         proposal = StudentT(normal, normal.center.size + _FREEDOM)
         new = proposal.draw(n_draws, rng)
         try:
-            log_p = np.concatenate([log_p, _log_densities(log_density, new)])
+            log_p = np.concatenate([log_p, log_densities(log_density, new)])
         except KeyboardInterrupt:
             if sample is None:
                 raise
@@ -201,7 +204,8 @@ def _rounds(
         normal = _moved(normal, sample)
 
 
-def _log_densities(log_density: Function, positions: np.ndarray) -> Float[np.ndarray, " draw"]:
+def log_densities(log_density: Function, positions: np.ndarray) -> Float[np.ndarray, " draw"]:
+    """Return the log density at each of some positions, which threads share."""
     values = np.empty(len(positions))
 
     def work(number: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.importance import importance_sample, pareto_k
+from bayesgmm.engines.importance import importance_sample, log_densities, pareto_k
 from bayesgmm.engines.normal import NormalApproximation, find_peak
 from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -40,7 +40,7 @@ def approximation_tree(
     """
     noise = np.random.default_rng(seed).standard_normal((1, n_draws, normal.center.size))
     positions = normal.positions(noise)
-    posterior = np.array([[target(position)[0] for position in positions[0]]])
+    posterior = log_densities(target, positions[0])[None]
     approximate = normal.log_density(noise)
     return draws_tree(
         target.layout.unpack(positions),

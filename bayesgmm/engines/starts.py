@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from bayesgmm.engines.importance import PARETO_LIMIT, StudentT, pareto_k
+from bayesgmm.engines.importance import PARETO_LIMIT, StudentT, log_densities, pareto_k
 from bayesgmm.engines.normal import Peak, peak_at
 from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -140,7 +140,7 @@ def peak_mass(target: Target, peak: Peak, rng: np.random.Generator) -> PeakMass:
         return PeakMass(peak.log_integral, False)
     proposal = StudentT(peak.normal, _FREEDOM)
     positions = proposal.draw(_DRAWS, rng)
-    log_p = np.array([target(position)[0] for position in positions])
+    log_p = log_densities(target, positions)
     log_q = proposal.log_density(positions)
     log_weights = np.nan_to_num(log_p - log_q, nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
     value = float(logsumexp(log_weights)) - math.log(_DRAWS)

@@ -14,14 +14,13 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.diagnosis.convergence import (
-    ESS_LIMIT,
     RHAT_LIMIT,
     disagreeing,
     named,
     smallest_ess,
 )
 from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding, rhat_beyond
-from bayesgmm.engines.importance import CLOSE, ENOUGH, PARETO_LIMIT
+from bayesgmm.engines.importance import CLOSE, ESS_LIMIT, PARETO_LIMIT
 from bayesgmm.schema import CHAIN, DRAW, FEATURE
 from bayesgmm.tree.fit import Fit
 
@@ -113,13 +112,13 @@ def _about_resampling(fit: Fit) -> list[Finding]:
             f"Use {other}.",
             kind="approximation",
         )]  # fmt: skip
-    if effective >= ENOUGH:
+    if effective >= ESS_LIMIT:
         return []
     is_efficient = _MOST_FACTOR * effective >= fit.posterior.sizes[DRAW]
-    more = Settings.of(fit).more_draws(_SPARE * ENOUGH / effective)
+    more = Settings.of(fit).more_draws(_SPARE * ESS_LIMIT / effective)
     return [Finding(
         f"Too few effective draws: importance resampling gave {math.floor(effective)}, below "
-        f"{ENOUGH:.0f}.",
+        f"{ESS_LIMIT:.0f}.",
         f"Use {more}, or {other}." if is_efficient else f"Use {other}.",
         kind="few draws",
     )]  # fmt: skip

@@ -31,9 +31,6 @@ RHAT_LIMIT = 1.01
 FALSE_ALARMS = 0.005
 """Probability that any R-hat of a converged fit exceeds its limit by chance."""
 
-ESS_LIMIT = 400
-"""Effective draws, bulk and tail, below which R-hat itself is too noisy (same source)."""
-
 _TAIL = (0.05, 0.95)  # the quantiles for tail ESS (same source)
 _FEWEST_DRAWS = 4  # for halves of a chain to have a variance
 _MOST_ENTRIES = 128  # some milliseconds each

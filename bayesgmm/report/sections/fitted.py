@@ -135,17 +135,17 @@ def _method(material: Material) -> str:
     posterior, engine = material.fit.posterior, material.fit.record["engine"].partition("(")[0]
     chains, draws = posterior.sizes[CHAIN], posterior.sizes[DRAW]
     taken = counted(draws, "draw")
-    if chains > 1 or not material.approximate:
+    resampled = is_resampled(material.fit)
+    if chains > 1 or not (material.approximate or resampled):
         taken = f"{counted(chains, 'chain')} of {taken}"
     stopped = ". The run was stopped before its end" if material.fit.record.get("partial") else ""
     known = ENGINES.get(typed(engine))
     method = engine if known is None else known.in_words
-    if is_resampled(material.fit):
+    if resampled:
         method = (
             "importance resampling: draws around the posterior mode, weighted so that they are "
             "draws from the posterior distribution"
         )
-        taken = counted(draws, "draw")
     return f"{method}. {taken}{stopped}"
 
 
