@@ -30,6 +30,7 @@ from bayesgmm.priors.inverse_wishart import (
     InverseWishart as InverseWishart,
     TiedInverseWishart as TiedInverseWishart,
 )
+from bayesgmm.priors.factors import Factors as Factors
 from bayesgmm.estimation.em import EM as EM
 from bayesgmm.estimation.point_estimate import (
     PointEstimate as PointEstimate,

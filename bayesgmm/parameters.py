@@ -3,12 +3,61 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 Index = int | slice | list[int] | np.ndarray | None
 """What NumPy takes as an index of one axis, or of a new one."""
+
+
+@dataclass(frozen=True, eq=False)
+class FactoredCorrelations:
+    """Correlation matrices L L' + diag(u): their loadings and uniquenesses.
+
+    It takes the place of an array of shape (..., k, d, d), which is made only where NumPy asks for
+    it: with many features and draws that would be by far the largest array of a fit.
+
+    Attributes
+    ----------
+    loadings : array, shape (..., k, d, q)
+        L, in units of the standard deviations.
+    uniquenesses : array, shape (..., k, d)
+        u, one minus the sum of the squared loadings of a feature.
+    """
+
+    loadings: Float[np.ndarray, "*batch k d q"]
+    uniquenesses: Float[np.ndarray, "*batch k d"]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array that it stands for."""
+        return (*self.uniquenesses.shape, self.uniquenesses.shape[-1])
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of the array that it stands for."""
+        return len(self.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return the correlation matrices."""
+        matrices = self.loadings @ np.swapaxes(self.loadings, -1, -2)
+        places = np.arange(matrices.shape[-1])
+        matrices[..., places, places] = 1.0
+        return matrices if dtype is None else matrices.astype(dtype)
+
+    def __getitem__(self, index: Any) -> FactoredCorrelations | np.ndarray:
+        """Return some of the matrices; an array, where some of their entries are asked for."""
+        parts = index if isinstance(index, tuple) else (index,)
+        n_axes = sum(part is not None for part in parts)
+        if any(part is Ellipsis for part in parts) or n_axes > self.ndim - 2:
+            return np.asarray(self)[index]
+        return FactoredCorrelations(self.loadings[index], self.uniquenesses[index])
+
+
+Correlations = Float[np.ndarray, "*batch k d d"] | FactoredCorrelations | None
+"""Of a structure with correlations, with few factors, and without."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +75,7 @@ class MixtureParameters:
         Component means, in the units of the features.
     scales : array, shape (..., k, d)
         Standard deviations of the features within each component.
-    correlations : array, shape (..., k, d, d), or None
+    correlations : array, shape (..., k, d, d), FactoredCorrelations, or None
         Correlation matrices; ``None`` where the structure has none.
 
     Examples
@@ -43,7 +92,7 @@ class MixtureParameters:
     weights: Float[np.ndarray, "*batch k"]
     means: Float[np.ndarray, "*batch k d"]
     scales: Float[np.ndarray, "*batch k d"]
-    correlations: Float[np.ndarray, "*batch k d d"] | None = None
+    correlations: Correlations = None
 
     @property
     def n_components(self) -> int:
@@ -65,7 +114,8 @@ class MixtureParameters:
         """Covariance matrices, D R D with D the diagonal matrix of the scales."""
         if self.correlations is None:
             return self.scales[..., :, None] ** 2 * np.eye(self.n_features)
-        return self.scales[..., :, None] * self.correlations * self.scales[..., None, :]
+        correlations = np.asarray(self.correlations)
+        return self.scales[..., :, None] * correlations * self.scales[..., None, :]
 
     @property
     def cholesky(self) -> Float[np.ndarray, "*batch k d d"]:
@@ -76,7 +126,7 @@ class MixtureParameters:
         """
         if self.correlations is None:
             return self.scales[..., :, None] * np.eye(self.n_features)
-        return self.scales[..., :, None] * np.linalg.cholesky(self.correlations)
+        return self.scales[..., :, None] * np.linalg.cholesky(np.asarray(self.correlations))
 
     def reordered(self, order: np.ndarray) -> MixtureParameters:
         """Return one mixture (no batch axes) with its components in the given order."""

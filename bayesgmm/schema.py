@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COMPONENT, FEATURE, FEATURE_BIS, ROW = "component", "feature", "feature_bis", "obs_id"
 ROW_BIS, COMPONENT_BIS = "obs_id_bis", "component_bis"
+FACTOR = "factor"
 CHAIN, DRAW = "chain", "draw"
 START = "start"
 
@@ -24,8 +25,14 @@ PARAMETER_DIMS: dict[str, tuple[str, ...]] = {
     "scales": (COMPONENT, FEATURE),
     "correlations": (COMPONENT, FEATURE, FEATURE_BIS),
     "covariances": (COMPONENT, FEATURE, FEATURE_BIS),
+    "loadings": (COMPONENT, FEATURE, FACTOR),
+    "uniquenesses": (COMPONENT, FEATURE),
 }
-"""Mixture parameters and their dims, after ``chain`` and ``draw`` where there are any."""
+"""Mixture parameters and their dims, after ``chain`` and ``draw`` where there are any.
+
+``loadings`` and ``uniquenesses`` take the place of ``correlations`` and ``covariances`` where few
+factors cause the correlations.
+"""
 
 DATA = "x"
 """The name of the observed rows, dims ``obs_id, feature``; none where a fit keeps no rows."""
@@ -128,7 +135,8 @@ def validate(tree: xr.DataTree) -> None:
             )
     record(tree)
     posterior = tree["posterior"]
-    for name in ("weights", "means", "scales", "covariances"):
+    matrices = ("loadings", "uniquenesses") if "loadings" in posterior else ("covariances",)
+    for name in ("weights", "means", "scales", *matrices):
         _expect_dims(posterior, name, (CHAIN, DRAW, *PARAMETER_DIMS[name]))
     _expect_dims(tree["observed_data"], DATA, (ROW, FEATURE))
 

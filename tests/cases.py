@@ -7,7 +7,7 @@ import numpy as np
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.parameters import MixtureParameters
-from bayesgmm.priors.covariances import CovarianceStructure, SeparatedStructure
+from bayesgmm.priors.covariances import CorrelatedStructure, CovarianceStructure, SeparatedStructure
 from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.spec import MixtureSpec
 
@@ -38,6 +38,7 @@ STRUCTURES = {
     "tied-spherical": bg.TiedSpherical,
     "inverse-wishart": bg.InverseWishart,
     "tied-inverse-wishart": bg.TiedInverseWishart,
+    "factors": bg.Factors,
 }
 
 SEPARATED = [name for name, kind in STRUCTURES.items() if issubclass(kind, SeparatedStructure)]
@@ -66,7 +67,8 @@ def structure_with(structure: str, prior: str) -> CovarianceStructure:
     kind = STRUCTURES[structure]
     if structure not in SEPARATED:
         return kind(degrees_of_freedom=7.4, scale_matrix=1.3)
-    options = {"correlations": bg.LKJ(1.7)} if kind.correlated and prior != "half-t" else {}
+    has_prior = issubclass(kind, CorrelatedStructure) and prior != "half-t"
+    options = {"correlations": bg.LKJ(1.7)} if has_prior else {}
     return kind(scales=SCALE_PRIORS[prior], **options)
 
 

@@ -68,13 +68,13 @@ class Swept:
 def moves_of(target: Target) -> Moves:
     """Propose every covariance matrix as a whole."""
     covariances = target.layout.covariances
-    shape = (covariances.n_matrices, 1 if covariances.correlated else covariances.n_scales)
+    shape = (covariances.n_matrices, covariances.n_scales if covariances.moves_by_scale else 1)
     n_numbers = covariances.n_scales * (covariances.n_scales + 1) // 2
     step_sizes = np.full(shape, _FIRST_STEP_SIZE * n_numbers**-0.25)
     return Moves(np.full(shape, PROPOSED), step_sizes, np.zeros(shape), np.zeros(shape))
 
 
-def adapt(moves: Moves, *, correlated: bool) -> None:
+def adapt(moves: Moves, *, by_scale: bool) -> None:
     """Choose moves that are accepted, in place, by what happened since the last call."""
     judged = moves.tried >= _LEAST_TRIED
     rate = moves.accepted / np.maximum(moves.tried, 1.0)
@@ -83,7 +83,7 @@ def adapt(moves: Moves, *, correlated: bool) -> None:
     adapted = judged & hamiltonian
     moves.step_sizes[adapted] *= np.exp(rate[adapted] - _TARGET_ACCEPTANCE)
     moves.kinds[hamiltonian & (moves.step_sizes < _SMALLEST_STEP_SIZE)] = SLICED
-    moves.kinds[stuck] = HAMILTONIAN if correlated else SLICED
+    moves.kinds[stuck] = SLICED if by_scale else HAMILTONIAN
     moves.tried[judged] = moves.accepted[judged] = 0.0
 
 
@@ -105,7 +105,7 @@ class Sweeper:
 
     def adapt(self) -> None:
         """Choose the moves of covariances by what was accepted since the last call."""
-        adapt(self.moves, correlated=self.target.layout.covariances.correlated)
+        adapt(self.moves, by_scale=self.target.layout.covariances.moves_by_scale)
 
     @property
     def _log_posterior(self) -> LogPosterior:
@@ -175,7 +175,8 @@ class Gibbs:
     are accepted, as with many features, correlated covariances are drawn by Hamiltonian Monte Carlo
     on their full conditional (Neal, 2011), whose cost does not depend on the number of rows, and
     single scales by slice sampling (Neal, 2003); ``hamiltonian`` and ``slice_sampled`` in
-    ``sample_stats`` count these. The target is the posterior of the spec exactly. Missing cells
+    ``sample_stats`` count these. Of :class:`Factors`, the factors of the rows are drawn, then
+    uniquenesses and loadings from their full conditional given these. The target is the posterior of the spec exactly. Missing cells
     are drawn with the allocations (Tanner & Wong, 1987). Chains start where those of :class:`NUTS`
     do.
 

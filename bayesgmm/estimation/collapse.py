@@ -16,7 +16,7 @@ from bayesgmm.estimation.point_estimate import Collapse
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import responsibilities
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 
 _MARGIN = 1.001  # scales stop at the smallest, give or take a rounding
 _LEAST_EIGENVALUE = 1e-13
@@ -52,7 +52,13 @@ def made_finite(
     """
     scales = np.fmax(parameters.scales, smallest)  # the number, where the other is NaN
     correlations = parameters.correlations
-    if correlations is not None:
+    if isinstance(correlations, FactoredCorrelations):
+        is_finite = np.isfinite(correlations.uniquenesses)
+        correlations = FactoredCorrelations(
+            np.where(is_finite[..., None], correlations.loadings, 0.0),
+            np.where(is_finite, correlations.uniquenesses, 1.0),
+        )
+    elif correlations is not None:
         identity = np.broadcast_to(np.eye(scales.shape[1]), correlations.shape)
         correlations = np.where(np.isfinite(correlations), correlations, identity)
         correlations = (1 - _LEAST_EIGENVALUE) * correlations + _LEAST_EIGENVALUE * identity
@@ -81,6 +87,9 @@ def _singular(
 ) -> Bool[np.ndarray, " k"]:
     if parameters.correlations is None:
         return np.zeros(parameters.n_components, dtype=bool)
+    if isinstance(parameters.correlations, FactoredCorrelations):
+        own = parameters.scales * np.sqrt(parameters.correlations.uniquenesses)
+        return ~np.all(own > _MARGIN * smallest, axis=1)
     least = _smallest_eigenvalues(parameters.correlations)
     if np.all(least > _THIN):
         return np.zeros(least.size, dtype=bool)

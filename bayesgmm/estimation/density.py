@@ -29,13 +29,14 @@ from scipy.linalg import solve_triangular
 from scipy.special import gammaln, xlogy
 
 from bayesgmm.data.dataset import Dataset
+from bayesgmm.numerics.factor_analyzers import FactorLogPosterior, log_prior_of_factors
 from bayesgmm.numerics.kernels.covariances import partial_prior, scale_prior
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
 from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.statistics import sufficient_statistics
-from bayesgmm.numerics.unconstrained import Layout, made_regular
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.numerics.unconstrained import FactorMap, Layout, made_regular
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec, layout_of
 
 SMALLEST_SCALE = 1e-7
@@ -55,6 +56,8 @@ def prior_as_numbers(
     (k, d), n_matrices = (layout.n_components, layout.n_features), layout.covariances.n_matrices
     if not uses_prior:
         flat, zeros = CovariancePrior.flat(layout.covariances.n_scales), np.zeros((k, d))
+        # Of a shape at which the prior of loadings is flat, too.
+        flat = flat._replace(n_factors=layout.covariances.n_factors, signal_shape=-0.5 * d)
         return MixturePrior(0.0, np.zeros(k), zeros, zeros, n_matrices, flat)
     concentration, (loc, precision) = spec.weights.expanded(k), spec.means.expanded(k, d)
     constant = 0.0
@@ -115,8 +118,7 @@ class Target:
         least = 1 / (total + parameters.n_components)  # what no row would leave it
         weights = np.maximum(parameters.weights, least)
         inner = replace(parameters, weights=weights / weights.sum())
-        if self.layout.covariances.correlated:
-            assert parameters.correlations is not None
+        if isinstance(parameters.correlations, np.ndarray):
             inner = replace(inner, correlations=made_regular(parameters.correlations))
         return self.layout.pack(inner)
 
@@ -171,8 +173,10 @@ class Objective:
         covariances = covariances._replace(terms=terms, eta=eta)
         return self.mode_prior._replace(covariances=covariances).as_compiled()
 
-    def function_of(self, X: Rows) -> LogPosterior:
+    def function_of(self, X: Rows) -> LogPosterior | FactorLogPosterior:
         """Return value (up to a constant) and gradient as a function of a position."""
+        if isinstance(self.layout.covariances, FactorMap) and not X.has_gaps:
+            return FactorLogPosterior(X, self.mixture_prior, self.layout.covariances)
         return LogPosterior(X, self.mixture_prior, self.layout.covariances)
 
     def height(self, X: Rows, parameters: MixtureParameters) -> float:
@@ -204,10 +208,19 @@ class Objective:
         total = float(np.sum(xlogy(prior.concentration, parameters.weights)))
         normal = np.log(prior.precision / (2 * np.pi)) - prior.precision * distance**2
         total += 0.5 * float(np.sum(normal))
+        if isinstance(self.layout.covariances, FactorMap):
+            return total + self._log_prior_of_factors(parameters)
         free = np.log(self.layout.covariances.free_scales(parameters.scales))
         terms = prior.covariances.terms
         total += float(sum(scale_prior(terms[place[1]], u)[0] for place, u in np.ndenumerate(free)))
         return total + self._log_prior_of_matrices(parameters)
+
+    def _log_prior_of_factors(self, parameters: MixtureParameters) -> float:
+        covariances, prior = self.layout.covariances, self.mode_prior.as_compiled().covariances
+        assert isinstance(covariances, FactorMap)
+        assert isinstance(parameters.correlations, FactoredCorrelations)
+        parts = covariances.taken_apart(parameters.scales, parameters.correlations)
+        return math.fsum(log_prior_of_factors(*each, prior) for each in zip(*parts, strict=True))
 
     def _log_prior_of_matrices(self, parameters: MixtureParameters) -> float:
         """All terms of a ``CovariancePrior`` but those of single scales.

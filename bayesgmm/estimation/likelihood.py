@@ -42,7 +42,9 @@ class Maximized(Protocol):
 
 def suits_compiled_steps(X: RowsInMemory, objective: Objective) -> bool:
     """Whether there are no priors, nothing is missing, and rows are few enough for one core."""
-    return not objective.uses_prior and X.n_rows <= SHORT and X.is_plain
+    if objective.uses_prior or objective.layout.covariances.n_factors:
+        return False
+    return X.n_rows <= SHORT and X.is_plain
 
 
 def compiled_steps(

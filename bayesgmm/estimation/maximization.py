@@ -19,6 +19,8 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.estimation.density import Objective
+from bayesgmm.estimation.factor_steps import maximize_factors
+from bayesgmm.numerics.factor_analyzers import FactorStatistics
 from bayesgmm.numerics.kernels.covariances import expected_log_posterior
 from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
 from bayesgmm.numerics.mixture_prior import CovariancePrior
@@ -37,9 +39,13 @@ _STEPS, _LEAST_GAIN = 40, 1e-10
 
 
 def maximize(
-    statistics: SufficientStatistics, parameters: MixtureParameters, objective: Objective
+    statistics: SufficientStatistics | FactorStatistics,
+    parameters: MixtureParameters,
+    objective: Objective,
 ) -> MixtureParameters:
     """Return parameters with an expected log posterior no lower than before."""
+    if isinstance(statistics, FactorStatistics):
+        return maximize_factors(statistics, parameters, objective)
     means = update_means(statistics, parameters, objective)
     moved = statistics.about(means - parameters.means)
     scales, correlations = update_covariances(

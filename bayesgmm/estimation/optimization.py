@@ -22,6 +22,7 @@ from jaxtyping import Int
 
 from bayesgmm.estimation.collapse import has_collapsed, made_finite
 from bayesgmm.estimation.density import Objective
+from bayesgmm.estimation.factor_steps import statistics_for_factors
 from bayesgmm.estimation.likelihood import (
     compiled_steps,
     position_of,
@@ -134,7 +135,11 @@ def em_steps(
             status = Status.COLLAPSED
             best = made_finite(parameters, objective.smallest_scales), best[1]
             break
-        statistics = sufficient_statistics(X, parameters)
+        statistics = (
+            statistics_for_factors(X, parameters)
+            if objective.layout.covariances.n_factors
+            else sufficient_statistics(X, parameters)
+        )
         height = statistics.log_likelihood + objective.log_prior(parameters)
         if not math.isfinite(height):  # an extreme position, as of weights or outliers of 1e12
             status = Status.COLLAPSED

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.estimation.density import Objective
+from bayesgmm.estimation.factor_steps import factors_from_responsibilities
 from bayesgmm.estimation.maximization import maximize, update_covariances
 from bayesgmm.numerics.filling import filled
 from bayesgmm.numerics.kernels.em_starts import (
@@ -149,6 +150,8 @@ def from_responsibilities(
     X: RowsInMemory, resp: Float[np.ndarray, "n k"], objective: Objective
 ) -> MixtureParameters:
     """Return the parameters that fit complete rows with given responsibilities."""
+    if objective.layout.covariances.n_factors:
+        return factors_from_responsibilities(X, resp, objective)
     n_components, size = resp.shape[1], X.n_features
     correlated = objective.layout.covariances.correlated
     # About the means of the components: about zero, which an outlier moves far away, the spread

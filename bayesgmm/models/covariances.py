@@ -19,14 +19,15 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.models.correlations import CorrelationCholesky
 from bayesgmm.models.inverse_wishart import HuangWand, InverseWishart
 from bayesgmm.models.observations import CorrelatedRow, UncorrelatedRow
-from bayesgmm.numerics.unconstrained import made_regular
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.numerics.unconstrained import FactorMap, made_regular
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.covariances import (
     CorrelatedStructure,
     CovarianceStructure,
     DiagonalStructure,
     SeparatedStructure,
 )
+from bayesgmm.priors.factors import SIGNAL_SHAPE, Factors
 from bayesgmm.priors.hyperparameters import collapsed, expanded
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.scales import (
@@ -38,7 +39,7 @@ from bayesgmm.priors.scales import (
     LogNormal,
     ScalePrior,
 )
-from bayesgmm.schema import COMPONENT, FEATURE, FEATURE_BIS, PARAMETER_DIMS
+from bayesgmm.schema import COMPONENT, FACTOR, FEATURE, FEATURE_BIS, PARAMETER_DIMS
 
 
 @singledispatch
@@ -116,6 +117,9 @@ def _numbers(prior: ScalePrior, parameter: str, size: int) -> np.ndarray:
     return np.asarray(collapsed(value))
 
 
+NOISE_SCALES = "noise_scales"
+"""The variable of the square roots of uniquenesses."""
+
 RowDistribution = type[CorrelatedRow] | type[UncorrelatedRow]
 
 
@@ -192,6 +196,52 @@ def _(
     return _written_out(structure, _declare_inverse_wishart(structure, shape, initial), shape)
 
 
+@declare_covariances.register
+def _(
+    structure: Factors,
+    *,
+    shape: tuple[int, int],
+    initial: MixtureParameters | None = None,
+) -> tuple[RowDistribution, TensorVariable]:
+    layout = structure.covariance_map(*shape)
+    if not isinstance(layout, FactorMap):  # one feature has nothing to be correlated with
+        scales = _declare_scales(structure, shape, initial)
+        _record("covariances", scales[:, :, None] ** 2)
+        return UncorrelatedRow, scales
+    start = None
+    if initial is not None:
+        assert isinstance(initial.correlations, FactoredCorrelations)
+        start = layout.taken_apart(initial.scales, initial.correlations)
+    component = () if structure.tied else (COMPONENT,)
+    assert structure.scales is not None
+    noise = declare_scale(
+        structure.scales,
+        NOISE_SCALES,
+        size=structure.n_scales(shape[1]),
+        dims=_natural_dims(structure),
+        initval=None if start is None else _natural_of_free(structure, np.exp(start[0])),
+    )
+    aligned = noise[..., None] if structure.isotropic else noise
+    signals = pm.MvStudentT(
+        "signals",
+        nu=2 * SIGNAL_SHAPE,
+        mu=np.zeros(shape[1]),
+        scale=np.eye(shape[1]) / structure.n_factors,
+        shape=(*shape[:0 if structure.tied else 1], structure.n_factors, shape[1]),
+        dims=(*component, FACTOR, FEATURE),
+        initval=None if start is None else start[1][0] if structure.tied else start[1],
+    )
+    noise = pt.broadcast_to(aligned, shape)
+    loadings = _record(
+        "loadings",
+        pt.broadcast_to(signals.mT, (*shape, structure.n_factors)) * noise[:, :, None],
+    )
+    _record("uniquenesses", noise**2)
+    covariances = loadings @ loadings.mT + (noise**2)[:, :, None] * pt.eye(shape[1])
+    _record("scales", pt.sqrt(pt.diagonal(covariances, axis1=-2, axis2=-1)))
+    return CorrelatedRow, pt.linalg.cholesky(covariances, lower=True)
+
+
 def _written_out(
     structure: CovarianceStructure, free: TensorVariable, shape: tuple[int, int]
 ) -> tuple[RowDistribution, TensorVariable]:
@@ -262,6 +312,12 @@ def _declare_scales(
 def _natural_dims(structure: SeparatedStructure) -> tuple[str, ...]:
     component = () if structure.tied else (COMPONENT,)
     return component if structure.isotropic else (*component, FEATURE)
+
+
+def _natural_of_free(structure: SeparatedStructure, free: np.ndarray) -> np.ndarray:
+    """Return free scales, (m, s), without the axes of one entry."""
+    owned = free[0] if structure.tied else free
+    return owned[..., 0] if structure.isotropic else owned
 
 
 def _natural(structure: SeparatedStructure, scales: np.ndarray) -> np.ndarray:

@@ -8,14 +8,14 @@ import pytensor.tensor as pt
 from pytensor.tensor import TensorVariable
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.models.covariances import declare_covariances
+from bayesgmm.models.covariances import NOISE_SCALES, declare_covariances
 from bayesgmm.models.inverse_wishart import partial_precisions
 from bayesgmm.models.observations import declare_annotations
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.spec import MixtureSpec, layout_of
 from bayesgmm.priors.weights import Dirichlet
-from bayesgmm.schema import COMPONENT, DATA, FEATURE, FEATURE_BIS, PARAMETER_DIMS, ROW
+from bayesgmm.schema import COMPONENT, DATA, FACTOR, FEATURE, FEATURE_BIS, PARAMETER_DIMS, ROW
 
 SMALLEST_WEIGHT = 1e-12
 """Of a component to start from: the transform to an unconstrained space takes its logarithm."""
@@ -31,7 +31,9 @@ def declare_model(
     Free variables are ``weights``, ``means``, and ``covariances`` (``covariance`` where components
     share it) or, where they have priors of their own, ``scales`` (``scale`` in its natural shape
     where components or features share it) and ``correlation_cholesky``. ``scales``,
-    ``correlations`` and ``covariances`` are there per component whatever the structure. The rows
+    ``correlations`` and ``covariances`` are there per component whatever the structure; for
+    :class:`Factors`, ``noise_scales`` and ``signals`` (loadings over these) are free, and there are
+    ``loadings`` and ``uniquenesses``. The rows
     are the mutable data ``rows``, observed as ``x``. Missing cells, weights and labels are data of
     their own, see :mod:`bayesgmm.models.observations`: to exchange rows is then to
     exchange these too.
@@ -64,6 +66,9 @@ def declare_model(
         FEATURE_BIS: list(data.feature_names),
         ROW: data.row_names,
     }
+    n_factors = layout_of(spec, data.n_features).covariances.n_factors
+    if n_factors:
+        coords[FACTOR] = range(n_factors)
     with pm.Model(coords=coords) as model:
         rows = _declare_rows(data)
         weights = _declare_weights(spec.weights, spec.n_components, initial)
@@ -82,7 +87,9 @@ def declare_model(
 def _declare_resolution(spec: MixtureSpec, factors: TensorVariable, n_features: int) -> None:
     """Bound partial standard deviations from below, in every free covariance matrix."""
     covariances = layout_of(spec, n_features).covariances
-    if factors.ndim == 3:
+    if covariances.n_factors:
+        precisions = pm.modelcontext(None)[NOISE_SCALES] ** -2.0
+    elif factors.ndim == 3:
         precisions = partial_precisions(covariances.free_matrices(factors))
     else:
         precisions = covariances.free_scales(factors) ** -2.0

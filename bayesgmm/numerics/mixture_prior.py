@@ -17,6 +17,16 @@ partial standard deviations, of one feature given all others, 1 / sqrt((Sigma^-1
 floor. It bounds the posterior density for any rows and other priors: as Sigma becomes singular,
 one of its terms grows faster than any power of |Sigma|.
 
+Of a factor-analytic matrix, Sigma = D (I + A A') D with A (d, q), sigma_j^2 are the uniquenesses, and
+
+    log p(sigma, A) = sum_j log p_j(sigma_j)
+                      - beta sum_j log(1 / sigma_j^2 + rate_j) - sum_j (floor_j / sigma_j)^8
+                      - (signal_shape + d / 2) sum_r log(signal_rate + |A_r|^2 / 2)
+
+up to a constant. The entries of a column A_r are normal with mean 0 and variance theta_r, an inverse
+gamma variable with this shape and rate, integrated out: columns are multivariate t. A has no units,
+so that this prior is the same for narrow and for wide components.
+
 References
 ----------
 Huang, A. and Wand, M. P. (2013). Simple marginally noninformative prior distributions for
@@ -53,6 +63,10 @@ class CovariancePrior(NamedTuple):
         Degrees of freedom that the prior adds to those of a Gibbs proposal.
     floor : array, shape (s,)
         Lower bounds of partial standard deviations; 0 without a bound.
+    n_factors : float
+        Number of factors, q; 0 where matrices are not factor-analytic.
+    signal_shape, signal_rate : float
+        Parameters of the inverse gamma prior of theta.
     """
 
     terms: np.ndarray
@@ -63,6 +77,9 @@ class CovariancePrior(NamedTuple):
     scatter: np.ndarray
     freedom: float
     floor: np.ndarray
+    n_factors: float = 0.0
+    signal_shape: float = 1.0
+    signal_rate: float = 1.0
 
     @classmethod
     def without_rows(cls, terms: np.ndarray, *, eta: float = 1.0) -> CovariancePrior:

@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 from scipy.special import softmax
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import Correlations, FactoredCorrelations, MixtureParameters
 
 _SMALLEST_EIGENVALUE = 1e-12
 """Of a correlation matrix: its Cholesky factor exists, and its coordinates are finite."""
@@ -40,6 +40,8 @@ class CovarianceMap:
     n_components, n_features : int
         Sizes k and d.
     volume, shape, orientation : {"equal", "varying", "identity"}
+    n_factors : int
+        Number of factors of a :class:`FactorMap`, q; 0 for others.
     """
 
     n_components: int
@@ -47,6 +49,7 @@ class CovarianceMap:
     volume: Relation
     shape: Relation
     orientation: Relation
+    n_factors: int = 0
 
     def __post_init__(self) -> None:
         answers = self.volume, self.shape, self.orientation
@@ -68,7 +71,7 @@ class CovarianceMap:
 
     @property
     def n_pairs(self) -> int:
-        """Number of correlation coordinates in each of them."""
+        """Number of correlation coordinates, or of loadings, in each of them."""
         return self.n_features * (self.n_features - 1) // 2 if self.correlated else 0
 
     @property
@@ -93,7 +96,7 @@ class CovarianceMap:
 
     def unpack(
         self, coordinates: Float[np.ndarray, "*batch c"]
-    ) -> tuple[Float[np.ndarray, "*batch k d"], Float[np.ndarray, "*batch k d d"] | None]:
+    ) -> tuple[Float[np.ndarray, "*batch k d"], Correlations]:
         """Return scales and correlations of every component; new arrays."""
         m, batch = self.n_matrices, coordinates.shape[:-1]
         log_scales, pairs = np.split(coordinates, [m * self.n_scales], axis=-1)
@@ -138,8 +141,8 @@ class CovarianceMap:
         shape = self.n_components, self.n_features
         return np.broadcast_to(free, (*free.shape[:-2], *shape)).copy()
 
-    def all_matrices(self, free: np.ndarray) -> Float[np.ndarray, "*batch k d d"]:
-        """Write free matrices, (..., m or 1, d, d), out for every component."""
+    def all_matrices(self, free: np.ndarray) -> Float[np.ndarray, "*batch k _ _"]:
+        """Write free matrices, (..., m or 1, d, d), or loadings, out for every component."""
         shape = self.n_components, *free.shape[-2:]
         return np.broadcast_to(free, (*free.shape[:-3], *shape)).copy()
 
@@ -164,10 +167,85 @@ class CovarianceMap:
         rows, columns = np.tril_indices(self.n_features, -1)
         return np.ascontiguousarray((factors / diagonal)[..., rows, columns])
 
+    @property
+    def moves_by_scale(self) -> bool:
+        """Whether Gibbs sampling moves scale by scale, or a matrix as a whole."""
+        return not self.correlated or self.n_factors > 0
+
     def room_for_factors(self) -> Float[np.ndarray, "k d ..."]:
         """Return an array for precision factors, which tells kernels about correlations."""
         k, d = self.n_components, self.n_features
         return np.empty((k, d, d) if self.correlated else (k, d))
+
+
+@dataclass(frozen=True)
+class FactorMap(CovarianceMap):
+    """The map of factor-analytic matrices, Sigma = D (I + A A') D; see ``kernels/factors.py``.
+
+    Free scales are the diagonal of D, the square roots of the uniquenesses.
+
+    Attributes
+    ----------
+    one_scale : bool
+        Whether the uniquenesses of all features are equal.
+    """
+
+    one_scale: bool = False
+
+    @property
+    def n_scales(self) -> int:
+        """Number of free scales in each matrix, s."""
+        return 1 if self.one_scale else self.n_features
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of entries of A."""
+        return self.n_features * self.n_factors
+
+    def unpack(
+        self, coordinates: Float[np.ndarray, "*batch c"]
+    ) -> tuple[Float[np.ndarray, "*batch k d"], FactoredCorrelations]:
+        """See :meth:`CovarianceMap.unpack`."""
+        return self.combined(*self.split(coordinates))
+
+    def split(
+        self, coordinates: Float[np.ndarray, "*batch c"]
+    ) -> tuple[Float[np.ndarray, "*batch m s"], Float[np.ndarray, "*batch m q d"]]:
+        """Return the logarithms of the free scales, and A, transposed."""
+        m, batch = self.n_matrices, coordinates.shape[:-1]
+        log_scales, pairs = np.split(coordinates, [m * self.n_scales], axis=-1)
+        return (
+            log_scales.reshape(*batch, m, self.n_scales),
+            pairs.reshape(*batch, m, self.n_factors, self.n_features),
+        )
+
+    def combined(
+        self, log_scales: Float[np.ndarray, "*batch m s"], signals: Float[np.ndarray, "*batch m q d"]
+    ) -> tuple[Float[np.ndarray, "*batch k d"], FactoredCorrelations]:
+        """Return scales and correlations of every component, given u and A, transposed."""
+        sizes = 1.0 + np.sum(signals**2, axis=-2)
+        loadings = np.swapaxes(signals, -1, -2) / np.sqrt(sizes)[..., None]
+        correlations = FactoredCorrelations(
+            self.all_matrices(loadings), self.all_scales(1.0 / sizes)
+        )
+        return self.all_scales(np.exp(log_scales) * np.sqrt(sizes)), correlations
+
+    def taken_apart(
+        self, scales: Float[np.ndarray, "*batch k d"], correlations: FactoredCorrelations
+    ) -> tuple[Float[np.ndarray, "*batch m s"], Float[np.ndarray, "*batch m q d"]]:
+        """Return u and A, transposed; the inverse of ``combined``."""
+        roots = np.sqrt(correlations.uniquenesses[..., : self.n_matrices, :])
+        free = scales[..., : self.n_matrices, :] * roots
+        loadings = correlations.loadings[..., : self.n_matrices, :, :] / roots[..., None]
+        return np.log(free[..., : self.n_scales]), np.swapaxes(loadings, -1, -2)
+
+    def pack(
+        self, scales: Float[np.ndarray, "*batch k d"], correlations: Any
+    ) -> Float[np.ndarray, "*batch c"]:
+        """See :meth:`CovarianceMap.pack`; only for correlations whose factors are known."""
+        log_scales, signals = self.taken_apart(scales, correlations)
+        batch = scales.shape[:-2]
+        return np.concatenate([log_scales.reshape(*batch, -1), signals.reshape(*batch, -1)], -1)
 
 
 @dataclass(frozen=True)

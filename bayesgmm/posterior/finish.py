@@ -21,8 +21,8 @@ from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.exchangeability import any_exchangeable
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.numerics.statistics import log_densities_of_draws
-from bayesgmm.numerics.unconstrained import CovarianceMap, made_regular
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.numerics.unconstrained import CovarianceMap, FactorMap, made_regular
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.posterior.given_draws import GivenDraws
 from bayesgmm.posterior.relabel.by_parameters import PRA
 from bayesgmm.posterior.relabel.by_rows import ECR
@@ -72,12 +72,13 @@ def rescale(tree: xr.DataTree, scaling: Scaling) -> xr.DataTree:
 
 
 def _rescale_parameters(group: xr.Dataset, shift: xr.DataArray, factor: xr.DataArray) -> xr.Dataset:
+    restored = group.assign(means=group["means"] * factor + shift, scales=group["scales"] * factor)
+    if "loadings" in group:
+        return restored.assign(
+            loadings=group["loadings"] * factor, uniquenesses=group["uniquenesses"] * factor**2
+        )
     factor_bis = factor.rename({FEATURE: FEATURE_BIS})
-    return group.assign(
-        means=group["means"] * factor + shift,
-        scales=group["scales"] * factor,
-        covariances=group["covariances"] * factor * factor_bis,
-    )
+    return restored.assign(covariances=group["covariances"] * factor * factor_bis)
 
 
 def log_priors(tree: xr.DataTree, spec: MixtureSpec) -> xr.Dataset:
@@ -109,6 +110,8 @@ def _of_matrices(
     draws: MixtureParameters, structure: CovarianceMap, prior: CovariancePrior
 ) -> Float[np.ndarray, "*batch"]:
     """Return the log prior density of all free covariance matrices of each draw."""
+    if isinstance(structure, FactorMap):
+        return _of_factors(draws, structure, prior)
     scales = structure.free_scales(draws.scales)
     log_scales, size = np.log(scales), scales.shape[-1]
     whitener = np.broadcast_to(np.eye(size), (*scales.shape, size))
@@ -129,6 +132,21 @@ def _of_matrices(
     if prior.count > 0:
         value -= 0.5 * prior.count * (log_determinant + 2 * log_scales.sum(axis=-1))
         value -= 0.5 * np.sum((whitener @ prior.scatter) * whitener, axis=(-2, -1))
+    return value.sum(axis=-1)
+
+
+def _of_factors(
+    draws: MixtureParameters, structure: FactorMap, prior: CovariancePrior
+) -> Float[np.ndarray, "*batch"]:
+    assert isinstance(draws.correlations, FactoredCorrelations)
+    log_scales, signals = structure.taken_apart(draws.scales, draws.correlations)
+    precisions = np.exp(-2 * log_scales)
+    value = _of_scales(log_scales, prior.terms).sum(axis=-1)
+    value -= np.sum((prior.floor**2 * precisions) ** 4, axis=-1)
+    if prior.beta > 0:
+        value -= prior.beta * np.log(precisions + prior.rate).sum(axis=-1)
+    rates = prior.signal_rate + 0.5 * np.sum(signals**2, axis=-1)
+    value -= (prior.signal_shape + 0.5 * signals.shape[-1]) * np.log(rates).sum(axis=-1)
     return value.sum(axis=-1)
 
 

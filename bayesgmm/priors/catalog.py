@@ -32,6 +32,7 @@ STRUCTURE_HOMES = {
         "Full", "Tied", "Diagonal", "Spherical", "TiedDiagonal", "TiedSpherical",
     ),
     "priors.inverse_wishart": ("InverseWishart", "TiedInverseWishart"),
+    "priors.factors": ("Factors",),
 }  # fmt: skip
 
 _OWN_STRUCTURES = [name for names in STRUCTURE_HOMES.values() for name in names]

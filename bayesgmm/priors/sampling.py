@@ -9,13 +9,14 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from bayesgmm.numerics.unconstrained import CovarianceMap
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.numerics.unconstrained import CovarianceMap, FactorMap
+from bayesgmm.parameters import Correlations, MixtureParameters
 from bayesgmm.priors.covariances import (
     CorrelatedStructure,
     CovarianceStructure,
     SeparatedStructure,
 )
+from bayesgmm.priors.factors import SIGNAL_SHAPE, Factors
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.scales import HalfT
 from bayesgmm.priors.spec import MixtureSpec, layout_of
@@ -40,7 +41,7 @@ def draw_parameters(
 @singledispatch
 def draw_covariances(
     structure: CovarianceStructure, layout: CovarianceMap, n_draws: int, rng: np.random.Generator
-) -> tuple[Float[np.ndarray, "draws m s"], Float[np.ndarray, "draws k d d"] | None]:
+) -> tuple[Float[np.ndarray, "draws m s"], Correlations]:
     """Draw free scales, and correlations written out for every component if there are any."""
     raise NotImplementedError(f"{type(structure).__name__} has no draws from its prior")
 
@@ -59,6 +60,23 @@ def _(
     assert structure.correlations is not None
     scales, eta = prior.draw(rng, (*batch, size)), structure.correlations.eta
     return scales, layout.correlations(_draw_coordinates(eta, size, batch, rng))
+
+
+@draw_covariances.register
+def _(
+    structure: Factors, layout: CovarianceMap, n_draws: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "draws m s"], Correlations]:
+    batch, prior = (n_draws, layout.n_matrices), structure.scales
+    assert prior is not None
+    scales = prior.draw(rng, (*batch, layout.n_scales))
+    if not isinstance(layout, FactorMap):  # one feature
+        return scales, None
+    precisions = rng.standard_gamma(SIGNAL_SHAPE, (*batch, layout.n_factors))
+    precisions *= structure.n_factors / SIGNAL_SHAPE
+    signals = rng.standard_normal((*batch, layout.n_factors, layout.n_features))
+    signals /= np.sqrt(precisions)[..., None]
+    all_scales, correlations = layout.combined(np.log(scales), signals)
+    return all_scales[:, : layout.n_matrices], correlations
 
 
 def _draw_huang_wand(

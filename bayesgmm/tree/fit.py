@@ -22,7 +22,7 @@ from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.exchangeability import exchangeable_groups
 from bayesgmm.numerics.unconstrained import CovarianceMap, Layout, Relation
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec, layout_of
 from bayesgmm.schema import (
     ALTERNATIVE_MODE,
@@ -464,6 +464,11 @@ type Fitted = xr.DataTree | PointEstimate | Fit
 def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
     """Return the parameters in a group of a tree, with its batch axes."""
     correlations = group["correlations"].values if "correlations" in group else None
+    if "loadings" in group:
+        scales = group["scales"].values
+        correlations = FactoredCorrelations(
+            group["loadings"].values / scales[..., None], group["uniquenesses"].values / scales**2
+        )
     return MixtureParameters(
         group["weights"].values, group["means"].values, group["scales"].values, correlations
     )

@@ -15,7 +15,7 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.errors import SchemaError
 from bayesgmm.estimation.density import Objective
 from bayesgmm.estimation.point_estimate import PointEstimate, Starts, Status
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import (
     ALTERNATIVE_MODE,
@@ -142,10 +142,17 @@ def parameters_dataset(
         "weights": parameters.weights,
         "means": parameters.means,
         "scales": parameters.scales,
-        "covariances": parameters.covariances,
     }
-    if parameters.correlations is not None:
-        values["correlations"] = parameters.correlations
+    correlations = parameters.correlations
+    if isinstance(correlations, FactoredCorrelations):
+        # A matrix of all features for each draw is for whom asks for it.
+        values["loadings"] = correlations.loadings * parameters.scales[..., None]
+        values["uniquenesses"] = correlations.uniquenesses * parameters.scales**2
+        coords = {name: coords[name] for name in coords if name != FEATURE_BIS}
+    else:
+        values["covariances"] = parameters.covariances
+        if correlations is not None:
+            values["correlations"] = correlations
     variables = {
         name: ((*batch_dims, *PARAMETER_DIMS[name]), array) for name, array in values.items()
     }

@@ -139,6 +139,8 @@ def _prior(block):
         _number(block, _PLACES.beta), _vector(block, _PLACES.rate),
         _number(block, _PLACES.count), _matrix(block, _PLACES.scatter),
         _number(block, _PLACES.freedom), _vector(block, _PLACES.floor),
+        _number(block, _PLACES.n_factors), _number(block, _PLACES.signal_shape),
+        _number(block, _PLACES.signal_rate),
     )  # fmt: skip
     return MixturePrior(
         _number(block, _PLACES.constant), _vector(block, _PLACES.concentration),

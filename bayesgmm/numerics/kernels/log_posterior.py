@@ -27,6 +27,11 @@ from bayesgmm.numerics.kernels.covariances import (
     partial_prior,
     scale_prior,
 )
+from bayesgmm.numerics.kernels.factors import (
+    factor_prior,
+    factor_root,
+    write_factor_gradient,
+)
 from bayesgmm.numerics.kernels.positions import log_weights_of, parts
 from bayesgmm.numerics.kernels.triangular import add, congruence, inverse
 
@@ -82,9 +87,12 @@ class State(NamedTuple):
     log_weights : array, shape (k,)
     log_scales : array, shape (m, s)
     roots, inverses : array, shape (m, d, d), or (m, 0, 0) without correlations
-        The Cholesky factors C of the correlation matrices, and their inverses.
+        The Cholesky factors C of the correlation matrices, or of I + A A' (``factors.py``), and
+        their inverses.
     constants, means, factors : array
         Arguments of the passes over rows, see ``rows.py``.
+    pairs : array, shape (m, p)
+        The coordinates of correlations, or A.
     """
 
     log_weights: np.ndarray
@@ -94,6 +102,7 @@ class State(NamedTuple):
     constants: np.ndarray
     means: np.ndarray
     factors: np.ndarray
+    pairs: np.ndarray
 
 
 @compiled_exactly
@@ -107,7 +116,7 @@ def state_at(position, prior, factors):
         np.ascontiguousarray(position), k, d, prior.n_matrices, of_matrix.terms.shape[0]
     )
     log_weights = log_weights_of(ratios)
-    roots, inverses = _correlation_roots(pairs, d if factors.ndim == 3 else 0)
+    roots, inverses = _roots(pairs, d if factors.ndim == 3 else 0, int(of_matrix.n_factors))
     constants = log_weights - 0.5 * d * _LOG_2_PI
     for component in range(k):
         matrix = component % prior.n_matrices
@@ -115,16 +124,19 @@ def state_at(position, prior, factors):
         constants[component] -= log_determinant(roots[matrix])
         for feature in range(d):
             constants[component] -= log_scales[matrix, feature % log_scales.shape[1]]
-    return log_weights, log_scales, roots, inverses, constants, means, factors
+    return log_weights, log_scales, roots, inverses, constants, means, factors, pairs
 
 
 @compiled_exactly
-def _correlation_roots(pairs, size):
-    """Return the Cholesky factors C of the correlation matrices, and their inverses."""
+def _roots(pairs, size, n_factors):
+    """Return the Cholesky factors C of all matrices, and their inverses."""
     shape = (pairs.shape[0], size, size)
     roots, inverses = np.zeros(shape), np.zeros(shape)
     for matrix in range(pairs.shape[0] if size > 0 else 0):
-        root = correlation_factor(pairs[matrix], size)
+        if n_factors > 0:
+            root = factor_root(pairs[matrix].reshape(n_factors, size))
+        else:
+            root = correlation_factor(pairs[matrix], size)
         add(root, roots[matrix])
         add(inverse(root), inverses[matrix])
     return roots, inverses
@@ -161,6 +173,9 @@ def _precisions(factor, n_scales):
 def _value_of_matrix(factor, state, matrix, prior):
     """Return the log prior of a matrix without the terms of its scales, with the Jacobian."""
     log_scales, log_root = state.log_scales[matrix], log_determinant(state.roots[matrix])
+    if prior.n_factors > 0.0:
+        loadings = state.pairs[matrix].reshape(int(prior.n_factors), factor.shape[0])
+        return factor_prior(log_scales, loadings, prior)
     value = _exponent(prior, log_scales.shape[0]) * log_root
     value += partial_prior(_precisions(factor, log_scales.shape[0]), prior)
     if prior.count > 0.0:
@@ -208,6 +223,12 @@ def _write_matrix_gradient(factors, state, counts, scatter, matrix, prior, of_sc
     Prior rows are included, and so are the scatters that represent other factors of the prior.
     """
     (k, d), (n_matrices, n_scales) = state.means.shape, state.log_scales.shape
+    if factors.ndim == 3:
+        if prior.n_factors > 0.0:
+            _write_factor_gradient(
+                factors, state, counts, scatter, matrix, prior, of_scales, of_pairs
+            )
+            return
     precisions = _precisions(factors[matrix], n_scales)
     count, pooled = prior.count, prior.scatter.copy()
     add_partial_scatter(precisions, prior, pooled)
@@ -227,6 +248,20 @@ def _write_matrix_gradient(factors, state, counts, scatter, matrix, prior, of_sc
                     factors[component, feature] ** 2 * scatter[component, feature]
                     - counts[component]
                 )
+
+
+@compiled_exactly
+def _write_factor_gradient(factors, state, counts, scatter, matrix, prior, of_scales, of_pairs):
+    (k, d), n_matrices = state.means.shape, state.log_scales.shape[0]
+    count, pooled = 0.0, np.zeros((d, d))
+    for component in range(matrix, k, n_matrices):  # which share the matrix
+        count += counts[component]
+        add(scatter[component], pooled)
+    shape = (int(prior.n_factors), d)
+    write_factor_gradient(
+        count, pooled, factors[matrix], state.inverses[matrix], state.log_scales[matrix],
+        state.pairs[matrix].reshape(shape), prior, of_scales, of_pairs.reshape(shape),
+    )  # fmt: skip
 
 
 @compiled_exactly

@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesgmm.numerics.kernels.allocations import allocations, pattern_allocations
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
+from bayesgmm.numerics.kernels.factors import draw_factors
 from bayesgmm.numerics.kernels.full_conditionals import (
     draw_covariance,
     draw_log_scale,
@@ -79,6 +80,22 @@ def _draw_matrix(scatter, counts, matrix, prior, moves, rng, log_scales, pairs, 
 
 
 @compiled_exactly
+def _draw_factor_analytic(
+    scatter, counts, matrix, prior, moves, rng, log_scales, pairs, acceptance
+):
+    """Draw one factor-analytic matrix, given the scatter (k, d, d) of all components."""
+    (k, d), n_matrices = scatter.shape[:2], log_scales.shape[0]
+    count, pooled = 0.0, np.zeros((d, d))
+    for component in range(matrix, k, n_matrices):  # which share the matrix
+        count += counts[component]
+        add(scatter[component], pooled)
+    draw_factors(
+        count, pooled, prior, moves.kinds[matrix], rng, log_scales[matrix],
+        pairs[matrix].reshape(int(prior.n_factors), d), acceptance[matrix],
+    )  # fmt: skip
+
+
+@compiled_exactly
 def draw_parameters(position, factors, counts, sums, scatter, prior, moves, rng):
     """Draw all parameters given the statistics of allocations; return the mean acceptance.
 
@@ -99,9 +116,16 @@ def draw_parameters(position, factors, counts, sums, scatter, prior, moves, rng)
             means[component, feature] += shift[feature]
         _move(counts[component], sums[component], scatter[component], shift)
     acceptance = np.empty(moves.kinds.shape)
+    of_matrix = prior.covariances
     for matrix in range(n_matrices):
+        if scatter.ndim == 3:
+            if of_matrix.n_factors > 0.0:
+                _draw_factor_analytic(
+                    scatter, counts, matrix, of_matrix, moves, rng, log_scales, pairs, acceptance
+                )
+                continue
         _draw_matrix(
-            scatter, counts, matrix, prior.covariances, moves, rng, log_scales, pairs, acceptance
+            scatter, counts, matrix, of_matrix, moves, rng, log_scales, pairs, acceptance
         )
     return _mean_of_tried(acceptance, moves)
 
