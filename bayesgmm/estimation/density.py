@@ -216,11 +216,11 @@ class Objective:
         return total + self._log_prior_of_matrices(parameters)
 
     def _log_prior_of_factors(self, parameters: MixtureParameters) -> float:
-        covariances, prior = self.layout.covariances, self.mode_prior.as_compiled().covariances
+        covariances, prior = self.layout.covariances, self.mode_prior.covariances
         assert isinstance(covariances, FactorMap)
         assert isinstance(parameters.correlations, FactoredCorrelations)
         parts = covariances.taken_apart(parameters.scales, parameters.correlations)
-        return math.fsum(log_prior_of_factors(*each, prior) for each in zip(*parts, strict=True))
+        return float(log_prior_of_factors(*parts, prior).sum())
 
     def _log_prior_of_matrices(self, parameters: MixtureParameters) -> float:
         """All terms of a ``CovariancePrior`` but those of single scales.

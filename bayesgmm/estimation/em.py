@@ -35,6 +35,7 @@ _CALLS_A_START, _CALLS_IF_THIN = 200, 600
 """Calls of the objective: half to twice as many with enough rows, and a quarter to three times as
 many with fewer rows than features in a component, depending on nearly singular matrices."""
 
+_RUNS_OF_FACTORS = 2  # as many calls as so many starts, whose number matters little
 _LONG = 60.0  # seconds
 
 
@@ -43,6 +44,8 @@ def warn_if_long(X: RowsInMemory, objective: Objective, n_starts: int) -> None:
     layout = objective.layout
     if not layout.covariances.correlated or layout.n_features <= _WIDE:
         return
+    if layout.covariances.n_factors:
+        n_starts = _RUNS_OF_FACTORS
     is_thin = X.n_rows < layout.n_components * layout.n_features
     calls = n_starts * (_CALLS_IF_THIN if is_thin else _CALLS_A_START)
     seconds = calls * _seconds_a_call(X, objective)
@@ -77,6 +80,7 @@ _MOST_ALTERNATIVES = 7  # with the best, one each for eight chains
 _FINALISTS = 3  # optima of a sample of the rows that are continued on all rows,
 _HOPE = 3.0  # if they could still be the best after gaining this multiple of another's gain
 _DIRECT, _DIRECT_OF_MANY = 10, 4  # starts that also optimize the objective itself,
+_DIRECT_OF_FACTORS = 2  # of factor analyzers, where runs from bad starts are long
 _MANY = 10_000  # rows, above which each takes a good part of a second
 _MOST_REPAIRS = 3  # of the best optimum, each starting from the previous one
 _MOST_LEADS = 8  # of the surrogate, from which the objective is optimized to convergence,
@@ -268,6 +272,8 @@ class EM:
             results[0] = self._from_partition(search, 0, rows, objective)
         elif not compiled and len(results) > 1:
             n_direct = _DIRECT if rows.n_rows < _MANY else _DIRECT_OF_MANY
+            if objective.layout.covariances.n_factors:
+                n_direct = _DIRECT_OF_FACTORS
             for start in range(min(n_direct, len(results))):
                 direct = self._from_partition(search, start, rows, objective)
                 if direct.starts.objectives[0] > results[start].starts.objectives[0]:

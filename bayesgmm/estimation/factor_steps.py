@@ -10,6 +10,9 @@ References
 Ghahramani, Z. and Hinton, G. E. (1996). The EM algorithm for mixtures of factor analyzers.
 Technical report CRG-TR-96-1, University of Toronto.
 
+Liu, C., Rubin, D. B. and Wu, Y. N. (1998). Parameter expansion to accelerate EM: the PX-EM algorithm.
+Biometrika 85, 755-770.
+
 McLachlan, G. J. and Peel, D. (2000). Finite Mixture Models. Wiley.
 """
 
@@ -27,13 +30,15 @@ from bayesgmm.numerics.factor_analyzers import (
     pulls,
 )
 from bayesgmm.numerics.kernels.maximize import best_log_scale
+from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import sufficient_statistics
 from bayesgmm.numerics.unconstrained import FactorMap
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 
 _LEAST_SHARE = 1e-6  # responsibilities below are left out of a start
-_FIRST_STEPS = 3  # of loadings and uniquenesses, after a start
+_LEAST_SIGNAL = 1e-6  # squared length of a column of A, which could not grow from zero
+_LEAST_COUNT = 1e-100
 
 
 def statistics_for_factors(X: RowsInMemory, parameters: MixtureParameters) -> FactorStatistics:
@@ -95,34 +100,96 @@ def _best_shift(
 
 def _updated(
     statistics: FactorStatistics, mixture: Analyzers, objective: Objective
-) -> tuple[Float[np.ndarray, "k d"], object]:
+) -> tuple[Float[np.ndarray, "k d"], FactoredCorrelations]:
     """Return scales and correlations, given statistics about the new means."""
     covariances, prior = objective.layout.covariances, objective.mode_prior.covariances
     assert isinstance(covariances, FactorMap)
-    lowest, pooled = np.log(objective.smallest_scales), covariances.pooled
-    counts, products = pooled(statistics.counts), pooled(statistics.products(mixture))
-    squares, cross = pooled(statistics.squares), pooled(statistics.cross)
-    log_scales = np.empty((covariances.n_matrices, covariances.n_scales))
-    signals = np.empty((covariances.n_matrices, *mixture.signals.shape[1:]))
-    for matrix, scales in enumerate(mixture.scales[: covariances.n_matrices]):
-        system = products[matrix] + np.diag(pulls(mixture.signals[matrix], prior))
-        coefficients = np.linalg.solve(system, cross[matrix])  # A D over the old D
-        residuals = squares[matrix] - np.sum(coefficients * cross[matrix], axis=0)
+    pooled, n_matrices = covariances.pooled, covariances.n_matrices
+    counts, squares, cross = map(pooled, (statistics.counts, statistics.squares, statistics.cross))
+    log_scales = np.empty((n_matrices, covariances.n_scales))
+    signals = np.empty((n_matrices, *mixture.signals.shape[1:]))
+    for matrix in range(n_matrices):
+        along = mixture.precisions[matrix] @ cross[matrix]  # A'S
+        signal, along = _best_in_span(counts[matrix], along, mixture.signals[matrix], prior)
+        sizes = 1.0 + np.sum(signal**2, axis=1)  # the diagonal of V, which is diagonal now
+        own_cross = along / sizes[:, None]
+        products = np.diag(counts[matrix] / sizes) + own_cross @ (signal / sizes[:, None]).T
+        scales = mixture.scales[matrix]
+        # A regression on the factors: A D, over the old D.
+        system = products + np.diag(pulls(signal, prior))
+        coefficients = np.linalg.solve(system, own_cross)
+        residuals = squares[matrix] - np.sum(coefficients * own_cross, axis=0)
         residuals = np.maximum(residuals, 0.0) * scales**2
-        count = counts[matrix]
-        if covariances.one_scale:
-            residuals, count = residuals.sum(keepdims=True), count * scales.size
         old = np.log(scales[: covariances.n_scales])
-        if objective.uses_prior:
-            for place, residual in enumerate(residuals):
-                log_scales[matrix, place] = best_log_scale(
-                    old[place], count, residual, prior, place, lowest[place]
-                )
-        else:
-            with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
-                log_scales[matrix] = np.maximum(0.5 * np.log(residuals / count), lowest)
+        log_scales[matrix] = _best_scales(residuals, counts[matrix], old, objective)
         signals[matrix] = coefficients * (scales / np.exp(log_scales[matrix]))
     return covariances.combined(log_scales, signals)
+
+
+def _best_in_span(
+    count: float,
+    along: Float[np.ndarray, "q d"],
+    signals: Float[np.ndarray, "q d"],
+    prior: CovariancePrior,
+) -> tuple[Float[np.ndarray, "q d"], Float[np.ndarray, "q d"]]:
+    """Return the best A whose columns are in the span of those of the old A, and its A'S.
+
+    ``along`` is that of the old A. EM by itself moves slowly here: the scores of the factors that it
+    regresses on have the scale of the old loadings (Liu, Rubin & Wu, 1998, expand parameters for
+    this reason). The best columns are orthogonal: the likelihood depends on A A' only, and the prior
+    is largest, given A A', where squared lengths are its eigenvalues. In the basis of eigenvectors
+    of S the lengths are independent of each other.
+    """
+    values, vectors = np.linalg.eigh(signals @ signals.T)
+    kept = values > _LEAST_SIGNAL * max(1.0, values[-1])
+    basis = np.zeros_like(vectors)
+    basis[kept] = vectors.T[kept] / np.sqrt(values[kept])[:, None]
+    projected = basis @ along @ signals.T @ basis.T / max(count, _LEAST_COUNT)
+    variances, rotation = np.linalg.eigh(0.5 * (projected + projected.T))
+    lengths = np.sqrt(_best_signals(count, variances, signals.shape[1], prior))
+    change = lengths[:, None] * (rotation.T @ basis)
+    return change @ signals, change @ along
+
+
+def _best_signals(
+    count: float, variances: Float[np.ndarray, " q"], size: int, prior: CovariancePrior
+) -> Float[np.ndarray, " q"]:
+    """Return the squared length x of the column of A along each eigenvector of S.
+
+    It maximizes -N log(1 + x) / 2 + N v x / (1 + x) / 2 - c log(b + x / 2), with v the eigenvalue of
+    S over N. The derivative is zero where a quadratic is; the optimum may also be at zero.
+    """
+    power, rate = prior.signal_shape + 0.5 * size, prior.signal_rate
+    excess = count * (variances - 1.0)
+    square, linear = 0.5 * count + power, 0.5 * excess - count * rate - 2.0 * power
+    constant = rate * excess - power
+    root = np.sqrt(np.maximum(linear**2 + 4.0 * square * constant, 0.0))
+    found = np.maximum(0.5 * (linear + root) / max(square, _LEAST_COUNT), _LEAST_SIGNAL)
+
+    def gain(x: Float[np.ndarray, " q"]) -> Float[np.ndarray, " q"]:
+        of_rows = 0.5 * count * (variances * x / (1 + x) - np.log1p(x))
+        return of_rows - power * np.log1p(0.5 * x / rate)
+
+    return np.where(gain(found) > 0.0, found, _LEAST_SIGNAL)
+
+
+def _best_scales(
+    residuals: Float[np.ndarray, " d"],
+    count: float,
+    old: Float[np.ndarray, " s"],
+    objective: Objective,
+) -> Float[np.ndarray, " s"]:
+    """Return the logarithms of the scales of one matrix, given the residuals of the regression."""
+    prior, lowest = objective.mode_prior.covariances, np.log(objective.smallest_scales)
+    if old.size < residuals.size:
+        count, residuals = count * residuals.size, residuals.sum(keepdims=True)
+    if not objective.uses_prior:
+        with np.errstate(invalid="ignore", divide="ignore"):  # an empty component collapses
+            return np.maximum(0.5 * np.log(residuals / count), lowest)
+    return np.array([
+        best_log_scale(old[place], count, residual, prior, place, lowest[place])
+        for place, residual in enumerate(residuals)
+    ])  # fmt: skip
 
 
 def factors_from_responsibilities(

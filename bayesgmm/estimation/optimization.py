@@ -39,6 +39,7 @@ from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.parameters import MixtureParameters
 
 _FIRST_STEPS = 5  # of EM, which leave the start for the basin that plain EM would end in
+_OF_FACTORS = 60  # for factor analyzers: with many features components are clear, and EM is fast
 _MEMORY = 20  # corrections that stand for the curvature
 # Quasi-Newton steps vary in length: one that gains little may come before one that gains much.
 _FINER = 1e-3
@@ -108,10 +109,14 @@ def _optimize_in_turns(
     max_iterations: int,
 ) -> Path:
     """Take EM steps, quasi-Newton steps, and EM steps."""
-    path = em_steps(X, parameters, objective, tolerance=tolerance, limit=_FIRST_STEPS)
+    first = _OF_FACTORS if objective.layout.covariances.n_factors else _FIRST_STEPS
+    first = min(first, max_iterations)
+    path = em_steps(X, parameters, objective, tolerance=tolerance, limit=first)
     if path.status is not Status.ITERATION_LIMIT:
         return path
-    left = max_iterations - _FIRST_STEPS
+    left = max_iterations - first
+    if left == 0:
+        return path
     faster = quasi_newton_steps(X, path, objective, tolerance=tolerance, limit=left)
     left = max(1, left - len(faster.trace))
     last = em_steps(X, faster.parameters, objective, tolerance=tolerance, limit=left)

@@ -5,6 +5,9 @@ are complete, on a surrogate (``surrogate.py``) that takes a fraction of the tim
 same optimum share the next steps: repairs (``repair.py``), and the optimization of the objective
 (``em.py``).
 
+Of mixtures of factor analyzers, which have many features, the surrogate sees the rows along their
+first principal components, with free covariance matrices.
+
 Clusters have no order. If components are not exchangeable, clusters are assigned to components
 to maximize the priors of weights and means, and label likelihoods: an assignment problem. Without
 labels the likelihood does not depend on the order, so this order is optimal.
@@ -40,6 +43,7 @@ _SAME = 0.05  # difference of heights below which modes are compared
 _STARTS_A_STRETCH = 8  # two of so many look for axes that separate clusters
 _STARTS_A_REPAIR = 3  # one of so many is repaired,
 _ENOUGH = 3  # until so many have ended at the highest place
+_FEWEST_AXES, _MOST_AXES = 6, 12  # of factor analyzers: one for each component, within these limits
 _FORBIDDEN = -1e4  # stands for the logarithm of zero in what labels say
 _LEAST_GAIN = 1e-9  # of an order, relative: less is rounding
 _MOST_EXCHANGES, _MOST_LOSS = 3, 20.0  # of two components, that may lead to other modes
@@ -76,12 +80,15 @@ class Search:
         One for every start.
     groups : array, shape (k,)
         Groups of components that are exchangeable in the surrogate.
+    axes : array, shape (d, r), or None
+        Along which the surrogate sees the rows, if not along those of the features.
     """
 
     surrogate: Surrogate
     complete: RowsInMemory
     partitions: list[Int[np.ndarray, " n"]]
     groups: Int[np.ndarray, " k"]
+    axes: Float[np.ndarray, "d r"] | None
     _repaired_heights: list[float] = field(default_factory=list)
 
     @classmethod
@@ -96,18 +103,21 @@ class Search:
 
         Where some axes separate clusters and others do not, also of rows stretched along those.
         """
-        white = in_coordinates(complete, *whitening(complete))
+        axes = _axes(complete, objective)
+        seen = complete if axes is None else complete.with_values(complete.values @ axes)
+        white = in_coordinates(seen, *whitening(seen))
         n_components = objective.spec.n_components
         partitions = []
         for number, (method, rng) in enumerate(methods):
-            rows = complete if number % 4 in (1, 2) else white
+            rows = seen if number % 4 in (1, 2) else white
             if number % _STARTS_A_STRETCH in (4, 6) and n_components > 1:
                 better = stretched(rows, n_components, rng.spawn(1)[0])
                 rows = rows if better is None else better
             partitions.append(partition(rows, n_components, method, rng))
         if objective.tells_apart:
             partitions = [_named(complete, labels, objective) for labels in partitions]
-        return cls(Surrogate.of(complete, partitions, objective), complete, partitions, groups)
+        surrogate = Surrogate.of(seen, partitions, objective)
+        return cls(surrogate, complete, partitions, groups, axes)
 
     @cached_property
     def _first_modes(self) -> list[Mode | None]:
@@ -147,6 +157,11 @@ class Search:
         Twice: the prior rows of the surrogate hide components that are far narrower than clusters
         of k-means, those of the second are as narrow as the narrowest component.
         """
+        if self.axes is not None:
+            covariances = self.axes.T @ parameters.covariances @ self.axes
+            parameters = MixtureParameters.from_covariances(
+                parameters.weights, parameters.means @ self.axes, covariances
+            )
         mode = self.surrogate.from_standard(parameters)
         heights = np.array(self._repaired_heights)
         if mode is not None and not np.any(np.abs(heights - mode.height) < _SAME):
@@ -172,14 +187,28 @@ class Search:
     def start_of(self, lead: Lead, objective: Objective) -> MixtureParameters:
         """Return the starting point for the objective, on the standard scale.
 
-        Under a prior that is after one M-step, because the surrogate optimum may lie
-        outside of the parameter space.
+        Under a prior, or where the surrogate sees some axes only, that is after one M-step,
+        because the surrogate optimum may lie outside of the parameter space.
         """
         parameters = lead.surrogate.on_standard_scale(lead.mode)
-        if objective.uses_prior:
+        if objective.uses_prior or self.axes is not None:
             resp = responsibilities(lead.surrogate.rows, lead.mode.parameters)
             parameters = from_responsibilities(self.complete, resp, objective)
         return in_best_places(self.complete, parameters, objective)
+
+
+def _axes(complete: RowsInMemory, objective: Objective) -> Float[np.ndarray, "d r"] | None:
+    """Return the axes along which the surrogate sees rows for factor analyzers, or ``None``."""
+    covariances = objective.layout.covariances
+    if not covariances.n_factors:
+        return None
+    n_axes = min(complete.n_features, _MOST_AXES, max(covariances.n_components, _FEWEST_AXES))
+    values = complete.values - complete.values.mean(axis=0)
+    small = values @ values.T if values.shape[0] < values.shape[1] else values.T @ values
+    vectors = np.linalg.eigh(small)[1][:, ::-1][:, :n_axes]
+    if values.shape[0] < values.shape[1]:
+        vectors = np.linalg.qr(values.T @ vectors)[0]
+    return vectors
 
 
 def in_best_places(

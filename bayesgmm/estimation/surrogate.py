@@ -20,7 +20,7 @@ from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.numerics.kernels.em_starts import moments_of, partition_moments
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
 from bayesgmm.numerics.rows import Rows, RowsInMemory, as_compiled
-from bayesgmm.numerics.unconstrained import Layout
+from bayesgmm.numerics.unconstrained import CovarianceMap, Layout
 from bayesgmm.parameters import MixtureParameters
 
 _PRIOR_ROWS = 1.0
@@ -93,9 +93,10 @@ class Surrogate:
     ) -> Surrogate:
         """Return the surrogate for rows of which no cell is missing, and partitions of them.
 
-        Its prior rows are as wide as the clusters of the tightest of them.
+        Its prior rows are as wide as the clusters of the tightest of them. Rows may have fewer
+        features than those of the objective; see ``search.py``.
         """
-        layout = objective.layout
+        layout = layout_of_surrogate(objective, complete.n_features)
         center, total = whitening(complete)
         white = in_coordinates(complete, center, total).values
         within = min(
@@ -193,6 +194,15 @@ class Surrogate:
             covariances = self.root @ mode.parameters.covariances @ self.root.T
             return MixtureParameters.from_covariances(weights, means, covariances)
         return MixtureParameters(weights, means, mode.parameters.scales * np.diagonal(self.root))
+
+
+def layout_of_surrogate(objective: Objective, n_features: int) -> Layout:
+    """Return the layout of the surrogate, in which matrices are not factor-analytic."""
+    own = objective.layout.covariances
+    if not own.n_factors:
+        return objective.layout
+    relations = own.volume, own.shape, own.orientation
+    return Layout(CovarianceMap(own.n_components, n_features, *relations))
 
 
 def _within(

@@ -10,20 +10,16 @@ Axes: n rows, k components, m free matrices, d features, q factors. ``signals`` 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 from bayesgmm.numerics.family import FAMILY
-from bayesgmm.numerics.kernels.covariances import scale_prior
-from bayesgmm.numerics.kernels.factors import factor_prior
-from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
+from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior, scale_terms
 from bayesgmm.numerics.rows import Block, Rows
 from bayesgmm.numerics.statistics import SufficientStatistics
 from bayesgmm.numerics.unconstrained import FactorMap, Layout
@@ -230,41 +226,46 @@ class FactorLogPosterior:
         of_scales = covariances.pooled(of_all)
         of_scales = of_scales.sum(1, keepdims=True) if covariances.one_scale else of_scales
         of_signals = covariances.pooled(of_signals)
-        for matrix in range(covariances.n_matrices):
-            value += log_prior_of_factors(log_scales[matrix], signals[matrix], prior.covariances)
-            value += float(log_scales[matrix].sum())  # the Jacobian of the logarithms
-            of_scales[matrix] += 1.0 + slopes_of_scales(log_scales[matrix], prior.covariances)
-            of_signals[matrix] -= pulls(signals[matrix], prior.covariances)[:, None] * signals[matrix]
+        value += float(log_prior_of_factors(log_scales, signals, prior.covariances).sum())
+        value += float(log_scales.sum())  # the Jacobian of the logarithms
+        of_scales = of_scales + 1.0 + slopes_of_scales(log_scales, prior.covariances)
+        of_signals = of_signals - pulls(signals, prior.covariances)[..., None] * signals
         gradient = [of_ratios[:-1] - of_ratios[-1], of_means, of_scales, of_signals]
         return value, np.concatenate([np.ravel(part) for part in gradient])
 
 
 def log_prior_of_factors(
-    log_scales: Float[np.ndarray, " s"], signals: Float[np.ndarray, "q d"], prior: CovariancePrior
-) -> float:
-    """Return the log prior density of the scales and A of one matrix."""
-    of_scales = sum(scale_prior(prior.terms[i], u)[0] for i, u in enumerate(log_scales))
-    return of_scales + factor_prior(log_scales, np.ascontiguousarray(signals), prior)
+    log_scales: Float[np.ndarray, "*batch m s"],
+    signals: Float[np.ndarray, "*batch m q d"],
+    prior: CovariancePrior,
+) -> Float[np.ndarray, "*batch m"]:
+    """Return the log prior density of the scales and A of every matrix."""
+    precisions = np.exp(-2.0 * log_scales)
+    value = scale_terms(log_scales, prior.terms)[0].sum(axis=-1)
+    value -= np.sum((prior.floor**2 * precisions) ** 4, axis=-1)
+    if prior.beta > 0:
+        value -= prior.beta * np.log(precisions + prior.rate).sum(axis=-1)
+    rates = prior.signal_rate + 0.5 * np.sum(signals**2, axis=-1)
+    return value - (prior.signal_shape + 0.5 * signals.shape[-1]) * np.log(rates).sum(axis=-1)
 
 
 def slopes_of_scales(
-    log_scales: Float[np.ndarray, " s"], prior: CovariancePrior
-) -> Float[np.ndarray, " s"]:
+    log_scales: Float[np.ndarray, "m s"], prior: CovariancePrior
+) -> Float[np.ndarray, "m s"]:
     """Return the derivative of the log prior in the logarithms of the scales."""
     precisions = np.exp(-2.0 * log_scales)
-    slopes = np.array([scale_prior(prior.terms[i], u)[1] for i, u in enumerate(log_scales)])
-    slopes += 8.0 * (prior.floor**2 * precisions) ** 4
+    slopes = scale_terms(log_scales, prior.terms)[1] + 8.0 * (prior.floor**2 * precisions) ** 4
     if prior.beta > 0:
         slopes += 2.0 * prior.beta * precisions / (precisions + prior.rate)
     return slopes
 
 
 def pulls(
-    signals: Float[np.ndarray, "q d"], prior: CovariancePrior
-) -> Float[np.ndarray, " q"]:
+    signals: Float[np.ndarray, "*batch q d"], prior: CovariancePrior
+) -> Float[np.ndarray, "*batch q"]:
     """Return the precision of the normal prior of a column of A, averaged given the column."""
-    shape = prior.signal_shape + 0.5 * signals.shape[1]
-    return shape / (prior.signal_rate + 0.5 * np.sum(signals**2, axis=1))
+    shape = prior.signal_shape + 0.5 * signals.shape[-1]
+    return shape / (prior.signal_rate + 0.5 * np.sum(signals**2, axis=-1))
 
 
 def first_factors(

@@ -38,6 +38,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 
 class CovariancePrior(NamedTuple):
@@ -96,6 +97,17 @@ class CovariancePrior(NamedTuple):
     def flat(cls, n_scales: int) -> CovariancePrior:
         """Return the flat prior."""
         return cls.without_rows(np.zeros((n_scales, 6)))
+
+
+def scale_terms(
+    log_scales: Float[np.ndarray, "*batch s"], terms: Float[np.ndarray, "s 6"]
+) -> tuple[Float[np.ndarray, "*batch s"], Float[np.ndarray, "*batch s"]]:
+    """Return log p(sigma) and its derivative in log(sigma); ``kernels/covariances.py`` has the form."""
+    constant, power, rate, exponent, precision, center = terms.T
+    tail = rate * np.exp(exponent * log_scales)
+    distance = log_scales - center
+    value = constant + power * log_scales - tail - 0.5 * precision * distance**2
+    return value, power - exponent * tail - precision * distance
 
 
 class MixturePrior(NamedTuple):

@@ -19,7 +19,8 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.data.standardize import Scaling
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.exchangeability import any_exchangeable
-from bayesgmm.numerics.mixture_prior import CovariancePrior
+from bayesgmm.numerics.factor_analyzers import log_prior_of_factors
+from bayesgmm.numerics.mixture_prior import CovariancePrior, scale_terms
 from bayesgmm.numerics.statistics import log_densities_of_draws
 from bayesgmm.numerics.unconstrained import CovarianceMap, FactorMap, made_regular
 from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
@@ -111,7 +112,9 @@ def _of_matrices(
 ) -> Float[np.ndarray, "*batch"]:
     """Return the log prior density of all free covariance matrices of each draw."""
     if isinstance(structure, FactorMap):
-        return _of_factors(draws, structure, prior)
+        assert isinstance(draws.correlations, FactoredCorrelations)
+        parts = structure.taken_apart(draws.scales, draws.correlations)
+        return log_prior_of_factors(*parts, prior).sum(axis=-1)
     scales = structure.free_scales(draws.scales)
     log_scales, size = np.log(scales), scales.shape[-1]
     whitener = np.broadcast_to(np.eye(size), (*scales.shape, size))
@@ -125,7 +128,7 @@ def _of_matrices(
     whitener = whitener / scales[..., None, :]
     precisions = np.sum(whitener**2, axis=-2)  # (Sigma^-1)_jj
     value = (prior.eta - 1) * log_determinant
-    value = value + _of_scales(log_scales, prior.terms).sum(axis=-1)
+    value = value + scale_terms(log_scales, prior.terms)[0].sum(axis=-1)
     value -= np.sum((prior.floor**2 * precisions) ** 4, axis=-1)
     if prior.beta > 0:
         value -= prior.beta * np.log(precisions + prior.rate).sum(axis=-1)
@@ -133,31 +136,6 @@ def _of_matrices(
         value -= 0.5 * prior.count * (log_determinant + 2 * log_scales.sum(axis=-1))
         value -= 0.5 * np.sum((whitener @ prior.scatter) * whitener, axis=(-2, -1))
     return value.sum(axis=-1)
-
-
-def _of_factors(
-    draws: MixtureParameters, structure: FactorMap, prior: CovariancePrior
-) -> Float[np.ndarray, "*batch"]:
-    assert isinstance(draws.correlations, FactoredCorrelations)
-    log_scales, signals = structure.taken_apart(draws.scales, draws.correlations)
-    precisions = np.exp(-2 * log_scales)
-    value = _of_scales(log_scales, prior.terms).sum(axis=-1)
-    value -= np.sum((prior.floor**2 * precisions) ** 4, axis=-1)
-    if prior.beta > 0:
-        value -= prior.beta * np.log(precisions + prior.rate).sum(axis=-1)
-    rates = prior.signal_rate + 0.5 * np.sum(signals**2, axis=-1)
-    value -= (prior.signal_shape + 0.5 * signals.shape[-1]) * np.log(rates).sum(axis=-1)
-    return value.sum(axis=-1)
-
-
-def _of_scales(
-    log_scales: Float[np.ndarray, "*batch s"], terms: Float[np.ndarray, "s 6"]
-) -> Float[np.ndarray, "*batch s"]:
-    """Return log p(sigma); ``numerics/kernels/covariances.py`` has the form."""
-    constant, power, rate, exponent, precision, center = terms.T
-    tail = rate * np.exp(exponent * log_scales)
-    distance = log_scales - center
-    return constant + power * log_scales - tail - 0.5 * precision * distance**2
 
 
 MOST_LOG_LIKELIHOODS = 20_000_000
