@@ -41,6 +41,9 @@ STRUCTURES = {
     "factors": bg.Factors,
 }
 
+FREE = {name: kind for name, kind in STRUCTURES.items() if name != "factors"}
+"""Structures whose correlation matrices, where there are any, are free."""
+
 SEPARATED = [name for name, kind in STRUCTURES.items() if issubclass(kind, SeparatedStructure)]
 """Structures whose scales have a prior of their own."""
 

@@ -41,6 +41,26 @@ _LEAST_SIGNAL = 1e-6  # squared length of a column of A, which could not grow fr
 _LEAST_COUNT = 1e-100
 
 
+def with_factors(parameters: MixtureParameters, objective: Objective) -> MixtureParameters:
+    """Return parameters as factors, by the principal components of correlation matrices.
+
+    The same, where factors are known already, or the structure has none.
+    """
+    covariances = objective.layout.covariances
+    if not isinstance(covariances, FactorMap):
+        return parameters
+    if isinstance(parameters.correlations, FactoredCorrelations):
+        return parameters
+    n_matrices, free = covariances.n_matrices, parameters.covariances
+    roots = np.linalg.cholesky(free[:n_matrices]).swapaxes(1, 2)
+    scales, signals = zip(*(first_factors(root, covariances.n_factors) for root in roots), strict=True)
+    log_scales = np.log(np.maximum(np.array(scales), objective.smallest_scales))
+    if covariances.one_scale:
+        log_scales = log_scales.mean(axis=1, keepdims=True)
+    own, correlations = covariances.combined(log_scales, np.array(signals))
+    return MixtureParameters(parameters.weights, parameters.means, own, correlations)
+
+
 def statistics_for_factors(X: RowsInMemory, parameters: MixtureParameters) -> FactorStatistics:
     """Return the statistics of rows; with missing cells, by way of the scatter."""
     mixture = Analyzers.of(parameters)
@@ -57,7 +77,7 @@ def maximize_factors(
     shift = _best_shift(statistics, mixture, objective)
     moved = statistics.about(shift, mixture)
     counts = moved.counts + objective.mode_prior.concentration
-    scales, correlations = _updated(moved, mixture, objective)
+    scales, correlations = update_factors(moved, mixture, objective)
     means = parameters.means + mixture.scales * shift
     return MixtureParameters(counts / counts.sum(), means, scales, correlations)
 
@@ -98,7 +118,7 @@ def _best_shift(
     return target + along(signals, inner) / together
 
 
-def _updated(
+def update_factors(
     statistics: FactorStatistics, mixture: Analyzers, objective: Objective
 ) -> tuple[Float[np.ndarray, "k d"], FactoredCorrelations]:
     """Return scales and correlations, given statistics about the new means."""

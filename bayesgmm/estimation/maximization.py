@@ -19,19 +19,20 @@ import numpy as np
 from jaxtyping import Float
 
 from bayesgmm.estimation.density import Objective
-from bayesgmm.estimation.factor_steps import maximize_factors
-from bayesgmm.numerics.factor_analyzers import FactorStatistics
+from bayesgmm.estimation.factor_steps import maximize_factors, update_factors
+from bayesgmm.numerics.factor_analyzers import Analyzers, FactorStatistics
 from bayesgmm.numerics.kernels.covariances import expected_log_posterior
 from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
 from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.numerics.quasi_newton import highest_point
 from bayesgmm.numerics.statistics import SufficientStatistics
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import Correlations, FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.covariances import (
     CorrelatedStructure,
     CovarianceStructure,
     DiagonalStructure,
 )
+from bayesgmm.priors.factors import Factors
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 
 _MOST_FEATURES = 24  # of matrices for which all curvatures are kept; at more, steps are many
@@ -44,8 +45,11 @@ def maximize(
     objective: Objective,
 ) -> MixtureParameters:
     """Return parameters with an expected log posterior no lower than before."""
-    if isinstance(statistics, FactorStatistics):
+    if objective.layout.covariances.n_factors:
+        if isinstance(statistics, SufficientStatistics):
+            statistics = FactorStatistics.of(statistics, Analyzers.of(parameters))
         return maximize_factors(statistics, parameters, objective)
+    assert isinstance(statistics, SufficientStatistics)
     means = update_means(statistics, parameters, objective)
     moved = statistics.about(means - parameters.means)
     scales, correlations = update_covariances(
@@ -91,7 +95,7 @@ def update_covariances(
     statistics: SufficientStatistics,
     parameters: MixtureParameters,
     objective: Objective,
-) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k d d"] | None]:
+) -> tuple[Float[np.ndarray, "k d"], Correlations]:
     """Return better scales and correlations, given statistics about the new means."""
     raise NotImplementedError(f"{type(structure).__name__} has no M-step")
 
@@ -109,6 +113,19 @@ def _(
     if objective.uses_prior:
         return _fit_covariances(counts, scatter, parameters, objective)
     return _average(counts, scatter, objective)
+
+
+@update_covariances.register
+def _(
+    structure: Factors,
+    statistics: SufficientStatistics,
+    parameters: MixtureParameters,
+    objective: Objective,
+) -> tuple[Float[np.ndarray, "k d"], FactoredCorrelations | None]:
+    if parameters.correlations is None:  # one feature
+        return _update_scales(statistics, parameters, objective), None
+    mixture = Analyzers.of(parameters)
+    return update_factors(FactorStatistics.of(statistics, mixture), mixture, objective)
 
 
 @update_covariances.register

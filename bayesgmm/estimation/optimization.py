@@ -22,7 +22,7 @@ from jaxtyping import Int
 
 from bayesgmm.estimation.collapse import has_collapsed, made_finite
 from bayesgmm.estimation.density import Objective
-from bayesgmm.estimation.factor_steps import statistics_for_factors
+from bayesgmm.estimation.factor_steps import statistics_for_factors, with_factors
 from bayesgmm.estimation.likelihood import (
     compiled_steps,
     position_of,
@@ -133,6 +133,7 @@ def em_steps(
 ) -> Path:
     """Take EM steps until the gain is below the tolerance, a collapse, or the limit."""
     trace: list[float] = []
+    parameters = with_factors(parameters, objective)
     status, best = Status.ITERATION_LIMIT, (parameters, -np.inf)
     is_bounded = np.all(objective.mode_prior.covariances.floor > 0)  # components do not collapse
     for number in range(limit + 1):

@@ -55,7 +55,7 @@ def conditional_mixture(
             means, scales = parameters.means[..., others], parameters.scales[..., others]
             return MixtureParameters(weights, means, scales)
         order, size = np.concatenate([given, others]), given.size
-        roots = correlation_roots(parameters.correlations[..., order[:, None], order])
+        roots = correlation_roots(np.asarray(parameters.correlations)[..., order[:, None], order])
         white = np.linalg.solve(roots[..., :size, :size], white[..., None])[..., 0]
         log_weights -= np.log(np.diagonal(roots, axis1=-2, axis2=-1)[..., :size]).sum(axis=-1)
         weights = _normalized(log_weights - 0.5 * (white**2).sum(axis=-1))

@@ -97,7 +97,7 @@ class PrecisionForm:
         constants = constants - np.log(parameters.scales).sum(axis=-1)
         if parameters.correlations is None:
             return cls(constants, means, 1.0 / parameters.scales)
-        roots = correlation_roots(parameters.correlations)
+        roots = correlation_roots(np.asarray(parameters.correlations))
         constants -= np.log(np.diagonal(roots, axis1=-2, axis2=-1)).sum(axis=-1)
         # A triangular solve against the identity: the factors are needed entry by entry below.
         inverses = np.tril(np.linalg.solve(roots, np.broadcast_to(np.eye(size), roots.shape)))

@@ -141,7 +141,6 @@ class Factors(SeparatedStructure):
         }
 
     def __str__(self) -> str:
-        options = [str(self.n_factors)]
-        options += ["shared"] if self.shared else []
-        options += ["equal uniquenesses"] if self.equal_uniquenesses else []
-        return f"Factors({', '.join(options)}), scales ~ {self.scales}"
+        names = ("n_factors", "shared", "equal_uniquenesses")
+        options = ", ".join(f"{name} {getattr(self, name)}" for name in names)
+        return f"Factors({options}), scales ~ {self.scales}"

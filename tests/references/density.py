@@ -21,6 +21,7 @@ import numpy as np
 from scipy import special, stats
 
 from bayesgmm.priors.covariances import CorrelatedStructure, DiagonalStructure
+from bayesgmm.priors.factors import Factors
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
 from bayesgmm.priors.scales import Exponential, Gamma, HalfNormal, HalfT, InverseGamma, LogNormal
 from bayesgmm.priors.spec import MixtureSpec
@@ -36,6 +37,7 @@ class Natural:
     means: np.ndarray  # (k, d)
     scales: np.ndarray  # (m, s)
     correlations: np.ndarray | None  # (m, d, d)
+    signals: np.ndarray | None = None  # (m, q, d), loadings over the scales, of factor analyzers
 
     def flat(self) -> np.ndarray:
         """Return what the density is a density of, as one vector."""
@@ -43,6 +45,8 @@ class Natural:
         if self.correlations is not None:
             rows, columns = np.tril_indices(self.means.shape[1], -1)
             parts.append(self.correlations[:, rows, columns].ravel())
+        if self.signals is not None:
+            parts.append(self.signals.ravel())
         return np.concatenate(parts)
 
     def covariances(self) -> np.ndarray:
@@ -52,6 +56,8 @@ class Natural:
         matrices = np.broadcast_to(np.eye(d), (k, d, d))
         if self.correlations is not None:
             matrices = np.broadcast_to(self.correlations, (k, d, d))
+        if self.signals is not None:
+            matrices = matrices + np.swapaxes(self.signals, 1, 2) @ self.signals
         return scales[:, :, None] * matrices * scales[:, None, :]
 
 
@@ -62,6 +68,14 @@ def natural(spec: MixtureSpec, n_features: int, position: np.ndarray) -> Natural
     pairs = d * (d - 1) // 2 if structure.correlated else 0
     ratios, means, log_scales, y = np.split(position, np.cumsum([k - 1, k * d, m * s]))
     exponentials = np.exp(np.append(ratios, -ratios.sum()))
+    if isinstance(structure, Factors):
+        return Natural(
+            exponentials / exponentials.sum(),
+            means.reshape(k, d),
+            np.exp(log_scales).reshape(m, s),
+            None,
+            y.reshape(m, structure.n_factors, d) if d > 1 else None,
+        )
     return Natural(
         exponentials / exponentials.sum(),
         means.reshape(k, d),
@@ -134,6 +148,8 @@ def wall(spec: MixtureSpec, parameters: Natural) -> float:
     resolution = np.broadcast_to(spec.resolution, parameters.means.shape[1])
     if s < resolution.size:
         resolution = np.sqrt(np.mean(resolution**2, keepdims=True))
+    if isinstance(spec.covariances, Factors):  # of the uniquenesses
+        return float(np.sum((resolution**2 / 12 / parameters.scales**2) ** 4))
     precisions = np.linalg.inv(parameters.covariances()[:m])
     partial = np.diagonal(precisions, axis1=1, axis2=2)[:, :s]
     return float(np.sum((resolution**2 / 12 * partial) ** 4))
@@ -148,6 +164,16 @@ def log_prior_of_covariances(structure, parameters: Natural) -> float:
 @log_prior_of_covariances.register
 def _(structure: DiagonalStructure, parameters: Natural) -> float:
     return scale_distribution(structure.scales).logpdf(parameters.scales).sum()
+
+
+@log_prior_of_covariances.register
+def _(structure: Factors, parameters: Natural) -> float:
+    total = scale_distribution(structure.scales).logpdf(parameters.scales).sum()
+    if parameters.signals is None:
+        return total
+    d = parameters.means.shape[1]
+    column = stats.multivariate_t(np.zeros(d), np.eye(d) / structure.n_factors, df=2)
+    return total + column.logpdf(parameters.signals.reshape(-1, d)).sum()
 
 
 @log_prior_of_covariances.register
