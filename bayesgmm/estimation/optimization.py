@@ -111,7 +111,8 @@ def _optimize_in_turns(
     """Take EM steps, quasi-Newton steps, and EM steps."""
     first = _OF_FACTORS if objective.layout.covariances.n_factors else _FIRST_STEPS
     first = min(first, max_iterations)
-    path = em_steps(X, parameters, objective, tolerance=tolerance, limit=first)
+    finer = _FINER if objective.layout.covariances.n_factors else 1.0
+    path = em_steps(X, parameters, objective, tolerance=finer * tolerance, limit=first)
     if path.status is not Status.ITERATION_LIMIT:
         return path
     left = max_iterations - first

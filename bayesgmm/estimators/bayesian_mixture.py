@@ -362,9 +362,10 @@ class BayesianGaussianMixture(
     @property
     def covariances_(self) -> Float[np.ndarray, ...]:
         """Posterior means of the covariance matrices, in the shape of the structure."""
-        from bayesgmm.tree.fit import Fit
+        from bayesgmm.tree.fit import Fit, covariances_of
 
-        return compact(self._mean("covariances"), Fit(self._tree()).spec.covariances)
+        matrices = covariances_of(self._tree()["posterior"]).mean(_CHAIN_DRAW).values
+        return compact(matrices, Fit(self._tree()).spec.covariances)
 
     @property
     def diagnosis_(self) -> Diagnosis:

@@ -15,7 +15,7 @@ from bayesgmm.analysis.density.log_density import POINT, marginal_density
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.plots.observed import choose, row_weights
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
-from bayesgmm.tree.fit import Fit, Fitted
+from bayesgmm.tree.fit import Fit, Fitted, covariances_of
 
 
 def ellipse_outlines(
@@ -124,9 +124,11 @@ class ClusterView:
 
     @cached_property
     def mean(self) -> xr.Dataset:
-        """Posterior means of weights, means and covariances."""
+        """Posterior means of weights, means and covariances of the features on show."""
         posterior = self.fit.posterior.to_dataset()
-        return posterior[["weights", "means", "covariances"]].mean((CHAIN, DRAW))
+        found = posterior[["weights", "means"]].sel({FEATURE: list(self.features)})
+        covariances = covariances_of(posterior, self.features)
+        return found.assign(covariances=covariances).mean((CHAIN, DRAW))
 
     def rows(self, *features: str) -> Float[np.ndarray, "n f"]:
         """Return the rows, these features only; NaN where a cell is missing."""
@@ -178,8 +180,7 @@ class ClusterView:
     def _ellipses(self, parameters: xr.Dataset, across: str, up: str) -> np.ndarray:
         pair = [across, up]
         means = parameters["means"].sel({FEATURE: pair}).transpose(..., FEATURE)
-        covariances = parameters["covariances"].sel({FEATURE: pair, FEATURE_BIS: pair})
-        covariances = covariances.transpose(..., FEATURE, FEATURE_BIS)
+        covariances = covariances_of(parameters, pair).transpose(..., FEATURE, FEATURE_BIS)
         return ellipse_outlines(means.values, covariances.values, share=self.share)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from ast import literal_eval
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -32,7 +33,9 @@ from bayesgmm.schema import (
     DERIVED,
     DRAW,
     EXCHANGEABLE,
+    FACTOR,
     FEATURE,
+    FEATURE_BIS,
     LABEL_LIKELIHOOD,
     LEFT_OUT,
     ROW,
@@ -472,6 +475,24 @@ def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
     return MixtureParameters(
         group["weights"].values, group["means"].values, group["scales"].values, correlations
     )
+
+
+def covariances_of(
+    group: xr.DataTree | xr.Dataset, features: Sequence[str] | None = None
+) -> xr.DataArray:
+    """Return the covariance matrices in a group of a tree, of some features or of all.
+
+    Of factor analyzers they are made of loadings and uniquenesses.
+    """
+    names = list(group[FEATURE].values if features is None else features)
+    if "covariances" in group:
+        return group["covariances"].sel({FEATURE: names, FEATURE_BIS: names})
+    loadings = group["loadings"].sel({FEATURE: names})
+    product = xr.dot(loadings, loadings.rename({FEATURE: FEATURE_BIS}), dim=FACTOR)
+    identity = xr.DataArray(
+        np.eye(len(names)), coords={FEATURE: names, FEATURE_BIS: names}, dims=(FEATURE, FEATURE_BIS)
+    )
+    return product + group["uniquenesses"].sel({FEATURE: names}) * identity
 
 
 def draws_layout(draws: MixtureParameters) -> Layout:

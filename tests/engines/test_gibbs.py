@@ -41,9 +41,13 @@ CASES += [
     ("tied", "log-normal", 10, "rows, hamiltonian"),
     ("full", "half-t", 3, "gaps, hamiltonian"),
 ]
+CASES += [("factors", "half-t", 4, f"{known}, two factors") for known in ("rows", "gaps")]
+CASES += [("factors", "half-t", 4, "rows, two shared factors")]
+CASES += [("factors", "inverse-gamma", 4, "rows, two factors, equal")]
 KINDS = {"sliced": SLICED, "hamiltonian": HAMILTONIAN}
 CASES += [("full", "inverse-gamma", 2, "rows, named"), ("diagonal", "half-t", 2, "gaps, named")]
 QUICK = [("full", "half-t", 2, "rows"), ("full", "half-t", 3, "gaps and labels")]
+QUICK += [("factors", "half-t", 4, "rows, two factors")]
 QUICK += [("full", "half-t", 2, "rows, named"), ("tied", "inverse-gamma", 3, "rows, hamiltonian")]
 
 
@@ -56,6 +60,10 @@ def test_joint_distribution(structure, prior, n_features, known, n_sweeps):
     """Data drawn given parameters, parameters given data, in turn: the prior must come back."""
     # So fine that next to no draw from the prior is below the floor, which draws ignore.
     spec = example_spec(structure, prior, n_components=2, resolution=1e-6)
+    if "two" in known:
+        options = {"shared": "shared" in known, "equal_uniquenesses": "equal" in known}
+        factors = bg.Factors(2, scales=SCALE_PRIORS[prior], **options)
+        spec = replace(spec, covariances=factors)
     if "named" in known:
         loc, scale = np.array([[-2.0, 1.0], [3.0, 0.0]]), np.array([[1.0, 0.5], [2.0, 1.5]])
         spec = replace(spec, means=bg.NormalMeans(loc, scale))

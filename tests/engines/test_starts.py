@@ -9,7 +9,7 @@ from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.engines.starts import dispersed, preparatory_peak
 from bayesgmm.estimation.density import Target
 from bayesgmm.parameters import MixtureParameters
-from tests.cases import STRUCTURES, example_rows, example_spec, random_parameters
+from tests.cases import FREE, example_rows, example_spec, random_parameters
 
 
 def target_for(structure, n_features=2, n_rows=200):
@@ -18,7 +18,7 @@ def target_for(structure, n_features=2, n_rows=200):
     return Target(example_spec(structure, "gamma"), data)
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("structure", FREE)
 def test_starts_are_as_likely_as_draws_of_the_posterior_are(structure):
     """Were it normal, 2 (height - log density) would be chi-squared, with p degrees of freedom.
 

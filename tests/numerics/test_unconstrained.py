@@ -10,6 +10,7 @@ from bayesgmm.data.dataset import read_table
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.unconstrained import CovarianceMap, Layout, made_regular
+from bayesgmm.parameters import FactoredCorrelations
 from bayesgmm.priors.spec import layout_of
 from tests.cases import STRUCTURES, example_rows, example_spec
 from tests.references.density import Natural, log_likelihood, log_prior, natural
@@ -107,6 +108,11 @@ def read_back(layout: Layout, position: np.ndarray) -> Natural:
     """Return the free natural parameters that ``unpack`` gives."""
     parameters = layout.unpack(position)
     m, s = layout.covariances.n_matrices, layout.covariances.n_scales
+    if isinstance(parameters.correlations, FactoredCorrelations):
+        log_scales, signals = layout.covariances.taken_apart(
+            parameters.scales, parameters.correlations
+        )
+        return Natural(parameters.weights, parameters.means, np.exp(log_scales), None, signals)
     correlations = parameters.correlations[:m] if layout.covariances.correlated else None
     return Natural(parameters.weights, parameters.means, parameters.scales[:m, :s], correlations)
 

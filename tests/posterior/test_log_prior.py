@@ -8,6 +8,7 @@ import pytest
 import bayesgmm as bg
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.estimation.density import Target
+from bayesgmm.parameters import FactoredCorrelations
 from bayesgmm.posterior.finish import log_priors
 from bayesgmm.priors.spec import layout_of
 from bayesgmm.tree.fit import Fit
@@ -48,6 +49,9 @@ def _targets(spec, n_features, positions):
 def _log_jacobians(layout, draws):
     """Return those of log-ratios, logarithms and correlation coordinates."""
     m, s = layout.covariances.n_matrices, layout.covariances.n_scales
+    if isinstance(draws.correlations, FactoredCorrelations):
+        log_scales = layout.covariances.taken_apart(draws.scales, draws.correlations)[0]
+        return np.log(draws.weights).sum(axis=-1) + log_scales.sum(axis=(-2, -1))
     free = draws.scales[..., :m, :s]
     value = np.log(draws.weights).sum(axis=-1) + np.log(free).sum(axis=(-2, -1))
     if layout.covariances.correlated:

@@ -139,7 +139,7 @@ def _moments(
     if structure.isotropic:  # one width for all features
         variances = np.broadcast_to(variances.mean(axis=1, keepdims=True), variances.shape)
     spread = np.sqrt(variances) / parameters.scales[: counts.size]
-    if not structure.correlated:
+    if not structure.correlated or structure.n_factors:
         return counts, spread, None
     assert parameters.correlations is not None
     with np.errstate(all="ignore"):

@@ -14,7 +14,7 @@ from scipy.special import xlogy
 
 from bayesgmm.analysis.diagnosis.convergence import Quantity
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture, responsibilities
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, PARAMETER_DIMS
 from bayesgmm.tree.fit import Fit, read_parameters
 
@@ -23,6 +23,7 @@ _MOST_DRAWS = 4000
 _MOST_NUMBERS = 10_000_000  # in the responsibilities of these rows under these draws, 80 MB
 _DRAWS_AVERAGED = 500  # of each chain, for mean co-clustering probabilities
 _REFERENCE_ROWS = 5
+_MOST_PAIRED = 60  # features, of which all covariances are monitored
 _OCCUPIED = 0.5
 """A component counts as occupied if this many of the sampled rows are expected in it."""
 
@@ -135,7 +136,9 @@ def relabeled_quantities(fit: Fit) -> list[Quantity]:
     found = {"weights": draws.weights, "means": draws.means, "scales": draws.scales}
     if draws.n_components == 1:  # its weight is 1 in every draw
         del found["weights"]
-    if draws.correlations is not None:
+    if isinstance(draws.correlations, FactoredCorrelations):
+        found["uniquenesses"] = draws.correlations.uniquenesses * draws.scales**2
+    elif draws.correlations is not None:
         rows, columns = np.tril_indices(draws.n_features, -1)
         found["correlations"] = draws.correlations[..., rows, columns]
     quantities = [Quantity(name, values, label_free=False) for name, values in found.items()]
@@ -152,16 +155,23 @@ def relabeled_quantities(fit: Fit) -> list[Quantity]:
 
 
 def _total_covariance(draws: MixtureParameters) -> Float[np.ndarray, "chain draw pair"]:
-    """Return the covariances of the whole mixture: within components, and of their means."""
+    """Return the covariances of the whole mixture: within components, and of their means.
+
+    Variances only, where there are very many features.
+    """
     center = np.einsum("...k,...ki->...i", draws.weights, draws.means)
     away = draws.means - center[..., None, :]
+    if draws.n_features > _MOST_PAIRED:
+        return np.einsum("...k,...ki->...i", draws.weights, away**2 + draws.scales**2)
     total = np.einsum("...k,...ki,...kj->...ij", draws.weights, away, away)
     weights, scales, correlations = draws.weights, draws.scales, draws.correlations
     if correlations is None:
         variances = np.einsum("...k,...ki->...i", weights, scales**2)
         total += variances[..., None] * np.eye(draws.n_features)
     else:  # without an array of all covariance matrices, which would be the largest array
-        total += np.einsum("...k,...ki,...kij,...kj->...ij", weights, scales, correlations, scales)
+        total += np.einsum(
+            "...k,...ki,...kij,...kj->...ij", weights, scales, np.asarray(correlations), scales
+        )
     rows, columns = np.tril_indices(draws.n_features)
     return total[..., rows, columns]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.posterior.relabel.assignment import Assignments, assign
 from bayesgmm.posterior.relabel.permute import Permutations, named_as_pivot
 from bayesgmm.posterior.relabel.rows import RowsInDraws
@@ -173,7 +173,9 @@ def _matched_to_pivot(points: _Points, groups: Int[np.ndarray, " k"]) -> Assignm
 
 def _coordinates(parameters: MixtureParameters) -> Float[np.ndarray, "*batch k p"]:
     parts = [parameters.weights[..., None], parameters.means, np.log(parameters.scales)]
-    if parameters.correlations is not None:
+    if isinstance(parameters.correlations, FactoredCorrelations):
+        parts.append(np.log(parameters.correlations.uniquenesses))
+    elif parameters.correlations is not None:
         pairs = parameters.correlations[..., *np.tril_indices(parameters.n_features, -1)]
         parts.append(np.arctanh(np.clip(pairs, -_LARGEST_CORRELATION, _LARGEST_CORRELATION)))
     return np.concatenate(parts, axis=-1)
@@ -186,6 +188,8 @@ def _standard_errors(pivot: MixtureParameters, n_rows: int) -> Float[np.ndarray,
     rest = n_rows * (1.0 - weights) + 1.0
     parts = [np.sqrt(counts * rest / (n_rows + 2.0)) / n_rows, pivot.scales / np.sqrt(counts)]
     parts.append(np.ones_like(pivot.scales) / np.sqrt(2.0 * counts))
-    if pivot.correlations is not None:
+    if isinstance(pivot.correlations, FactoredCorrelations):
+        parts.append(np.full(pivot.scales.shape, np.sqrt(2.0)) / np.sqrt(counts))
+    elif pivot.correlations is not None:
         parts.append(np.ones((pivot.n_components, d * (d - 1) // 2)) / np.sqrt(counts))
     return np.concatenate(parts, axis=-1)
