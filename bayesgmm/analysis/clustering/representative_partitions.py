@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.clustering.partition import (
-    DEFAULT_DRAWS,
     PartitionLoss,
     VariationOfInformation,
     draw_allocations,
@@ -27,7 +26,7 @@ def representative_partitions(
     *,
     loss: PartitionLoss | None = None,
     X: Any | None = None,
-    max_draws: int = DEFAULT_DRAWS,
+    max_draws: int | None = None,
     n_runs: int = 8,
     random_seed: RandomSeed = None,
 ) -> xr.Dataset:
@@ -48,8 +47,9 @@ def representative_partitions(
         Or ``Binder()``, ``OneMinusAdjustedRand()``, ``NormalizedVariationOfInformation()``.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
-    max_draws : int, default 1000
-        Approximate number of draws to use, thinned evenly.
+    max_draws : int, optional
+        Approximate number of draws to use, thinned evenly. By default 1000; beyond 100,000 rows
+        fewer, so that rows times draws are 100 million, but no fewer than 500.
     n_runs : int, default 8
         Number of random starts; the best is kept.
     random_seed : int, SeedSequence or Generator, optional
