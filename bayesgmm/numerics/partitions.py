@@ -367,6 +367,23 @@ class Representatives:
         """Mean distance of draws from their representatives."""
         return float(self.losses.min(axis=0).mean())
 
+    def extended(
+        self,
+        draws: PartitionDraws,
+        loss: LossFunction,
+        rows: Int[np.ndarray, " m"],
+        seed: np.random.SeedSequence,
+    ) -> Representatives:
+        """Allocate all other rows, to each partition for the draws that are closest to it."""
+        labels = np.empty((len(self.labels), draws.n_rows), np.int32)
+        for number, of_rows in enumerate(self.labels):
+            own = np.flatnonzero(self.closest == number)
+            labels[number] = extended(
+                draws.subset(own) if own.size else draws, loss, rows, of_rows,
+                most_clusters=draws.n_groups, seed=seed,
+            ).labels  # fmt: skip
+        return Representatives(labels, np.array([draws.losses(each, loss) for each in labels]))
+
 
 def representatives(
     draws: PartitionDraws,
