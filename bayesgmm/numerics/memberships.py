@@ -82,9 +82,19 @@ def _write(
         )
         rows = places[block]
         found.mean[rows] = table.mean(axis=0)
-        ends = np.quantile(table, quantiles, axis=0, overwrite_input=True)
-        found.lower[rows], found.upper[rows] = ends
+        in_order = np.ascontiguousarray(table.transpose(1, 2, 0))
+        in_order.sort(axis=2)  # of consecutive numbers; NumPy's quantiles take three times as long
+        found.lower[rows], found.upper[rows] = (_at(in_order, each) for each in quantiles)
         if report is not None:
             report(rows.size)
 
     for_each(-(-n_rows // size), write_block)
+
+
+def _at(in_order: Float[np.ndarray, "m k mixtures"], quantile: float) -> Float[np.ndarray, "m k"]:
+    """Return a quantile of sorted numbers, linear between two of them."""
+    place = quantile * (in_order.shape[2] - 1)
+    before = int(place)
+    after = min(before + 1, in_order.shape[2] - 1)
+    low, high = in_order[:, :, before], in_order[:, :, after]
+    return low + (high - low) * (place - before)

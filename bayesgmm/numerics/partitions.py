@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int, Int32, Num, Shaped
+from jaxtyping import Float, Int, Int16, Int32, Num, Shaped
 from scipy.special import entr, xlogy
 
 from bayesgmm.numerics.blocks import for_each
@@ -119,6 +119,9 @@ def _ordered_pairs(counts: np.ndarray, axes: int | tuple[int, ...]) -> np.ndarra
     return (counts * (counts - 1.0)).sum(axis=axes)
 
 
+MOST_SEARCHED = 5_000
+"""Rows that are searched at once; of more, a sample is."""
+
 _FIRST_ROOM = 8  # clusters that a candidate may have before its tables are made larger
 _MOST_ATTEMPTS = 10  # clusters that are taken apart and allocated anew
 
@@ -159,15 +162,15 @@ class PartitionDraws:
     Attributes
     ----------
     labels : integer array, shape (draws, n)
-        The group of every row; numbers from zero without gaps.
+        The group of every row; numbers from zero without gaps. In two bytes, as there are many.
     """
 
-    labels: Int32[np.ndarray, "draws n"]
+    labels: Int16[np.ndarray, "draws n"]
 
     @classmethod
     def of(cls, labels: Int[np.ndarray, "draws n"]) -> PartitionDraws:
         """Number the groups, counted from zero, that occur in each draw."""
-        compact = np.empty(labels.shape, np.int32)
+        compact = np.empty(labels.shape, np.int16)
         for number, draw in enumerate(labels):
             compact[number] = (np.cumsum(np.bincount(draw) > 0) - 1)[draw]
         return cls(compact)
@@ -183,13 +186,21 @@ class PartitionDraws:
         return int(self.labels.max()) + 1
 
     @cached_property
-    def by_row(self) -> Int32[np.ndarray, "n draws"]:
+    def by_row(self) -> Int16[np.ndarray, "n draws"]:
         """The same, row by row."""
         return np.ascontiguousarray(self.labels.T)
 
     def subset(self, chosen: np.ndarray) -> PartitionDraws:
         """Return some of the draws."""
         return PartitionDraws(np.ascontiguousarray(self.labels[chosen]))
+
+    def of_rows(self, chosen: Int[np.ndarray, " m"]) -> PartitionDraws:
+        """Return the partitions of some of the rows."""
+        return PartitionDraws.of(self.labels[:, chosen])
+
+    def partition(self, draw: int) -> Int32[np.ndarray, " n"]:
+        """Return one of the draws, as a candidate."""
+        return self.labels[draw].astype(np.int32)
 
     def losses(
         self, candidate: Int32[np.ndarray, " n"], loss: LossFunction
@@ -209,7 +220,7 @@ class PartitionDraws:
         expected = np.empty(chosen.size)
 
         def evaluate(number: int) -> None:
-            expected[number] = self.losses(self.labels[chosen[number]], loss).mean()
+            expected[number] = self.losses(self.partition(chosen[number]), loss).mean()
 
         for_each(expected.size, evaluate)
         return expected
@@ -278,6 +289,28 @@ def best_partitions(
     return [one for one in found if one is not None]
 
 
+def rows_to_search(n_rows: int, seed: np.random.SeedSequence) -> Int[np.ndarray, " m"]:
+    """Return the positions of the rows whose partition is searched: all, or a random sample."""
+    if n_rows <= MOST_SEARCHED:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(seed).choice(n_rows, MOST_SEARCHED, replace=False))
+
+
+def extended(
+    draws: PartitionDraws,
+    loss: LossFunction,
+    rows: Int[np.ndarray, " m"],
+    labels: Int[np.ndarray, " m"],
+    *,
+    most_clusters: int,
+    seed: np.random.SeedSequence,
+) -> Found:
+    """Allocate all other rows to a partition of some; then move rows while the loss decreases."""
+    start = np.full(draws.n_rows, -1, np.int32)
+    start[rows] = labels
+    return improve(draws, loss, start, most_clusters=most_clusters, seed=seed, attempts=0)
+
+
 def random_starts(
     n_starts: int, draws: PartitionDraws, most_clusters: int, rng: np.random.Generator
 ) -> list[Int32[np.ndarray, " n"]]:
@@ -334,6 +367,23 @@ class Representatives:
         """Mean distance of draws from their representatives."""
         return float(self.losses.min(axis=0).mean())
 
+    def extended(
+        self,
+        draws: PartitionDraws,
+        loss: LossFunction,
+        rows: Int[np.ndarray, " m"],
+        seed: np.random.SeedSequence,
+    ) -> Representatives:
+        """Allocate all other rows, to each partition for the draws that are closest to it."""
+        labels = np.empty((len(self.labels), draws.n_rows), np.int32)
+        for number, of_rows in enumerate(self.labels):
+            own = np.flatnonzero(self.closest == number)
+            labels[number] = extended(
+                draws.subset(own) if own.size else draws, loss, rows, of_rows,
+                most_clusters=draws.n_groups, seed=seed,
+            ).labels  # fmt: skip
+        return Representatives(labels, np.array([draws.losses(each, loss) for each in labels]))
+
 
 def representatives(
     draws: PartitionDraws,
@@ -375,14 +425,14 @@ def _far_apart(
     """Pick draws one after another, each with probability proportional to its distance."""
     n_draws = draws.labels.shape[0]
     chosen = [int(rng.integers(n_draws))]
-    losses = [draws.losses(draws.labels[chosen[0]], loss)]
+    losses = [draws.losses(draws.partition(chosen[0]), loss)]
     while len(chosen) < n_partitions:
         away = np.maximum(np.min(losses, axis=0), 0.0)
         total = away.sum()
         # All draws may be alike; a partition is then there twice, and one of the two has no draws.
         chosen.append(int(rng.choice(n_draws, p=away / total if total > 0 else None)))
-        losses.append(draws.losses(draws.labels[chosen[-1]], loss))
-    return Representatives(draws.labels[chosen], np.array(losses))
+        losses.append(draws.losses(draws.partition(chosen[-1]), loss))
+    return Representatives(draws.labels[chosen].astype(np.int32), np.array(losses))
 
 
 def _improved(

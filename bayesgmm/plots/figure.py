@@ -27,6 +27,7 @@ class Drawing(Figure):
 
 
 _LONGEST_DRAWING = 120_000  # bytes of SVG; a longer one becomes pixels, which are shorter then
+_MOST_MARKS = 20_000  # drawn as pixels within an SVG, which is certainly longer then
 _PIXELS_WIDE = 1500
 _PIXELS_PER_INCH = 96  # of a page, as CSS has it
 _COLOURS = 255  # as many as one byte names
@@ -65,11 +66,22 @@ def embedded(figure: Any) -> EmbeddedImage:
     """
     figure = _figure(figure)
     width, height = (round(_PIXELS_PER_INCH * inches) for inches in figure.get_size_inches())
-    drawing = _written(figure, "svg", metadata={"Date": None, "Creator": None})
-    if len(drawing) <= _LONGEST_DRAWING:
-        return EmbeddedImage(_address("image/svg+xml", drawing), width, height)
+    if _n_pixel_marks(figure) <= _MOST_MARKS:
+        drawing = _written(figure, "svg", metadata={"Date": None, "Creator": None})
+        if len(drawing) <= _LONGEST_DRAWING:
+            return EmbeddedImage(_address("image/svg+xml", drawing), width, height)
     pixels = _written(figure, "png", dpi=_PIXELS_WIDE / figure.get_size_inches()[0])
     return EmbeddedImage(_address("image/png", _few_colors(pixels)), width, height)
+
+
+def _n_pixel_marks(figure: Figure) -> int:
+    """Count the marks that are pixels even in vector files."""
+    return sum(
+        len(marks.get_offsets())
+        for axes in figure.axes
+        for marks in axes.collections
+        if marks.get_rasterized()
+    )
 
 
 def _figure(drawn: Any) -> Figure:

@@ -416,7 +416,7 @@ class Fit:
         ``n_draws`` that are spread evenly over the chains.
         """
         draws = self.standard_draws
-        if n_draws is not None:
+        if n_draws is not None and n_draws < np.prod(draws.batch_shape):
             draws = self.scaling.standardize_parameters(read_parameters(self.thinned(n_draws)))
         return self.scaling.standardize(data), draws, self.scaling.log_jacobians(data)
 

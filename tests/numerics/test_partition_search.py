@@ -13,8 +13,10 @@ from bayesgmm.numerics.partitions import (
     PartitionDraws,
     best_partitions,
     by_size,
+    extended,
     improve,
     random_starts,
+    rows_to_search,
 )
 
 LOSSES = [
@@ -166,3 +168,27 @@ def test_normalized_information_is_that_of_scikit_learn():
     for value, draw in zip(values, draws.labels, strict=True):
         arithmetic = normalized_mutual_info_score(draws.labels[0], draw)
         assert value == pytest.approx(1 - arithmetic / (2 - arithmetic), abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", [LOSSES[0], LOSSES[3], LOSSES[6], LOSSES[7]])
+def test_a_partition_of_some_rows_extends_to_that_of_all(loss):
+    """Three clear groups, of which 60 of 600 rows are searched."""
+    draws = noisy_draws(600, 40, 0.1, seed=5)
+    rows = np.sort(np.random.default_rng(6).choice(600, 60, replace=False))
+    of_all, of_some = found(draws, loss, most=4), found(draws.of_rows(rows), loss, most=4)
+    whole = extended(
+        draws, loss, rows, of_some.labels, most_clusters=4, seed=np.random.SeedSequence(0)
+    )
+    np.testing.assert_array_equal(whole.labels, of_all.labels)
+    labels = whole.labels.astype(np.int32)
+    assert whole.loss == pytest.approx(draws.losses(labels, loss).mean(), abs=1e-12)
+
+
+def test_rows_to_search(monkeypatch):
+    seed = np.random.SeedSequence(0)
+    np.testing.assert_array_equal(rows_to_search(20, seed), np.arange(20))
+    monkeypatch.setattr("bayesgmm.numerics.partitions.MOST_SEARCHED", 5)
+    rows = rows_to_search(20, seed)
+    assert rows.size == 5
+    assert np.all(np.diff(rows) > 0)
+    np.testing.assert_array_equal(rows, rows_to_search(20, seed))

@@ -56,3 +56,16 @@ def test_draws_that_are_all_alike():
     draws = PartitionDraws.of(np.tile([0, 0, 1, 1, 2], (10, 1)))
     found = representatives(draws, LOSS, 3, runs=2, seed=np.random.SeedSequence(0))
     assert found.distance == 0.0
+
+
+def test_representatives_of_some_rows_extend_to_those_of_all():
+    draws, _ = two_ways(200, seed=0)
+    rows = np.sort(np.random.default_rng(1).choice(40, 16, replace=False))
+    seed = np.random.SeedSequence(0)
+    of_all = representatives(draws, LOSS, 2, runs=4, seed=seed)
+    of_some = representatives(draws.of_rows(rows), LOSS, 2, runs=4, seed=seed)
+    whole = of_some.extended(draws, LOSS, rows, seed)
+    for one in of_all.labels:
+        same = [len({*zip(one, other, strict=True)}) == 2 for other in whole.labels]
+        assert sum(same) == 1
+    assert whole.distance == pytest.approx(of_all.distance, abs=1e-10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -42,3 +43,17 @@ def test_many_marks_become_pixels():
         assert pixels.mode == "P"
     assert len(image.address) < 400_000
     assert embedded(figure(MANY)) == image
+
+
+def test_marks_that_are_pixels_in_vector_files_are_drawn_once(monkeypatch):
+    """With very many of them the image is certainly pixels."""
+    drawn, kinds, save = Figure(figsize=(4, 3)), [], Figure.savefig
+    drawn.add_subplot().scatter(*np.zeros((2, 30_000)), rasterized=True)
+
+    def noted(figure: Figure, buffer: io.BytesIO, **options: Any) -> None:
+        kinds.append(options["format"])
+        save(figure, buffer, **options)
+
+    monkeypatch.setattr(Figure, "savefig", noted)
+    content(embedded(drawn).address, "image/png")
+    assert kinds == ["png"]

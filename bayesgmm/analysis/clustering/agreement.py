@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.analysis.clustering.partition import DEFAULT_DRAWS, each_allocation
+from bayesgmm.analysis.draws import draws_to_use
 from bayesgmm.data.alongside import in_order_of_rows
 from bayesgmm.data.cells import first_labels
 from bayesgmm.errors import DataError
@@ -23,7 +24,6 @@ from bayesgmm.numerics.partitions import (
     variation_of_information,
 )
 from bayesgmm.numerics.statistics import mean_responsibilities
-from bayesgmm.options import expect_whole_number
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 from bayesgmm.seeds import RandomSeed
 from bayesgmm.tree.fit import Fit, Fitted
@@ -42,7 +42,7 @@ def agreement(
     truth: Any,
     X: Any | None = None,
     *,
-    max_draws: int = DEFAULT_DRAWS,
+    max_draws: int | None = None,
     random_seed: RandomSeed = None,
 ) -> xr.Dataset:
     """Compare the components with a known grouping of the rows, draw by draw.
@@ -71,8 +71,9 @@ def agreement(
         position.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
-    max_draws : int, default 1000
-        Approximate number of draws to use, thinned evenly.
+    max_draws : int, optional
+        Approximate number of draws to use, thinned evenly. By default 1000; beyond 100,000 rows
+        fewer, so that rows times draws are 100 million, but no fewer than 500.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, so results are reproducible.
 
@@ -115,9 +116,10 @@ def agreement(
     >>> bool(found["adjusted_rand"].mean() > 0.85)
     True
     """
-    expect_whole_number("max_draws", max_draws)
-    fit = Fit.of(mixture).repeated(max_draws)
+    fit = Fit.of(mixture)
     data = fit.rows(X)
+    max_draws = draws_to_use(fit, data.n_rows, max_draws, most=DEFAULT_DRAWS)
+    fit = fit.repeated(max_draws)
     groups, names = _read_groups(truth, data.row_names)
     rows, mixtures, _ = fit.on_standard_scale(data, n_draws=max_draws)
     matched = _matched(groups, names.size, mean_responsibilities(rows.rows, mixtures))

@@ -8,19 +8,17 @@ import numpy as np
 import xarray as xr
 from scipy.special import entr
 
+from bayesgmm.analysis.draws import draws_to_use
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
 from bayesgmm.numerics.memberships import memberships
 from bayesgmm.numerics.statistics import mean_responsibilities
-from bayesgmm.options import expect_fraction, expect_whole_number
+from bayesgmm.options import expect_fraction
 from bayesgmm.progress import CountProgress
-from bayesgmm.schema import CHAIN, COMPONENT, DRAW, ROW
+from bayesgmm.schema import COMPONENT, ROW
 from bayesgmm.tree.fit import Fit, Fitted
 
 DEFAULT_CERTAINTY = 0.9
 """Rows whose most probable component has a lower probability are unsure."""
-
-_MOST_ASSIGNMENTS = 100_000_000  # rows times draws: ten seconds on two cores
-_LEAST_DRAWS = 500
 
 
 def cluster(
@@ -97,11 +95,9 @@ def cluster(
     """
     expect_fraction("certainty", certainty)
     tails = equal_tails(ci_prob)
-    if max_draws is not None:
-        expect_whole_number("max_draws", max_draws)
     fit = Fit.of(mixture)
     data = fit.rows(X)
-    n_draws = _affordable_draws(fit, data.n_rows) if max_draws is None else max_draws
+    n_draws = draws_to_use(fit, data.n_rows, max_draws)
     rows, draws, _ = fit.on_standard_scale(data, n_draws=n_draws)
     with CountProgress("rows", data.n_rows, visible=progress) as bar:
         found = memberships(rows.rows, draws, tails, report=bar.advance)
@@ -126,17 +122,11 @@ def cluster(
     return answer.assign(unknown) if fit.is_point else answer
 
 
-def _affordable_draws(fit: Fit, n_rows: int) -> int | None:
-    """Return how many draws are worth their time; ``None`` for all."""
-    affordable = max(_MOST_ASSIGNMENTS // max(n_rows, 1), _LEAST_DRAWS)
-    all_draws = fit.posterior.sizes[CHAIN] * fit.posterior.sizes[DRAW]
-    return None if affordable >= all_draws else affordable
-
-
 def expected_responsibilities(tree: Fitted, X: Any | None = None) -> xr.DataArray:
     """Return the responsibilities of :func:`cluster` only: one pass, without quantiles."""
     fit = Fit.of(tree)
-    rows, draws, _ = fit.on_standard_scale(data := fit.rows(X))
+    data = fit.rows(X)
+    rows, draws, _ = fit.on_standard_scale(data, n_draws=draws_to_use(fit, data.n_rows, None))
     return xr.DataArray(
         mean_responsibilities(rows.rows, draws),
         coords={ROW: data.row_names, COMPONENT: fit.names},

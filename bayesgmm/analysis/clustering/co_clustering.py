@@ -11,10 +11,11 @@ import xarray as xr
 from jaxtyping import Float, Int64
 
 from bayesgmm.analysis.clustering.partition import DEFAULT_DRAWS, each_allocation
+from bayesgmm.analysis.draws import draws_to_use
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
-from bayesgmm.options import expect_one_of, expect_whole_number, is_number
+from bayesgmm.options import expect_one_of, is_number
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import ROW, ROW_BIS
 from bayesgmm.seeds import RandomSeed
@@ -34,7 +35,7 @@ def co_clustering(
     X: Any | None = None,
     *,
     method: str = "responsibilities",
-    max_draws: int = DEFAULT_DRAWS,
+    max_draws: int | None = None,
     rows: Sequence[int] | None = None,
     max_memory: float = 2e9,
     random_seed: RandomSeed = None,
@@ -55,8 +56,9 @@ def co_clustering(
         From the responsibilities of every draw; or as the fraction of draws in which the
         allocations z_i and z_j, drawn once in each, are equal. Both have the same expectation;
         the first has no Monte Carlo noise of allocations.
-    max_draws : int, default 1000
-        Approximate number of draws to use, thinned evenly.
+    max_draws : int, optional
+        Approximate number of draws to use, thinned evenly. By default 1000; beyond 100,000 rows
+        fewer, so that rows times draws are 100 million, but no fewer than 500.
     rows : sequence of positions, optional
         The rows of the matrix to return, all by default. For tables whose full matrix is too
         large: its memory and time grow with the square of the number of rows.
@@ -97,11 +99,11 @@ def co_clustering(
     (2, 342)
     """
     expect_one_of("method", method, METHODS)
-    expect_whole_number("max_draws", max_draws)
     fit = Fit.of(mixture)
+    data = fit.rows(X)
+    max_draws = draws_to_use(fit, data.n_rows, max_draws, most=DEFAULT_DRAWS)
     if method == "allocations":
         fit = fit.repeated(max_draws)
-    data = fit.rows(X)
     chosen = _positions(rows, data.n_rows)
     _expect_room(data.n_rows if chosen is None else chosen.size, data.n_rows, max_memory)
     scaled, mixtures, _ = fit.on_standard_scale(data, n_draws=max_draws)

@@ -9,7 +9,6 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int, Int32
 
 from bayesgmm.analysis.clustering.partition import (
-    DEFAULT_DRAWS,
     Allocations,
     PartitionLoss,
     VariationOfInformation,
@@ -33,7 +32,7 @@ def credible_ball(
     *,
     loss: PartitionLoss | None = None,
     X: Any | None = None,
-    max_draws: int = DEFAULT_DRAWS,
+    max_draws: int | None = None,
     random_seed: RandomSeed = None,
 ) -> xr.Dataset:
     """Return the credible ball around a partition, and its bounds.
@@ -56,8 +55,9 @@ def credible_ball(
         The distance; with a = 1 it and ``Binder`` are metrics.
     X : table with the features of the fit, optional
         The rows that were partitioned; those of the fit by default.
-    max_draws : int, default 1000
-        Approximate number of draws to use, thinned evenly.
+    max_draws : int, optional
+        Approximate number of draws to use, thinned evenly. By default 1000; beyond 100,000 rows
+        fewer, so that rows times draws are 100 million, but no fewer than 500.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, with which :func:`bayesgmm.partition` draws the same
         allocations.

@@ -14,14 +14,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Int32, Int64
+from jaxtyping import Float, Int16, Int32
 
+from bayesgmm.analysis.draws import draws_to_use
 from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.partitions import (
     LossFunction,
     PartitionDraws,
     best_partitions,
+    extended,
     random_starts,
+    rows_to_search,
 )
 from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.statistics import each_mixture, responsibilities
@@ -192,7 +195,7 @@ class Allocations:
     row_names : array, shape (n,)
     """
 
-    labels: Int32[np.ndarray, "draws n"]
+    labels: Int16[np.ndarray, "draws n"]
     row_names: np.ndarray
 
 
@@ -200,7 +203,7 @@ def draw_allocations(
     tree: Fitted,
     X: Any | None = None,
     *,
-    draws: int = DEFAULT_DRAWS,
+    draws: int | None = None,
     random_seed: RandomSeed = None,
 ) -> Allocations:
     """Draw the component of every row, z_i ~ Categorical(r_i1, ..., r_ik), once in each draw.
@@ -211,16 +214,16 @@ def draw_allocations(
         Result of :func:`bayesgmm.fit`.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
-    draws : int, default 1000
-        Approximate number of draws to use, thinned evenly.
+    draws : int, optional
+        Approximate number of draws to use, thinned evenly; by default 1000, fewer for many rows.
     random_seed : int, SeedSequence or Generator, optional
         By default the seed of the fit, so that one fit always gives the same allocations.
     """
     fit = Fit.of(tree)
-    expect_whole_number("max_draws", draws)
-    fit = fit.repeated(draws)
-    rows, mixtures, _ = fit.on_standard_scale(data := fit.rows(X), n_draws=draws)
-    labels = np.empty((int(np.prod(mixtures.batch_shape)), data.n_rows), np.int32)
+    data = fit.rows(X)
+    draws = draws_to_use(fit, data.n_rows, draws, most=DEFAULT_DRAWS)
+    rows, mixtures, _ = fit.repeated(draws).on_standard_scale(data, n_draws=draws)
+    labels = np.empty((int(np.prod(mixtures.batch_shape)), data.n_rows), np.int16)
     seed = fit.seed if random_seed is None else random_seed
     for number, (found, _) in enumerate(each_allocation(rows.rows, mixtures, seed)):
         labels[number] = found
@@ -229,13 +232,17 @@ def draw_allocations(
 
 def each_allocation(
     X: Rows, mixtures: MixtureParameters, seed: RandomSeed
-) -> Iterator[tuple[Int64[np.ndarray, " n"], Float[np.ndarray, "n k"]]]:
+) -> Iterator[tuple[Int16[np.ndarray, " n"], Float[np.ndarray, "n k"]]]:
     """Yield, for each mixture in turn, sampled allocations and the responsibilities."""
     rng = generator(seed)
     for _, mixture in each_mixture(mixtures):
         shares = responsibilities(X, mixture)
-        below = np.cumsum(shares[:, :-1], axis=1)
-        yield (below <= rng.random((X.n_rows, 1))).sum(axis=1), shares
+        level, below = rng.random(X.n_rows), np.zeros(X.n_rows)
+        labels = np.zeros(X.n_rows, np.int16)
+        for component in range(mixtures.n_components - 1):
+            below += shares[:, component]
+            labels += below <= level
+        yield labels, shares
 
 
 _SAME = 1e-9  # difference of losses that is rounding
@@ -246,7 +253,7 @@ def partition(
     loss: PartitionLoss | None = None,
     *,
     X: Any | None = None,
-    max_draws: int = DEFAULT_DRAWS,
+    max_draws: int | None = None,
     n_runs: int = 16,
     max_clusters: int | None = None,
     random_seed: RandomSeed = None,
@@ -261,6 +268,11 @@ def partition(
     dissolved and reallocated, while the expected loss decreases; from several random starts, and
     from the best of the draws.
 
+    Of more than 5000 rows, a random sample of this size is searched. The other rows are then
+    allocated to the best partition of the sample one after another, and all rows moved one at a
+    time while the expected loss of the whole partition decreases: no move of a single row lowers
+    it, but a cluster that has next to no rows in the sample may be missed.
+
     Parameters
     ----------
     mixture : xarray.DataTree or PointEstimate
@@ -269,8 +281,9 @@ def partition(
         Or ``Binder()``, ``OneMinusAdjustedRand()``, ``NormalizedVariationOfInformation()``.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
-    max_draws : int, default 1000
-        Approximate number of draws to use, thinned evenly.
+    max_draws : int, optional
+        Approximate number of draws to use, thinned evenly. By default 1000; beyond 100,000 rows
+        fewer, so that rows times draws are 100 million, but no fewer than 500.
     n_runs : int, default 16
         Number of random starts.
     max_clusters : int, optional
@@ -288,7 +301,8 @@ def partition(
         posterior probability that the row and a random other row of its cluster are clustered
         together (1 if it is alone); ``size`` (cluster); ``expected_loss``; ``run_loss`` (run),
         the result of each start, the best draw last; ``runs_agreed``, how many of them found this
-        partition. The attribute ``loss`` names the loss.
+        partition; both are those of the sample where one is searched. Attributes: ``loss`` names
+        the loss, ``n_draws`` is the number of draws used, and ``n_searched`` that of rows searched.
 
     Raises
     ------
@@ -320,27 +334,39 @@ def partition(
     if max_clusters is not None:
         expect_whole_number("max_clusters", max_clusters)
     fit = Fit.of(mixture)
-    allocations = draw_allocations(fit, X, draws=max_draws, random_seed=random_seed)
-    partitions, function = PartitionDraws.of(allocations.labels), loss.function()
-    start_seed, search_seed = spawn(fit.seed if random_seed is None else random_seed, 2)
-    limit = min(max_clusters or partitions.n_groups, partitions.n_rows)
-    starts = random_starts(n_runs, partitions, limit, np.random.default_rng(start_seed))
-    starts += best_draw(partitions, function, limit)
     with waiting("searching for a partition", visible=progress):
-        found = best_partitions(partitions, function, starts, most_clusters=limit, seed=search_seed)
-    best = min(found, key=lambda one: one.loss)
-    agreed = sum(abs(one.loss - best.loss) <= _SAME for one in found)
+        allocations = draw_allocations(fit, X, draws=max_draws, random_seed=random_seed)
+        seed = fit.seed if random_seed is None else random_seed
+        start_seed, search_seed, row_seed = spawn(seed, 3)
+        partitions, function = PartitionDraws.of(allocations.labels), loss.function()
+        rows = rows_to_search(partitions.n_rows, row_seed)
+        searched = partitions.of_rows(rows)
+        limit = min(max_clusters or partitions.n_groups, searched.n_rows)
+        starts = random_starts(n_runs, searched, limit, np.random.default_rng(start_seed))
+        starts += best_draw(searched, function, limit)
+        found = best_partitions(searched, function, starts, most_clusters=limit, seed=search_seed)
+        best = of_searched = min(found, key=lambda one: one.loss)
+        if rows.size < partitions.n_rows:
+            best = extended(
+                partitions, function, rows, best.labels, most_clusters=limit, seed=search_seed
+            )
+        cohesion = _cohesion(partitions, best.labels)
+    agreed = sum(abs(one.loss - of_searched.loss) <= _SAME for one in found)
     return xr.Dataset(
         {
             "label": (ROW, best.labels),
-            "cohesion": (ROW, _cohesion(partitions, best.labels)),
+            "cohesion": (ROW, cohesion),
             "size": ("cluster", np.bincount(best.labels)),
             "expected_loss": best.loss,
             "run_loss": ("run", [one.loss for one in found]),
             "runs_agreed": agreed,
         },
         coords={ROW: allocations.row_names, "cluster": np.arange(best.labels.max() + 1)},
-        attrs={"loss": repr(loss), "n_draws": partitions.labels.shape[0]},
+        attrs={
+            "loss": repr(loss),
+            "n_draws": partitions.labels.shape[0],
+            "n_searched": rows.size,
+        },
     )
 
 
@@ -351,7 +377,7 @@ def best_draw(
     allowed = np.flatnonzero(draws.labels.max(axis=1) < most_clusters)
     if not allowed.size:
         return []
-    return [draws.labels[allowed[draws.expected_losses(loss, allowed).argmin()]]]
+    return [draws.partition(allowed[draws.expected_losses(loss, allowed).argmin()])]
 
 
 def _cohesion(draws: PartitionDraws, labels: Int32[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -359,7 +385,7 @@ def _cohesion(draws: PartitionDraws, labels: Int32[np.ndarray, " n"]) -> Float[n
     n_clusters, others = int(labels.max()) + 1, np.bincount(labels)[labels] - 1.0
     total = np.zeros(draws.n_rows)
     for draw in draws.labels:
-        cells = draw * n_clusters + labels
+        cells = draw.astype(np.int64) * n_clusters + labels
         total += np.bincount(cells)[cells] - 1.0
     alone = others == 0
     return np.where(alone, 1.0, total / (len(draws.labels) * np.where(alone, 1.0, others)))

@@ -8,16 +8,20 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.clustering.partition import (
-    DEFAULT_DRAWS,
     PartitionLoss,
     VariationOfInformation,
     draw_allocations,
     expect_loss,
 )
-from bayesgmm.numerics.partitions import PartitionDraws, by_size, representatives
+from bayesgmm.numerics.partitions import (
+    PartitionDraws,
+    by_size,
+    representatives,
+    rows_to_search,
+)
 from bayesgmm.options import expect_whole_number
 from bayesgmm.schema import ROW
-from bayesgmm.seeds import RandomSeed, seed_sequence
+from bayesgmm.seeds import RandomSeed, seed_sequence, spawn
 from bayesgmm.tree.fit import Fit
 
 
@@ -27,7 +31,7 @@ def representative_partitions(
     *,
     loss: PartitionLoss | None = None,
     X: Any | None = None,
-    max_draws: int = DEFAULT_DRAWS,
+    max_draws: int | None = None,
     n_runs: int = 8,
     random_seed: RandomSeed = None,
 ) -> xr.Dataset:
@@ -37,6 +41,10 @@ def representative_partitions(
     (the Wasserstein distance between the posterior and them, if the loss is a metric). If the
     posterior of partitions is multimodal, they reveal modes that a single partition hides. With one
     more than needed, two of them hardly differ, or ``mean_distance`` hardly decreases.
+
+    Of more than 5000 rows, a random sample of this size is searched. The other rows are then
+    allocated to each partition as :func:`bayesgmm.partition` does, for the draws that are closest
+    to it on the sample; losses and weights are those of all rows.
 
     Parameters
     ----------
@@ -48,8 +56,9 @@ def representative_partitions(
         Or ``Binder()``, ``OneMinusAdjustedRand()``, ``NormalizedVariationOfInformation()``.
     X : table with the features of the fit, optional
         New rows; those of the fit by default.
-    max_draws : int, default 1000
-        Approximate number of draws to use, thinned evenly.
+    max_draws : int, optional
+        Approximate number of draws to use, thinned evenly. By default 1000; beyond 100,000 rows
+        fewer, so that rows times draws are 100 million, but no fewer than 500.
     n_runs : int, default 8
         Number of random starts; the best is kept.
     random_seed : int, SeedSequence or Generator, optional
@@ -60,8 +69,9 @@ def representative_partitions(
     xarray.Dataset
         Largest weight first: ``label`` (partition, obs_id), numbered by size; ``weight``
         (partition), the posterior mass; ``n_clusters`` and ``expected_loss`` (partition), the
-        latter over the draws closest to it; ``mean_distance``, over all draws. The attribute
-        ``loss`` names the loss. A partition of weight zero was not needed.
+        latter over the draws closest to it; ``mean_distance``, over all draws. A partition of
+        weight zero was not needed. Attributes: ``loss`` names the loss, ``n_draws`` is the number
+        of draws used, and ``n_searched`` that of rows searched.
 
     Raises
     ------
@@ -91,10 +101,14 @@ def representative_partitions(
     fit = Fit.with_draws(tree, "representative_partitions")
     allocations = draw_allocations(fit, X, draws=max_draws, random_seed=random_seed)
     partitions = PartitionDraws.of(allocations.labels)
+    seed = fit.seed if random_seed is None else seed_sequence(random_seed)
+    function, row_seed = loss.function(), spawn(seed, n_runs + 1)[-1]
+    rows = rows_to_search(partitions.n_rows, row_seed)
     found = representatives(
-        partitions, loss.function(), n_partitions, runs=n_runs,
-        seed=fit.seed if random_seed is None else seed_sequence(random_seed),
-    )  # fmt: skip
+        partitions.of_rows(rows), function, n_partitions, runs=n_runs, seed=seed
+    )
+    if rows.size < partitions.n_rows:
+        found = found.extended(partitions, function, rows, seed)
     weights = np.bincount(found.closest, minlength=n_partitions) / found.closest.size
     order = np.argsort(-weights, kind="stable")
     labels = np.stack([by_size(each) for each in found.labels[order]])
@@ -108,5 +122,9 @@ def representative_partitions(
             "mean_distance": found.distance,
         },
         coords={"partition": np.arange(n_partitions), ROW: allocations.row_names},
-        attrs={"loss": repr(loss), "n_draws": partitions.labels.shape[0]},
+        attrs={
+            "loss": repr(loss),
+            "n_draws": partitions.labels.shape[0],
+            "n_searched": rows.size,
+        },
     )

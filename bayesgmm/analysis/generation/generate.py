@@ -112,16 +112,21 @@ def draw_rows(
     return parameters.means[index] + parameters.scales[index] * noise, components
 
 
-def repeated(one: MixtureParameters, n_rows: int) -> MixtureParameters:
-    """Return the same mixture (no batch axes) for every row; nothing is copied."""
+def draw_table(
+    one: MixtureParameters, n_rows: int, rng: np.random.Generator
+) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
+    """Draw rows from one mixture (no batch axes), and the components they came from.
 
-    def repeat(values: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(values, (n_rows, *values.shape))
-
-    correlations = None if one.correlations is None else repeat(one.correlations)
-    return MixtureParameters(
-        repeat(one.weights), repeat(one.means), repeat(one.scales), correlations
-    )
+    The same as :func:`draw_rows` from as many equal mixtures, with one Cholesky factor a component.
+    """
+    cumulative = np.cumsum(one.weights)
+    components = np.searchsorted(cumulative, rng.random(n_rows) * cumulative[-1])
+    noise = FAMILY.draw(rng, (n_rows, one.n_features))
+    if one.correlations is not None:
+        for component, root in enumerate(np.linalg.cholesky(one.correlations)):
+            own = np.flatnonzero(components == component)
+            noise[own] = np.einsum("ij,nj->ni", root, noise[own])
+    return one.means[components] + one.scales[components] * noise, components
 
 
 def _draw_in_blocks(

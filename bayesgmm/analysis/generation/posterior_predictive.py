@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from bayesgmm.analysis.generation.generate import draw_rows, repeated
+from bayesgmm.analysis.generation.generate import draw_table
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.errors import SpecificationError
 from bayesgmm.options import is_whole
@@ -64,7 +64,7 @@ def posterior_predictive(
     parameters = read_parameters(chosen)
     tables = np.empty((*parameters.batch_shape, *data.values.shape))
     for index in np.ndindex(*parameters.batch_shape):
-        tables[index] = draw_rows(repeated(parameters.draw(index), data.n_rows), rng)[0]
+        tables[index] = draw_table(parameters.draw(index), data.n_rows, rng)[0]
     replicated = xr.Dataset(
         {DATA: ((CHAIN, DRAW, ROW, FEATURE), tables)},
         coords={

@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import rankdata
 
-from bayesgmm.analysis.generation.generate import draw_rows, repeated
+from bayesgmm.analysis.generation.generate import draw_table
 from bayesgmm.analysis.generation.random_mixtures import Asked, draw_mixture
 from bayesgmm.data.dataset import default_names
 from bayesgmm.errors import SpecificationError
@@ -327,7 +327,7 @@ def _draw_table(
     mixture: MixtureParameters, n_rows: int, n_outliers: int, rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, " n"]]:
     """Draw rows and their components; outliers replace some of them."""
-    rows, allocations = draw_rows(repeated(mixture, n_rows), rng)
+    rows, allocations = draw_table(mixture, n_rows, rng)
     if n_outliers:
         places = rng.choice(n_rows, n_outliers, replace=False)
         rows[places] = draw_outliers(mixture, np.delete(rows, places, axis=0), n_outliers, rng)

@@ -143,8 +143,8 @@ def test_fewer_draws_are_those_spread_over_the_chains(tree, monkeypatch):
     chosen = np.linspace(0, length - 1, 10).round().astype(int)
     some["posterior"] = xr.DataTree(tree["posterior"].to_dataset().isel(draw=chosen))
     xr.testing.assert_allclose(few["responsibilities"], bg.cluster(some)["responsibilities"])
-    monkeypatch.setattr("bayesgmm.analysis.clustering.cluster._MOST_ASSIGNMENTS", 1)
-    monkeypatch.setattr("bayesgmm.analysis.clustering.cluster._LEAST_DRAWS", 10 * n_chains)
+    monkeypatch.setattr("bayesgmm.analysis.draws._MOST_ASSIGNMENTS", 1)
+    monkeypatch.setattr("bayesgmm.analysis.draws._LEAST_DRAWS", 10 * n_chains)
     xr.testing.assert_identical(few, bg.cluster(tree))
     with pytest.raises(bg.SpecificationError, match="max_draws"):
         bg.cluster(tree, max_draws=0)

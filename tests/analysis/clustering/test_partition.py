@@ -71,6 +71,35 @@ def test_the_same_tree_gives_the_same_answer(tree):
     )
 
 
+@pytest.mark.parametrize("loss", [bg.VariationOfInformation(), bg.Binder()], ids=repr)
+def test_of_long_tables_a_sample_of_the_rows_is_searched(tree, draws, loss, monkeypatch):
+    """The other rows follow: the partition is that of a search over all rows."""
+    whole = bg.partition(tree, loss, max_draws=200, n_runs=4)
+    monkeypatch.setattr("bayesgmm.numerics.partitions.MOST_SEARCHED", 120)
+    found = bg.partition(tree, loss, max_draws=200, n_runs=4)
+    assert (whole.attrs["n_searched"], found.attrs["n_searched"]) == (342, 120)
+    assert found.attrs["n_draws"] == 200
+    np.testing.assert_array_equal(found["label"], whole["label"])
+    labels = found["label"].values.astype(np.int32)
+    expected = draws.losses(labels, loss.function()).mean()
+    assert float(found["expected_loss"]) == pytest.approx(expected, abs=1e-12)
+    assert 1 <= int(found["runs_agreed"]) <= found["run_loss"].size
+
+
+def test_long_tables_take_fewer_draws(tree, monkeypatch):
+    """The rule is that of `cluster`, and credible balls use the same draws."""
+    monkeypatch.setattr("bayesgmm.analysis.draws._MOST_ASSIGNMENTS", 1)
+    monkeypatch.setattr("bayesgmm.analysis.draws._LEAST_DRAWS", 40)
+    found = bg.partition(tree, n_runs=2)
+    assert found.attrs["n_draws"] == 40
+    xr.testing.assert_identical(found, bg.partition(tree, n_runs=2, max_draws=40))
+    ball = bg.credible_ball(tree, found)
+    assert ball["draw_distance"].size == 40
+    assert float(ball["draw_distance"].mean()) == pytest.approx(float(found["expected_loss"]))
+    for answer in (bg.co_clustering(tree), bg.representative_partitions(tree, 2, n_runs=1)):
+        assert answer.attrs["n_draws"] == 40
+
+
 def test_at_most_as_many_clusters_as_asked(tree):
     found = bg.partition(tree, max_draws=100, n_runs=3, max_clusters=2)
     assert found["size"].size == 2
