@@ -39,6 +39,7 @@ from bayesgmm.numerics.kernels.triangular import (
 )
 
 _RANK = 1e-10  # of the scatter: pivots below this share of their diagonal are rounding errors
+_TURNS = 10  # of scores and loadings in a sweep
 _LEAST_RESIDUAL = 1e-14  # of the squares of a feature, beside all: less is a rounding error
 
 
@@ -104,22 +105,20 @@ def write_factor_gradient(
 
 
 @compiled_exactly
-def _root_of_scatter(scatter, log_scales):
-    """Return R (d, d) with R R' = D^-1 scatter D^-1, and its rank; other columns are zero."""
-    size, n_scales = scatter.shape[0], log_scales.shape[0]
+def _root_of_scatter(scatter):
+    """Return R (d, d) with R R' the scatter, and its rank; other columns are zero."""
+    size = scatter.shape[0]
     root, rank = np.zeros((size, size)), 0
     for j in range(size):
-        unscale = math.exp(-log_scales[j % n_scales])
-        diagonal = scatter[j, j] * unscale * unscale
-        pivot = diagonal
+        pivot = scatter[j, j]
         for m in range(j):
             pivot -= root[j, m] ** 2
-        if not pivot > _RANK * diagonal:
+        if not pivot > _RANK * scatter[j, j]:
             continue
         rank += 1
         root[j, j] = math.sqrt(pivot)
         for i in range(j + 1, size):
-            total = scatter[i, j] * unscale * math.exp(-log_scales[i % n_scales])
+            total = scatter[i, j]
             for m in range(j):
                 total -= root[i, m] * root[j, m]
             root[i, j] = total / root[j, j]
@@ -149,10 +148,12 @@ def _wishart(freedom, size, rng):
 
 
 @compiled_exactly
-def _draw_scores(count, scatter, log_scales, loadings, rng):
-    """Draw Z'Z (q, q) and Z'Y (q, d), the statistics of scores, with Y the rows over D."""
+def _draw_scores(count, root, rank, loadings, rng):
+    """Draw Z'Z (q, q) and Z'Y (q, d), the statistics of scores, with Y the rows over D.
+
+    ``root`` is R, over D too.
+    """
     n_factors, size = loadings.shape
-    root, rank = _root_of_scatter(scatter, log_scales)
     signal = np.zeros((n_factors, n_factors))  # V = I + A'A
     for r in range(n_factors):
         for s in range(n_factors):
@@ -213,14 +214,36 @@ def _draw_scores(count, scatter, log_scales, loadings, rng):
 
 
 @compiled_exactly
+def _over(root, log_scales):
+    """Return D^-1 root."""
+    result = root.copy()
+    for i in range(root.shape[0]):
+        unscale = math.exp(-log_scales[i % log_scales.shape[0]])
+        for j in range(i + 1):
+            result[i, j] *= unscale
+    return result
+
+
+@compiled_exactly
 def draw_factors(count, scatter, prior, kinds, rng, log_scales, loadings, acceptance):
     """Draw u and A of one matrix in place; write the acceptance of every scale.
 
-    Scores and theta are drawn first, then every uniqueness with its loadings integrated out, then
-    these loadings.
+    Several times, since this moves slowly and costs little beside a pass over the rows.
     """
+    root, rank = _root_of_scatter(scatter)
+    for _ in range(_TURNS):
+        _draw_once(
+            count, scatter, root, rank, prior, kinds, rng, log_scales, loadings, acceptance
+        )
+
+
+@compiled_exactly
+def _draw_once(
+    count, scatter, scatter_root, rank, prior, kinds, rng, log_scales, loadings, acceptance
+):
+    """Draw scores and theta, then every uniqueness, with its loadings integrated out, then these."""
     (n_factors, size), n_scales = loadings.shape, log_scales.shape[0]
-    products, cross = _draw_scores(count, scatter, log_scales, loadings, rng)
+    products, cross = _draw_scores(count, _over(scatter_root, log_scales), rank, loadings, rng)
     for r in range(n_factors):
         square = 0.0
         for i in range(size):
