@@ -12,8 +12,16 @@ standard normal, r the rank of S; and E'E = G G' plus a Wishart matrix with n - 
 Given these, the loadings of every feature are the coefficients of a regression on the scores, with a
 conjugate prior (Geweke & Zhou, 1996), and are integrated out where the uniqueness is drawn.
 
+With many features the scores are almost known, and have the scale of the old loadings. Loadings also
+move therefore within the span of their columns with the scores integrated out, by slice sampling along
+subgroups of linear maps (generalized Gibbs sampling; Liu & Sabatti, 2000): a column is stretched, or
+moved along another one. The densities depend on A'A and A'SA only, q by q matrices.
+
 References
 ----------
+Liu, J. S. and Sabatti, C. (2000). Generalised Gibbs sampler and multigrid Monte Carlo for Bayesian
+computation. Biometrika 87, 353-369.
+
 Geweke, J. and Zhou, G. (1996). Measuring the pricing error of the arbitrage pricing theory. Review of
 Financial Studies 9, 557-587.
 """
@@ -25,6 +33,7 @@ import math
 import numpy as np
 
 from bayesgmm.numerics.kernels.compiling import compiled_exactly
+from bayesgmm.numerics.kernels.covariance_moves import MOST_STEPS
 from bayesgmm.numerics.kernels.covariances import (
     floor_scatter,
     mixing_scatter,
@@ -39,7 +48,8 @@ from bayesgmm.numerics.kernels.triangular import (
 )
 
 _RANK = 1e-10  # of the scatter: pivots below this share of their diagonal are rounding errors
-_TURNS = 10  # of scores and loadings in a sweep
+_SPAN_WIDTH = 2.0  # of slices, in standard deviations of a logarithm given so many rows, about
+_TURNS = 5  # of scores and loadings in a sweep
 _LEAST_RESIDUAL = 1e-14  # of the squares of a feature, beside all: less is a rounding error
 
 
@@ -214,6 +224,96 @@ def _draw_scores(count, root, rank, loadings, rng):
 
 
 @compiled_exactly
+def _moved(matrix, r, s, step):
+    """Return T matrix T', with T the map that stretches column r, or adds column s to it."""
+    result = matrix.copy()
+    for _ in range(2):  # rows, then, of the transposed, columns
+        for j in range(result.shape[1]):
+            if r == s:
+                result[r, j] *= math.exp(step)
+            else:
+                result[r, j] += step * result[s, j]
+        result = result.T.copy()
+    return result
+
+
+@compiled_exactly
+def _log_density_in_span(step, r, s, count, lengths, along, prior, size):
+    """Return the log density of a move, scores integrated out, with its Jacobian.
+
+    ``lengths`` is A'A and ``along`` A'SA before the move.
+    """
+    lengths, along = _moved(lengths, r, s, step), _moved(along, r, s, step)
+    value = size * step if r == s else 0.0
+    power = prior.signal_shape + 0.5 * size
+    for factor in range(lengths.shape[0]):
+        value -= power * math.log(prior.signal_rate + 0.5 * lengths[factor, factor])
+        lengths[factor, factor] += 1.0
+    root = cholesky(lengths)
+    whitened = congruence(inverse(root), along)
+    for factor in range(lengths.shape[0]):
+        value += 0.5 * whitened[factor, factor] - count * math.log(root[factor, factor])
+    return value
+
+
+@compiled_exactly
+def _slice_in_span(r, s, count, lengths, along, prior, size, rng):
+    """Return a move of one kind by slice sampling, from none."""
+    level = _log_density_in_span(0.0, r, s, count, lengths, along, prior, size)
+    level -= rng.standard_exponential()
+    width = _SPAN_WIDTH / math.sqrt(count + 1.0)
+    if r != s:
+        width *= math.sqrt((1e-100 + lengths[r, r]) / (1e-100 + lengths[s, s]))
+    low = -width * rng.random()
+    high = low + width
+    for _ in range(MOST_STEPS):
+        if not _log_density_in_span(low, r, s, count, lengths, along, prior, size) > level:
+            break
+        low -= width
+    for _ in range(MOST_STEPS):
+        if not _log_density_in_span(high, r, s, count, lengths, along, prior, size) > level:
+            break
+        high += width
+    while True:
+        step = low + (high - low) * rng.random()
+        if _log_density_in_span(step, r, s, count, lengths, along, prior, size) >= level:
+            return step
+        if step < 0.0:
+            low = step
+        else:
+            high = step
+        if not high - low > 1e-15 * width:
+            return 0.0
+
+
+@compiled_exactly
+def _move_in_span(count, root, loadings, prior, rng):
+    """Move A within the span of its columns; ``root`` is that of the scatter over D."""
+    n_factors, size = loadings.shape
+    through = np.zeros((n_factors, size))  # A'R
+    for r in range(n_factors):
+        for i in range(size):
+            here = loadings[r, i]
+            for j in range(i + 1):
+                through[r, j] += here * root[i, j]
+    lengths, along = np.zeros((n_factors, n_factors)), np.zeros((n_factors, n_factors))
+    for r in range(n_factors):
+        for s in range(n_factors):
+            for i in range(size):
+                lengths[r, s] += loadings[r, i] * loadings[s, i]
+                along[r, s] += through[r, i] * through[s, i]
+    for r in range(n_factors):
+        for s in range(n_factors):
+            step = _slice_in_span(r, s, count, lengths, along, prior, size, rng)
+            lengths, along = _moved(lengths, r, s, step), _moved(along, r, s, step)
+            for i in range(size):
+                if r == s:
+                    loadings[r, i] *= math.exp(step)
+                else:
+                    loadings[r, i] += step * loadings[s, i]
+
+
+@compiled_exactly
 def _over(root, log_scales):
     """Return D^-1 root."""
     result = root.copy()
@@ -243,7 +343,9 @@ def _draw_once(
 ):
     """Draw scores and theta, then every uniqueness, with its loadings integrated out, then these."""
     (n_factors, size), n_scales = loadings.shape, log_scales.shape[0]
-    products, cross = _draw_scores(count, _over(scatter_root, log_scales), rank, loadings, rng)
+    own_root = _over(scatter_root, log_scales)
+    _move_in_span(count, own_root, loadings, prior, rng)
+    products, cross = _draw_scores(count, own_root, rank, loadings, rng)
     for r in range(n_factors):
         square = 0.0
         for i in range(size):
