@@ -65,7 +65,7 @@ def statistics_for_factors(X: RowsInMemory, parameters: MixtureParameters) -> Fa
     """Return the statistics of rows; with missing cells, by way of the scatter."""
     mixture = Analyzers.of(parameters)
     if X.has_gaps:
-        return FactorStatistics.of(sufficient_statistics(X, parameters), mixture)
+        return FactorStatistics.of(*sufficient_statistics(X, parameters).parts(), mixture)
     return factor_statistics(X, mixture)
 
 

@@ -47,7 +47,7 @@ def maximize(
     """Return parameters with an expected log posterior no lower than before."""
     if objective.layout.covariances.n_factors:
         if isinstance(statistics, SufficientStatistics):
-            statistics = FactorStatistics.of(statistics, Analyzers.of(parameters))
+            statistics = FactorStatistics.of(*statistics.parts(), Analyzers.of(parameters))
         return maximize_factors(statistics, parameters, objective)
     assert isinstance(statistics, SufficientStatistics)
     means = update_means(statistics, parameters, objective)
@@ -125,7 +125,7 @@ def _(
     if parameters.correlations is None:  # one feature
         return _update_scales(statistics, parameters, objective), None
     mixture = Analyzers.of(parameters)
-    return update_factors(FactorStatistics.of(statistics, mixture), mixture, objective)
+    return update_factors(FactorStatistics.of(*statistics.parts(), mixture), mixture, objective)
 
 
 @update_covariances.register

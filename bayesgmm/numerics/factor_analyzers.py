@@ -21,7 +21,6 @@ from scipy.special import logsumexp
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior, scale_terms
 from bayesgmm.numerics.rows import Block, Rows
-from bayesgmm.numerics.statistics import SufficientStatistics
 from bayesgmm.numerics.unconstrained import FactorMap, Layout
 from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 
@@ -48,9 +47,13 @@ class Analyzers(NamedTuple):
     signals: np.ndarray
     precisions: np.ndarray
 
+    def draw(self, number: int) -> Analyzers:
+        """Return one of many mixtures along one axis."""
+        return Analyzers(*(part[number] for part in self))
+
     @classmethod
     def of(cls, parameters: MixtureParameters) -> Analyzers:
-        """Take the parameters of one mixture apart."""
+        """Take the parameters of one mixture, or of many, apart."""
         correlations = parameters.correlations
         assert isinstance(correlations, FactoredCorrelations)
         roots = np.sqrt(correlations.uniquenesses)
@@ -60,16 +63,16 @@ class Analyzers(NamedTuple):
     @classmethod
     def made(
         cls,
-        weights: Float[np.ndarray, " k"],
-        means: Float[np.ndarray, "k d"],
-        scales: Float[np.ndarray, "k d"],
-        signals: Float[np.ndarray, "k q d"],
+        weights: Float[np.ndarray, "*batch k"],
+        means: Float[np.ndarray, "*batch k d"],
+        scales: Float[np.ndarray, "*batch k d"],
+        signals: Float[np.ndarray, "*batch k q d"],
     ) -> Analyzers:
         """Add what passes need."""
-        precisions = np.eye(signals.shape[1]) + signals @ signals.swapaxes(1, 2)
+        precisions = np.eye(signals.shape[-2]) + signals @ signals.swapaxes(-1, -2)
         with np.errstate(divide="ignore"):  # a weight of zero is a log weight of -inf
-            constants = np.log(weights) + FAMILY.log_kernel(0.0, means.shape[1])
-        constants -= np.log(scales).sum(axis=1) + 0.5 * np.linalg.slogdet(precisions)[1]
+            constants = np.log(weights) + FAMILY.log_kernel(0.0, means.shape[-1])
+        constants -= np.log(scales).sum(axis=-1) + 0.5 * np.linalg.slogdet(precisions)[1]
         return cls(constants, means, scales, signals, precisions)
 
 
@@ -97,15 +100,20 @@ class FactorStatistics:
     cross: Float[np.ndarray, "k q d"]
 
     @classmethod
-    def of(cls, statistics: SufficientStatistics, mixture: Analyzers) -> FactorStatistics:
-        """Return those of a scatter, as of rows with missing cells."""
+    def of(
+        cls,
+        log_likelihood: float,
+        counts: Float[np.ndarray, " k"],
+        sums: Float[np.ndarray, "k d"],
+        scatter: Float[np.ndarray, "k d d"],
+        mixture: Analyzers,
+    ) -> FactorStatistics:
+        """Return those of a scatter, as of rows with missing cells; see ``statistics.py``."""
         unscale = 1.0 / mixture.scales
-        scatter = statistics.scatter * unscale[:, :, None] * unscale[:, None, :]
+        scatter = scatter * unscale[:, :, None] * unscale[:, None, :]
         squares = np.diagonal(scatter, axis1=1, axis2=2).copy()
         cross = np.linalg.solve(mixture.precisions, mixture.signals) @ scatter
-        return cls(
-            statistics.log_likelihood, statistics.counts, statistics.sums * unscale, squares, cross
-        )
+        return cls(log_likelihood, counts, sums * unscale, squares, cross)
 
     def about(self, shift: Float[np.ndarray, "k d"], mixture: Analyzers) -> FactorStatistics:
         """Return the same statistics about means moved by ``shift``, which is over D."""
@@ -144,13 +152,11 @@ def factor_statistics(X: Rows, mixture: Analyzers) -> FactorStatistics:
     return FactorStatistics(*X.sum(of_block))
 
 
-def _of_rows(
-    rows: Float[np.ndarray, "n d"],
-    weights: Float[np.ndarray, " _"],
-    label_log_likelihoods: Float[np.ndarray, "_ _"],
-    mixture: Analyzers,
-) -> tuple:
-    k, q, d = mixture.signals.shape
+def densities_and_scores(
+    rows: Float[np.ndarray, "n d"], mixture: Analyzers
+) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, "k n q"]]:
+    """Return log(pi_k N(x_i | mu_k, Sigma_k)), and the posterior means of the factors."""
+    k, q, _ = mixture.signals.shape
     table, scores = np.empty((rows.shape[0], k)), np.empty((k, rows.shape[0], q))
     for component in range(k):
         signals, whitened = mixture.signals[component], rows - mixture.means[component]
@@ -162,6 +168,17 @@ def _of_rows(
         squares = np.einsum("nd,nd->n", whitened, whitened)
         squares += np.einsum("nq,nq->n", scores[component], scores[component])
         table[:, component] = mixture.constants[component] - 0.5 * squares
+    return table, scores
+
+
+def _of_rows(
+    rows: Float[np.ndarray, "n d"],
+    weights: Float[np.ndarray, " _"],
+    label_log_likelihoods: Float[np.ndarray, "_ _"],
+    mixture: Analyzers,
+) -> tuple:
+    k, q, d = mixture.signals.shape
+    table, scores = densities_and_scores(rows, mixture)
     if label_log_likelihoods.size:
         table += label_log_likelihoods
     totals = logsumexp(table, axis=1)

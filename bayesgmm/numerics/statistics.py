@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import logsumexp
 
+from bayesgmm.numerics.factor_analyzers import Analyzers, densities_and_scores
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.numerics.kernels.patterns import (
     marginals,
@@ -27,7 +30,7 @@ from bayesgmm.numerics.rows import (
     RowsInMemory,
     as_rows,
 )
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 
 Table = Rows | Float[np.ndarray, "n d"]
 """Rows, or their cells where no more is known of them, as at the points of a grid."""
@@ -56,6 +59,10 @@ class SufficientStatistics:
     counts: Float[np.ndarray, " k"]
     sums: Float[np.ndarray, "k d"]
     scatter: Float[np.ndarray, "k d ..."]
+
+    def parts(self) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+        """Return log-likelihood, counts, sums and scatter."""
+        return self.log_likelihood, self.counts, self.sums, self.scatter
 
     def about(self, shift: Float[np.ndarray, "k d"]) -> SufficientStatistics:
         """Return the same statistics about means moved by ``shift``."""
@@ -121,6 +128,42 @@ class PrecisionForm:
         return self.constants, self.means, self.factors
 
 
+@dataclass(frozen=True)
+class FactoredForm:
+    """A mixture of factor analyzers as used by the passes over rows.
+
+    Where cells are missing, passes take the same factors of covariance matrices as of any mixture.
+    """
+
+    analyzers: Analyzers
+
+    @property
+    def constants(self) -> Float[np.ndarray, " k"]:
+        """See :class:`PrecisionForm`."""
+        return self.analyzers.constants
+
+    @property
+    def means(self) -> Float[np.ndarray, "k d"]:
+        """See :class:`PrecisionForm`."""
+        return self.analyzers.means
+
+    @cached_property
+    def factors(self) -> Float[np.ndarray, "k d d"]:
+        """See :class:`PrecisionForm`."""
+        signals, size = self.analyzers.signals, self.means.shape[1]
+        roots = np.linalg.cholesky(np.eye(size) + signals.swapaxes(1, 2) @ signals)
+        inverses = np.tril(np.linalg.solve(roots, np.broadcast_to(np.eye(size), roots.shape)))
+        return inverses / self.analyzers.scales[:, None, :]
+
+    def marginal(self, features: Int[np.ndarray, " d"], n_observed: int) -> PrecisionForm:
+        """See :meth:`PrecisionForm.marginal`."""
+        return PrecisionForm(*self.kernel_arguments()).marginal(features, n_observed)
+
+    def kernel_arguments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what kernels take."""
+        return self.constants, self.means, self.factors
+
+
 def correlation_roots(correlations: Float[np.ndarray, "*batch d d"]) -> np.ndarray:
     """Return lower Cholesky factors of correlation matrices."""
     # No more than the rounding error of the matrix itself, which may leave it indefinite.
@@ -128,16 +171,26 @@ def correlation_roots(correlations: Float[np.ndarray, "*batch d d"]) -> np.ndarr
     return np.linalg.cholesky(correlations + 4 * size * np.finfo(float).eps * np.eye(size))
 
 
-Mixture = MixtureParameters | PrecisionForm
+Mixture = MixtureParameters | PrecisionForm | FactoredForm
+
+_WIDE = 16  # features, from which passes over rows for factor analyzers are faster than any
 
 
-def each_mixture(draws: MixtureParameters) -> Iterator[tuple[tuple[int, ...], PrecisionForm]]:
+def each_mixture(
+    draws: MixtureParameters,
+) -> Iterator[tuple[tuple[int, ...], PrecisionForm | FactoredForm]]:
     """Go through many mixtures, factorized some thousand at a time; yield index and mixture."""
     indices = list(np.ndindex(*draws.batch_shape))
-    numbers_each = draws.n_components * draws.n_features**2
-    at_once = max(1, _NUMBERS_AT_ONCE // numbers_each)
+    has_factors = _has_factors(draws)
+    each = draws.n_features if not has_factors else draws.correlations.loadings.shape[-1] + 2
+    at_once = max(1, _NUMBERS_AT_ONCE // (draws.n_components * draws.n_features * each))
     for start in range(0, len(indices), at_once):
         some = indices[start : start + at_once]
+        if has_factors:
+            analyzers = Analyzers.of(draws.draw(tuple(np.transpose(some))))
+            for number, index in enumerate(some):
+                yield index, FactoredForm(analyzers.draw(number))
+            continue
         form = PrecisionForm.of(draws.draw(tuple(np.transpose(some))))
         for number, index in enumerate(some):
             yield (
@@ -265,15 +318,22 @@ _TABLES = component_table, pattern_table
 
 def _writer(
     X: Rows, kernels: tuple[Callable, Callable], options: tuple, shape: tuple[int, ...]
-) -> Callable[[PrecisionForm], np.ndarray]:
+) -> Callable[[PrecisionForm | FactoredForm], np.ndarray]:
     """Return a function of a mixture that returns what a kernel writes for every row."""
     kernel = kernels[X.has_gaps]
 
-    def write(form: PrecisionForm) -> np.ndarray:
-        mixture, output = form.kernel_arguments(), np.empty((X.n_rows, *shape))
+    def is_factored(form: PrecisionForm | FactoredForm) -> bool:
+        return isinstance(form, FactoredForm) and not X.has_gaps
+
+    def write(form: PrecisionForm | FactoredForm) -> np.ndarray:
+        output = np.empty((X.n_rows, *shape))
+        mixture = () if is_factored(form) else form.kernel_arguments()
 
         def write_block(block: Block) -> None:
             place, known = output[block.start : block.stop], block.label_log_likelihoods
+            if is_factored(form):
+                _write_factored(block.rows, known, form.analyzers, options, place)
+                return
             if not isinstance(block.rows, Patterns):
                 kernel(block.rows, known, *mixture, *options, place)
                 return
@@ -287,5 +347,32 @@ def _writer(
     return write
 
 
-def _precision_form(mixture: Mixture) -> PrecisionForm:
-    return mixture if isinstance(mixture, PrecisionForm) else PrecisionForm.of(mixture)
+def _write_factored(
+    rows: Float[np.ndarray, "n d"],
+    label_log_likelihoods: Float[np.ndarray, "_ _"],
+    mixture: Analyzers,
+    options: tuple,
+    place: Float[np.ndarray, "n ..."],
+) -> None:
+    """Write log densities of rows, or of components; with an option, responsibilities."""
+    table, _ = densities_and_scores(rows, mixture)
+    if label_log_likelihoods.size:
+        table += label_log_likelihoods
+    if options == (False,):
+        place[:] = table
+        return
+    totals = logsumexp(table, axis=1)
+    place[:] = np.exp(table - totals[:, None]) if options else totals
+
+
+def _has_factors(parameters: MixtureParameters) -> bool:
+    is_factored = isinstance(parameters.correlations, FactoredCorrelations)
+    return is_factored and parameters.n_features >= _WIDE
+
+
+def _precision_form(mixture: Mixture) -> PrecisionForm | FactoredForm:
+    if not isinstance(mixture, MixtureParameters):
+        return mixture
+    if _has_factors(mixture):
+        return FactoredForm(Analyzers.of(mixture))
+    return PrecisionForm.of(mixture)
