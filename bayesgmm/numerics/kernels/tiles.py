@@ -77,13 +77,25 @@ def add_label_log_likelihoods(label_log_likelihoods, start, rows, table):
 
 
 @inlined
-def exponentials(table, rows, largest, total):
-    """Turn log densities into densities relative to the largest; write that and their sum."""
+def _write_largest(table, rows, largest, total):
+    """Write the largest log density of each row, and a total of zero.
+
+    Components are taken two at a time: with one, the compiler would write only what becomes larger,
+    which takes much longer.
+    """
     for row in range(rows):
         largest[row], total[row] = table[0, row], 0.0
-    for component in range(1, table.shape[0]):
+    for component in range(1, table.shape[0], 2):
+        following = min(component + 1, table.shape[0] - 1)
         for row in range(rows):
-            largest[row] = max(largest[row], table[component, row])
+            larger = max(largest[row], table[component, row])
+            largest[row] = max(larger, table[following, row])
+
+
+@inlined
+def exponentials(table, rows, largest, total):
+    """Turn log densities into densities relative to the largest; write that and their sum."""
+    _write_largest(table, rows, largest, total)
     for component in range(table.shape[0]):
         for row in range(rows):
             value = exponential(table[component, row] - largest[row])
@@ -94,11 +106,7 @@ def exponentials(table, rows, largest, total):
 @inlined
 def root_exponentials(table, rows, largest, total):
     """Do the same, but write the square roots of the relative densities."""
-    for row in range(rows):
-        largest[row], total[row] = table[0, row], 0.0
-    for component in range(1, table.shape[0]):
-        for row in range(rows):
-            largest[row] = max(largest[row], table[component, row])
+    _write_largest(table, rows, largest, total)
     for component in range(table.shape[0]):
         for row in range(rows):
             half = 0.5 * (table[component, row] - largest[row])
