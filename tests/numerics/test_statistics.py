@@ -72,7 +72,7 @@ def test_moving_the_means_moves_the_statistics(structure):
     assert_allclose(moved.scatter, scatter, atol=1e-10)
 
 
-@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5, 6, 7, 8, 11])
 @pytest.mark.parametrize("structure", ["full", "diagonal"])
 def test_every_form_of_the_pass_agrees_with_scipy(structure, d):
     X, parameters = example_rows(70, d), parameters_of(structure, 3, d)
@@ -80,7 +80,55 @@ def test_every_form_of_the_pass_agrees_with_scipy(structure, d):
     assert_allclose(log_densities(X, parameters), logsumexp(joint, axis=1), rtol=1e-12)
     assert_allclose(responsibilities(X, parameters), softmax(joint, axis=1), rtol=1e-10, atol=1e-14)
     ours, theirs = sufficient_statistics(X, parameters), expected_statistics(X, parameters)
-    assert_allclose(ours.scatter, theirs[3], rtol=1e-9, atol=1e-9)
+    for mine, expected in zip((ours.counts, ours.sums, ours.scatter), theirs[1:], strict=True):
+        assert_allclose(mine, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_rows", [5, TILE + 17])
+@pytest.mark.parametrize("d", [13, 47, 48, 63, 64, 65, 94, 127, 128, 129])
+def test_many_features_agree_with_numpy(d, n_rows):
+    rng, k = np.random.default_rng(d), 3
+    X, constants, means = rng.normal(size=(n_rows, d)), rng.normal(size=k), rng.normal(size=(k, d))
+    factors = np.eye(d) + np.tril(rng.normal(0.0, 0.3 / np.sqrt(d), (k, d, d)))
+    mixture = PrecisionForm(constants, means, factors)
+    centered = X[:, None, :] - means
+    whitened = np.einsum("kij,nkj->nki", factors, centered)
+    joint = constants - 0.5 * np.sum(whitened**2, axis=2)
+    assert_allclose(component_log_densities(X, mixture), joint, rtol=1e-13)
+    assert_allclose(log_densities(X, mixture), logsumexp(joint, axis=1), rtol=1e-13)
+    ours, shares = sufficient_statistics(X, mixture), softmax(joint, axis=1)
+    scatter = np.einsum("nk,nki,nkj->kij", shares, centered, centered)
+    assert_allclose(ours.log_likelihood, logsumexp(joint, axis=1).sum(), rtol=1e-13)
+    assert_allclose(ours.counts, shares.sum(axis=0), rtol=1e-11)
+    assert_allclose(ours.sums, np.einsum("nk,nki->ki", shares, centered), rtol=1e-11, atol=1e-11)
+    assert_allclose(ours.scatter, scatter, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("d", [3, 16, 65])
+def test_means_far_from_zero_lose_only_the_digits_of_the_cells(d):
+    X, parameters = example_rows(300, d), parameters_of("full", 3, d)
+    near = sufficient_statistics(X, parameters)
+    moved = np.round(1e6 * (1 + np.random.default_rng(0).random(d)))
+    X += moved
+    X -= moved  # what the cells still say
+    rounded = sufficient_statistics(X, parameters)
+    far = sufficient_statistics(X + moved, replace(parameters, means=parameters.means + moved))
+    assert_allclose(rounded.log_likelihood, near.log_likelihood, rtol=1e-6)
+    assert_allclose(far.log_likelihood, rounded.log_likelihood, rtol=1e-7)
+    for name in ("counts", "sums", "scatter"):
+        assert_allclose(getattr(far, name), getattr(rounded, name), rtol=1e-6, atol=1e-6)
+
+
+def test_responsibilities_down_to_the_smallest_numbers_are_weights():
+    parameters = MixtureParameters(
+        np.array([0.5, 0.5]), np.array([[0.0, 0.0], [0.0, 30.0]]), np.ones((2, 2)),
+        np.broadcast_to(np.eye(2), (2, 2, 2)).copy(),
+    )  # fmt: skip
+    X = np.array([[0.0, -4.0], [0.0, 4.0]])  # the second component has exp(-570) and exp(-330)
+    expected, ours = expected_statistics(X, parameters), sufficient_statistics(X, parameters)
+    assert_allclose(ours.counts, expected[1], rtol=1e-10)
+    assert_allclose(ours.sums, expected[2], rtol=1e-10)
+    assert_allclose(ours.scatter, expected[3], rtol=1e-10)
 
 
 @pytest.mark.parametrize("structure", ["full", "diagonal"])

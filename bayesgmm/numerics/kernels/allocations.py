@@ -29,6 +29,7 @@ from bayesgmm.numerics.kernels.tiles import (
     TILE,
     add_label_log_likelihoods,
     add_statistics,
+    empty,
     exponentials,
     load,
     log_densities,
@@ -55,6 +56,7 @@ def uniform(seed, counter):
 def allocate(table, rows, seed, first, below, level):
     """Replace the log densities of each row by indicators of a randomly drawn component.
 
+    These are their own square roots, as ``add_statistics`` takes them.
     Returns the log-likelihood of the rows, with allocations summed out.
     """
     exponentials(table, rows, below, level)
@@ -79,17 +81,16 @@ def allocations(X, label_log_likelihoods, first, constants, means, factors, seed
     table.
     """
     (n, d), k = X.shape, means.shape[0]
-    tile, centered, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
-    table, work = np.empty((k, TILE)), np.empty((4, TILE))
+    tile, moved, table, work = empty(d), empty(d), empty(k), empty(2)
     counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
     value = 0.0
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        log_densities(tile, rows, constants, means, factors, centered, work, table)
+        log_densities(tile, rows, constants, means, factors, moved, table)
         add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
         value += allocate(table, rows, seed, first + start, work[0], work[1])
-        add_statistics(tile, rows, table, means, centered, weighted, counts, sums, scatter)
+        add_statistics(tile, rows, table, means, moved, counts, sums, scatter)
     mirror(scatter)
     return value, counts, sums, scatter
 
@@ -177,8 +178,7 @@ def _add_in_order(order, part_sums, part_scatter, sums, scatter):
 def pattern_allocations(patterns, label_log_likelihoods, first, constants, means, factors, seed):
     """Draw allocations and missing cells; return what ``allocations`` does."""
     k, d = means.shape
-    tile, centered, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
-    table, work, away = np.empty((k, TILE)), np.empty((4, TILE)), np.empty(d)
+    tile, moved, table, work, away = empty(d), empty(d), empty(k), empty(2), np.empty(d)
     value, counts, sums, scatter = 0.0, np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
     part_sums, part_scatter = np.empty((k, d)), np.empty(factors.shape)
     centers, covariances = np.empty((k, d)), covariances_of(factors)
@@ -196,15 +196,12 @@ def pattern_allocations(patterns, label_log_likelihoods, first, constants, means
             rows, number = min(TILE, end - begin - start), first + begin + start
             load(X, start, rows, tile)
             log_densities(
-                tile[:size], rows, part_constants, part_means, part_factors, centered[:size], work,
-                table,
-            )  # fmt: skip
+                tile[:size], rows, part_constants, part_means, part_factors, moved[:size], table
+            )
             add_label_log_likelihoods(label_log_likelihoods[begin:end], start, rows, table)
             value += allocate(table, rows, seed, number, work[0], work[1])
             _write_noise(seed ^ _OTHER_STREAM, number, rows, d - size, tile, size)
             _complete(table, rows, centers, slopes, rests, size, tile, away)
-            add_statistics(
-                tile, rows, table, centers, centered, weighted, counts, part_sums, part_scatter
-            )
+            add_statistics(tile, rows, table, centers, moved, counts, part_sums, part_scatter)
         _add_in_order(order, part_sums, part_scatter, sums, scatter)
     return value, counts, sums, scatter

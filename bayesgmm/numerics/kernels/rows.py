@@ -29,16 +29,16 @@ from bayesgmm.numerics.kernels.tiles import (
     TILE,
     add_label_log_likelihoods,
     add_statistics,
+    empty,
     exponentials,
     load,
     log_densities,
     log_likelihood,
     mirror,
+    root_exponentials,
     scale,
     weighted_log_likelihood,
 )
-
-_WORK = 4  # features whitened together, see ``products.py``
 
 # Densities of a row are relative to the largest, so that their total is at least one, or zero for a
 # row so far from all components that its log densities are not finite: the likelihood is then zero.
@@ -47,17 +47,20 @@ _LEAST_TOTAL = 1.0
 
 @inlined
 def _normalize(table, rows, start, row_weights, largest, total):
-    """Turn log densities into weighted responsibilities; return the log-likelihood."""
-    exponentials(table, rows, largest, total)
+    """Turn log densities into the square roots of weighted responsibilities.
+
+    Returns the log-likelihood.
+    """
+    root_exponentials(table, rows, largest, total)
     if row_weights.shape[0] == 0:
         value = log_likelihood(largest, total, rows)
         for row in range(rows):
-            total[row] = 1.0 / max(total[row], _LEAST_TOTAL)
+            total[row] = math.sqrt(1.0 / max(total[row], _LEAST_TOTAL))
     else:
         weights = row_weights[start : start + rows]
         value = weighted_log_likelihood(largest, total, rows, weights)
         for row in range(rows):
-            total[row] = max(weights[row], 0.0) / max(total[row], _LEAST_TOTAL)
+            total[row] = math.sqrt(max(weights[row], 0.0) / max(total[row], _LEAST_TOTAL))
     scale(table, rows, total)
     return value
 
@@ -66,17 +69,16 @@ def _normalize(table, rows, start, row_weights, largest, total):
 def statistics(X, row_weights, label_log_likelihoods, constants, means, factors):
     """Return the log-likelihood, counts (k,), sums (k, d) and scatter about the means."""
     (n, d), k = X.shape, means.shape[0]
-    tile, centered, weighted = np.empty((d, TILE)), np.empty((d, TILE)), np.empty((d, TILE))
-    table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
+    tile, moved, table, work = empty(d), empty(d), empty(k), empty(2)
     counts, sums, scatter = np.zeros(k), np.zeros((k, d)), np.zeros(factors.shape)
     value = 0.0
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        log_densities(tile, rows, constants, means, factors, centered, work, table)
+        log_densities(tile, rows, constants, means, factors, moved, table)
         add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
         value += _normalize(table, rows, start, row_weights, work[0], work[1])
-        add_statistics(tile, rows, table, means, centered, weighted, counts, sums, scatter)
+        add_statistics(tile, rows, table, means, moved, counts, sums, scatter)
     mirror(scatter)
     return value, counts, sums, scatter
 
@@ -92,12 +94,11 @@ def _sum_out(table, rows, largest, total, output):
 def mixture_log_densities(X, label_log_likelihoods, constants, means, factors, output):
     """Write log sum_k pi_k N(x_i | mu_k, Sigma_k) into ``output`` (n,)."""
     (n, d), k = X.shape, means.shape[0]
-    tile, centered = np.empty((d, TILE)), np.empty((d, TILE))
-    table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
+    tile, centered, table, work = empty(d), empty(d), empty(k), empty(2)
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        log_densities(tile, rows, constants, means, factors, centered, work, table)
+        log_densities(tile, rows, constants, means, factors, centered, table)
         add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
         _sum_out(table, rows, work[0], work[1], output[start:])
 
@@ -118,12 +119,11 @@ def _write(table, rows, normalized, work, output):
 def component_table(X, label_log_likelihoods, constants, means, factors, normalized, output):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)) (n, k), or the responsibilities if ``normalized``."""
     (n, d), k = X.shape, means.shape[0]
-    tile, centered = np.empty((d, TILE)), np.empty((d, TILE))
-    table, work = np.empty((k, TILE)), np.empty((_WORK, TILE))
+    tile, centered, table, work = empty(d), empty(d), empty(k), empty(2)
     for start in range(0, n, TILE):
         rows = min(TILE, n - start)
         load(X, start, rows, tile)
-        log_densities(tile, rows, constants, means, factors, centered, work, table)
+        log_densities(tile, rows, constants, means, factors, centered, table)
         add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
         _write(table, rows, normalized, work, output[start:])
 

@@ -9,16 +9,34 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from bayesgmm.numerics.kernels.compiling import inlined
 from bayesgmm.numerics.kernels.exponential import exponential
-from bayesgmm.numerics.kernels.products import add_products, subtract_half_squares
+from bayesgmm.numerics.kernels.products import ROWS, add_products, subtract_half_squares
 
 # Number of rows in a tile: enough to fill vector units, and few enough that a tile with its
-# temporary arrays stays in the first caches.
+# temporary arrays stays in the first caches. It is a multiple of ``ROWS``.
 TILE = 256
+# Numbers between lines: were it a power of two, all lines would compete for a few places of caches.
+_SPARE = 8
 # Number of densities multiplied before the logarithm is taken. Each is between 1 and the number of
 # components, and the product overflows from 65 000 components on.
 _FACTORS = 64
+# Square roots of densities below exp(-708), which are negligible, are zero: see ``exponential.py``.
+_LOWEST_HALF = -354.0
+
+
+@inlined
+def empty(lines):
+    """Return space for so many lines of a tile."""
+    return np.empty((lines, TILE + _SPARE))
+
+
+@inlined
+def _whole(rows):
+    """Round up to what the products process."""
+    return -(-rows // ROWS) * ROWS
 
 
 @inlined
@@ -30,20 +48,18 @@ def load(X, start, rows, tile):
 
 
 @inlined
-def log_densities(tile, rows, constants, means, factors, centered, work, table):
+def log_densities(tile, rows, constants, means, factors, centered, table):
     """Write log(pi_k N(x_i | mu_k, Sigma_k)) into a table."""
     for component in range(means.shape[0]):
         if factors.ndim == 3:
-            for feature in range(tile.shape[0]):
-                mean = means[component, feature]
-                for row in range(rows):
-                    centered[feature, row] = tile[feature, row] - mean
-        constant = constants[component]
-        for row in range(rows):
-            table[component, row] = constant
-        if factors.ndim == 3:
-            subtract_half_squares(factors, component, centered, rows, work, table)
+            whole = _whole(rows)
+            for row in range(whole):
+                table[component, row] = constants[component]
+            subtract_half_squares(tile, whole, component, means, factors, centered, table)
         else:
+            constant = constants[component]
+            for row in range(rows):
+                table[component, row] = constant
             for feature in range(tile.shape[0]):
                 mean, factor = means[component, feature], factors[component, feature]
                 for row in range(rows):
@@ -61,18 +77,42 @@ def add_label_log_likelihoods(label_log_likelihoods, start, rows, table):
 
 
 @inlined
-def exponentials(table, rows, largest, total):
-    """Turn log densities into densities relative to the largest; write that and their sum."""
+def _write_largest(table, rows, largest, total):
+    """Write the largest log density of each row, and a total of zero.
+
+    Components are taken two at a time: with one, the compiler would write only what becomes larger,
+    which takes much longer.
+    """
     for row in range(rows):
         largest[row], total[row] = table[0, row], 0.0
-    for component in range(1, table.shape[0]):
+    for component in range(1, table.shape[0], 2):
+        following = min(component + 1, table.shape[0] - 1)
         for row in range(rows):
-            largest[row] = max(largest[row], table[component, row])
+            larger = max(largest[row], table[component, row])
+            largest[row] = max(larger, table[following, row])
+
+
+@inlined
+def exponentials(table, rows, largest, total):
+    """Turn log densities into densities relative to the largest; write that and their sum."""
+    _write_largest(table, rows, largest, total)
     for component in range(table.shape[0]):
         for row in range(rows):
             value = exponential(table[component, row] - largest[row])
             table[component, row] = value
             total[row] += value
+
+
+@inlined
+def root_exponentials(table, rows, largest, total):
+    """Do the same, but write the square roots of the relative densities."""
+    _write_largest(table, rows, largest, total)
+    for component in range(table.shape[0]):
+        for row in range(rows):
+            half = 0.5 * (table[component, row] - largest[row])
+            root = exponential(half) if half > _LOWEST_HALF else 0.0
+            table[component, row] = root
+            total[row] += root * root
 
 
 @inlined
@@ -108,51 +148,45 @@ def scale(table, rows, factors):
 
 
 @inlined
-def _weigh(tile, feature, mean, table, component, rows, line, centered, weighted):
-    """Write x - mean, and its product with the responsibility; return the sum of the products."""
+def _sum_of_squares(table, component, rows):
     total = 0.0
     for row in range(rows):
-        distance = tile[feature, row] - mean
-        product = table[component, row] * distance
-        centered[line, row], weighted[line, row] = distance, product
-        total += product
+        total += table[component, row] * table[component, row]
     return total
 
 
 @inlined
-def _sum(table, component, rows):
-    total = 0.0
-    for row in range(rows):
-        total += table[component, row]
-    return total
+def _add_uncorrelated(tile, rows, component, means, roots, sums, squares):
+    for feature in range(tile.shape[0]):
+        mean, total, square = means[component, feature], 0.0, 0.0
+        for row in range(rows):
+            root = roots[component, row]
+            weighted = root * (tile[feature, row] - mean)
+            total += root * weighted
+            square += weighted * weighted
+        sums[component, feature] += total
+        squares[component, feature] += square
 
 
 @inlined
-def add_statistics(tile, rows, responsibilities, means, centered, weighted, counts, sums, scatter):
+def add_statistics(tile, rows, roots, means, weighted, counts, sums, scatter):
     """Add the counts, sums and scatter, or squares, about the means of one tile.
 
-    Only the lower triangles of the scatter are correct.
+    ``roots`` are the square roots of responsibilities, with which a row is multiplied once for both
+    sides of the scatter. Only the lower triangles of the scatter are correct.
     """
+    whole = _whole(rows)
+    for feature in range(tile.shape[0]):
+        for row in range(rows, whole):
+            tile[feature, row] = 0.0
     for component in range(means.shape[0]):
-        counts[component] += _sum(responsibilities, component, rows)
-        for i in range(tile.shape[0]):
-            line = i if scatter.ndim == 3 else 0
-            sums[component, i] += _weigh(
-                tile,
-                i,
-                means[component, i],
-                responsibilities,
-                component,
-                rows,
-                line,
-                centered,
-                weighted,
-            )
-            if scatter.ndim == 2:
-                for row in range(rows):
-                    scatter[component, i] += weighted[line, row] * centered[line, row]
+        counts[component] += _sum_of_squares(roots, component, rows)
         if scatter.ndim == 3:
-            add_products(weighted, centered, rows, component, scatter)
+            for row in range(rows, whole):
+                roots[component, row] = 0.0
+            add_products(tile, whole, component, means, roots, weighted, sums, scatter)
+        else:
+            _add_uncorrelated(tile, rows, component, means, roots, sums, scatter)
 
 
 @inlined
