@@ -146,6 +146,7 @@ def peak_at(
     *,
     least_curvature: float = LEAST_CURVATURE,
     groups: Int[np.ndarray, " p"] | None = None,
+    most_curved: int = MOST_CURVED,
 ) -> Peak:
     """Return the peak whose mode is known; see ``find_peak``.
 
@@ -154,7 +155,7 @@ def peak_at(
     With very many coordinates the curvature, which costs two evaluations for each and a
     decomposition, is taken to be one in the given units.
     """
-    if mode.size > MOST_CURVED:
+    if mode.size > most_curved:
         normal = NormalApproximation(mode, units, np.arange(mode.size))
         height, gradient = log_density(mode)
         remaining = float(np.sqrt(np.sum((units * gradient) ** 2)))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from bayesgmm.engines.importance import PARETO_LIMIT, StudentT, log_densities, pareto_k
-from bayesgmm.engines.normal import Peak, peak_at
+from bayesgmm.engines.normal import MOST_CURVED, Peak, peak_at
 from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.quasi_newton import highest_point
@@ -38,6 +38,7 @@ _DRAWS, _FREEDOM = 300, 5.0  # of a t distribution around a mode, from which its
 _LEAST_CURVATURE = 0.04
 """The widest that a direction is taken to be before sampling: five rough deviations."""
 
+_MOST_OF_FACTORS = 400  # coordinates; factors can be rotated, so that curvatures are often nearly zero
 _DEVIATIONS = 4.0  # a fall below the mode that a draw from a normal would hardly ever exceed
 _MOST_HALVINGS = 20
 
@@ -52,10 +53,11 @@ def _mode_near(target: Target, center: MixtureParameters) -> Float[np.ndarray, "
 
 
 def _peak_of(target: Target, center: MixtureParameters, mode: Float[np.ndarray, " p"]) -> Peak:
-    units = target.rough_deviations(center)
+    units, layout = target.rough_deviations(center), target.layout
     return peak_at(
-        target, mode, units, least_curvature=_LEAST_CURVATURE, groups=target.layout.groups
-    )
+        target, mode, units, least_curvature=_LEAST_CURVATURE, groups=layout.groups,
+        most_curved=_MOST_OF_FACTORS if layout.covariances.n_factors else MOST_CURVED,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

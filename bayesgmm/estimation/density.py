@@ -34,7 +34,7 @@ from bayesgmm.numerics.kernels.covariances import partial_prior, scale_prior
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
 from bayesgmm.numerics.rows import Rows
-from bayesgmm.numerics.statistics import sufficient_statistics
+from bayesgmm.numerics.statistics import WIDE, sufficient_statistics
 from bayesgmm.numerics.unconstrained import FactorMap, Layout, made_regular
 from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec, layout_of
@@ -109,7 +109,15 @@ class Target:
 
     def __call__(self, position: Float[np.ndarray, " p"]) -> tuple[float, Float[np.ndarray, " p"]]:
         """Return the log density and its gradient at one position."""
-        return self.log_posterior(position)
+        return self._function(position)
+
+    @cached_property
+    def _function(self) -> LogPosterior | FactorLogPosterior:
+        """The compiled function, or a faster one for factor analyzers with many features."""
+        X, covariances = self.data.fitted_rows, self.layout.covariances
+        if isinstance(covariances, FactorMap) and covariances.n_features >= WIDE and not X.has_gaps:
+            return FactorLogPosterior(X, self.log_posterior.mixture_prior, covariances)
+        return self.log_posterior
 
     def position_of(self, parameters: MixtureParameters) -> Float[np.ndarray, " p"]:
         """Return the position of some parameters, moved off the edge of the space if need be."""

@@ -173,7 +173,7 @@ def correlation_roots(correlations: Float[np.ndarray, "*batch d d"]) -> np.ndarr
 
 Mixture = MixtureParameters | PrecisionForm | FactoredForm
 
-_WIDE = 16  # features, from which passes over rows for factor analyzers are faster than any
+WIDE = 16  # features, from which passes over rows for factor analyzers are faster than any
 
 
 def each_mixture(
@@ -367,7 +367,7 @@ def _write_factored(
 
 def _has_factors(parameters: MixtureParameters) -> bool:
     is_factored = isinstance(parameters.correlations, FactoredCorrelations)
-    return is_factored and parameters.n_features >= _WIDE
+    return is_factored and parameters.n_features >= WIDE
 
 
 def _precision_form(mixture: Mixture) -> PrecisionForm | FactoredForm:

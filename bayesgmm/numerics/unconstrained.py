@@ -75,6 +75,11 @@ class CovarianceMap:
         return self.n_features * (self.n_features - 1) // 2 if self.correlated else 0
 
     @property
+    def n_redundant(self) -> int:
+        """Number of coordinates more than covariance matrices have dimensions."""
+        return self.n_matrices * (self.n_factors * (self.n_factors - 1) // 2)
+
+    @property
     def tied(self) -> bool:
         """Whether several components share a matrix."""
         return self.n_matrices < self.n_components
@@ -280,6 +285,11 @@ class Layout:
     def size(self) -> int:
         """Length of a vector."""
         return self.boundaries[-1] + self.covariances.size
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters: loadings can be rotated without a change of the mixture."""
+        return self.size - self.covariances.n_redundant
 
     @property
     def groups(self) -> Int[np.ndarray, " p"]:

@@ -144,7 +144,7 @@ def mode_criteria(
     return Criteria(
         float(counts @ densities),
         spec.n_components,
-        layout_of(spec, data.n_features).size,
+        layout_of(spec, data.n_features).n_parameters,
         data.total_weight,
         *entropies(responsibilities(rows.rows, mode), counts),
         gain=math.nan,

@@ -103,7 +103,7 @@ class Column:
 
     def n_parameters(self, number: int) -> int:
         """Return k - 1 weights, k d means, and the free entries of covariance matrices."""
-        return Layout(self.structure.covariance_map(number, self.data.n_features)).size
+        return Layout(self.structure.covariance_map(number, self.data.n_features)).n_parameters
 
     @cached_property
     def _problem(self) -> Problem:
