@@ -70,6 +70,11 @@ class CovarianceStructure(ABC):
         return CovarianceMap(n_components, n_features, self.volume, self.shape, self.orientation)
 
     @property
+    def name(self) -> str:
+        """Its name in the table of :func:`bayesgmm.select`: structures, not priors, differ in it."""
+        return type(self).__name__
+
+    @property
     def scales_in_words(self) -> str:
         """The prior of the standard deviations, as the end of a sentence after "follow"."""
         return f"the distribution {self}"

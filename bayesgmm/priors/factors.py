@@ -97,6 +97,14 @@ class Factors(SeparatedStructure):
         object.__setattr__(self, "isotropic", self.equal_uniquenesses)
         super().__post_init__()
 
+    @property
+    def name(self) -> str:
+        """See :attr:`CovarianceStructure.name`: the options that are set belong to it."""
+        options = [str(self.n_factors)]
+        options += ["shared"] if self.shared else []
+        options += ["equal uniquenesses"] if self.equal_uniquenesses else []
+        return f"Factors({', '.join(options)})"
+
     def covariance_map(self, n_components: int, n_features: int) -> CovarianceMap:
         """Return the map from coordinates to covariance matrices."""
         if n_features == 1:  # nothing to be correlated with

@@ -22,6 +22,7 @@ from bayesgmm.analysis.diagnosis.components import Components, Moments
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.digits import listed, plural
 from bayesgmm.priors.covariances import CorrelatedStructure, SeparatedStructure
+from bayesgmm.priors.factors import Factors
 from bayesgmm.priors.sampling import draw_covariances
 from bayesgmm.priors.scales import HalfT
 from bayesgmm.priors.spec import layout_of
@@ -128,6 +129,8 @@ def _prior_of_scales(fit: Fit, own: Float[np.ndarray, "m d"]) -> str:
     """Propose the half-t prior, or one with the mode of log(sigma) at the narrowest component."""
     structure = fit.spec.covariances
     name = type(structure).__name__
+    if isinstance(structure, Factors):
+        return "Give the uniquenesses another prior: covariances=Factors(..., scales=HalfT(...))."
     if isinstance(structure, SeparatedStructure) and not isinstance(structure.scales, HalfT):
         return f"Use a weakly informative scale prior: covariances={name}(scales=HalfT())."
     narrowest = np.where(own > 0, own, np.inf).min(axis=0)

@@ -30,7 +30,7 @@ _TYPES = {
 
 def name_of(structure: CovarianceStructure) -> str:
     """Return the name of a structure in the table."""
-    return type(structure).__name__
+    return structure.name
 
 
 def tabulated(
