@@ -45,7 +45,7 @@ def check_parameters(given: MixtureParameters) -> MixtureParameters:
             f"smallest is {parameters.scales.min():g}."
         )
     if parameters.correlations is not None:
-        _expect_correlations(parameters.correlations)
+        _expect_correlations(np.asarray(parameters.correlations))
     return parameters
 
 

@@ -34,8 +34,9 @@ class Auto:
     Importance resampling of the Laplace approximation comes first if there are at most 250
     parameters, and is the result if Pareto k is below 0.5 and there are at least 400 effective
     draws. Otherwise it is Gibbs sampling from eight features on, if it accepts the weights of rows,
-    and NUTS below. The tree is that of the engine chosen, and :func:`bayesgmm.diagnose` says which
-    and why.
+    and NUTS below. For :class:`Factors` it is Gibbs sampling at once: loadings can be rotated, so
+    that their posterior is far from normal. The tree is that of the engine chosen, and
+    :func:`bayesgmm.diagnose` says which and why.
     """
 
     in_words: ClassVar[str] = "an engine that was chosen by the table"
@@ -54,7 +55,8 @@ class Auto:
         """Sample the posterior of ``spec`` given ``data``, in the units of ``data``."""
         first, second = spawn(seed, 2)
         size, why = layout_of(spec, data.n_features).size, ""
-        if size <= _MOST_PARAMETERS:
+        covariances = layout_of(spec, data.n_features).covariances
+        if size <= _MOST_PARAMETERS and not covariances.n_factors:
             laplace = Laplace(resample=True)
             tree = laplace.run(spec, data, start=start, seed=first, progress=progress)
             k, effective = record(tree)["pareto_k"], record(tree)["importance_ess"]
@@ -62,18 +64,18 @@ class Auto:
                 choice = "Laplace(resample=True), because the posterior is nearly normal"
                 return with_record(tree, choice=choice)
             why = "the posterior is not nearly normal and "
-        engine, reason = _sampler(data)
+        engine, reason = _sampler(data, has_factors=covariances.n_factors > 0)
         tree = engine.run(spec, data, start=start, seed=second, progress=progress)
         return with_record(tree, choice=f"{type(engine).__name__}(), because {why}{reason}")
 
 
-def _sampler(data: Dataset) -> tuple[Gibbs | NUTS, str]:
-    """Return an engine that runs chains, and why it suits the table."""
+def _sampler(data: Dataset, *, has_factors: bool) -> tuple[Gibbs | NUTS, str]:
+    """Return an engine that runs chains, and why it suits table and spec."""
     rows, features = data.fitted, counted(data.n_features, "feature")
-    if data.n_features < _MANY_FEATURES:
+    if data.n_features < _MANY_FEATURES and not has_factors:
         return NUTS(), f"there are only {features}"
     if not np.all(rows.weights == np.floor(rows.weights)):
         return NUTS(), "rows have weights with fractions"
     if rows.weights.size and rows.total_weight > MOST_ROWS:
         return NUTS(), "the weights of rows are too large for Gibbs sampling"
-    return Gibbs(), f"there are {features}"
+    return Gibbs(), "loadings can be rotated" if has_factors else f"there are {features}"

@@ -86,8 +86,9 @@ def expect_room(engine: Engine, spec: MixtureSpec, data: Dataset) -> None:
         matrices of all parameters with its fourth power.
     """
     layout = layout_of(spec, data.n_features)
-    matrices = 2 * layout.n_features**2 if layout.covariances.correlated else layout.n_features
-    a_draw = layout.size + layout.n_components * (matrices + 2 * layout.n_features)
+    d, n_factors = layout.n_features, layout.covariances.n_factors
+    matrices = d * (n_factors + 1) if n_factors or not layout.covariances.correlated else 2 * d**2
+    a_draw = layout.size + layout.n_components * (matrices + 2 * d)
     n_draws = getattr(engine, "draws", 0) * getattr(engine, "chains", 1)
     square = layout.size <= MOST_CURVED or isinstance(engine, NUTS)
     preparing = 3 * layout.size**2 if square and not isinstance(engine, ADVI) else 0
@@ -97,8 +98,9 @@ def expect_room(engine: Engine, spec: MixtureSpec, data: Dataset) -> None:
             f"The posterior of {counted(layout.n_features, 'feature')} in "
             f"{counted(layout.n_components, 'component')} has {layout.size} parameters, and "
             f"{n_draws} draws need {needed / 1e9:.0f} GB of memory, but this machine has "
-            f"{present / 1e9:.0f}. Ask for fewer draws, for no correlations (Diagonal()), or for "
-            "fewer columns, such as the first principal components; or for the mode: estimate()."
+            f"{present / 1e9:.0f}. Ask for few factors (Factors(2)), for no correlations "
+            "(Diagonal()), for fewer draws, or for fewer columns, such as the first principal "
+            "components; or for the mode: estimate()."
         )
 
 

@@ -167,8 +167,8 @@ _ROWS_BETWEEN_REPORTS = 2_000_000  # rows times sweeps: a few hundredths of a se
 class Gibbs:
     """Draws from the posterior by Gibbs sampling of allocations and parameters.
 
-    Every sweep allocates each row to a component, then draws weights, means and covariances
-    given the allocations (Diebolt & Robert, 1994). Under the default prior, a scale mixture of
+    Every sweep allocates each row to a component, then draws weights, means and covariances given
+    the allocations (Diebolt & Robert, 1994). Under the default prior, a scale mixture of
     inverse-Wishart distributions, and under :class:`InverseWishart` covariances are drawn from
     their full conditional. Under other priors they are proposed from a conjugate neighbor and
     accepted by Metropolis-Hastings. Where the warm-up finds that fewer than four in ten proposals
@@ -176,9 +176,9 @@ class Gibbs:
     on their full conditional (Neal, 2011), whose cost does not depend on the number of rows, and
     single scales by slice sampling (Neal, 2003); ``hamiltonian`` and ``slice_sampled`` in
     ``sample_stats`` count these. Of :class:`Factors`, the factors of the rows are drawn, then
-    uniquenesses and loadings from their full conditional given these. The target is the posterior of the spec exactly. Missing cells
-    are drawn with the allocations (Tanner & Wong, 1987). Chains start where those of :class:`NUTS`
-    do.
+    uniquenesses and loadings from their full conditional given these. The target is the posterior
+    of the spec exactly. Missing cells are drawn with the allocations (Tanner & Wong, 1987). Chains
+    start where those of :class:`NUTS` do.
 
     Sweeps are cheap. For well-separated components they give the most effective draws per second;
     if components overlap heavily, allocations mix slowly and NUTS is better.

@@ -71,7 +71,7 @@ def log_posteriors(target: Target, draws: MixtureParameters) -> Float[np.ndarray
     inner = replace(draws, weights=np.maximum(draws.weights, np.finfo(float).tiny))
     if target.layout.covariances.correlated:
         assert draws.correlations is not None
-        inner = replace(inner, correlations=made_regular(draws.correlations))
+        inner = replace(inner, correlations=made_regular(np.asarray(draws.correlations)))
     positions = target.layout.pack(inner)
     return np.array([[target(position)[0] for position in chain] for chain in positions])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,12 +13,15 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
+from bayesgmm.digits import counted
 from bayesgmm.engines.gibbs import sweeps_for
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.sampling import ChainDraws, Handle, run_chains, sample
 from bayesgmm.engines.starts import InitChoice, dispersed, preparatory_peak
+from bayesgmm.errors import warn
 from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
+from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.options import expect_between, expect_member, expect_whole
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
@@ -25,6 +29,10 @@ from bayesgmm.progress import ChainProgress
 from bayesgmm.seeds import RandomSeed, integer_seed, spawn
 
 Backend = Literal["fused", "pymc"]
+
+_MANY_FEATURES = 10  # from which gradients may take so long that it must be said before
+_GRADIENTS_A_DRAW = 15  # with the posterior close to a normal distribution
+_LONG = 180.0  # seconds
 
 _STATISTICS = {
     "diverging": "diverging",
@@ -215,6 +223,28 @@ class _Chain:
         self.sampler.cancel()
 
 
+def _warn_if_long(settings: NUTS, target: Target, position: Float[np.ndarray, " p"]) -> None:
+    """Warn if chains will take many minutes, by the CPU time of one gradient."""
+    layout, n_features = target.layout, target.layout.n_features
+    if n_features < _MANY_FEATURES:
+        return
+    times = []
+    for _ in range(2):  # the first loads what is compiled
+        begun = time.process_time()
+        target(position)
+        times.append(time.process_time() - begun)
+    n_draws = settings.chains * (settings.draws + settings.tune)
+    cores = min(settings.chains, settings.cores or available_cores())
+    seconds = min(times) * _GRADIENTS_A_DRAW * n_draws / cores
+    if seconds > _LONG:
+        warn(
+            f"NUTS() will take some {counted(round(seconds / 60), 'minute')}: "
+            f"{counted(n_features, 'feature')} in {counted(layout.n_components, 'component')} "
+            f"have {layout.size} parameters. Gibbs() is faster with many features, and "
+            "Factors(2) in place of Full() has fewer parameters."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class _FusedSampler:
     """nutpie on the compiled log posterior, in coordinates in which it is nearly standard normal.
@@ -239,6 +269,7 @@ class _FusedSampler:
     ) -> _FusedSampler:
         from bayesgmm.engines import native
 
+        _warn_if_long(settings, target, positions[0])
         pairs = zip(normals, positions, strict=True)
         noise = np.array([normal.noise(position) for normal, position in pairs])
         if not native.is_available():

@@ -38,7 +38,9 @@ _DRAWS, _FREEDOM = 300, 5.0  # of a t distribution around a mode, from which its
 _LEAST_CURVATURE = 0.04
 """The widest that a direction is taken to be before sampling: five rough deviations."""
 
-_MOST_OF_FACTORS = 400  # coordinates; factors can be rotated, so that curvatures are often nearly zero
+_MOST_OF_FACTORS = (
+    400  # coordinates; factors can be rotated, so that curvatures are often nearly zero
+)
 _DEVIATIONS = 4.0  # a fall below the mode that a draw from a normal would hardly ever exceed
 _MOST_HALVINGS = 20
 

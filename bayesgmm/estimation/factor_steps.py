@@ -2,16 +2,16 @@
 
 Means are maximized given covariances, with the factors integrated out. Loadings and uniquenesses
 follow given the factors, and have a closed form feature by feature: a regression on the factors
-(Ghahramani & Hinton, 1996; the alternating ECM algorithm of McLachlan & Peel, 2000, section 8.2). The
-t prior of the columns of A is a normal one whose precision is averaged in the E-step.
+(Ghahramani & Hinton, 1996; the alternating ECM algorithm of McLachlan & Peel, 2000, section 8.2).
+The t prior of the columns of A is a normal one whose precision is averaged in the E-step.
 
 References
 ----------
 Ghahramani, Z. and Hinton, G. E. (1996). The EM algorithm for mixtures of factor analyzers.
 Technical report CRG-TR-96-1, University of Toronto.
 
-Liu, C., Rubin, D. B. and Wu, Y. N. (1998). Parameter expansion to accelerate EM: the PX-EM algorithm.
-Biometrika 85, 755-770.
+Liu, C., Rubin, D. B. and Wu, Y. N. (1998). Parameter expansion to accelerate EM: the PX-EM
+algorithm. Biometrika 85, 755-770.
 
 McLachlan, G. J. and Peel, D. (2000). Finite Mixture Models. Wiley.
 """
@@ -53,11 +53,13 @@ def with_factors(parameters: MixtureParameters, objective: Objective) -> Mixture
         return parameters
     n_matrices, free = covariances.n_matrices, parameters.covariances
     roots = np.linalg.cholesky(free[:n_matrices]).swapaxes(1, 2)
-    scales, signals = zip(*(first_factors(root, covariances.n_factors) for root in roots), strict=True)
+    scales, signals = zip(
+        *(first_factors(root, covariances.n_factors) for root in roots), strict=True
+    )
     log_scales = np.log(np.maximum(np.array(scales), objective.smallest_scales))
     if covariances.one_scale:
         log_scales = log_scales.mean(axis=1, keepdims=True)
-    own, correlations = covariances.combined(log_scales, np.array(signals))
+    own, correlations = covariances.combined(log_scales, signals)
     return MixtureParameters(parameters.weights, parameters.means, own, correlations)
 
 
@@ -154,11 +156,11 @@ def _best_in_span(
 ) -> tuple[Float[np.ndarray, "q d"], Float[np.ndarray, "q d"]]:
     """Return the best A whose columns are in the span of those of the old A, and its A'S.
 
-    ``along`` is that of the old A. EM by itself moves slowly here: the scores of the factors that it
-    regresses on have the scale of the old loadings (Liu, Rubin & Wu, 1998, expand parameters for
-    this reason). The best columns are orthogonal: the likelihood depends on A A' only, and the prior
-    is largest, given A A', where squared lengths are its eigenvalues. In the basis of eigenvectors
-    of S the lengths are independent of each other.
+    ``along`` is that of the old A. EM by itself moves slowly here: the scores of the factors that
+    it regresses on have the scale of the old loadings (Liu, Rubin & Wu, 1998, expand parameters for
+    this reason). The best columns are orthogonal: the likelihood depends on A A' only, and the
+    prior is largest, given A A', where squared lengths are its eigenvalues. In the basis of
+    eigenvectors of S the lengths are independent of each other.
     """
     values, vectors = np.linalg.eigh(signals @ signals.T)
     kept = values > _LEAST_SIGNAL * max(1.0, values[-1])
@@ -176,8 +178,8 @@ def _best_signals(
 ) -> Float[np.ndarray, " q"]:
     """Return the squared length x of the column of A along each eigenvector of S.
 
-    It maximizes -N log(1 + x) / 2 + N v x / (1 + x) / 2 - c log(b + x / 2), with v the eigenvalue of
-    S over N. The derivative is zero where a quadratic is; the optimum may also be at zero.
+    It maximizes -N log(1 + x) / 2 + N v x / (1 + x) / 2 - c log(b + x / 2), with v the eigenvalue
+    of S over N. The derivative is zero where a quadratic is; the optimum may also be at zero.
     """
     power, rate = prior.signal_shape + 0.5 * size, prior.signal_rate
     excess = count * (variances - 1.0)
@@ -235,9 +237,7 @@ def factors_from_responsibilities(
     scales = np.maximum(np.array([scale for scale, _ in found]), least)
     if covariances.one_scale:
         scales = np.sqrt(np.mean(scales**2, axis=1, keepdims=True))
-    parameters = MixtureParameters(
+    return MixtureParameters(
         (counts + 1) / (counts + 1).sum(), means,
         *covariances.combined(np.log(scales), np.array([signals for _, signals in found])),
     )  # fmt: skip
-    # A component without rows keeps weight, scales and loadings; its mean is the center.
-    return parameters

@@ -202,7 +202,7 @@ def _fit_covariances(
     lowest = np.log(objective.smallest_scales)
     log_scales = np.log(covariances.free_scales(parameters.scales))
     assert parameters.correlations is not None
-    pairs = covariances.coordinates(parameters.correlations)
+    pairs = covariances.coordinates(np.asarray(parameters.correlations))
     best = best_covariance if covariances.n_features <= _MOST_FEATURES else _optimized_covariance
     for matrix in range(len(pairs)):
         log_scales[matrix], pairs[matrix] = best(

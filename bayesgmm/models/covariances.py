@@ -227,7 +227,7 @@ def _(
         nu=2 * SIGNAL_SHAPE,
         mu=np.zeros(shape[1]),
         scale=np.eye(shape[1]) / structure.n_factors,
-        shape=(*shape[:0 if structure.tied else 1], structure.n_factors, shape[1]),
+        shape=(*shape[: 0 if structure.tied else 1], structure.n_factors, shape[1]),
         dims=(*component, FACTOR, FEATURE),
         initval=None if start is None else start[1][0] if structure.tied else start[1],
     )
@@ -340,7 +340,9 @@ def _declare_correlations(
         eta=prior.eta,
         size=size,
         dims=(*component, FEATURE, FEATURE_BIS),
-        initval=None if given is None else _start(given[0] if structure.tied else given),
+        initval=None
+        if given is None
+        else _start(np.asarray(given[0] if structure.tied else given)),
     )
     written_out = (*shape, n_features)
     return pt.broadcast_to(free @ free.mT, written_out), pt.broadcast_to(free, written_out)

@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 from scipy.special import logsumexp
 
 from bayesgmm.numerics.kernels.patterns import marginals
-from bayesgmm.numerics.statistics import PrecisionForm, correlation_roots, each_mixture
+from bayesgmm.numerics.statistics import FactoredForm, PrecisionForm, correlation_roots, each_mixture
 from bayesgmm.parameters import MixtureParameters
 
 
@@ -101,7 +101,9 @@ class Split:
     rests: Float[np.ndarray, "*batch k t t"]
 
 
-def split(mixture: PrecisionForm, order: Int[np.ndarray, " d"], n_given: int) -> Split:
+def split(
+    mixture: PrecisionForm | FactoredForm, order: Int[np.ndarray, " d"], n_given: int
+) -> Split:
     """Cut one mixture after the first ``n_given`` features of ``order``, a permutation of all."""
     others, arguments = order[n_given:], mixture.kernel_arguments()
     means = mixture.means[:, others]

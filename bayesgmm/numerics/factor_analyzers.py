@@ -235,7 +235,9 @@ class FactorLogPosterior:
         value -= 0.5 * float(np.sum(prior.precision * away**2))
         of_ratios = counts - counts.sum() * np.exp(log_weights)
         through = np.linalg.solve(mixture.precisions, mixture.signals)
-        pulled = np.einsum("kqd,kq->kd", mixture.signals, np.einsum("kqd,kd->kq", through, found.sums))
+        pulled = np.einsum(
+            "kqd,kq->kd", mixture.signals, np.einsum("kqd,kd->kq", through, found.sums)
+        )
         of_means = (found.sums - pulled) / mixture.scales - prior.precision * away
         of_signals = found.cross - found.products(mixture) @ mixture.signals
         of_all = found.squares - found.counts[:, None]
@@ -297,7 +299,9 @@ def first_factors(
     deviations = np.where(deviations > 0, deviations, np.max(deviations, initial=0.0))
     deviations = np.where(deviations > 0, deviations, 1.0)
     standard = rows / deviations
-    small = standard @ standard.T if standard.shape[0] < standard.shape[1] else standard.T @ standard
+    small = (
+        standard @ standard.T if standard.shape[0] < standard.shape[1] else standard.T @ standard
+    )
     values, vectors = np.linalg.eigh(small)
     values, vectors = np.maximum(values[::-1][:n_factors], 0.0), vectors[:, ::-1][:, :n_factors]
     if standard.shape[0] < standard.shape[1]:

@@ -17,15 +17,15 @@ partial standard deviations, of one feature given all others, 1 / sqrt((Sigma^-1
 floor. It bounds the posterior density for any rows and other priors: as Sigma becomes singular,
 one of its terms grows faster than any power of |Sigma|.
 
-Of a factor-analytic matrix, Sigma = D (I + A A') D with A (d, q), sigma_j^2 are the uniquenesses, and
+A factor-analytic matrix is Sigma = D (I + A A') D with A (d, q); sigma_j^2 are uniquenesses, and
 
     log p(sigma, A) = sum_j log p_j(sigma_j)
                       - beta sum_j log(1 / sigma_j^2 + rate_j) - sum_j (floor_j / sigma_j)^8
                       - (signal_shape + d / 2) sum_r log(signal_rate + |A_r|^2 / 2)
 
-up to a constant. The entries of a column A_r are normal with mean 0 and variance theta_r, an inverse
-gamma variable with this shape and rate, integrated out: columns are multivariate t. A has no units,
-so that this prior is the same for narrow and for wide components.
+up to a constant. The entries of a column A_r are normal with mean 0 and variance theta_r, an
+inverse gamma variable with this shape and rate, integrated out: columns are multivariate t. A has
+no units, so that this prior is the same for narrow and for wide components.
 
 References
 ----------
@@ -102,7 +102,7 @@ class CovariancePrior(NamedTuple):
 def scale_terms(
     log_scales: Float[np.ndarray, "*batch s"], terms: Float[np.ndarray, "s 6"]
 ) -> tuple[Float[np.ndarray, "*batch s"], Float[np.ndarray, "*batch s"]]:
-    """Return log p(sigma) and its derivative in log(sigma); ``kernels/covariances.py`` has the form."""
+    """Return log p(sigma) and its derivative in log(sigma); see ``kernels/covariances.py``."""
     constant, power, rate, exponent, precision, center = terms.T
     tail = rate * np.exp(exponent * log_scales)
     distance = log_scales - center

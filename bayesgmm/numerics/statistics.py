@@ -138,6 +138,11 @@ class FactoredForm:
     analyzers: Analyzers
 
     @property
+    def correlated(self) -> bool:
+        """Whether the factors are triangles."""
+        return True
+
+    @property
     def constants(self) -> Float[np.ndarray, " k"]:
         """See :class:`PrecisionForm`."""
         return self.analyzers.constants
@@ -182,7 +187,9 @@ def each_mixture(
     """Go through many mixtures, factorized some thousand at a time; yield index and mixture."""
     indices = list(np.ndindex(*draws.batch_shape))
     has_factors = _has_factors(draws)
-    each = draws.n_features if not has_factors else draws.correlations.loadings.shape[-1] + 2
+    each = draws.n_features
+    if isinstance(draws.correlations, FactoredCorrelations) and has_factors:
+        each = draws.correlations.loadings.shape[-1] + 2
     at_once = max(1, _NUMBERS_AT_ONCE // (draws.n_components * draws.n_features * each))
     for start in range(0, len(indices), at_once):
         some = indices[start : start + at_once]
@@ -322,17 +329,15 @@ def _writer(
     """Return a function of a mixture that returns what a kernel writes for every row."""
     kernel = kernels[X.has_gaps]
 
-    def is_factored(form: PrecisionForm | FactoredForm) -> bool:
-        return isinstance(form, FactoredForm) and not X.has_gaps
-
     def write(form: PrecisionForm | FactoredForm) -> np.ndarray:
         output = np.empty((X.n_rows, *shape))
-        mixture = () if is_factored(form) else form.kernel_arguments()
+        factored = form.analyzers if isinstance(form, FactoredForm) and not X.has_gaps else None
+        mixture = () if factored is not None else form.kernel_arguments()
 
         def write_block(block: Block) -> None:
             place, known = output[block.start : block.stop], block.label_log_likelihoods
-            if is_factored(form):
-                _write_factored(block.rows, known, form.analyzers, options, place)
+            if factored is not None and isinstance(block.rows, np.ndarray):
+                _write_factored(block.rows, known, factored, options, place)
                 return
             if not isinstance(block.rows, Patterns):
                 kernel(block.rows, known, *mixture, *options, place)

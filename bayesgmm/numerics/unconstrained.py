@@ -111,14 +111,14 @@ class CovarianceMap:
     def pack(
         self,
         scales: Float[np.ndarray, "*batch k d"],
-        correlations: Float[np.ndarray, "*batch k d d"] | None,
+        correlations: Correlations,
     ) -> Float[np.ndarray, "*batch c"]:
         """Return the coordinates; the inverse of ``unpack``."""
         log_scales = np.log(self.free_scales(scales)).reshape(*scales.shape[:-2], -1)
         if not self.correlated:
             return log_scales
         assert correlations is not None
-        pairs = self.coordinates(correlations).reshape(*scales.shape[:-2], -1)
+        pairs = self.coordinates(np.asarray(correlations)).reshape(*scales.shape[:-2], -1)
         return np.concatenate([log_scales, pairs], axis=-1)
 
     def deviations(self, counts: Float[np.ndarray, " k"]) -> Float[np.ndarray, " c"]:
@@ -225,7 +225,9 @@ class FactorMap(CovarianceMap):
         )
 
     def combined(
-        self, log_scales: Float[np.ndarray, "*batch m s"], signals: Float[np.ndarray, "*batch m q d"]
+        self,
+        log_scales: Float[np.ndarray, "*batch m s"],
+        signals: Float[np.ndarray, "*batch m q d"],
     ) -> tuple[Float[np.ndarray, "*batch k d"], FactoredCorrelations]:
         """Return scales and correlations of every component, given u and A, transposed."""
         sizes = 1.0 + np.sum(signals**2, axis=-2)
@@ -245,9 +247,10 @@ class FactorMap(CovarianceMap):
         return np.log(free[..., : self.n_scales]), np.swapaxes(loadings, -1, -2)
 
     def pack(
-        self, scales: Float[np.ndarray, "*batch k d"], correlations: Any
+        self, scales: Float[np.ndarray, "*batch k d"], correlations: Correlations
     ) -> Float[np.ndarray, "*batch c"]:
         """See :meth:`CovarianceMap.pack`; only for correlations whose factors are known."""
+        assert isinstance(correlations, FactoredCorrelations)
         log_scales, signals = self.taken_apart(scales, correlations)
         batch = scales.shape[:-2]
         return np.concatenate([log_scales.reshape(*batch, -1), signals.reshape(*batch, -1)], -1)

@@ -71,7 +71,7 @@ class CovarianceStructure(ABC):
 
     @property
     def name(self) -> str:
-        """Its name in the table of :func:`bayesgmm.select`: structures, not priors, differ in it."""
+        """Its name in the table of :func:`bayesgmm.select`, in which priors do not count."""
         return type(self).__name__
 
     @property

@@ -45,10 +45,10 @@ class Factors(SeparatedStructure):
         Whether the uniquenesses of all features of a component are equal. The features should
         then share one unit.
     scales : ScalePrior, default HalfT()
-        Prior of the square roots of the uniquenesses, in the units of the features. Loadings divided
-        by these have no units. Those of a factor have a multivariate t prior with two degrees of
-        freedom and scale 1 / sqrt(q), so that a signal of about the size of the noise is expected,
-        and a far larger one is possible.
+        Prior of the square roots of the uniquenesses, in the units of the features. Loadings
+        divided by these have no units. Those of a factor have a multivariate t prior with two
+        degrees of freedom and scale 1 / sqrt(q), so that a signal of about the size of the noise is
+        expected, and a far larger one is possible.
 
     Raises
     ------

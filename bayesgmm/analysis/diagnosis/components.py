@@ -12,7 +12,7 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import listed, plural
 from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.statistics import (
-    PrecisionForm,
+    Mixture,
     each_mixture,
     responsibilities,
     sufficient_statistics,
@@ -122,7 +122,7 @@ class Moments:
 
 
 def _moments(
-    X: Rows, mixture: PrecisionForm, parameters: MixtureParameters, structure: CovarianceMap
+    X: Rows, mixture: Mixture, parameters: MixtureParameters, structure: CovarianceMap
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return counts, spread of rows beside the draw's own, and the twist of correlations."""
     statistics = sufficient_statistics(X, mixture)
@@ -145,7 +145,8 @@ def _moments(
     with np.errstate(all="ignore"):
         widths = np.sqrt(variances)
         of_rows = scatter / counts[:, None, None] / (widths[:, :, None] * widths[:, None, :])
-        twists = _angles(parameters.correlations[: counts.size]) - _angles(of_rows)
+        own = np.asarray(parameters.correlations[: counts.size])
+        twists = _angles(own) - _angles(of_rows)
     return counts, spread, np.nan_to_num(twists)
 
 

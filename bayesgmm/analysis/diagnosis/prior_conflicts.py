@@ -77,7 +77,7 @@ def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
     findings = _about_scales(fit, moments, scale_shifts, scales)
     if moments.twists is not None and np.abs(twists).max() >= SHIFT_LIMIT:
         assert correlations is not None
-        findings += _about_correlations(fit, moments, twists, correlations)
+        findings += _about_correlations(fit, moments, twists, np.asarray(correlations))
     return findings
 
 

@@ -1,29 +1,31 @@
 """One factor-analytic covariance matrix, as a function of unconstrained coordinates.
 
 Sigma = D (I + A A') D, with D = diag(exp(u)) and A (d, q): the uniquenesses are exp(2 u), the
-loadings are D A. Coordinates are u, and the columns of A one after the other: ``loadings`` (q, d) in
-code. C is the Cholesky factor of I + A A'; it takes the place of that of a correlation matrix in
+loadings are D A. Coordinates are u, and the columns of A one after the other: ``loadings`` (q, d)
+in code. C is the Cholesky factor of I + A A'; it takes the place of that of a correlation matrix in
 ``log_posterior.py``.
 
 Given allocations, the scores z of the factors are drawn without a pass over the rows. With S the
 scatter of the rows over D, V = I + A'A and beta = V^-1 A', the scores are Z = Y beta' + E V^(-1/2)
 with E standard normal, and only Z'Y and Z'Z are needed. E'Y = G R' with S = R R' and G (q, r)
-standard normal, r the rank of S; and E'E = G G' plus a Wishart matrix with n - r degrees of freedom.
-Given these, the loadings of every feature are the coefficients of a regression on the scores, with a
-conjugate prior (Geweke & Zhou, 1996), and are integrated out where the uniqueness is drawn.
+standard normal, r the rank of S; and E'E = G G' plus a Wishart matrix with n - r degrees of
+freedom. Given these, the loadings of every feature are the coefficients of a regression on the
+scores, with a conjugate prior (Geweke & Zhou, 1996), and are integrated out where the uniqueness is
+drawn.
 
-With many features the scores are almost known, and have the scale of the old loadings. Loadings also
-move therefore within the span of their columns with the scores integrated out, by slice sampling along
-subgroups of linear maps (generalized Gibbs sampling; Liu & Sabatti, 2000): a column is stretched, or
-moved along another one. The densities depend on A'A and A'SA only, q by q matrices.
+With many features the scores are almost known, and have the scale of the old loadings. Loadings
+also move therefore within the span of their columns with the scores integrated out, by slice
+sampling along subgroups of linear maps (generalized Gibbs sampling; Liu & Sabatti, 2000): a column
+is stretched, or moved along another one. The densities depend on A'A and A'SA only, q by q
+matrices.
 
 References
 ----------
 Liu, J. S. and Sabatti, C. (2000). Generalised Gibbs sampler and multigrid Monte Carlo for Bayesian
 computation. Biometrika 87, 353-369.
 
-Geweke, J. and Zhou, G. (1996). Measuring the pricing error of the arbitrage pricing theory. Review of
-Financial Studies 9, 557-587.
+Geweke, J. and Zhou, G. (1996). Measuring the pricing error of the arbitrage pricing theory. Review
+of Financial Studies 9, 557-587.
 """
 
 from __future__ import annotations
@@ -82,7 +84,8 @@ def factor_prior(log_scales, loadings, prior):
 
 @compiled_exactly
 def write_factor_gradient(
-    count, scatter, precision_factor, root_inverse, log_scales, loadings, prior, of_scales, of_loadings
+    count, scatter, precision_factor, root_inverse, log_scales, loadings, prior,
+    of_scales, of_loadings,
 ):  # fmt: skip
     """Write the gradient in u and A of the expected log-likelihood and ``factor_prior``.
 
@@ -176,7 +179,7 @@ def _draw_scores(count, root, rank, loadings, rng):
         if root[j, j] > 0.0:
             for r in range(n_factors):
                 noise[r, j] = rng.standard_normal()
-    rest = _wishart(max(0, int(round(count)) - rank), n_factors, rng)
+    rest = _wishart(max(0, round(count) - rank), n_factors, rng)
     for r in range(n_factors):
         for s in range(n_factors):
             for j in range(size):
@@ -332,16 +335,14 @@ def draw_factors(count, scatter, prior, kinds, rng, log_scales, loadings, accept
     """
     root, rank = _root_of_scatter(scatter)
     for _ in range(_TURNS):
-        _draw_once(
-            count, scatter, root, rank, prior, kinds, rng, log_scales, loadings, acceptance
-        )
+        _draw_once(count, scatter, root, rank, prior, kinds, rng, log_scales, loadings, acceptance)
 
 
 @compiled_exactly
 def _draw_once(
     count, scatter, scatter_root, rank, prior, kinds, rng, log_scales, loadings, acceptance
 ):
-    """Draw scores and theta, then every uniqueness, with its loadings integrated out, then these."""
+    """Draw scores and theta, then uniquenesses with loadings integrated out, then loadings."""
     (n_factors, size), n_scales = loadings.shape, log_scales.shape[0]
     own_root = _over(scatter_root, log_scales)
     _move_in_span(count, own_root, loadings, prior, rng)
@@ -365,7 +366,13 @@ def _draw_once(
         residuals[i % n_scales] += max(residual, _LEAST_RESIDUAL * scatter[i, i])
     for scale in range(n_scales):
         acceptance[scale] = draw_log_scale(
-            count * (size // n_scales), residuals[scale], prior, kinds[scale], rng, log_scales, scale
+            count * (size // n_scales),
+            residuals[scale],
+            prior,
+            kinds[scale],
+            rng,
+            log_scales,
+            scale,
         )
     for i in range(size):
         unscale = math.exp(-log_scales[i % n_scales])

@@ -223,7 +223,7 @@ def _write_matrix_gradient(factors, state, counts, scatter, matrix, prior, of_sc
     Prior rows are included, and so are the scatters that represent other factors of the prior.
     """
     (k, d), (n_matrices, n_scales) = state.means.shape, state.log_scales.shape
-    if factors.ndim == 3:
+    if factors.ndim == 3:  # noqa: SIM102 - numba leaves out what this alone excludes
         if prior.n_factors > 0.0:
             _write_factor_gradient(
                 factors, state, counts, scatter, matrix, prior, of_scales, of_pairs

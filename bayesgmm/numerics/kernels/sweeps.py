@@ -118,15 +118,13 @@ def draw_parameters(position, factors, counts, sums, scatter, prior, moves, rng)
     acceptance = np.empty(moves.kinds.shape)
     of_matrix = prior.covariances
     for matrix in range(n_matrices):
-        if scatter.ndim == 3:
+        if scatter.ndim == 3:  # noqa: SIM102 - numba leaves out what this alone excludes
             if of_matrix.n_factors > 0.0:
                 _draw_factor_analytic(
                     scatter, counts, matrix, of_matrix, moves, rng, log_scales, pairs, acceptance
                 )
                 continue
-        _draw_matrix(
-            scatter, counts, matrix, of_matrix, moves, rng, log_scales, pairs, acceptance
-        )
+        _draw_matrix(scatter, counts, matrix, of_matrix, moves, rng, log_scales, pairs, acceptance)
     return _mean_of_tried(acceptance, moves)
 
 
