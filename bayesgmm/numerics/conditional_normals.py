@@ -23,7 +23,12 @@ from jaxtyping import Float, Int
 from scipy.special import logsumexp
 
 from bayesgmm.numerics.kernels.patterns import marginals
-from bayesgmm.numerics.statistics import FactoredForm, PrecisionForm, correlation_roots, each_mixture
+from bayesgmm.numerics.statistics import (
+    FactoredForm,
+    PrecisionForm,
+    correlation_roots,
+    each_mixture,
+)
 from bayesgmm.parameters import MixtureParameters
 
 
