@@ -58,7 +58,8 @@ class MixtureSpec:
         Prior of the component means.
     covariances : covariance structure, default Full()
         One of ``Full``, ``Tied``, ``Diagonal``, ``Spherical``, ``TiedDiagonal``,
-        ``TiedSpherical``, ``InverseWishart`` and ``TiedInverseWishart``, with its priors.
+        ``TiedSpherical``, ``InverseWishart``, ``TiedInverseWishart`` and ``Factors``, with its
+        priors.
     resolution : float, sequence of d floats, mapping, or None
         How finely the columns were recorded, in the units of the features. Partial standard
         deviations, of one feature given all others, well below resolution / sqrt(12), the standard
