@@ -1,38 +1,53 @@
-"""What a posterior costs as the number of features grows, everything counted."""
+"""What estimates and posteriors cost as the number of features grows, everything counted."""
 
 from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
 from effective import convergence, quantities
 from settings import Settings
+from sklearn.mixture import GaussianMixture
 from tables import Record, Table
 
 import bayesgmm as bg
 from bayesgmm.engines.catalog import Engine
+from bayesgmm.estimation.density import Target
+from bayesgmm.estimation.problem import Problem
+from bayesgmm.priors.covariances import CovarianceStructure
 
 SIZES = [
     (2000, 2, 4), (2000, 5, 4), (2000, 10, 4), (2000, 20, 4), (500, 30, 3), (2000, 50, 3),
+    (2000, 100, 3),
 ]  # fmt: skip
 """Rows, features, components."""
 
 _APART = 8.0  # root mean square distance between two means; a feature has a deviation of about one
 
 MOST_FOR_NUTS, MOST_FOR_LAPLACE = 20, 10  # features; beyond, it takes minutes, or hardly succeeds
+MOST_FOR_FULL, LEAST_FOR_FACTORS = 50, 20
 PRIORS = {
     "default": bg.Full(),
     "LKJ": bg.Full(correlations=bg.LKJ(2.0)),
+    "factors": bg.Factors(3),
 }
 
 NOTE = (
     "bg.fit as a whole, compiled before: search, sampling, relabeling and verdict, four chains of "
     "500 draws after 500 of warm-up (Laplace: 2000 draws, resampled). Components have covariance "
     "matrices from a Wishart distribution with d + 5 degrees of freedom, and means 8 apart, the "
-    "root mean square over pairs. effective: the smallest effective sample size (bulk) over "
-    "weights, means and scales; passed: the verdict."
+    "root mean square over pairs. Priors: the default one, LKJ correlations, and Factors(3). "
+    "effective: the smallest effective sample size (bulk) over weights, means and scales; passed: "
+    "the verdict."
+)
+
+NOTE_ON_ESTIMATES = (
+    "The same tables. estimate: bg.estimate, 20 starts, seconds; scikit-learn: its GaussianMixture "
+    "with n_init=20 and tol=1e-6; factors: bg.estimate with Factors(3); gradient: milliseconds of "
+    "a log posterior density with its gradient, of the default prior. Best of three."
 )
 
 
@@ -45,11 +60,53 @@ def measure(settings: Settings) -> list[Table]:
     records = []
     for size in sizes:
         rows = _rows(*size)
-        for prior, structure in PRIORS.items():
+        for prior, structure in _priors(size[1]).items():
             spec = bg.MixtureSpec(size[2], covariances=structure)
             for name, engine in _engines(size[1], prior).items():
                 records.append(_record(size, prior, name, rows, spec, engine))
-    return [Table("Posteriors by the number of features", NOTE, records)]
+    return [
+        Table("Posteriors by the number of features", NOTE, records),
+        Table(
+            "Estimates by the number of features", NOTE_ON_ESTIMATES, [_estimates(s) for s in sizes]
+        ),
+    ]
+
+
+def _priors(n_features: int) -> dict[str, CovarianceStructure]:
+    left_out = {"default", "LKJ"} if n_features > MOST_FOR_FULL else set()
+    left_out |= {"factors"} if n_features < LEAST_FOR_FACTORS else set()
+    return {name: prior for name, prior in PRIORS.items() if name not in left_out}
+
+
+def _estimates(size: tuple[int, int, int]) -> Record:
+    rows, k = _rows(*size), size[2]
+    problem = Problem.pose(rows, bg.MixtureSpec(k))
+    target = Target(problem.scaled_spec, problem.scaled_data)
+    position = np.zeros(target.layout.size)
+    peer = GaussianMixture(k, n_init=20, tol=1e-6, max_iter=1000, random_state=1)
+    record: Record = {"n": size[0], "d": size[1], "k": k}
+    record["estimate"] = round(_best(lambda: _estimate(rows, bg.MixtureSpec(k))), 2)
+    record["scikit-learn"] = round(_best(lambda: peer.fit(rows)), 2)
+    if size[1] >= LEAST_FOR_FACTORS:
+        spec = bg.MixtureSpec(k, covariances=PRIORS["factors"])
+        record["factors"] = round(_best(lambda: _estimate(rows, spec)), 2)
+    record["gradient, ms"] = round(1000 * _best(lambda: target(position)), 3)
+    return record
+
+
+def _estimate(rows: np.ndarray, spec: bg.MixtureSpec) -> bg.PointEstimate:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bg.BayesGMMWarning)  # of long searches
+        return bg.estimate(rows, spec, random_seed=1)
+
+
+def _best(program: Callable[[], object]) -> float:
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        program()
+        times.append(time.perf_counter() - started)
+    return min(times)
 
 
 def _rows(n_rows: int, n_features: int, n_components: int) -> np.ndarray:
@@ -66,7 +123,7 @@ def _rows(n_rows: int, n_features: int, n_components: int) -> np.ndarray:
 
 def _engines(n_features: int, prior: str) -> dict[str, Engine]:
     engines: dict[str, Engine] = {"Gibbs": bg.Gibbs(draws=500)}
-    if n_features <= MOST_FOR_NUTS:
+    if n_features <= MOST_FOR_NUTS and prior != "factors":
         engines["NUTS"] = bg.NUTS(draws=500)
     if n_features <= MOST_FOR_LAPLACE and prior == "default":
         engines["Laplace"] = bg.Laplace(resample=True)
