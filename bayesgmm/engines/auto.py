@@ -69,7 +69,7 @@ class Auto:
         return with_record(tree, choice=f"{type(engine).__name__}(), because {why}{reason}")
 
 
-def _sampler(data: Dataset, *, has_factors: bool) -> tuple[Gibbs | NUTS, str]:
+def _sampler(data: Dataset, *, has_factors: bool = False) -> tuple[Gibbs | NUTS, str]:
     """Return an engine that runs chains, and why it suits table and spec."""
     rows, features = data.fitted, counted(data.n_features, "feature")
     if data.n_features < _MANY_FEATURES and not has_factors:

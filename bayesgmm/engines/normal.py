@@ -146,16 +146,16 @@ def peak_at(
     *,
     least_curvature: float = LEAST_CURVATURE,
     groups: Int[np.ndarray, " p"] | None = None,
-    most_curved: int = MOST_CURVED,
+    most_curved: int | None = None,
 ) -> Peak:
     """Return the peak whose mode is known; see ``find_peak``.
 
     With many coordinates, those of different groups are taken to be independent.
 
-    With very many coordinates the curvature, which costs two evaluations for each and a
-    decomposition, is taken to be one in the given units.
+    With more coordinates than ``most_curved`` the curvature, which costs two evaluations for each
+    and a decomposition, is taken to be one in the given units.
     """
-    if mode.size > most_curved:
+    if mode.size > (MOST_CURVED if most_curved is None else most_curved):
         normal = NormalApproximation(mode, units, np.arange(mode.size))
         height, gradient = log_density(mode)
         remaining = float(np.sqrt(np.sum((units * gradient) ** 2)))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.special import logsumexp
 
 from bayesgmm.engines.importance import PARETO_LIMIT, StudentT, log_densities, pareto_k
-from bayesgmm.engines.normal import MOST_CURVED, Peak, peak_at
+from bayesgmm.engines.normal import Peak, peak_at
 from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.quasi_newton import highest_point
@@ -58,7 +58,7 @@ def _peak_of(target: Target, center: MixtureParameters, mode: Float[np.ndarray, 
     units, layout = target.rough_deviations(center), target.layout
     return peak_at(
         target, mode, units, least_curvature=_LEAST_CURVATURE, groups=layout.groups,
-        most_curved=_MOST_OF_FACTORS if layout.covariances.n_factors else MOST_CURVED,
+        most_curved=_MOST_OF_FACTORS if layout.covariances.n_factors else None,
     )  # fmt: skip
 
 

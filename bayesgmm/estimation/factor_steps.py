@@ -53,10 +53,9 @@ def with_factors(parameters: MixtureParameters, objective: Objective) -> Mixture
         return parameters
     n_matrices, free = covariances.n_matrices, parameters.covariances
     roots = np.linalg.cholesky(free[:n_matrices]).swapaxes(1, 2)
-    scales, signals = zip(
-        *(first_factors(root, covariances.n_factors) for root in roots), strict=True
-    )
-    log_scales = np.log(np.maximum(np.array(scales), objective.smallest_scales))
+    found = [first_factors(root, covariances.n_factors) for root in roots]
+    scales, signals = (np.array([each[part] for each in found]) for part in (0, 1))
+    log_scales = np.log(np.maximum(scales, objective.smallest_scales))
     if covariances.one_scale:
         log_scales = log_scales.mean(axis=1, keepdims=True)
     own, correlations = covariances.combined(log_scales, signals)

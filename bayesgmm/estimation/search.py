@@ -88,7 +88,7 @@ class Search:
     complete: RowsInMemory
     partitions: list[Int[np.ndarray, " n"]]
     groups: Int[np.ndarray, " k"]
-    axes: Float[np.ndarray, "d r"] | None
+    axes: Float[np.ndarray, "d r"] | None = None
     _repaired_heights: list[float] = field(default_factory=list)
 
     @classmethod

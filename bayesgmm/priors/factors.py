@@ -33,7 +33,9 @@ class Factors(SeparatedStructure):
     (both).
 
     Loadings are identified up to a rotation of the factors only. Covariances, uniquenesses and
-    communalities, 1 - psi_j / sigma_j^2, do not depend on it.
+    communalities, 1 - psi_j / sigma_j^2, do not depend on it. A fit keeps ``loadings`` and
+    ``uniquenesses`` in place of covariance matrices. :class:`Gibbs` is the engine for many
+    features; ``engine="auto"`` takes it.
 
     Parameters
     ----------

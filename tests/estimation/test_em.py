@@ -159,11 +159,12 @@ def test_the_estimate_follows_a_change_of_units(structure, goal):
         for rows in (X, X * factor + shift)
     )
     # Standardizing rounds, and an ascent that ends at a gain of 1e-9 leaves the optimum uncertain
-    # by the root of that in units of the width of the posterior.
-    assert_allclose(there.weights, here.weights, atol=1e-5)
-    assert_allclose((there.means - shift) / factor, here.means, atol=1e-5)
+    # by the root of that in units of the width of the posterior, which is wide for uniquenesses.
+    close = 1e-3 if structure == "factors" else 1e-5
+    assert_allclose(there.weights, here.weights, atol=close)
+    assert_allclose((there.means - shift) / factor, here.means, atol=close)
     units = factor[:, None] * factor
-    assert_allclose(there.covariances / units, here.covariances, atol=1e-5)
+    assert_allclose(there.covariances / units, here.covariances, atol=close)
     # Densities change by the Jacobian of the rows, and of parameters that have units.
     jacobian = len(X) * np.log(factor).sum()
     assert there.log_likelihood == pytest.approx(here.log_likelihood - jacobian, abs=1e-6)
