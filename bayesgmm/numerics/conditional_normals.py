@@ -24,7 +24,7 @@ from scipy.special import logsumexp
 
 from bayesgmm.numerics.kernels.patterns import marginals
 from bayesgmm.numerics.statistics import PrecisionForm, correlation_roots, each_mixture
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 
 
 def marginal_mixture(
@@ -32,7 +32,9 @@ def marginal_mixture(
 ) -> MixtureParameters:
     """Return the mixture of some features, in the given order; the others are integrated out."""
     correlations = parameters.correlations
-    if correlations is not None:
+    if isinstance(correlations, FactoredCorrelations):
+        correlations = correlations.marginal(features)
+    elif correlations is not None:
         correlations = correlations[..., features[:, None], features]
     means, scales = parameters.means[..., features], parameters.scales[..., features]
     return MixtureParameters(parameters.weights, means, scales, correlations)
