@@ -126,6 +126,7 @@ def test_calibration_takes_factors():
     assert found is not None
 
 
+@pytest.mark.slow
 def test_a_report_names_factors_that_were_not_compared(fitted, table, tmp_path):
     compared = bg.select(
         table, [1, 2], [bg.Factors(1), bg.Diagonal()], random_seed=1, progress=False

@@ -1,4 +1,4 @@
-"""EM for mixtures of factor analyzers: never down, to a stationary point, by steps that are optimal."""
+"""EM for mixtures of factor analyzers: never down, to a stationary point, by optimal steps."""
 
 from __future__ import annotations
 

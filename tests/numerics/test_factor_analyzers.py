@@ -142,3 +142,20 @@ def test_free_parameters_are_those_of_mcnicholas_and_murphy(options):
     noises = m * (1 if options.get("equal_uniquenesses") else d)
     expected = k - 1 + k * d + m * (d * q - q * (q - 1) // 2) + noises
     assert layout_of(spec_of(q, **options), d).n_parameters == expected
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize(("d", "q"), [(2, 1), (3, 1), (4, 2), (5, 4), (6, 3)])
+def test_free_parameters_are_the_dimensions_of_the_set_of_mixtures(d, q, options):
+    """The rank of the derivative of all weights, means and covariance matrices."""
+    layout = layout_of(spec_of(q, **options), d)
+    position = np.random.default_rng(5).normal(0.0, 0.5, layout.size)
+
+    def mixture(place: np.ndarray) -> np.ndarray:
+        found = layout.unpack(place)
+        return np.concatenate([found.weights, found.means.ravel(), found.covariances.ravel()])
+
+    steps = 1e-5 * np.eye(layout.size)
+    derivative = [mixture(position + step) - mixture(position - step) for step in steps]
+    rank = np.linalg.matrix_rank(np.array(derivative) / 2e-5, tol=1e-6)
+    assert layout.n_parameters == rank
