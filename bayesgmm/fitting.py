@@ -720,6 +720,14 @@ def _expect_draws_of(spec: MixtureSpec, found: CovarianceMap) -> None:
             "or features share other parts of the covariance matrices. Give the spec of the "
             "model, or none."
         )
+    if found.n_factors != wanted.n_factors:
+        needed = counted(wanted.n_factors, "factor") if wanted.n_factors else "no factors"
+        have = counted(found.n_factors, "factor") if found.n_factors else "no loadings of factors"
+        raise SpecificationError(
+            f"The draws are not of this spec, which has {needed}: they have {have}. Give "
+            "'loadings' (component, feature, factor) and 'uniquenesses' (component, feature) of "
+            "its model, or another spec."
+        )
 
 
 def _solver(solver: EM | None) -> EM:

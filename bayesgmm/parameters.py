@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 Index = int | slice | list[int] | np.ndarray | None
 """What NumPy takes as an index of one axis, or of a new one."""
@@ -54,6 +54,12 @@ class FactoredCorrelations:
         if any(part is Ellipsis for part in parts) or n_axes > self.ndim - 2:
             return np.asarray(self)[index]
         return FactoredCorrelations(self.loadings[index], self.uniquenesses[index])
+
+    def marginal(self, features: Int[np.ndarray, " m"]) -> FactoredCorrelations:
+        """Return the matrices of some features, in the given order."""
+        return FactoredCorrelations(
+            self.loadings[..., features, :], self.uniquenesses[..., features]
+        )
 
 
 Correlations = Float[np.ndarray, "*batch k d d"] | FactoredCorrelations | None

@@ -69,7 +69,7 @@ def given_tree(
 def log_posteriors(target: Target, draws: MixtureParameters) -> Float[np.ndarray, "chain draw"]:
     """Return the log posterior density of draws, on the unconstrained space."""
     inner = replace(draws, weights=np.maximum(draws.weights, np.finfo(float).tiny))
-    if target.layout.covariances.correlated:
+    if target.layout.covariances.correlated and not target.layout.covariances.n_factors:
         assert draws.correlations is not None
         inner = replace(inner, correlations=made_regular(np.asarray(draws.correlations)))
     positions = target.layout.pack(inner)

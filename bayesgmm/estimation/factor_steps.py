@@ -38,6 +38,7 @@ from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 
 _LEAST_SHARE = 1e-6  # responsibilities below are left out of a start
 _LEAST_SIGNAL = 1e-6  # squared length of a column of A, which could not grow from zero
+_LEAST_LENGTH = 1e-10  # of a column of A, beside the longest: less is a rounding error
 _LEAST_COUNT = 1e-100
 
 
@@ -130,8 +131,7 @@ def update_factors(
     log_scales = np.empty((n_matrices, covariances.n_scales))
     signals = np.empty((n_matrices, *mixture.signals.shape[1:]))
     for matrix in range(n_matrices):
-        along = mixture.precisions[matrix] @ cross[matrix]  # A'S
-        signal, along = _best_in_span(counts[matrix], along, mixture.signals[matrix], prior)
+        signal, along = _best_in_span(counts[matrix], cross[matrix], mixture.signals[matrix], prior)
         sizes = 1.0 + np.sum(signal**2, axis=1)  # the diagonal of V, which is diagonal now
         own_cross = along / sizes[:, None]
         products = np.diag(counts[matrix] / sizes) + own_cross @ (signal / sizes[:, None]).T
@@ -149,27 +149,28 @@ def update_factors(
 
 def _best_in_span(
     count: float,
-    along: Float[np.ndarray, "q d"],
+    cross: Float[np.ndarray, "q d"],
     signals: Float[np.ndarray, "q d"],
     prior: CovariancePrior,
 ) -> tuple[Float[np.ndarray, "q d"], Float[np.ndarray, "q d"]]:
     """Return the best A whose columns are in the span of those of the old A, and its A'S.
 
-    ``along`` is that of the old A. EM by itself moves slowly here: the scores of the factors that
-    it regresses on have the scale of the old loadings (Liu, Rubin & Wu, 1998, expand parameters for
-    this reason). The best columns are orthogonal: the likelihood depends on A A' only, and the
-    prior is largest, given A A', where squared lengths are its eigenvalues. In the basis of
-    eigenvectors of S the lengths are independent of each other.
+    ``cross`` is V^-1 A'S of the old A. EM by itself moves slowly here: the scores of the factors
+    that it regresses on have the scale of the old loadings (Liu, Rubin & Wu, 1998, expand
+    parameters for this reason). The best columns are orthogonal: the likelihood depends on A A'
+    only, and the prior is largest, given A A', where squared lengths are its eigenvalues. In the
+    basis of eigenvectors of S the lengths are independent of each other.
     """
-    values, vectors = np.linalg.eigh(signals @ signals.T)
-    kept = values > _LEAST_SIGNAL * max(1.0, values[-1])
-    basis = np.zeros_like(vectors)
-    basis[kept] = vectors.T[kept] / np.sqrt(values[kept])[:, None]
-    projected = basis @ along @ signals.T @ basis.T / max(count, _LEAST_COUNT)
+    left, lengths, basis = np.linalg.svd(signals, full_matrices=False)
+    kept = lengths > _LEAST_LENGTH * max(1.0, lengths[0])
+    # With A' = left diag(lengths) basis, V^-1 A'S is left diag(lengths / (1 + lengths^2)) basis S.
+    stretch = np.divide(1.0 + lengths**2, lengths, out=np.zeros_like(lengths), where=kept)
+    along = stretch[:, None] * (left.T @ cross)
+    projected = along @ basis.T / max(count, _LEAST_COUNT)
     variances, rotation = np.linalg.eigh(0.5 * (projected + projected.T))
-    lengths = np.sqrt(_best_signals(count, variances, signals.shape[1], prior))
-    change = lengths[:, None] * (rotation.T @ basis)
-    return change @ signals, change @ along
+    best = np.sqrt(_best_signals(count, variances, signals.shape[1], prior))
+    change = best[:, None] * np.where(kept, rotation.T, 0.0)
+    return change @ basis, change @ along
 
 
 def _best_signals(

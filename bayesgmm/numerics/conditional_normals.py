@@ -29,7 +29,7 @@ from bayesgmm.numerics.statistics import (
     correlation_roots,
     each_mixture,
 )
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 
 
 def marginal_mixture(
@@ -37,7 +37,9 @@ def marginal_mixture(
 ) -> MixtureParameters:
     """Return the mixture of some features, in the given order; the others are integrated out."""
     correlations = parameters.correlations
-    if correlations is not None:
+    if isinstance(correlations, FactoredCorrelations):
+        correlations = correlations.marginal(features)
+    elif correlations is not None:
         correlations = correlations[..., features[:, None], features]
     means, scales = parameters.means[..., features], parameters.scales[..., features]
     return MixtureParameters(parameters.weights, means, scales, correlations)

@@ -308,7 +308,8 @@ def first_factors(
         with np.errstate(divide="ignore", invalid="ignore"):
             vectors = np.nan_to_num(standard.T @ vectors / np.sqrt(values), posinf=0.0, neginf=0.0)
     n_left = max(1, standard.shape[1] - n_factors)
-    noise = max(_LEAST_NOISE, (float(np.sum(standard**2)) - values.sum()) / n_left)
+    least = _LEAST_NOISE if standard.shape[0] < standard.shape[1] else _ROUNDING
+    noise = max(least, (float(np.sum(standard**2)) - values.sum()) / n_left)
     found = np.zeros((n_factors, standard.shape[1]))
     found[: values.size] = np.sqrt(np.maximum(values / noise - 1.0, 0.0))[:, None] * vectors.T
     sizes = 1.0 + np.sum(found**2, axis=0)
@@ -316,3 +317,4 @@ def first_factors(
 
 
 _LEAST_NOISE = 1e-3  # of the variance of a feature, where the principal components are all of it
+_ROUNDING = 1e-12  # of the variance of a feature

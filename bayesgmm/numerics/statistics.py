@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -136,11 +137,7 @@ class FactoredForm:
     """
 
     analyzers: Analyzers
-
-    @property
-    def correlated(self) -> bool:
-        """Whether the factors are triangles."""
-        return True
+    correlated: ClassVar[bool] = True
 
     @property
     def constants(self) -> Float[np.ndarray, " k"]:

@@ -76,8 +76,14 @@ class CovarianceMap:
 
     @property
     def n_redundant(self) -> int:
-        """Number of coordinates more than covariance matrices have dimensions."""
-        return self.n_matrices * (self.n_factors * (self.n_factors - 1) // 2)
+        """Number of coordinates more than covariance matrices have dimensions.
+
+        Rotations of the factors, and with many factors what is beyond all entries of a matrix
+        (above the bound of Ledermann, 1937).
+        """
+        rotations = self.n_factors * (self.n_factors - 1) // 2
+        n_entries = self.n_features * (self.n_features + 1) // 2
+        return self.n_matrices * max(rotations, self.n_scales + self.n_pairs - n_entries)
 
     @property
     def tied(self) -> bool:

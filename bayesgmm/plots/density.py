@@ -31,7 +31,7 @@ from bayesgmm.plots.palette import (
     put_legend,
     tick_entry,
 )
-from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
+from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE
 from bayesgmm.tree.fit import Fit, Fitted
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class DensityView:
 
     def _grid(self, feature: str, size: int) -> Float[np.ndarray, " points"]:
         """Points from end to end of the rows, and of components that do not reach far beyond."""
-        one = self.fit.posterior.to_dataset().sel({FEATURE: feature, FEATURE_BIS: feature})
+        one = self.fit.posterior.to_dataset()[["means", "scales"]].sel({FEATURE: feature})
         means, scales = one["means"].mean((CHAIN, DRAW)), one["scales"].mean((CHAIN, DRAW))
         low, high = float((means - _REACH * scales).min()), float((means + _REACH * scales).max())
         values, _ = self.observed(feature)

@@ -17,8 +17,17 @@ from jaxtyping import Float
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.errors import DataError, SpecificationError
-from bayesgmm.parameters import MixtureParameters
-from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, PARAMETER_DIMS
+from bayesgmm.parameters import Correlations, FactoredCorrelations, MixtureParameters
+from bayesgmm.schema import (
+    CHAIN,
+    COMPONENT,
+    DATA,
+    DRAW,
+    FACTOR,
+    FEATURE,
+    FEATURE_BIS,
+    PARAMETER_DIMS,
+)
 
 CHOLESKY, CORRELATION_CHOLESKY = "cholesky", "correlation_cholesky"
 """Lower Cholesky factors of covariance and of correlation matrices."""
@@ -249,15 +258,19 @@ class _Reader:
         scales, correlations, given = self._covariances()
         parameters = MixtureParameters(weights, means, scales, correlations)
         made = {"weights": weights, "means": means, "scales": scales, **given}
+        if isinstance(correlations, FactoredCorrelations):
+            return parameters, made
         if "covariances" not in made:
             made["covariances"] = parameters.covariances
         if correlations is not None:
             made.setdefault("correlations", correlations)
         return parameters, made
 
-    def _covariances(self) -> tuple[np.ndarray, np.ndarray | None, dict[str, np.ndarray]]:
+    def _covariances(self) -> tuple[np.ndarray, Correlations, dict[str, np.ndarray]]:
         """Return scales, correlations if there are any, and what was given of the tree's own."""
         there = self.variables
+        if {"loadings", "uniquenesses"} <= set(there.data_vars):
+            return self._factors()
         if "covariances" in there:
             matrices = self._read("covariances")
             return self._with_parts(*_taken_apart("covariances", matrices), matrices)
@@ -284,6 +297,23 @@ class _Reader:
             )
         if _are_uncorrelated(correlations):
             return scales, None, {"scales": scales}
+        return scales, correlations, given
+
+    def _factors(self) -> tuple[np.ndarray, FactoredCorrelations, dict[str, np.ndarray]]:
+        """Return those of factor analyzers, which are never made into matrices."""
+        loadings, uniquenesses = self._read("loadings"), self._read("uniquenesses")
+        _expect_positive("uniquenesses", uniquenesses)
+        scales = np.sqrt(np.sum(loadings**2, axis=-1) + uniquenesses)
+        if "scales" in self.variables:
+            values = self._read("scales")
+            if not np.allclose(values, scales, rtol=_ALIKE, atol=0):
+                raise DataError(
+                    "scales, and loadings and uniquenesses of the same draws contradict each "
+                    "other: in the tree, scales are those of the components. Rename or drop one."
+                )
+            scales = values
+        correlations = FactoredCorrelations(loadings / scales[..., None], uniquenesses / scales**2)
+        given = {"scales": scales, "loadings": loadings, "uniquenesses": uniquenesses}
         return scales, correlations, given
 
     def _with_parts(
@@ -402,9 +432,9 @@ class _Reader:
         return values
 
     def _expect_sizes(self, name: str, variable: xr.DataArray, dims: tuple[str, ...]) -> None:
-        wanted = tuple(self.n_components if dim == COMPONENT else self.data.n_features
-                       for dim in dims)  # fmt: skip
         found = variable.shape[2:]
+        sizes = {COMPONENT: self.n_components, FACTOR: found[-1]}  # any number of factors
+        wanted = tuple(sizes.get(dim, self.data.n_features) for dim in dims)
         if found == wanted:
             return
         transposed = wanted == found[::-1] and len(wanted) == 2

@@ -22,7 +22,7 @@ from bayesgmm.errors import DataError, SchemaError
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
 from bayesgmm.estimation.problem import Problem
 from bayesgmm.numerics.exchangeability import exchangeable_groups
-from bayesgmm.numerics.unconstrained import CovarianceMap, Layout, Relation
+from bayesgmm.numerics.unconstrained import CovarianceMap, FactorMap, Layout, Relation
 from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec, layout_of
 from bayesgmm.schema import (
@@ -501,6 +501,8 @@ def draws_layout(draws: MixtureParameters) -> Layout:
         draws.n_components, draws.n_features, draws.scales, draws.correlations
     )  # fmt: skip
     tied = k > 1 and np.allclose(scales, scales[..., :1, :], rtol=_SAME, atol=0)
+    if isinstance(correlations, FactoredCorrelations):
+        return Layout(_factor_map(draws, correlations, tied=tied))
     if correlations is not None:
         tied = tied and np.allclose(correlations, correlations[..., :1, :, :], rtol=0, atol=_SAME)
     isotropic = correlations is None and np.allclose(scales, scales[..., :1], rtol=_SAME, atol=0)
@@ -508,6 +510,19 @@ def draws_layout(draws: MixtureParameters) -> Layout:
     shape: Relation = "identity" if isotropic else volume
     orientation: Relation = "identity" if correlations is None else volume
     return Layout(CovarianceMap(k, d, volume, shape, orientation))
+
+
+def _factor_map(
+    draws: MixtureParameters, correlations: FactoredCorrelations, *, tied: bool
+) -> FactorMap:
+    loadings, shares = correlations.loadings, correlations.uniquenesses
+    tied = tied and np.allclose(shares, shares[..., :1, :], rtol=_SAME, atol=0)
+    tied = tied and np.allclose(loadings, loadings[..., :1, :, :], rtol=0, atol=_SAME)
+    noise = shares * draws.scales**2
+    one_scale = np.allclose(noise, noise[..., :1], rtol=_SAME, atol=0)
+    own: Relation = "equal" if tied else "varying"
+    k, d, n_factors = loadings.shape[-3:]
+    return FactorMap(k, d, own, own, own, n_factors, one_scale)
 
 
 def thinned(posterior: xr.DataTree, n_draws: int | None) -> xr.Dataset:

@@ -21,7 +21,7 @@ from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import Status
 from bayesgmm.numerics.rows import Rows, as_rows
 from bayesgmm.numerics.statistics import component_log_densities, each_mixture
-from bayesgmm.parameters import MixtureParameters
+from bayesgmm.parameters import Correlations, FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.sampling import draw_parameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.schema import CHAIN, DRAW, record
@@ -184,14 +184,25 @@ def _kept(tree: xr.DataTree, n_draws: int) -> xr.Dataset:
 
 def _joined(truth: MixtureParameters, draws: MixtureParameters) -> MixtureParameters:
     """Return the truth and then all draws, chain after chain, along one axis."""
-    names = ["weights", "means", "scales"]
-    names += ["correlations"] if truth.correlations is not None else []
-    n_batch = len(draws.batch_shape)
-    joined = {}
-    for name in names:
-        first, others = getattr(truth, name), getattr(draws, name)
-        joined[name] = np.concatenate([first, others.reshape(-1, *others.shape[n_batch:])])
-    return MixtureParameters(**joined)
+    n_batch, ours, theirs = len(draws.batch_shape), truth.correlations, draws.correlations
+
+    def joined(first: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return np.concatenate([first, others.reshape(-1, *others.shape[n_batch:])])
+
+    correlations: Correlations = None
+    if isinstance(ours, FactoredCorrelations):
+        assert isinstance(theirs, FactoredCorrelations)
+        correlations = FactoredCorrelations(
+            joined(ours.loadings, theirs.loadings), joined(ours.uniquenesses, theirs.uniquenesses)
+        )
+    elif ours is not None:
+        correlations = joined(ours, np.asarray(theirs))
+    return MixtureParameters(
+        joined(truth.weights, draws.weights),
+        joined(truth.means, draws.means),
+        joined(truth.scales, draws.scales),
+        correlations,
+    )
 
 
 def _ranked(

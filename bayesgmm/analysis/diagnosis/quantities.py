@@ -168,6 +168,12 @@ def _total_covariance(draws: MixtureParameters) -> Float[np.ndarray, "chain draw
     if correlations is None:
         variances = np.einsum("...k,...ki->...i", weights, scales**2)
         total += variances[..., None] * np.eye(draws.n_features)
+    elif isinstance(correlations, FactoredCorrelations):
+        parts = correlations.loadings * (np.sqrt(weights)[..., None] * scales)[..., None]
+        together = np.moveaxis(parts, -3, -2).reshape(*total.shape[:-1], -1)  # (..., d, k q)
+        total += together @ together.swapaxes(-1, -2)
+        noise = np.einsum("...k,...ki,...ki->...i", weights, scales**2, correlations.uniquenesses)
+        total += noise[..., None] * np.eye(draws.n_features)
     else:  # without an array of all covariance matrices, which would be the largest array
         total += np.einsum(
             "...k,...ki,...kij,...kj->...ij", weights, scales, np.asarray(correlations), scales

@@ -12,6 +12,7 @@ from scipy import stats
 from bayesgmm.analysis.generation.generate import draw_rows
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, equal_tails, interval_name
 from bayesgmm.estimation.problem import Problem
+from bayesgmm.numerics.conditional_normals import marginal_mixture
 from bayesgmm.options import expect_whole_number
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.sampling import draw_parameters
@@ -150,7 +151,8 @@ def prior_ranges(tree: Fitted) -> xr.Dataset:
         "scales": ((END, FEATURE), np.quantile(draws.scales[:, 0], quantiles, axis=0)),
     }
     if draws.correlations is not None and features.size > 1:
-        found["correlations"] = ((END,), np.quantile(draws.correlations[:, 0, 1, 0], quantiles))
+        pair = np.asarray(marginal_mixture(draws, np.arange(2)).correlations)
+        found["correlations"] = ((END,), np.quantile(pair[:, 0, 1, 0], quantiles))
     return xr.Dataset(
         found,
         coords={END: ["lower", "median", "upper"], FEATURE: features, COMPONENT: components},

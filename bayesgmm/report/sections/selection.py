@@ -11,7 +11,9 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import counted
 from bayesgmm.errors import SpecificationError
 from bayesgmm.html import Content, listed, paragraph, table
+from bayesgmm.numerics.unconstrained import FactorMap
 from bayesgmm.plots.selection import plot_selection
+from bayesgmm.priors.factors import Factors
 from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section, image
 
@@ -111,6 +113,8 @@ def _structure(material: Material, compared: set[str]) -> str:
         if name_of(structure) in compared:
             return name_of(structure)
     found = material.fit.layout.covariances
+    if isinstance(found, FactorMap):
+        return Factors(found.n_factors, found.tied, found.one_scale).name
     k, d = found.n_components, found.n_features
     return next(name_of(own) for own in STRUCTURES if own.covariance_map(k, d) == found)
 
