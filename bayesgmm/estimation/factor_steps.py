@@ -37,7 +37,7 @@ from bayesgmm.numerics.unconstrained import FactorMap
 from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 
 _LEAST_SHARE = 1e-6  # responsibilities below are left out of a start
-_LEAST_SIGNAL = 1e-6  # squared length of a column of A, which could not grow from zero
+_LEAST_SIGNAL = 1e-12  # squared length of a column of A, which could not grow from zero
 _LEAST_LENGTH = 1e-10  # of a column of A, beside the longest: less is a rounding error
 _LEAST_COUNT = 1e-100
 

@@ -89,7 +89,7 @@ def test_lengths_are_those_of_a_numerical_optimizer(count, shape):
     d, rate = 5, 0.5
     prior = prior_of(-0.5 * d if shape is None else shape, rate, d)
     power = prior.signal_shape + 0.5 * d
-    grid = np.exp(np.linspace(np.log(1e-6), 12, 200_001))
+    grid = np.exp(np.linspace(np.log(1e-12), 12, 200_001))
     for variance in (0.2, 1.0, 1.5, 30.0, 4000.0):
         heights = 0.5 * count * (variance * grid / (1 + grid) - np.log1p(grid))
         heights -= power * np.log(rate + 0.5 * grid)
