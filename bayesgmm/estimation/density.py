@@ -29,7 +29,12 @@ from scipy.linalg import solve_triangular
 from scipy.special import gammaln, xlogy
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.numerics.factor_analyzers import FactorLogPosterior, log_prior_of_factors
+from bayesgmm.numerics.factor_analyzers import (
+    Analyzers,
+    FactorLogPosterior,
+    factor_statistics,
+    log_prior_of_factors,
+)
 from bayesgmm.numerics.kernels.covariances import partial_prior, scale_prior
 from bayesgmm.numerics.log_posterior import LogPosterior
 from bayesgmm.numerics.mixture_prior import CovariancePrior, MixturePrior
@@ -189,7 +194,10 @@ class Objective:
 
     def height(self, X: Rows, parameters: MixtureParameters) -> float:
         """Return the value at some parameters, up to the constant of the Dirichlet."""
-        log_likelihood = sufficient_statistics(X, parameters).log_likelihood
+        if isinstance(self.layout.covariances, FactorMap) and not X.has_gaps:
+            log_likelihood = factor_statistics(X, Analyzers.of(parameters)).log_likelihood
+        else:
+            log_likelihood = sufficient_statistics(X, parameters).log_likelihood
         return float(log_likelihood + self.log_prior(parameters))
 
     @cached_property

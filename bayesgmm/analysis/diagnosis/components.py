@@ -10,8 +10,10 @@ from jaxtyping import Bool, Float
 from bayesgmm.analysis.diagnosis.value import Finding
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.digits import listed, plural
+from bayesgmm.numerics.factor_analyzers import factor_statistics
 from bayesgmm.numerics.rows import Rows
 from bayesgmm.numerics.statistics import (
+    FactoredForm,
     Mixture,
     each_mixture,
     responsibilities,
@@ -125,6 +127,8 @@ def _moments(
     X: Rows, mixture: Mixture, parameters: MixtureParameters, structure: CovarianceMap
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return counts, spread of rows beside the draw's own, and the twist of correlations."""
+    if isinstance(mixture, FactoredForm) and not X.has_gaps:
+        return *_moments_of_factors(X, mixture, parameters, structure), None
     statistics = sufficient_statistics(X, mixture)
     counts = np.maximum(statistics.counts, np.finfo(float).tiny)
     means = statistics.sums / counts[:, None]
@@ -136,7 +140,7 @@ def _moments(
     counts, squares = structure.pooled(counts), structure.pooled(squares)
     scatter = None if scatter is None else structure.pooled(scatter)
     variances = np.maximum(squares, 0.0) / counts[:, None]
-    if structure.isotropic:  # one width for all features
+    if structure.isotropic and not structure.n_factors:  # one width for all features
         variances = np.broadcast_to(variances.mean(axis=1, keepdims=True), variances.shape)
     spread = np.sqrt(variances) / parameters.scales[: counts.size]
     if not structure.correlated or structure.n_factors:
@@ -148,6 +152,18 @@ def _moments(
         own = np.asarray(parameters.correlations[: counts.size])
         twists = _angles(own) - _angles(of_rows)
     return counts, spread, np.nan_to_num(twists)
+
+
+def _moments_of_factors(
+    X: Rows, mixture: FactoredForm, parameters: MixtureParameters, structure: CovarianceMap
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts and spread, without a scatter matrix."""
+    statistics = factor_statistics(X, mixture.analyzers)
+    counts = np.maximum(statistics.counts, np.finfo(float).tiny)
+    squares = statistics.squares - statistics.sums**2 / counts[:, None]
+    counts = structure.pooled(counts)
+    squares = structure.pooled(np.maximum(squares, 0.0) * mixture.analyzers.scales**2)
+    return counts, np.sqrt(squares / counts[:, None]) / parameters.scales[: counts.size]
 
 
 def _angles(correlations: np.ndarray) -> np.ndarray:

@@ -59,7 +59,9 @@ def findings_about_priors(fit: Fit, components: Components) -> list[Finding]:
     structure = layout_of(spec, n_features).covariances
     enough = moments.counts >= max(_FEWEST_ROWS, 2 * n_features)
     scale_shifts = np.where(
-        enough[:, None], _scale_shifts(moments, isotropic=structure.isotropic), 0.0
+        enough[:, None],
+        _scale_shifts(moments, isotropic=structure.isotropic and not structure.n_factors),
+        0.0,
     )
     if not structure.tied:
         scale_shifts = np.where(components.collapsed, 0.0, scale_shifts)
