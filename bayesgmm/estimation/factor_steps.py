@@ -37,7 +37,7 @@ from bayesgmm.numerics.unconstrained import FactorMap
 from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 
 _LEAST_SHARE = 1e-6  # responsibilities below are left out of a start
-_LEAST_SIGNAL = 1e-6  # squared length of a column of A, which could not grow from zero
+_LEAST_SIGNAL = 1e-12  # squared length of a column of A, which could not grow from zero
 _LEAST_LENGTH = 1e-10  # of a column of A, beside the longest: less is a rounding error
 _LEAST_COUNT = 1e-100
 
@@ -54,7 +54,9 @@ def with_factors(parameters: MixtureParameters, objective: Objective) -> Mixture
         return parameters
     n_matrices, free = covariances.n_matrices, parameters.covariances
     roots = np.linalg.cholesky(free[:n_matrices]).swapaxes(1, 2)
-    scales, signals = zip(*(first_factors(root, covariances.n_factors) for root in roots), strict=True)
+    scales, signals = zip(
+        *(first_factors(root, covariances.n_factors) for root in roots), strict=True
+    )
     log_scales = np.log(np.maximum(np.array(scales), objective.smallest_scales))
     if covariances.one_scale:
         log_scales = log_scales.mean(axis=1, keepdims=True)

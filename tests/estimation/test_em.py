@@ -155,10 +155,10 @@ def test_the_estimate_follows_a_change_of_units(structure, goal):
         factor = np.full(3, 8.0)
     spec = bg.MixtureSpec(2, covariances=STRUCTURES[structure]())
     here, there = (
-        bg.estimate(rows, spec, solver=bg.EM(goal, n_starts=4), random_seed=1)
+        bg.estimate(rows, spec, solver=bg.EM(goal, n_starts=4, tolerance=1e-12), random_seed=1)
         for rows in (X, X * factor + shift)
     )
-    # Standardizing rounds, and an ascent that ends at a gain of 1e-9 leaves the optimum uncertain
+    # Standardizing rounds, and an ascent that ends at a gain of 1e-12 leaves the optimum uncertain
     # by the root of that in units of the width of the posterior.
     assert_allclose(there.weights, here.weights, atol=1e-5)
     assert_allclose((there.means - shift) / factor, here.means, atol=1e-5)
