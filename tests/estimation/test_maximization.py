@@ -16,9 +16,9 @@ from bayesgmm.numerics.kernels.maximize import best_covariance, best_log_scale
 from bayesgmm.numerics.statistics import SufficientStatistics, sufficient_statistics
 from bayesgmm.parameters import MixtureParameters
 from tests.cases import (
+    FREE,
     PAIRS,
     SCALE_PRIORS,
-    FREE,
     STRUCTURES,
     columns_of,
     example_rows,
