@@ -94,7 +94,7 @@ def test_lengths_are_those_of_a_numerical_optimizer(count, shape):
         heights = 0.5 * count * (variance * grid / (1 + grid) - np.log1p(grid))
         heights -= power * np.log(rate + 0.5 * grid)
         (found,) = _best_signals(count, np.array([variance]), d, prior)
-        assert found == pytest.approx(grid[heights.argmax()], rel=2e-4)
+        assert found == pytest.approx(grid[heights.argmax()], rel=2e-4, abs=2e-6)
 
 
 def test_best_columns_in_the_span_are_those_of_a_numerical_optimizer():

@@ -1,4 +1,6 @@
-"""NUTS and Gibbs draw from the posterior: simulation-based calibration of every structure.
+"""NUTS and Gibbs draw from the posterior: simulation-based calibration of every free structure.
+
+That of factors is in ``tests/engines/test_factors.py``.
 
 Not every combination is run, but each structure with each engine, and each number of features
 and of components with both. ``benchmarks/calibration.py`` is the long form.
@@ -13,7 +15,7 @@ import pytest
 
 import bayesgmm as bg
 from bayesgmm.analysis.calibration.value import uniformity_p_value
-from tests.cases import STRUCTURES
+from tests.cases import FREE
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("calibration")]  # they share runs
 
@@ -28,7 +30,6 @@ SIZES = {
     "tied-spherical": (1, 2),
     "inverse-wishart": (2, 1),
     "tied-inverse-wishart": (2, 2),
-    "factors": (4, 2),
 }
 """Features and components with which a structure is run."""
 
@@ -42,12 +43,11 @@ ERROR_RATE = 0.01
 
 
 def spec(structure: str, n_components: int) -> bg.MixtureSpec:
-    kind = STRUCTURES[structure]
+    kind = FREE[structure]
     if "wishart" in structure:
         covariances = kind(degrees_of_freedom=8.0, scale_matrix=4.0)
     else:
-        has_prior = kind.correlated and structure != "factors"
-        options = {"correlations": bg.LKJ(2.0)} if has_prior else {}
+        options = {"correlations": bg.LKJ(2.0)} if kind.correlated else {}
         covariances = kind(scales=bg.InverseGamma(8.0, 6.0), **options)
     return bg.MixtureSpec(
         n_components,
@@ -67,7 +67,7 @@ def calibrated(engine: str, structure: str) -> bg.Calibration:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize("structure", FREE)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_structure(engine, structure):
     calibration = calibrated(engine, structure)
@@ -79,7 +79,7 @@ def test_every_structure(engine, structure):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_all_structures_together(engine):
-    """360 replications see smaller errors, of those quantities that every structure has."""
+    """320 replications see smaller errors, of those quantities that every structure has."""
     ranks = [calibration.ranks["ranks"] for calibration in every(engine)]
     shared = set.intersection(*(set(one["quantity"].values) for one in ranks))
     p_values = {
@@ -93,7 +93,7 @@ def test_all_structures_together(engine):
 
 
 def every(engine: str) -> list[bg.Calibration]:
-    return [calibrated(engine, structure) for structure in STRUCTURES]
+    return [calibrated(engine, structure) for structure in FREE]
 
 
 def test_a_normal_approximation_is_found_out():

