@@ -35,7 +35,7 @@ _SHOWN = (
     {STATISTIC, COMPONENT, FEATURE},  # summarize
     {"covariances", "n_components"},  # select
     {"model"},  # compare
-    {"method"},  # evidence
+    {"estimator"},  # evidence
 )
 _MOST_LINES = 60
 

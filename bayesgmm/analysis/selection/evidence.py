@@ -37,7 +37,7 @@ from bayesgmm.priors.sampling import draw_parameters
 from bayesgmm.tree.fit import Fit
 
 Method = Literal["bridge", "thames", "nobile", "laplace"]
-METHOD = "method"
+ESTIMATOR = "estimator"
 
 SMALLEST_DIFFERENCE = 0.1
 """Nats by which methods may differ: a factor of 1.1 in a Bayes factor."""
@@ -106,7 +106,7 @@ def evidence(
     Returns
     -------
     xarray.Dataset
-        Dim ``method``: ``log_evidence``, in nats, and its standard error ``se``, which is NaN for
+        Dim ``estimator``: ``log_evidence``, in nats, and its standard error ``se``, which is NaN for
         ``"laplace"``. The attribute ``note`` says whether the methods agree, and what
         is doubtful. The result is the same in every call: the seed is that of the fit.
 
@@ -139,10 +139,10 @@ def evidence(
     --------
     >>> import bayesgmm as bg
     >>> table = bg.evidence(bg.example_fit())
-    >>> table["method"].values.tolist()
+    >>> table["estimator"].values.tolist()
     ['bridge', 'thames', 'laplace']
-    >>> round(table["log_evidence"].sel(method="bridge").item())
-    -5400
+    >>> round(table["log_evidence"].sel(estimator="bridge").item())
+    -5273
     """
     fit = fit_with_evidence(tree, X)
     if method is not None:
@@ -156,7 +156,7 @@ def evidence(
     less = None if smaller is None else fit_with_evidence(smaller, X)
     methods = [method] if method is not None else _possible(fit, less)
     for name in methods:
-        _expect_possible(fit, name)
+        expect_possible(fit, name)
     if less is not None:
         _expect_one_less(fit, less)
     return as_table(fit, {name: estimate_of(fit, name, less) for name in methods})
@@ -165,7 +165,7 @@ def evidence(
 def fit_with_evidence(tree: Any, X: Any | None = None) -> Fit:
     """Return a fit whose evidence can be estimated, or raise."""
     fit = Fit.with_draws(tree, "evidence").over_its_rows(X)
-    fit.expect_rows()
+    _ = fit.data  # raises where there are no rows
     if isinstance(fit.layout.covariances, FactorMap):  # raises where there is no spec
         raise SpecificationError(
             "evidence cannot be estimated for Factors: loadings can be rotated without a change of "
@@ -201,8 +201,8 @@ def as_table(fit: Fit, estimates: dict[str, Estimate]) -> xr.Dataset:
         "se": [one.error if math.isfinite(one.error) else math.nan for one in estimates.values()],
     }
     return Tabular(
-        {name: (METHOD, np.array(values)) for name, values in columns.items()},
-        coords={METHOD: list(estimates)},
+        {name: (ESTIMATOR, np.array(values)) for name, values in columns.items()},
+        coords={ESTIMATOR: list(estimates)},
         attrs={"note": " ".join([judged(estimates), *doubts_about(fit)])},
     )
 
@@ -277,7 +277,8 @@ def _possible(fit: Fit, smaller: Fit | None) -> list[str]:
     return [name for name in methods if name != "laplace" or fit.layout.size <= MOST_CURVED]
 
 
-def _expect_possible(fit: Fit, method: str) -> None:
+def expect_possible(fit: Fit, method: str) -> None:
+    """Raise if a method cannot estimate the evidence of a fit."""
     if method == "laplace":
         if fit.layout.size > MOST_CURVED:
             raise SpecificationError(
@@ -295,7 +296,7 @@ def _expect_possible(fit: Fit, method: str) -> None:
 
 def _expect_one_less(fit: Fit, smaller: Fit) -> None:
     """Raise unless Nobile's identity holds between two fits."""
-    _expect_possible(smaller, "nobile")
+    expect_possible(smaller, "nobile")
     spec, own = fit.spec, smaller.spec
     if own.n_components != spec.n_components - 1:
         raise SpecificationError(
@@ -313,14 +314,14 @@ def _expect_one_less(fit: Fit, smaller: Fit) -> None:
             "smaller must have the same priors but for the number of components; hyperparameters "
             f"differ. The fit has\n{spec}\nand smaller\n{own}"
         )
-    counts = fit.data.weights
+    counts = fit.data.counts
     if np.any(counts != np.round(counts)):
         raise SpecificationError(
             "Nobile's identity is about whole rows: weights of rows must be whole numbers. Use "
             "method='bridge'."
         )
     if fit.data.checksum != smaller.data.checksum or not np.array_equal(
-        counts, smaller.data.weights
+        counts, smaller.data.counts
     ):
         raise DataError("smaller must be a fit of the same rows, in the same order, weights too.")
 
@@ -328,11 +329,10 @@ def _expect_one_less(fit: Fit, smaller: Fit) -> None:
 def _nobile_ratio(fit: Fit) -> Estimate:
     """Estimate the log ratio of the evidence to that of one component less."""
     data, draws, _ = fit.on_standard_scale(fit.data.fitted)
-    counts = data.weights if data.weights.size else np.ones(data.n_rows)
     shape = draws.batch_shape
     flat = draws.draw(tuple(index.ravel() for index in np.indices(shape)))
     logs = log_probability_empty(
-        lambda draw: responsibilities(data.rows, flat.draw((draw,))), math.prod(shape), counts
+        lambda draw: responsibilities(data.rows, flat.draw((draw,))), math.prod(shape), data.counts
     )
     if not np.isfinite(logs).any():
         return Estimate.unknown("no component is ever nearly empty")
