@@ -106,7 +106,7 @@ def evidence(
     Returns
     -------
     xarray.Dataset
-        Dim ``estimator``: ``log_evidence``, in nats, and its standard error ``se``, which is NaN for
+        Dim ``estimator``: ``log_evidence``, in nats, and its standard error ``se``, NaN for
         ``"laplace"``. The attribute ``note`` says whether the methods agree, and what
         is doubtful. The result is the same in every call: the seed is that of the fit.
 
@@ -266,7 +266,7 @@ def doubts_about(fit: Fit) -> list[str]:
         words.append("The run was interrupted: only the draws that it finished were used.")
     diagnosis = known_diagnosis(fit.tree)
     if diagnosis is not None and not diagnosis.passed and not is_approximation(fit):
-        words.append(f"The diagnosis of the fit did not pass: {diagnosis.verdict}")
+        words.append(f"{diagnosis.verdict.rstrip('.')}; see diagnose.")
     return words
 
 

@@ -223,20 +223,21 @@ def galaxies() -> np.ndarray:
     return bg.datasets.load("galaxies").to_numpy().ravel() / 1000
 
 
-def galaxies_fit(k: int, scale: float, draws: int) -> xr.DataTree:
+def galaxies_fit(
+    y: np.ndarray, k: int, scale: float, draws: int, init: str = "mode"
+) -> xr.DataTree:
     """Fit the priors of Richardson & Green (1997), the scale of their inverse gamma prior given."""
-    y = galaxies()
     spec = bg.MixtureSpec(
         k, bg.Dirichlet(1.0), bg.NormalMeans(np.ptp(y) / 2 + y.min(), np.ptp(y)),
         bg.InverseWishart(degrees_of_freedom=4, scale_matrix=2 * scale),
     )  # fmt: skip
-    engine = bg.Gibbs(draws=draws, tune=1000, chains=4)
+    engine = bg.Gibbs(draws=draws, tune=1000, chains=4, init=init)
     return bg.fit(y, spec, engine=engine, random_seed=1, progress=False)
 
 
 @pytest.mark.slow
 def test_galaxies_by_three_methods():
-    trees = {k: galaxies_fit(k, 1.0, 8000) for k in range(1, 7)}
+    trees = {k: galaxies_fit(galaxies(), k, 1.0, 8000) for k in range(1, 7)}
     for k, tree in trees.items():
         table = bg.evidence(tree, smaller=trees.get(k - 1))
         bridged, error = of(table, "bridge")
@@ -253,13 +254,14 @@ def test_galaxies_by_three_methods():
 @pytest.mark.parametrize(("k", "published"), [(2, -235.254), (3, -226.677)])
 def test_galaxies_under_the_priors_of_richardson_and_green(k, published):
     """By the vignette of thamesmix; the scale is integrated out by the trapezoidal rule."""
+    y = galaxies()
+    y[np.isclose(y, 26.96)] = 26.69  # as in the table of MASS
     log_scales = np.arange(np.log(0.02), np.log(40.0), 0.5)
     evidences = [
-        of(bg.evidence(galaxies_fit(k, scale, 1500), "bridge"), "bridge")[0]
+        of(bg.evidence(galaxies_fit(y, k, scale, 1500, "multi"), "bridge"), "bridge")[0]
         for scale in np.exp(log_scales)
     ]
-    width = np.ptp(galaxies())
-    prior = stats.gamma(0.2, scale=width**2 / 10)
+    prior = stats.gamma(0.2, scale=np.ptp(y) ** 2 / 10)
     log_prior = prior.logpdf(np.exp(log_scales)) + log_scales
     assert special.logsumexp(evidences + log_prior + np.log(0.5)) == pytest.approx(
         published, abs=0.15
