@@ -58,6 +58,7 @@ _HOMES = {
     "analysis.imputation.pool_imputations": ("pool_imputations",),
     "analysis.selection.select": ("select",),
     "analysis.selection.compare": ("compare",),
+    "analysis.selection.evidence": ("evidence",),
     "analysis.diagnosis.diagnose": ("diagnose",),
     "analysis.diagnosis.value": ("Diagnosis", "Finding"),
     "analysis.diagnosis.labeling_report": ("labeling_report", "LabelingReport"),

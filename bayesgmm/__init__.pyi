@@ -110,6 +110,7 @@ from bayesgmm.analysis.imputation.impute import (
 from bayesgmm.analysis.imputation.pool_imputations import pool_imputations as pool_imputations
 from bayesgmm.analysis.selection.select import select as select
 from bayesgmm.analysis.selection.compare import compare as compare
+from bayesgmm.analysis.selection.evidence import evidence as evidence
 from bayesgmm.analysis.diagnosis.diagnose import diagnose as diagnose
 from bayesgmm.analysis.diagnosis.value import (
     Diagnosis as Diagnosis,

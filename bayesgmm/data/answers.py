@@ -35,6 +35,7 @@ _SHOWN = (
     {STATISTIC, COMPONENT, FEATURE},  # summarize
     {"covariances", "n_components"},  # select
     {"model"},  # compare
+    {"estimator"},  # evidence
 )
 _MOST_LINES = 60
 

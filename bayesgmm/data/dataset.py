@@ -104,6 +104,11 @@ class Dataset:
         return self.values.shape[1]
 
     @property
+    def counts(self) -> Float[np.ndarray, " n"]:
+        """How often each row counts: its weight, or one."""
+        return self.weights if self.weights.size else np.ones(self.n_rows)
+
+    @property
     def total_weight(self) -> float:
         """How often all rows count together; n, where each counts once."""
         return float(self.weights.sum()) if self.weights.size else float(self.n_rows)

@@ -114,9 +114,10 @@ class Laplace:
 
     The record also holds ``log_marginal_likelihood``, Laplace's estimate of the log probability
     density of the rows in the units of the data, for *one* labeling of the components. Under a
-    prior under which components are exchangeable all k! labelings count: add log k! to compare
-    numbers of components. ``regularized`` there counts directions in which the density is nearly
-    flat, whose curvature was regularized to give a proper distribution. With more than 2000
+    prior under which components are exchangeable all k! labelings count:
+    :func:`bayesgmm.evidence` adds log k!, and other estimates. ``regularized`` there counts
+    directions in which the density is nearly flat, whose curvature was regularized to give a proper
+    distribution. With more than 2000
     parameters the curvature is not computed: the widths are rough ones, without correlations, and
     there is no ``log_marginal_likelihood``.
 

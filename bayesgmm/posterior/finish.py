@@ -95,7 +95,9 @@ def log_priors(tree: xr.DataTree, spec: MixtureSpec) -> xr.Dataset:
     concentration = spec.weights.expanded(draws.n_components)
     log_weights = np.log(np.maximum(draws.weights, np.finfo(float).tiny))
     with np.errstate(over="ignore"):  # far below the resolution a log density is -inf
-        covariances = _of_matrices(draws, structure, spec.covariance_prior(draws.n_features))
+        covariances = log_prior_of_covariances(
+            draws, structure, spec.covariance_prior(draws.n_features)
+        )
     terms = {
         "weights": np.sum((concentration - 1) * log_weights, axis=-1),
         "means": -0.5 * np.sum(precision * (draws.means - loc) ** 2, axis=(-2, -1)),
@@ -107,7 +109,7 @@ def log_priors(tree: xr.DataTree, spec: MixtureSpec) -> xr.Dataset:
     )
 
 
-def _of_matrices(
+def log_prior_of_covariances(
     draws: MixtureParameters, structure: CovarianceMap, prior: CovariancePrior
 ) -> Float[np.ndarray, "*batch"]:
     """Return the log prior density of all free covariance matrices of each draw."""

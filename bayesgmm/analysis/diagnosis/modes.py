@@ -9,9 +9,10 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import connected_components
 
 from bayesgmm.analysis.diagnosis.convergence import Quantity
-from bayesgmm.analysis.diagnosis.mass import UNKNOWN, Share, log_masses, shares, target_of
+from bayesgmm.analysis.diagnosis.mass import UNKNOWN, Share, log_masses, shares
 from bayesgmm.analysis.diagnosis.quantities import Allocation
 from bayesgmm.analysis.diagnosis.value import Finding
+from bayesgmm.analysis.labelings import target_of
 from bayesgmm.digits import plural
 from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import Starts, distance

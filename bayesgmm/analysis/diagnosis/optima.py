@@ -7,15 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from bayesgmm.analysis.diagnosis.mass import (
-    UNKNOWN,
-    Share,
-    log_masses,
-    passes_worth,
-    shares,
-    target_of,
-)
+from bayesgmm.analysis.diagnosis.mass import UNKNOWN, Share, log_masses, shares
 from bayesgmm.analysis.diagnosis.value import Finding
+from bayesgmm.analysis.labelings import passes_worth, target_of
 from bayesgmm.digits import counted
 from bayesgmm.engines.normal import find_peak
 from bayesgmm.engines.nuts import NUTS, explore

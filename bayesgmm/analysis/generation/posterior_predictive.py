@@ -124,7 +124,7 @@ def predictive_checks(tree: Fitted) -> xr.Dataset:
     fit = Fit.of(tree)
     tails, data = equal_tails(DEFAULT_PROBABILITY), fit.data
     made = _replicated(fit, min(_TABLES, _MOST_NUMBERS // data.values.size))
-    weights = data.weights if data.weights.size else np.ones(data.n_rows)
+    weights = data.counts
     counts = np.where(np.isnan(data.values), 0.0, weights[:, None])
     limits = np.quantile(made, [0.25, 0.75, 0.05, 0.95], axis=(0, 1))
     observed = _figures(data.values, counts, limits)

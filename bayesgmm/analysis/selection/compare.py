@@ -1,20 +1,30 @@
-"""Model comparison by leave-one-out cross-validation."""
+"""Model comparison by leave-one-out cross-validation, or by the evidence."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from jaxtyping import Bool
+from scipy.special import softmax
 
+from bayesgmm.analysis.selection.evidence import (
+    disagreeing,
+    doubts_about,
+    estimate_of,
+    expect_possible,
+    fit_with_evidence,
+)
 from bayesgmm.data.answers import Tabular
-from bayesgmm.digits import counted
+from bayesgmm.digits import counted, listed
 from bayesgmm.errors import DataError, SchemaError, SpecificationError
+from bayesgmm.options import expect_one_of
 from bayesgmm.posterior.finish import MOST_LOG_LIKELIHOODS
 from bayesgmm.schema import DATA, FEATURE, ROW
 from bayesgmm.tree.fit import Fit
@@ -23,10 +33,14 @@ if TYPE_CHECKING:
     from arviz_stats.utils import ELPDDataLOO
 
 MODEL = "model"
+_STANDARD_ERRORS = 3.0
 
 
-def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
-    """Compare fits of the same rows by their expected predictive density.
+Criterion = Literal["elpd", "evidence"]
+
+
+def compare(trees: Mapping[str, xr.DataTree], *, by: Criterion = "elpd") -> xr.Dataset:
+    """Compare fits of the same rows by their expected predictive density, or by their evidence.
 
     PSIS-LOO estimates the expected log predictive density of new rows,
     elpd = sum_i log p(x_i | all other rows), without refitting: the draws are weighted
@@ -46,10 +60,19 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
     difference of few standard errors, or of less than four, is not conclusive (Sivula et al.,
     2025). Rows without any observed cell, and those of weight zero, do not count.
 
+    With ``by="evidence"`` the fits are compared by the probability density that each gives to the
+    rows, its prior included (:func:`bayesgmm.evidence`, by bridge sampling): Bayes factors, and
+    posterior probabilities of the fits if all had the same probability before. They depend on
+    the priors, also on those that hardly matter for the posterior, and hyperparameters that were
+    scaled to the data count as fixed numbers. Where the truncated harmonic mean disagrees the note
+    says so.
+
     Parameters
     ----------
     trees : mapping of names to trees
         At least two results of :func:`bayesgmm.fit` on the same rows.
+    by : {"elpd", "evidence"}, default "elpd"
+        What decides.
 
     Returns
     -------
@@ -61,15 +84,22 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
         which is 0.7, or less for few draws. The attribute ``note`` says whether the
         estimates are reliable.
 
+        By evidence: ``log_evidence`` and its standard error ``se``; ``log_bayes_factor``, to the
+        best, zero or less, and its standard error ``factor_se``; ``probability``, of the fit
+        among these. The attribute ``note`` says which differences are beyond the errors,
+        and whether methods disagree.
+
     Raises
     ------
     SpecificationError
-        If ``trees`` does not map names to at least two trees.
+        If ``trees`` does not map names to at least two trees, or ``by`` is not one of the above.
     SchemaError
         If a tree is not a result of ``fit``, or has no log-likelihoods: they are not kept for
-        more than 20 million pairs of a draw and a row.
+        more than 20 million pairs of a draw and a row. By evidence, if draws come from an
+        approximation, or without a spec.
     DataError
-        If the trees were fitted to different features or rows.
+        If the trees were fitted to different features or rows; by evidence, if their weights or
+        only one has labels.
 
     References
     ----------
@@ -97,7 +127,10 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
     >>> table["weight"].values.round(1)
     array([1., 0.])
     """
-    fits = _fits_of(trees)
+    expect_one_of("by", by, get_args(Criterion))
+    fits = _fits_of(trees, by)
+    if by == "evidence":
+        return _by_evidence(fits)
     # Rows that are not fitted have the density 1 under every model, and do not count.
     counted = np.any([fit.data.is_fitted for fit in fits.values()], axis=0)
     with warnings.catch_warnings():  # their content is in the table
@@ -122,6 +155,45 @@ def compare(trees: Mapping[str, xr.DataTree]) -> xr.Dataset:
         {name: (MODEL, np.asarray(values)) for name, values in columns.items()},
         coords={MODEL: names},
         attrs={"note": _note(dict(zip(names, high, strict=True)))},
+    )
+
+
+def _by_evidence(fits: dict[str, Fit]) -> xr.Dataset:
+    """Return the table of log evidences, the largest first."""
+    both = {
+        name: {method: estimate_of(fit, method) for method in ("bridge", "thames")}
+        for name, fit in fits.items()
+    }
+    found = {name: estimates["bridge"] for name, estimates in both.items()}
+    unknown = [f"{name} ({one.doubt})" for name, one in found.items() if math.isnan(one.value)]
+    if unknown:
+        raise SchemaError(f"The evidence could not be estimated for {listed(unknown)}.")
+    names = sorted(found, key=lambda name: -found[name].value)
+    values, errors = (
+        np.array([getattr(found[name], part) for name in names]) for part in ("value", "error")
+    )
+    factor_errors = np.hypot(errors, errors[0])
+    factor_errors[0] = 0.0
+    columns = {
+        "log_evidence": values,
+        "se": errors,
+        "log_bayes_factor": values - values[0],
+        "factor_se": factor_errors,
+        "probability": softmax(values),
+    }
+    notes = [
+        f"{names[0]} and {name} differ by less than three standard errors."
+        for name, apart, error in zip(names, values[0] - values, factor_errors, strict=True)
+        if name != names[0] and apart < _STANDARD_ERRORS * error
+    ]
+    for name in names:
+        if apart := disagreeing(both[name]):
+            notes.append(f"Methods disagree about {name}: {listed(apart, between='; ')}.")
+        notes += [f"Of {name}: {words}" for words in doubts_about(fits[name])]
+    return Tabular(
+        {name: (MODEL, numbers) for name, numbers in columns.items()},
+        coords={MODEL: names},
+        attrs={"note": " ".join(notes) or "Differences are beyond the errors of estimation."},
     )
 
 
@@ -159,7 +231,7 @@ def _note(high: dict[str, int]) -> str:
     return f"Not reliable, because rows have a high Pareto k: {', '.join(doubtful)}."
 
 
-def _fits_of(trees: Any) -> dict[str, Fit]:
+def _fits_of(trees: Any, by: Criterion) -> dict[str, Fit]:
     is_mapping = isinstance(trees, Mapping) and not isinstance(trees, xr.DataTree)
     if not is_mapping or not all(isinstance(name, str) for name in trees):
         raise SpecificationError(
@@ -168,11 +240,23 @@ def _fits_of(trees: Any) -> dict[str, Fit]:
         )
     if len(trees) < 2:
         raise SpecificationError(f"trees must hold at least two fits; there are {len(trees)}.")
-    fits = {name: _fit_of(name, tree) for name, tree in trees.items()}
+    read = _fit_of if by == "elpd" else _fit_with_evidence
+    fits = {name: read(name, tree) for name, tree in trees.items()}
     (first, reference), *others = fits.items()
     for name, fit in others:
         _expect_same_rows(first, reference, name, fit)
+        if by == "evidence":
+            _expect_same_weights_and_labels(first, reference, name, fit)
     return fits
+
+
+def _fit_with_evidence(name: str, tree: Any) -> Fit:
+    try:
+        fit = fit_with_evidence(tree)
+        expect_possible(fit, "bridge")
+    except (SchemaError, SpecificationError) as error:
+        raise type(error)(f"The evidence of {name!r}: {error}") from None
+    return fit
 
 
 def _fit_of(name: str, tree: Any) -> Fit:
@@ -201,6 +285,20 @@ def _fit_of(name: str, tree: Any) -> Fit:
             "in all chains, or compare fits of a sample of the rows."
         )
     return fit
+
+
+def _expect_same_weights_and_labels(first: str, reference: Fit, name: str, fit: Fit) -> None:
+    if not np.array_equal(reference.data.counts, fit.data.counts):
+        raise DataError(
+            f"{first!r} and {name!r} were fitted with different weights of the rows: their "
+            "evidences are of different tables. Fit all models with the same weights."
+        )
+    with_labels = [bool(one.data.label_log_likelihoods.size) for one in (reference, fit)]
+    if with_labels[0] != with_labels[1]:
+        raise DataError(
+            f"Of {first!r} and {name!r} only one was fitted with labels, which are a part of the "
+            "evidence. Fit all models with the same labels."
+        )
 
 
 def _expect_same_rows(first: str, reference: Fit, name: str, fit: Fit) -> None:

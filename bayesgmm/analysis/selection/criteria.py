@@ -140,7 +140,7 @@ def mode_criteria(
     mode = read_mixtures(fit, "point").parameters.draw((0, 0))
     rows, mode = scaling.standardize(data), scaling.standardize_parameters(mode)
     densities = log_densities(rows.rows, mode) - scaling.log_jacobians(data)
-    counts = data.weights if data.weights.size else np.ones(data.n_rows)
+    counts = data.counts
     return Criteria(
         float(counts @ densities),
         spec.n_components,

@@ -7,7 +7,8 @@ import pytest
 from scipy import integrate, stats
 
 import bayesgmm as bg
-from bayesgmm.analysis.diagnosis.mass import UNKNOWN, LogMass, log_masses, shares, target_of
+from bayesgmm.analysis.diagnosis.mass import UNKNOWN, LogMass, log_masses, shares
+from bayesgmm.analysis.labelings import target_of
 from bayesgmm.data.dataset import Dataset, default_names
 from bayesgmm.estimation.density import Target
 from bayesgmm.parameters import MixtureParameters
