@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -19,6 +20,8 @@ from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.exchangeability import any_exchangeable, with_forbidden_swaps
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.tree.fit import Fit
+
+_MOST_TRIED = 5  # components up to which trying every order of many draws is the quickest way
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +54,18 @@ class Labeling:
         away = (_points(draws)[:, None] - self.centers[:, None]) / self.widths[:, None]
         costs = 0.5 * (away**2).sum(axis=-1) + np.log(self.widths).sum(axis=-1)[:, None]
         costs = with_forbidden_swaps(costs - costs.min(axis=(1, 2), keepdims=True), self.groups)
-        orders = np.array([linear_sum_assignment(cost)[1] for cost in costs])
+        orders = _cheapest_orders(costs)
         return _reordered(draws, orders), np.all(orders == np.arange(orders.shape[1]), axis=1)
+
+
+def _cheapest_orders(costs: Float[np.ndarray, "draw k k"]) -> Int[np.ndarray, "draw k"]:
+    """Return the order with the smallest sum of the costs of components (last) in places."""
+    size = costs.shape[-1]
+    if size > _MOST_TRIED:
+        return np.array([linear_sum_assignment(cost)[1] for cost in costs])
+    candidates = np.array(list(permutations(range(size))))
+    totals = np.array([costs[:, np.arange(size), one].sum(axis=-1) for one in candidates])
+    return candidates[totals.argmin(axis=0)]
 
 
 def log_labelings(groups: Int[np.ndarray, " k"]) -> float:

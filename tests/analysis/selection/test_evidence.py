@@ -14,7 +14,7 @@ from tests.references import test_exact as exact
 
 SCALES, DISTRIBUTION = exact.SCALE_PRIORS["inverse-gamma"]
 ROWS = np.array([-1.9, -1.6, 0.2, 0.4, 1.2, 1.5])
-GIBBS = bg.Gibbs(draws=2000, tune=300, chains=2)
+GIBBS = bg.Gibbs(draws=1500, tune=300, chains=2)
 
 
 def spec_of(k: int, *, concentration: object = exact.CONCENTRATION, **options) -> bg.MixtureSpec:
