@@ -219,7 +219,7 @@ def _(
         NOISE_SCALES,
         size=structure.n_scales(shape[1]),
         dims=_natural_dims(structure),
-        initval=None if start is None else _natural_of_free(structure, np.exp(start[0])),
+        initval=None if start is None else _natural(structure, np.exp(start[0])),
     )
     aligned = noise[..., None] if structure.isotropic else noise
     signals = pm.MvStudentT(
@@ -314,14 +314,8 @@ def _natural_dims(structure: SeparatedStructure) -> tuple[str, ...]:
     return component if structure.isotropic else (*component, FEATURE)
 
 
-def _natural_of_free(structure: SeparatedStructure, free: np.ndarray) -> np.ndarray:
-    """Return free scales, (m, s), without the axes of one entry."""
-    owned = free[0] if structure.tied else free
-    return owned[..., 0] if structure.isotropic else owned
-
-
 def _natural(structure: SeparatedStructure, scales: np.ndarray) -> np.ndarray:
-    """Return scales that are written out, (k, d), without the axes along which they are equal."""
+    """Return scales, (k, d) or (m, s), without the axes along which they are equal."""
     owned = scales[0] if structure.tied else scales
     return owned[..., 0] if structure.isotropic else owned
 

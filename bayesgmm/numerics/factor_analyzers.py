@@ -47,6 +47,11 @@ class Analyzers(NamedTuple):
     signals: np.ndarray
     precisions: np.ndarray
 
+    @property
+    def regression(self) -> Float[np.ndarray, "*batch k q d"]:
+        """V^-1 A', which makes posterior means of the factors of rows over D."""
+        return np.linalg.solve(self.precisions, self.signals)
+
     def draw(self, number: int) -> Analyzers:
         """Return one of many mixtures along one axis."""
         return Analyzers(*(part[number] for part in self))
@@ -112,14 +117,14 @@ class FactorStatistics:
         unscale = 1.0 / mixture.scales
         scatter = scatter * unscale[:, :, None] * unscale[:, None, :]
         squares = np.diagonal(scatter, axis1=1, axis2=2).copy()
-        cross = np.linalg.solve(mixture.precisions, mixture.signals) @ scatter
+        cross = mixture.regression @ scatter
         return cls(log_likelihood, counts, sums * unscale, squares, cross)
 
     def about(self, shift: Float[np.ndarray, "k d"], mixture: Analyzers) -> FactorStatistics:
         """Return the same statistics about means moved by ``shift``, which is over D."""
         counts = self.counts[:, None]
         squares = self.squares - shift * (2 * self.sums - counts * shift)
-        through = np.linalg.solve(mixture.precisions, mixture.signals)  # V^-1 A'
+        through = mixture.regression
         of_sums, of_shift = (np.einsum("kqd,kd->kq", through, part) for part in (self.sums, shift))
         cross = self.cross - of_sums[:, :, None] * shift[:, None, :]
         cross -= of_shift[:, :, None] * (self.sums - counts * shift)[:, None, :]
@@ -128,7 +133,7 @@ class FactorStatistics:
 
     def products(self, mixture: Analyzers) -> Float[np.ndarray, "k q q"]:
         """Return the sum of r E[z z'], given the rows."""
-        through = np.linalg.solve(mixture.precisions, mixture.signals)
+        through = mixture.regression
         inverses = np.linalg.inv(mixture.precisions)  # of q by q matrices, added to as they are
         return self.counts[:, None, None] * inverses + self.cross @ through.swapaxes(1, 2)
 
@@ -234,7 +239,7 @@ class FactorLogPosterior:
         value = found.log_likelihood + prior.constant + float(prior.concentration @ log_weights)
         value -= 0.5 * float(np.sum(prior.precision * away**2))
         of_ratios = counts - counts.sum() * np.exp(log_weights)
-        through = np.linalg.solve(mixture.precisions, mixture.signals)
+        through = mixture.regression
         pulled = np.einsum(
             "kqd,kq->kd", mixture.signals, np.einsum("kqd,kd->kq", through, found.sums)
         )
