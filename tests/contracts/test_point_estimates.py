@@ -79,6 +79,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "compare": {},
     "credible_ball": {"partition": [0] * 70},
     "diagnose": {},
+    "evidence": {},
     "labeling_report": {},
     "plot_components": {},
     "plot_label_switching": {},
