@@ -32,6 +32,10 @@ if TYPE_CHECKING:  # heavy: imported when first used
     from bayesgmm.tree.fit import Fitted
 
 
+_MANY_COMPONENTS = 10
+"""Few draws have more, where the number of components is unknown; for the memory that is needed."""
+
+
 def fit(
     X: Any,
     spec: MixtureSpec,
@@ -183,21 +187,24 @@ def draw_posterior(
     from bayesgmm.tree.timing import Stopwatch, with_timing
 
     watch = Stopwatch()
-    engine, solver = _engine(engine), _solver(solver)
+    default = "gibbs" if isinstance(spec, MixtureSpec) and spec.infers_number else None
+    engine, solver = _engine(engine or default), _solver(solver)
     seed = seed_sequence(random_seed)
     start_seed, engine_seed = spawn(seed, 2)
 
     problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
-    _expect_order(order_by, problem.data, problem.spec.of_each_component(problem.data.n_features))
-    _expect_room(engine, problem)
-    with CountProgress("starts of EM", solver.n_starts_for(spec), visible=progress) as bar:
-        start = solver.run(
-            problem.scaled_spec, problem.scaled_data, seed=start_seed,
-            report=lambda: bar.advance(1),
-        )  # fmt: skip
+    if spec.infers_number:
+        engine = _engine_for_unknown_number(engine)
+    some = problem.given(spec.most_components)
+    _expect_order(order_by, some.data, some.spec.of_each_component(some.data.n_features))
+    _expect_room(engine, problem.given(min(spec.most_components, _MANY_COMPONENTS)))
+    with CountProgress("starts of EM", solver.n_starts_for(some.spec), visible=progress) as bar:
+        start = _mode(solver, problem, start_seed, lambda: bar.advance(1))
     _expect_usable(start)
     _warn_at_the_limit(start)
-    point = start.restored(problem, uses_prior=solver.uses_prior)
+    point = start.restored(
+        problem.given(start.parameters.n_components), uses_prior=solver.uses_prior
+    )
     if progress:
         iterations = counted(start.n_iterations, "iteration")
         announce(f"EM {start.status.in_words} after {iterations}; {start.starts}")
@@ -378,6 +385,7 @@ def estimate(
     """
     solver = _solver(solver)
     seed = seed_sequence(random_seed)
+    _expect_known_number(spec, "estimate")
     problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
     point = solver.run(problem.scaled_spec, problem.scaled_data, seed=seed)
     if point.status is Status.COLLAPSED:
@@ -449,6 +457,7 @@ def build_model(
     """
     from bayesgmm.models.mixture import declare_model
 
+    _expect_known_number(spec, "build_model")
     problem = Problem.pose(X, spec, sample_weight, labels)
     _expect_suitable(initial, problem)
     start = None if initial is None else initial.parameters
@@ -613,6 +622,39 @@ def _from_draws(
     return _judged(raw, data, spec, point, scaling, order_by, seed, progress=False, given=given)
 
 
+def _mode(
+    solver: EM, problem: Problem, seed: np.random.SeedSequence, report: Callable[[], None]
+) -> PointEstimate:
+    """Return the posterior mode; of an unknown number of components, that of the best number."""
+    if not problem.spec.infers_number:
+        return solver.run(problem.scaled_spec, problem.scaled_data, seed=seed, report=report)
+    from bayesgmm.engines.telescoping import likely_mode
+
+    return likely_mode(solver, problem.scaled_spec, problem.scaled_data, seed, report)
+
+
+def _engine_for_unknown_number(engine: Engine) -> Engine:
+    """Return an engine for an unknown number of components.
+
+    Raises
+    ------
+    SpecificationError
+        If it has none.
+    """
+    from bayesgmm.engines.auto import Auto
+    from bayesgmm.engines.gibbs import Gibbs
+
+    if isinstance(engine, Auto):
+        return Gibbs()
+    if not isinstance(engine, Gibbs):
+        raise SpecificationError(
+            f"{type(engine).__name__}() needs a known number of components: with an unknown one "
+            "the posterior has no fixed number of parameters. Use Gibbs(), or give a number, such "
+            "as MixtureSpec(3)."
+        )
+    return engine
+
+
 def _drawn(
     problem: Problem, start: PointEstimate, draw: Callable[..., xr.DataTree], standardize: bool
 ) -> tuple[xr.DataTree, Scaling]:
@@ -708,6 +750,7 @@ def _expect_draws_of(spec: MixtureSpec, found: CovarianceMap) -> None:
             f"spec must be a MixtureSpec, or None where the model is not that of a spec, not "
             f"{spec!r}."
         )
+    _expect_known_number(spec, "from_draws")
     if spec.n_components != found.n_components:
         raise SpecificationError(
             f"The draws have {found.n_components} components, and spec has {spec.n_components}."
@@ -727,6 +770,15 @@ def _expect_draws_of(spec: MixtureSpec, found: CovarianceMap) -> None:
             f"The draws are not of this spec, which has {needed}: they have {have}. Give "
             "'loadings' (component, feature, factor) and 'uniquenesses' (component, feature) of "
             "its model, or another spec."
+        )
+
+
+def _expect_known_number(spec: Any, who: str) -> None:
+    """Raise if a spec has a prior of the number of components, which ``who`` cannot take."""
+    if isinstance(spec, MixtureSpec) and spec.infers_number:
+        raise SpecificationError(
+            f"{who} needs a known number of components, and n_components has the prior "
+            f"{spec.n_components}. Give a number, or infer it: bayesgmm.fit(X, spec)."
         )
 
 

@@ -34,6 +34,21 @@ PARAMETER_DIMS: dict[str, tuple[str, ...]] = {
 factors cause the correlations.
 """
 
+N_COMPONENTS, N_CLUSTERS, FILLED = "n_components", "n_clusters", "filled"
+"""Variables of draws with an unknown number of components: K, K+, and which components have rows.
+
+Those that a draw lacks have weight zero and NaN for parameters.
+"""
+
+NUMBER = "number"
+"""The dim of numbers of components and of clusters, in the group ``number_of_components``."""
+
+CLUSTERS_OF_DRAWS = "clusters_of_draws"
+"""The entry of the record of draws with one number of clusters, chosen from those of a fit.
+
+``n_clusters``, and ``n_draws`` and ``share`` of the draws of the fit.
+"""
+
 DATA = "x"
 """The name of the observed rows, dims ``obs_id, feature``; none where a fit keeps no rows."""
 

@@ -113,9 +113,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Have chains take the stream that was asked for."""
     if stream := config.getoption("--stream"):
-        from bayesgmm.engines import advi, sampling
+        from bayesgmm.engines import advi, sampling, telescoping
 
-        sampling.spawn = advi.spawn = partial(_spawn_others, sampling.spawn, stream)
+        sampling.spawn = advi.spawn = telescoping.spawn = partial(_spawn_others, sampling.spawn, stream)
 
 
 def _spawn_others(spawn: Callable, stream: int, seed: Any, n_children: int) -> list[SeedSequence]:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
 from bayesgmm.data.answers import Tabular
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 from bayesgmm.tree.fit import Fit, Fitted
 
@@ -47,7 +48,7 @@ def summarize(mixture: Fitted, *, ci_prob: float = DEFAULT_PROBABILITY) -> xr.Da
     '89% equal-tailed interval'
     """
     tails = equal_tails(ci_prob)
-    fit = Fit.of(mixture)
+    fit = named(Fit.of(mixture))
     parameters = fit.posterior.to_dataset()[["weights", "means", "scales"]]
     draws = parameters.sizes[CHAIN] * parameters.sizes[DRAW]
     statistics = [
@@ -76,7 +77,7 @@ def discriminating_features(tree: Fitted, count: int) -> list[str]:
     >>> discriminating_features(bg.example_fit(), 2)
     ['bill_length_mm', 'flipper_length_mm']
     """
-    fit = Fit.of(tree)
+    fit = named(Fit.of(tree))
     mean = fit.posterior.to_dataset()[["weights", "means", "scales"]].mean((CHAIN, DRAW))
     weights, means = mean["weights"], mean["means"]
     between = (weights * (means - (weights * means).sum(COMPONENT)) ** 2).sum(COMPONENT)

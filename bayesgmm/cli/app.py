@@ -90,7 +90,9 @@ def demo(
 @app.command()
 def fit(
     data: Data,
-    components: Annotated[int, typer.Option("--components", "-k", help="Number of components.")],
+    components: Annotated[
+        str, typer.Option("--components", "-k", help="Number of components, or auto to infer it.")
+    ],
     columns: Columns = None,
     covariance: Annotated[
         str,
@@ -100,13 +102,13 @@ def fit(
         ),
     ] = "full",
     engine: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
             help="auto, nuts, gibbs: the posterior; laplace, advi: rough approximations; auto "
-            "chooses by the table.",
+            "chooses by the table. By default nuts, or gibbs with --components auto.",
         ),
-    ] = "nuts",
+    ] = None,
     draws: Annotated[
         int | None,
         typer.Option(help="Draws kept, from each chain; by default 1000 (nuts), 2000 (others)."),

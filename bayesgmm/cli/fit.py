@@ -37,6 +37,7 @@ from bayesgmm.cli.tables import PIPE, named, read_table, source_of
 from bayesgmm.digits import counted, plural
 from bayesgmm.engines.catalog import engine_named
 from bayesgmm.errors import DataError, SpecificationError, warn
+from bayesgmm.estimators.spec_from_parameters import unknown_number
 from bayesgmm.posterior.relabel.order import BY_WEIGHT
 from bayesgmm.priors.catalog import structure_named
 from bayesgmm.tree.timing import read_timing, with_timing
@@ -44,6 +45,8 @@ from bayesgmm.tree.timing import read_timing, with_timing
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from bayesgmm.priors.covariances import CovarianceStructure
 
 _LONG = 10  # rows; in a shorter table a feature may number them by chance
 
@@ -73,9 +76,12 @@ class Request:
     text_format : TextFormat
     columns : sequence of names, or None for all
     known : Known
-    n_components : int
-    covariance, engine : str
-        Names of a covariance structure and of an engine.
+    n_components : str
+        A number, or ``"auto"``.
+    covariance : str
+        Name of a covariance structure.
+    engine : str or None
+        Name of an engine.
     options : mapping
         Options of the engine; ``None`` leaves one at its default.
     order_by : str
@@ -95,9 +101,9 @@ class Request:
     text_format: TextFormat
     columns: Sequence[str] | None
     known: Known
-    n_components: int
+    n_components: str
     covariance: str
-    engine: str
+    engine: str | None
     options: Mapping[str, Any]
     order_by: str
     seed: int | None
@@ -121,10 +127,11 @@ def run_fit(request: Request) -> None:
             )
     written = {"--out": request.out, "--figure": request.figure}
     expect_apart(written, [request.data], force=request.force)
-    engine = _engine(request.engine, request.options)
     structure = structure_named(request.covariance)
     with in_words_of_options(n_components="--components"):
-        spec = bg.MixtureSpec(n_components=request.n_components, covariances=structure)
+        spec = _spec(request.n_components, structure)
+    default = "gibbs" if spec.infers_number else "nuts"
+    engine = _engine(request.engine or default, request.options)
     table, known = read_rows(request.data, request.text_format, request.columns, request.known)
     chosen = _without_missing(table) if request.drop_missing else _with_missing(table)
     weights, labels = (
@@ -208,6 +215,14 @@ def _expect_order(order_by: str, columns: Sequence[str]) -> None:
         raise SpecificationError(
             f"--order-by is {BY_WEIGHT} or one of the columns {list(columns)}, not {order_by!r}."
         )
+
+
+def _spec(n_components: str, structure: CovarianceStructure) -> bg.MixtureSpec:
+    """Return the spec with a number of components, or one that is inferred."""
+    if n_components.strip().lstrip("+-").isdigit():
+        return bg.MixtureSpec(int(n_components), covariances=structure)
+    number, weights = unknown_number(n_components)
+    return bg.MixtureSpec(number, weights=weights, covariances=structure)
 
 
 def _engine(name: str, options: Mapping[str, Any]) -> Any:

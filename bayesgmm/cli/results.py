@@ -101,8 +101,21 @@ def fit_in_json(tree: xr.DataTree) -> dict[str, Any]:
         "seed": known["seed"],
         "interrupted": is_partial(tree),
         **verdict_in_json(bg.diagnose(tree)),
+        **_number_in_json(tree),
         "interval": summary.attrs["interval"],
         "components": [_component_in_json(summary, name) for name in summary["component"].values],
+    }
+
+
+def _number_in_json(tree: xr.DataTree) -> dict[str, Any]:
+    """Return the posterior of the number of clusters, if the number of components is unknown."""
+    if "number_of_components" not in tree.children:
+        return {}
+    table = tree["number_of_components"]
+    numbers = [str(number) for number in table["number"].values]
+    return {
+        f"number_of_{name}": dict(zip(numbers, table[name].values.tolist(), strict=True))
+        for name in ("clusters", "components")
     }
 
 

@@ -177,6 +177,14 @@ class Dataset:
             self, label_log_likelihoods=known.label_log_likelihoods, component_names=known.names
         )
 
+    def for_components(self, n_components: int) -> Dataset:
+        """Return the table with what labels say of the first components only."""
+        known = self.label_log_likelihoods
+        if not known.size or known.shape[1] == n_components:
+            return self
+        names = self.component_names[:n_components]
+        return replace(self, label_log_likelihoods=known[:, :n_components], component_names=names)
+
     def in_order(self, argument: str, values: Any) -> Any:
         """Return one entry for each row in their order, see :func:`in_order_of_rows`."""
         names = self.row_names if self.rows_are_named else None

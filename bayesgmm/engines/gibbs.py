@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import SimpleNamespace
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 import xarray as xr
@@ -20,6 +20,7 @@ from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.normal import NormalApproximation
 from bayesgmm.engines.sampling import FIRST_SWEEPS, ChainDraws, Settings, sample
 from bayesgmm.engines.starts import InitChoice
+from bayesgmm.engines.telescoping import sample_number
 from bayesgmm.errors import SpecificationError
 from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
@@ -34,6 +35,7 @@ from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.seeds import RandomSeed
 
+_NOWHERE = np.empty(0, np.int64)  # for allocations that nothing asks for
 _LEAST_ACCEPTANCE = 0.4  # of proposals of a covariance; below, other moves give better draws
 _LEAST_TRIED = 20  # proposals before that is judged
 _TARGET_ACCEPTANCE = 0.8  # of Hamiltonian Monte Carlo, to which step sizes are adapted
@@ -144,10 +146,11 @@ class Sweeper:
         state = log_posterior.state(position)
         mixture = state.constants, state.means, state.factors
 
-        kernel = pattern_allocations if self._rows.has_gaps else allocations
-
         def allocate(block: Block) -> tuple:
-            return kernel(block.rows, block.label_log_likelihoods, block.start, *mixture, seed)
+            arguments = block.rows, block.label_log_likelihoods, block.start, *mixture, seed
+            if self._rows.has_gaps:
+                return pattern_allocations(*arguments)
+            return allocations(*arguments, _NOWHERE)
 
         statistics = self._rows.sum(allocate, cores=self.cores)
         log_likelihood, *moments = statistics
@@ -262,6 +265,8 @@ class Gibbs:
 
         An interrupted run returns the draws that are finished, marked ``partial``.
         """
+        if spec.infers_number:
+            return sample_number(self, spec, data, start=start, seed=seed, progress=progress)
         return sample(
             self, self._prepare, spec, data, go_on=partial(sweeps_for, self), start=start,
             seed=seed, progress=progress,
@@ -273,7 +278,9 @@ class Gibbs:
         normals: list[NormalApproximation],
         positions: Float[np.ndarray, "chain p"],
     ) -> _GibbsSampler:
-        return _GibbsSampler(self, _with_repeated_rows(target), positions)
+        return _GibbsSampler(
+            self, Target(target.spec, with_repeated_rows(target.data.fitted)), positions
+        )
 
 
 def sweeps_for(
@@ -287,11 +294,10 @@ def sweeps_for(
     return gibbs, gibbs._prepare(target, [], positions)
 
 
-def _with_repeated_rows(target: Target) -> Target:
-    """Return the target with rows repeated by their weights, since allocations are per row."""
-    data = target.data.fitted
+def with_repeated_rows(data: Dataset) -> Dataset:
+    """Return the rows repeated by their weights, since allocations are per row."""
     if not data.weights.size:
-        return target
+        return data
     if not np.all(data.weights == np.floor(data.weights)):
         raise SpecificationError(
             "Gibbs() allocates rows one by one, so that each must count a whole number of times; "
@@ -304,7 +310,7 @@ def _with_repeated_rows(target: Target) -> Target:
             "any weights."
         )
     rows = np.repeat(np.arange(data.n_rows), data.weights.astype(int))
-    return Target(target.spec, replace(data.subset(rows), weights=np.empty(0)))
+    return replace(data.subset(rows), weights=np.empty(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,32 +321,55 @@ class _GibbsSampler:
     target: Target
     positions: Float[np.ndarray, "chain p"]
 
-    def launch(self, chain: int, seed: np.random.SeedSequence, report: Callable) -> _GibbsChain:
-        return _GibbsChain(self.settings, self.target, self.positions[chain], seed, report)
+    def launch(self, chain: int, seed: np.random.SeedSequence, report: Callable) -> GibbsChain:
+        sweeper = Sweeper(self.target, self.settings.cores_per_chain)
+        position = self.positions[chain].copy()
+        n_rows = self.target.data.n_rows
+        return GibbsChain(self.settings, sweeper, position, n_rows, seed, report)
 
-    def read(self, chain: _GibbsChain) -> ChainDraws:
-        return chain.draws()
+    def read(self, chain: GibbsChain) -> ChainDraws:
+        """Return the kept draws so far, with their log densities and acceptances."""
+        if not chain.kept:
+            return ChainDraws({}, {})
+        thin = self.settings.thin
+        positions = np.concatenate([swept.positions for swept in chain.kept])
+        acceptances = np.concatenate([swept.acceptances for swept in chain.kept])
+        # Every sweep computes the log density of the previous position.
+        last = self.target(positions[-1])[0]
+        log_densities = np.concatenate([swept.log_densities for swept in chain.kept] + [[last]])
+        kept, kinds = positions[thin - 1 :: thin], chain.sweeper.moves.kinds
+        statistics = {
+            "lp": log_densities[thin::thin],
+            "acceptance_rate": acceptances[thin - 1 :: thin],
+            "hamiltonian": np.full(len(kept), np.sum(kinds == HAMILTONIAN)),
+            "slice_sampled": np.full(len(kept), np.sum(kinds == SLICED)),
+        }
+        return ChainDraws({"position": kept}, statistics)
 
     def parameters(self, posterior: Callable[[str], np.ndarray]) -> MixtureParameters:
         return self.target.layout.unpack(posterior("position"))
 
 
-class _GibbsChain:
-    """One chain on a thread of its own; the compiled sweeps do not hold the interpreter lock."""
+class GibbsChain:
+    """One chain on a thread of its own; the compiled sweeps do not hold the interpreter lock.
+
+    ``sweeper`` makes the sweeps, from a state that it changes; ``kept`` are its results after the
+    warm-up.
+    """
 
     def __init__(
         self,
         settings: Gibbs,
-        target: Target,
-        position: np.ndarray,
+        sweeper: Any,
+        state: Any,
+        n_rows: int,
         seed: np.random.SeedSequence,
         report: Callable,
     ) -> None:
-        self._settings, self._target, self._report = settings, target, report
-        self._sweeper = Sweeper(target, settings.cores_per_chain)
-        self._state = position.copy()
+        self._settings, self._n_rows, self._report = settings, n_rows, report
+        self.sweeper, self._state = sweeper, state
         self._rng = np.random.default_rng(seed)
-        self._kept: list[Swept] = []
+        self.kept: list[Any] = []
         self._stopped = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -348,19 +377,23 @@ class _GibbsChain:
 
     @property
     def is_finished(self) -> bool:
+        """Whether it has ended."""
         return not self._thread.is_alive()
 
-    def wait(self) -> _GibbsChain:
+    def wait(self) -> GibbsChain:
+        """Return when it has ended; its error is raised here."""
         self._thread.join()
         if self._error is not None:
             raise self._error
         return self
 
-    def abort(self) -> _GibbsChain:
+    def abort(self) -> GibbsChain:
+        """Stop it, and keep what is finished."""
         self.cancel()
         return self.wait()
 
     def cancel(self) -> None:
+        """Stop it."""
         self._stopped.set()
         self._thread.join()
 
@@ -371,8 +404,8 @@ class _GibbsChain:
             self._error = error
 
     def _sample(self) -> None:
-        settings, n_rows = self._settings, self._target.data.n_rows
-        at_once = max(1, _ROWS_BETWEEN_REPORTS // (n_rows * settings.thin))
+        settings = self._settings
+        at_once = max(1, _ROWS_BETWEEN_REPORTS // (self._n_rows * settings.thin))
         finished, total = 0, settings.tune + settings.draws
         while finished < total and not self._stopped.is_set():
             tuning = finished < settings.tune
@@ -380,30 +413,11 @@ class _GibbsChain:
             if tuning:
                 n_draws = min(at_once, _SWEEPS_BETWEEN_ADAPTATIONS, settings.tune - finished)
             n_sweeps = n_draws * (1 if tuning else settings.thin)
-            swept = self._sweeper.run(self._state, n_sweeps, self._rng)
+            swept = self.sweeper.run(self._state, n_sweeps, self._rng)
             if tuning:
-                self._sweeper.adapt()
+                self.sweeper.adapt()
             else:
-                self._kept.append(swept)
+                self.kept.append(swept)
             finished += n_draws
             state = SimpleNamespace(finished_draws=finished, tuning=tuning, divergences=0)
             self._report([state])
-
-    def draws(self) -> ChainDraws:
-        """Return the kept draws so far, with their log densities and acceptances."""
-        if not self._kept:
-            return ChainDraws({}, {})
-        thin = self._settings.thin
-        positions = np.concatenate([swept.positions for swept in self._kept])
-        acceptances = np.concatenate([swept.acceptances for swept in self._kept])
-        # Every sweep computes the log density of the previous position.
-        last = self._target(positions[-1])[0]
-        log_densities = np.concatenate([swept.log_densities for swept in self._kept] + [[last]])
-        kept, kinds = positions[thin - 1 :: thin], self._sweeper.moves.kinds
-        statistics = {
-            "lp": log_densities[thin::thin],
-            "acceptance_rate": acceptances[thin - 1 :: thin],
-            "hamiltonian": np.full(len(kept), np.sum(kinds == HAMILTONIAN)),
-            "slice_sampled": np.full(len(kept), np.sum(kinds == SLICED)),
-        }
-        return ChainDraws({"position": kept}, statistics)

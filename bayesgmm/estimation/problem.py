@@ -61,7 +61,7 @@ class Problem:
             raise SpecificationError(
                 f"spec must be a MixtureSpec, such as MixtureSpec(n_components=3), not {spec!r}."
             )
-        data = read_table(X, sample_weight).labeled(labels, spec.n_components)
+        data = read_table(X, sample_weight).labeled(labels, spec.most_components)
         return cls.of(data, spec, uses_prior=uses_prior)
 
     @classmethod
@@ -76,7 +76,7 @@ class Problem:
         SpecificationError
             If a prior does not suit the number of features.
         """
-        expect_enough_rows(data, spec.n_components)
+        expect_enough_rows(data, 1 if spec.infers_number else spec.n_components)
         if spec.covariances.isotropic:
             expect_like_units(data)
         if isinstance(spec.covariances, CorrelatedStructure):
@@ -86,6 +86,12 @@ class Problem:
             data.center, data.deviation, data.spread, data.resolution, data.feature_names
         )
         return cls(data, spec.resolved(columns))
+
+    def given(self, n_components: int) -> Problem:
+        """Return the problem with this number of components, where it is unknown."""
+        if not self.spec.infers_number:
+            return self
+        return Problem(self.data.for_components(n_components), self.spec.given(n_components))
 
     @cached_property
     def scaling(self) -> Scaling:

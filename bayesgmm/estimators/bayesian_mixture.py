@@ -57,8 +57,11 @@ class BayesianGaussianMixture(
 
     Parameters
     ----------
-    n_components : int, default 1
-        Number of components.
+    n_components : int, prior of it, or "auto", default 1
+        Number of components. ``"auto"`` infers it, with the priors ``BetaNegativeBinomial()`` and
+        ``DynamicDirichlet()``; so does another prior, such as ``UniformCount(1, 30)``. Attributes
+        and predictions of components are then those of the draws with the most probable number
+        of clusters; densities use all draws.
     covariance_type : str or covariance structure, default "full"
         ``"full"``, ``"tied"``, ``"diag"`` or ``"diagonal"``, ``"spherical"``,
         ``"tied-diagonal"``, ``"tied-spherical"``, ``"inverse-wishart"`` or
@@ -121,7 +124,7 @@ class BayesianGaussianMixture(
 
     def __init__(
         self,
-        n_components: int = 1,
+        n_components: Any = 1,
         *,
         covariance_type: str | CovarianceStructure = "full",
         priors: Any | None = None,
@@ -254,7 +257,7 @@ class BayesianGaussianMixture(
         """
         from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 
-        tree = self.fit(X, y, **fit_params).idata_
+        tree = self.fit(X, y, **fit_params)._named_tree()
         return expected_responsibilities(tree).values.argmax(axis=1)
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n k"]:
@@ -264,7 +267,7 @@ class BayesianGaussianMixture(
         """
         from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 
-        tree = self._tree()
+        tree = self._named_tree()
         return expected_responsibilities(tree, read_rows(self, X)).values
 
     def predict(self, X: Any) -> Int[np.ndarray, " n"]:
@@ -350,6 +353,11 @@ class BayesianGaussianMixture(
         return self._criteria(X, sample_weight).aic
 
     @property
+    def n_components_(self) -> int:
+        """Number of components; the most probable number of clusters, if it was inferred."""
+        return self._named_tree()["posterior"].sizes["component"]
+
+    @property
     def weights_(self) -> Float[np.ndarray, " k"]:
         """Posterior means of the weights."""
         return self._mean("weights")
@@ -364,8 +372,9 @@ class BayesianGaussianMixture(
         """Posterior means of the covariance matrices, in the shape of the structure."""
         from bayesgmm.tree.fit import Fit, covariances_of
 
-        matrices = covariances_of(self._tree()["posterior"]).mean(_CHAIN_DRAW).values
-        return compact(matrices, Fit(self._tree()).spec.covariances)
+        tree = self._named_tree()
+        matrices = covariances_of(tree["posterior"]).mean(_CHAIN_DRAW).values
+        return compact(matrices, Fit(tree).spec.covariances)
 
     @property
     def diagnosis_(self) -> Diagnosis:
@@ -402,8 +411,18 @@ class BayesianGaussianMixture(
         expect_estimator_fitted(self, "idata_")
         return self.idata_
 
+    def _named_tree(self) -> xr.DataTree:
+        """Return the tree whose components have names, see :func:`bayesgmm.relabel`."""
+        from bayesgmm.posterior.relabel.clusters import named
+        from bayesgmm.tree.fit import Fit
+
+        tree = self._tree()
+        if getattr(self, "_named_of", None) is not tree:
+            self._named_of, self._named = tree, named(Fit(tree)).tree
+        return self._named
+
     def _mean(self, name: str) -> np.ndarray:
-        return self._tree()["posterior"][name].mean(_CHAIN_DRAW).values
+        return self._named_tree()["posterior"][name].mean(_CHAIN_DRAW).values
 
     def _criteria(self, X: Any, sample_weight: Any | None) -> Criteria:
         from bayesgmm.analysis.selection.criteria import mode_criteria
@@ -418,7 +437,7 @@ class BayesianGaussianMixture(
 
     @property
     def _n_features_out(self) -> int:
-        return self._tree()["posterior"].sizes["component"]
+        return self.n_components_
 
     def _summary(self) -> Summary | None:
         from bayesgmm.estimators.html_representation import summary_of

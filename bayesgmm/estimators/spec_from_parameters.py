@@ -17,6 +17,7 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.priors.catalog import SPELLINGS, structure_named, structures_by_likelihood
 from bayesgmm.priors.covariances import CovarianceStructure
+from bayesgmm.priors.number import BetaNegativeBinomial, DynamicDirichlet, NumberPrior
 from bayesgmm.priors.spec import MixtureSpec
 
 _OF_THE_SPEC = ("weights", "means", "resolution")
@@ -77,6 +78,10 @@ def spec_of(n_components: int, covariance_type: Any, priors: Any) -> MixtureSpec
       resolution   : scaled to the data
     """
     structure = structure_of(covariance_type)
+    if isinstance(n_components, str):
+        n_components, weights = unknown_number(n_components)
+        if not isinstance(priors, MixtureSpec):
+            priors = {"weights": weights, **(priors or {})}
     if priors is None:
         return MixtureSpec(n_components, covariances=structure)
     if isinstance(priors, MixtureSpec):
@@ -95,6 +100,23 @@ def spec_of(n_components: int, covariance_type: Any, priors: Any) -> MixtureSpec
     return MixtureSpec(n_components, covariances=replace(structure, **of_structure), **of_spec)
 
 
+def unknown_number(name: str) -> tuple[NumberPrior, DynamicDirichlet]:
+    """Return the priors of the number of components and of the weights that ``"auto"`` stands for.
+
+    Those that Fruehwirth-Schnatter, Malsiner-Walli & Gruen (2021) recommend.
+
+    Raises
+    ------
+    SpecificationError
+        If it is another name.
+    """
+    if name != "auto":
+        raise SpecificationError(
+            f'n_components must be a number, a prior of it, or "auto", not {name!r}.'
+        )
+    return BetaNegativeBinomial(), DynamicDirichlet()
+
+
 def _expect_parts(priors: Mapping[str, Any], structure: CovarianceStructure) -> None:
     known = [*_OF_THE_SPEC, *(item.name for item in fields(structure))]
     unknown = [name for name in priors if name not in known]
@@ -108,7 +130,7 @@ def _expect_parts(priors: Mapping[str, Any], structure: CovarianceStructure) -> 
 def _expect_agreement(
     spec: MixtureSpec, n_components: int, structure: CovarianceStructure, covariance_type: Any
 ) -> None:
-    if spec.n_components != n_components:
+    if not spec.infers_number and spec.n_components != n_components:
         raise SpecificationError(
             f"priors is a MixtureSpec for n_components={spec.n_components}, but n_components is "
             f"{n_components!r}. Make them equal; a mapping of priors suits any number."

@@ -12,7 +12,12 @@ from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.kernels.rows import component_tables
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.rows import RowsInMemory, as_rows
-from bayesgmm.numerics.statistics import PrecisionForm, all_mixtures
+from bayesgmm.numerics.statistics import (
+    PrecisionForm,
+    all_mixtures,
+    each_mixture,
+    responsibilities,
+)
 from bayesgmm.parameters import MixtureParameters
 
 _MOST_ROWS = 256  # at once, one tile of the passes over rows
@@ -98,3 +103,41 @@ def _at(in_order: Float[np.ndarray, "m k mixtures"], quantile: float) -> Float[n
     after = min(before + 1, in_order.shape[2] - 1)
     low, high = in_order[:, :, before], in_order[:, :, after]
     return low + (high - low) * (place - before)
+
+
+def shared_memberships(
+    X: RowsInMemory,
+    draws: MixtureParameters,
+    reference: RowsInMemory,
+    labels: Int[np.ndarray, " m"],
+    *,
+    quantiles: tuple[float, float],
+    report: Callable[[int], None] | None = None,
+) -> Memberships:
+    """Return in which clusters of reference rows those are that share a component with a row.
+
+    For mixtures whose components cannot be matched. In each, component j has the share S_jc of its
+    rows of reference in cluster c, and row i belongs to c with probability sum_j r_ij S_jc.
+    """
+    clusters, mixtures = np.eye(labels.max() + 1)[labels], [one for _, one in each_mixture(draws)]
+    shares = np.array([_shares(responsibilities(reference, one).T @ clusters) for one in mixtures])
+    found = Memberships(*np.empty((3, X.n_rows, clusters.shape[1])))
+    size = max(1, _NUMBERS_AT_ONCE // (len(mixtures) * clusters.shape[1]))
+    for start in range(0, X.n_rows, size):
+        block = np.arange(start, min(start + size, X.n_rows))
+        rows = X.subset(block)
+        table = np.array(
+            [responsibilities(rows, one) @ own for one, own in zip(mixtures, shares, strict=True)]
+        )
+        found.mean[block] = table.mean(axis=0)
+        found.lower[block], found.upper[block] = np.quantile(table, quantiles, axis=0)
+        if report is not None:
+            report(block.size)
+    return found
+
+
+def _shares(counts: Float[np.ndarray, "k c"]) -> Float[np.ndarray, "k c"]:
+    """Divide rows by their sums; an empty component has the shares of all rows."""
+    totals, everyone = counts.sum(axis=1, keepdims=True), counts.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(totals > 0, counts / totals, everyone / everyone.sum())

@@ -29,6 +29,7 @@ from bayesgmm.plots.palette import (
     put_legend,
 )
 from bayesgmm.plots.text import PLAIN, component_labels, short_names
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.schema import COMPONENT, ROW
 from bayesgmm.tree.fit import Fit, Fitted
 
@@ -124,7 +125,7 @@ def plot_certainty(
     """
     expect_fraction("certainty", certainty)
     equal_tails(ci_prob)
-    fit = Fit.of(mixture)
+    fit = named(Fit.of(mixture))
     fit.expect_rows()
     rows = _in_order(fit, certainty, ci_prob)
     listed = 0 < rows.unsure <= MOST_NAMED

@@ -20,6 +20,7 @@ from bayesgmm.plots.palette import (
     put_legend,
 )
 from bayesgmm.plots.text import component_labels, wrapped
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.schema import CHAIN, COMPONENT, FEATURE
 from bayesgmm.tree.fit import Fit
 
@@ -77,7 +78,7 @@ def plot_traces(
     """
     from arviz_plots import plot_trace_dist
 
-    fit = Fit.with_draws(tree, "plot_traces")
+    fit = named(Fit.with_draws(tree, "plot_traces"))
     several = fit.posterior.sizes[COMPONENT] > 1
     choice = choose(fit, features, MOST_LINES - several)
     variables = _readable(fit, choice)
@@ -142,7 +143,7 @@ def plot_ranks(
     """
     from arviz_plots import plot_rank
 
-    fit = Fit.with_draws(tree, "plot_ranks")
+    fit = named(Fit.with_draws(tree, "plot_ranks"))
     _expect_chains(fit)
     n_components, n_chains = (fit.posterior.sizes[dim] for dim in (COMPONENT, CHAIN))
     weights_alone = features is None and n_components > 1

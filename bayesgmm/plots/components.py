@@ -14,6 +14,7 @@ from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.observed import choose
 from bayesgmm.plots.palette import PALE, note_entries, put_legend
 from bayesgmm.plots.text import PLAIN, wrapped
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 from bayesgmm.tree.fit import Fit
 
@@ -73,7 +74,7 @@ def plot_components(
     ['mean', 'standard deviation']
     """
     tails = equal_tails(ci_prob)
-    fit = Fit.with_draws(tree, "plot_components")
+    fit = named(Fit.with_draws(tree, "plot_components"))
     choice = choose(fit, features, MOST_FEATURES)
     chosen = choice.features
     stacked = fit.posterior.to_dataset().stack(sample=(CHAIN, DRAW))

@@ -12,6 +12,7 @@ from bayesgmm.plots.axes import SHEET, SMALL, tidy
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.palette import component_entry, component_style, put_legend
 from bayesgmm.plots.text import PLAIN, component_labels, short_names, spread_out, wrapped
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.posterior.relabel.permute import undo_relabeling
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 from bayesgmm.tree.fit import Fit
@@ -70,7 +71,7 @@ def plot_label_switching(
     """
     expect_whole_number("max_draws", max_draws)
     expect_whole_number("max_chains", max_chains)
-    fit = Fit.with_draws(tree, "plot_label_switching")
+    fit = named(Fit.with_draws(tree, "plot_label_switching"))
     known = fit.feature_names
     if feature is not None and feature not in known:
         raise DataError(f"feature must be one of {list(known)}, not {feature!r}.")

@@ -14,6 +14,7 @@ from bayesgmm.analysis.clustering.cluster import expected_responsibilities
 from bayesgmm.analysis.density.log_density import POINT, marginal_density
 from bayesgmm.numerics.family import FAMILY
 from bayesgmm.plots.observed import choose, row_weights
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS
 from bayesgmm.tree.fit import Fit, Fitted, covariances_of
 
@@ -86,7 +87,7 @@ class ClusterView:
         n_draws: int,
     ) -> ClusterView:
         """Return the view of these features, or of at most the given number of all."""
-        fit = Fit.of(tree)
+        fit = named(Fit.of(tree))
         fit.expect_rows()
         chosen = choose(fit, features, most)
         responsibilities = expected_responsibilities(fit)

@@ -11,6 +11,7 @@ from bayesgmm.plots.axes import SHEET, draw_interval, interval_entries, one_line
 from bayesgmm.plots.figure import Drawing
 from bayesgmm.plots.palette import component_style, put_legend
 from bayesgmm.plots.text import PLAIN
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW
 from bayesgmm.tree.fit import Fit
 
@@ -56,7 +57,7 @@ def plot_weights(tree: xr.DataTree, *, ci_prob: float = DEFAULT_PROBABILITY) -> 
     ['0', '1', '2']
     """
     tails = equal_tails(ci_prob)
-    fit = Fit.with_draws(tree, "plot_weights")
+    fit = named(Fit.with_draws(tree, "plot_weights"))
     weights = fit.posterior["weights"].stack(sample=(CHAIN, DRAW)).transpose(COMPONENT, ...)
     names, draws = weights[COMPONENT].values, weights.values
     figure = Drawing(figsize=(7.0, 1.4 + 0.42 * len(names)), **SHEET)

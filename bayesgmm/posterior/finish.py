@@ -9,6 +9,7 @@ The formula of the last two is in ``numerics/mixture_prior.py``.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from bayesgmm.numerics.statistics import log_densities_of_draws
 from bayesgmm.numerics.unconstrained import CovarianceMap, FactorMap, made_regular
 from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.posterior.given_draws import GivenDraws
+from bayesgmm.posterior.number import table_of_number
 from bayesgmm.posterior.relabel.by_parameters import PRA
 from bayesgmm.posterior.relabel.by_rows import ECR
 from bayesgmm.posterior.relabel.order import Direction
@@ -74,6 +76,9 @@ def rescale(tree: xr.DataTree, scaling: Scaling) -> xr.DataTree:
 
 def _rescale_parameters(group: xr.Dataset, shift: xr.DataArray, factor: xr.DataArray) -> xr.Dataset:
     restored = group.assign(means=group["means"] * factor + shift, scales=group["scales"] * factor)
+    if "prior_scale" in group:  # of standard deviations, or the diagonal of a scale matrix
+        power = group["prior_scale"].attrs["power"]
+        restored["prior_scale"] = (group["prior_scale"] * factor**power).assign_attrs(power=power)
     if "loadings" in group:
         return restored.assign(
             loadings=group["loadings"] * factor, uniquenesses=group["uniquenesses"] * factor**2
@@ -140,6 +145,8 @@ def log_prior_of_covariances(
     return value.sum(axis=-1)
 
 
+_NOT_RELABELED = "none: draws have different numbers of components"
+
 MOST_LOG_LIKELIHOODS = 20_000_000
 """Numbers, one for each draw and row, 160 MB: beyond, the group ``log_likelihood`` is left out."""
 
@@ -178,8 +185,10 @@ def finish(
     **record
         Entries for the record of the tree.
     """
-    tree = raw
-    if raw["posterior"].sizes[COMPONENT] == 1 or any_exchangeable(Fit(raw).groups):
+    tree, infers_number = raw, Fit(raw).infers_number
+    if infers_number:  # components of two draws have nothing to do with each other
+        tree = apply_permutations(raw, replace(Permutations.identity(raw), method=_NOT_RELABELED))
+    elif raw["posterior"].sizes[COMPONENT] == 1 or any_exchangeable(Fit(raw).groups):
         tree = relabeled(Fit(raw), PRA() if quick else ECR(), order_by)
     else:  # components are not exchangeable: relabeling would change the posterior
         tree = apply_permutations(raw, Permutations.identity(raw))
@@ -190,7 +199,10 @@ def finish(
     tree = rescale(tree, scaling)
     if given is not None:
         tree = _with_given(tree, given, own)
-    if spec is not None:
+    if spec is not None and infers_number:
+        rows = int(data.total_weight)
+        tree["number_of_components"] = table_of_number(tree["posterior"], spec, rows)
+    elif spec is not None:
         tree["log_prior"] = log_priors(tree, spec)
     jacobian = scaling.log_jacobian(data.n_observed)
     known = record_of(raw)

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 PRIOR_HOMES = {
     "priors.spec": ("MixtureSpec",),
+    "priors.number": (
+        "BetaNegativeBinomial", "UniformCount", "Geometric", "PoissonCount", "FixedCount",
+        "DynamicDirichlet",
+    ),
     "priors.weights": ("Dirichlet",),
     "priors.means": ("NormalMeans",),
     "priors.scales": (
         "HalfT", "HalfNormal", "LogNormal", "Exponential", "Gamma", "InverseGamma",
     ),
     "priors.correlations": ("LKJ",),
+    "priors.wishart": ("Wishart",),
 }  # fmt: skip
 STRUCTURE_HOMES = {
     "priors.covariances": (

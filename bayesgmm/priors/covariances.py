@@ -37,7 +37,8 @@ from bayesgmm.numerics.mixture_prior import CovariancePrior
 from bayesgmm.numerics.unconstrained import CovarianceMap, Relation
 from bayesgmm.priors.correlations import LKJ
 from bayesgmm.priors.hyperparameters import ByColumn, expect_size
-from bayesgmm.priors.scales import Columns, Exponential, HalfT, LogScaleTerms, ScalePrior
+from bayesgmm.priors.scales import Columns, Exponential, Gamma, HalfT, LogScaleTerms, ScalePrior
+from bayesgmm.priors.wishart import Wishart
 
 
 class CovarianceStructure(ABC):
@@ -78,6 +79,15 @@ class CovarianceStructure(ABC):
     def scales_in_words(self) -> str:
         """The prior of the standard deviations, as the end of a sentence after "follow"."""
         return f"the distribution {self}"
+
+    @property
+    def hyperprior(self) -> Gamma | Wishart | None:
+        """The prior of a hyperparameter, if it has one."""
+        return None
+
+    def at_mean_of_hyperprior(self) -> CovarianceStructure:
+        """Return the structure with every hyperparameter a number; itself if they are."""
+        return self
 
     def n_scales(self, n_features: int) -> int:
         """Number of free scales in one covariance matrix."""
@@ -134,8 +144,9 @@ class SeparatedStructure(CovarianceStructure):
 
     def _expect_one_number_each(self) -> None:
         assert self.scales is not None
-        for name in self.scales.unit_parameters:
-            if isinstance(getattr(self.scales, name), tuple | ByColumn):
+        scales = self.scales.hyperprior or self.scales
+        for name in scales.unit_parameters:
+            if isinstance(getattr(scales, name), tuple | ByColumn):
                 raise SpecificationError(
                     f"{type(self).__name__}: all features share one scale, so {name} of the "
                     "scale prior must be one number, not one per feature."
@@ -147,12 +158,24 @@ class SeparatedStructure(CovarianceStructure):
         assert self.scales is not None
         return self.scales.in_words
 
+    @property
+    def hyperprior(self) -> Gamma | Wishart | None:
+        """See :attr:`CovarianceStructure.hyperprior`."""
+        assert self.scales is not None
+        return self.scales.hyperprior
+
+    def at_mean_of_hyperprior(self) -> SeparatedStructure:
+        """See :meth:`CovarianceStructure.at_mean_of_hyperprior`."""
+        assert self.scales is not None
+        return replace(self, scales=self.scales.at_mean_of_hyperprior())
+
     def expect_features(self, n_features: int) -> None:
         """See :meth:`CovarianceStructure.expect_features`."""
         assert self.scales is not None
-        for name in self.scales.unit_parameters:
-            owner = type(self.scales).__name__
-            expect_size(owner, name, getattr(self.scales, name), self.n_scales(n_features))
+        scales = self.scales.hyperprior or self.scales
+        for name in scales.unit_parameters:
+            owner = type(scales).__name__
+            expect_size(owner, name, getattr(scales, name), self.n_scales(n_features))
 
     def resolved(self, columns: Columns) -> SeparatedStructure:
         """See :meth:`CovarianceStructure.resolved`."""

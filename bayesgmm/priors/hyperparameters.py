@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from bayesgmm.errors import SpecificationError
-from bayesgmm.options import shown
+from bayesgmm.options import is_number, shown
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -340,4 +340,6 @@ def words(value: Matrix | Rows, digits: int = 4) -> str:
         return "(" + ", ".join([*named, "others scaled to the data"]) + ")"
     if isinstance(value, tuple):
         return "(" + ", ".join(words(part, digits) for part in value) + ")"
+    if not is_number(value):
+        return str(value)  # a prior of it
     return f"{value:.{digits}g}"

@@ -17,15 +17,14 @@ from bayesgmm.priors.covariances import CovarianceStructure
 from bayesgmm.priors.hyperparameters import (
     ByColumn,
     Matrix,
-    as_tuples,
     checked,
     checked_matrix,
-    collapsed,
     expanded_matrix,
     filled,
     words,
 )
 from bayesgmm.priors.scales import Columns, LogScaleTerms
+from bayesgmm.priors.wishart import Wishart, rescaled
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,15 @@ class InverseWishartStructure(CovarianceStructure):
     conjugate: ClassVar[bool] = True
 
     degrees_of_freedom: float | None = None
-    scale_matrix: Matrix = None
+    scale_matrix: Matrix | Wishart = None
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
         freedom = checked(owner, "degrees_of_freedom", self.degrees_of_freedom, each=None)
         object.__setattr__(self, "degrees_of_freedom", freedom)
-        matrix = checked_matrix(owner, "scale_matrix", self.scale_matrix)
-        object.__setattr__(self, "scale_matrix", matrix)
+        if not isinstance(self.scale_matrix, Wishart):
+            matrix = checked_matrix(owner, "scale_matrix", self.scale_matrix)
+            object.__setattr__(self, "scale_matrix", matrix)
 
     @property
     def scales_in_words(self) -> str:
@@ -54,8 +54,9 @@ class InverseWishartStructure(CovarianceStructure):
 
     def expect_features(self, n_features: int) -> None:
         """See :meth:`CovarianceStructure.expect_features`."""
-        if self.scale_matrix is not None and not isinstance(self.scale_matrix, ByColumn):
-            expanded_matrix(type(self).__name__, "scale_matrix", self.scale_matrix, n_features)
+        matrix = self.hyperprior.scale if self.hyperprior else self.scale_matrix
+        if matrix is not None and not isinstance(matrix, ByColumn | Wishart):
+            expanded_matrix(type(self).__name__, "scale_matrix", matrix, n_features)
         freedom = self.degrees_of_freedom
         if freedom is not None and freedom <= n_features - 1:
             raise SpecificationError(
@@ -69,20 +70,33 @@ class InverseWishartStructure(CovarianceStructure):
         spread = columns.spread
         size, freedom, scale = spread.size, self.degrees_of_freedom, self.scale_matrix
         freedom = size + 2.0 if freedom is None else freedom
-        scale = filled(scale, (freedom - size + 1) / 12 * spread**2, columns.names)
+        typical = (freedom - size + 1) / 12 * spread**2
+        if isinstance(scale, Wishart):
+            scale = scale.resolved(columns, typical)
+        else:
+            scale = filled(scale, typical, columns.names)
         return replace(self, degrees_of_freedom=freedom, scale_matrix=scale)
 
     def standardized(self, factor: np.ndarray) -> InverseWishartStructure:
         """See :meth:`CovarianceStructure.standardized`."""
-        scale = np.asarray(self.scale_matrix)
-        if scale.ndim == 2:
-            scaled: Matrix = as_tuples(scale / np.outer(factor, factor))
-        else:
-            scaled = collapsed(scale / factor**2)
-        return replace(self, scale_matrix=scaled)
+        scale = self.scale_matrix
+        if isinstance(scale, Wishart):
+            return replace(self, scale_matrix=scale.standardized(factor))
+        return replace(self, scale_matrix=rescaled(scale, factor))
+
+    @property
+    def hyperprior(self) -> Wishart | None:
+        """See :attr:`CovarianceStructure.hyperprior`."""
+        return self.scale_matrix if isinstance(self.scale_matrix, Wishart) else None
+
+    def at_mean_of_hyperprior(self) -> InverseWishartStructure:
+        """See :meth:`CovarianceStructure.at_mean_of_hyperprior`."""
+        prior = self.hyperprior
+        return self if prior is None else replace(self, scale_matrix=prior.mean)
 
     def matrix(self, n_features: int) -> Float[np.ndarray, "d d"]:
         """Return the scale matrix; it must not be ``None``."""
+        assert not isinstance(self.scale_matrix, Wishart)
         return expanded_matrix(type(self).__name__, "scale_matrix", self.scale_matrix, n_features)
 
     def prior(self, n_features: int) -> CovariancePrior:
@@ -125,7 +139,7 @@ class InverseWishartStructure(CovarianceStructure):
     def __str__(self) -> str:
         given = self.degrees_of_freedom
         freedom = "d + 2" if given is None else words(given)
-        matrix = words(self.scale_matrix)
+        matrix = words(self.scale_matrix) if self.hyperprior is None else f"~ {self.hyperprior}"
         return f"{type(self).__name__}(degrees_of_freedom {freedom}, scale matrix {matrix})"
 
 
@@ -147,9 +161,10 @@ class InverseWishart(InverseWishartStructure):
     degrees_of_freedom : float, optional
         nu, above d - 1. ``None`` is d + 2, the smallest whole number for which the covariances
         have a prior mean, Psi / (nu - d - 1): with it, Psi itself.
-    scale_matrix : float, sequence of d floats, d x d matrix, or None
+    scale_matrix : float, sequence of d floats, d x d matrix, Wishart, or None
         Psi, in *squared* units of the features: a positive definite matrix, its diagonal, or one
-        number for every entry of the diagonal. ``None`` takes from each column the squared
+        number for every entry of the diagonal. A :class:`Wishart` prior of it, where the number of
+        components is unknown. ``None`` takes from each column the squared
         typical spread times (nu - d + 1) / 12: with the default degrees of freedom, half the
         spread, squared. Whatever they are, the harmonic mean of the prior of a variance,
         Psi_jj / (nu - d + 1), then is (0.29 spread)^2. With the default, 98 % of the prior of a

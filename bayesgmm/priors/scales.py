@@ -136,6 +136,15 @@ class ScalePrior(ABC):
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Draw scales from the prior, which must be resolved; the last axis is the features."""
 
+    @property
+    def hyperprior(self) -> Gamma | None:
+        """The prior of a hyperparameter, if it has one."""
+        return None
+
+    def at_mean_of_hyperprior(self) -> ScalePrior:
+        """Return the prior with every hyperparameter a number; itself if they are."""
+        return self
+
     def __str__(self) -> str:
         values = ", ".join(
             f"{item.name} {words(getattr(self, item.name))}" for item in fields(self)
@@ -394,15 +403,25 @@ class InverseGamma(ScalePrior):
     ----------
     shape : float, default 2.0
         Without units. With 2, the prior mean of sigma equals ``scale``.
-    scale : float, sequence of d floats, mapping, or None
+    scale : float, sequence of d floats, mapping, Gamma, or None
         In the units of the features; ``None`` takes half the typical spread of each column:
         98 % of the prior then lies between 0.075 and 3.4 times that spread, the median at 0.30.
+        A :class:`Gamma` prior of it, where the number of components is unknown: filled components
+        then say how wide components are (Richardson & Green, 1997, who have it for variances).
+        The ``resolution`` has no effect then.
+
+    References
+    ----------
+    Richardson, S. and Green, P. J. (1997). On Bayesian analysis of mixtures with an unknown number
+    of components. Journal of the Royal Statistical Society B 59, 731-792.
 
     Examples
     --------
     >>> import bayesgmm as bg
     >>> print(bg.InverseGamma(shape=2.0, scale=0.5))
     InverseGamma(shape 2, scale 0.5)
+    >>> print(bg.InverseGamma(scale=bg.Gamma(shape=1.0, rate=0.5)))
+    InverseGamma(shape 2, scale Gamma(shape 1, rate 0.5))
     """
 
     unit_parameters: ClassVar[tuple[str, ...]] = ("scale",)
@@ -411,14 +430,35 @@ class InverseGamma(ScalePrior):
         "the data say so"
     )
     shape: Hyperparameter = 2.0
-    scale: Hyperparameter = None
+    scale: Hyperparameter | Gamma = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", _required(self, "shape", self.shape))
-        object.__setattr__(self, "scale", _of_columns(self, "scale", self.scale))
+        if not isinstance(self.scale, Gamma):
+            object.__setattr__(self, "scale", _of_columns(self, "scale", self.scale))
+
+    @property
+    def hyperprior(self) -> Gamma | None:
+        """See :attr:`ScalePrior.hyperprior`."""
+        return self.scale if isinstance(self.scale, Gamma) else None
+
+    def at_mean_of_hyperprior(self) -> InverseGamma:
+        """See :meth:`ScalePrior.at_mean_of_hyperprior`."""
+        prior = self.hyperprior
+        if prior is None:
+            return self
+        return replace(self, scale=collapsed(np.asarray(prior.shape) / np.asarray(prior.rate)))
+
+    def standardized(self, factor: np.ndarray) -> Self:
+        """See :meth:`ScalePrior.standardized`."""
+        if isinstance(self.scale, Gamma):
+            return replace(self, scale=self.scale.standardized(factor))
+        return super().standardized(factor)
 
     def resolved(self, columns: Columns) -> InverseGamma:
         """See :meth:`ScalePrior.resolved`."""
+        if isinstance(self.scale, Gamma):
+            return replace(self, scale=self.scale.resolved(columns))
         return replace(self, scale=filled(self.scale, 0.5 * columns.spread, columns.names))
 
     def terms(self, size: int) -> LogScaleTerms:

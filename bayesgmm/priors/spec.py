@@ -26,9 +26,11 @@ from bayesgmm.priors.hyperparameters import (
     expanded,
     expect_size,
     filled,
+    has_rows,
     words,
 )
 from bayesgmm.priors.means import NormalMeans
+from bayesgmm.priors.number import DynamicDirichlet, NumberPrior
 from bayesgmm.priors.scales import Columns
 from bayesgmm.priors.weights import Dirichlet
 
@@ -50,10 +52,12 @@ class MixtureSpec:
 
     Parameters
     ----------
-    n_components : int
-        Number of components, at least 1.
-    weights : Dirichlet, default Dirichlet(1.0)
-        Prior of the mixing weights.
+    n_components : int, or prior of the number
+        Number of components, at least 1; or, where it is unknown, its prior:
+        ``BetaNegativeBinomial()``, ``UniformCount()``, ``Geometric()``, ``PoissonCount()`` or
+        ``FixedCount()``.
+    weights : Dirichlet or DynamicDirichlet, default Dirichlet(1.0)
+        Prior of the mixing weights. ``DynamicDirichlet()`` is for an unknown number of components.
     means : NormalMeans, default NormalMeans()
         Prior of the component means.
     covariances : covariance structure, default Full()
@@ -72,8 +76,10 @@ class MixtureSpec:
     Raises
     ------
     SpecificationError
-        If ``n_components`` is not a positive integer, or a prior is not one of the above, nor a
-        class that was registered (``bayesgmm.priors.catalog.register``).
+        If ``n_components`` is not a positive integer or a prior of one, or a prior is not one of
+        the above, nor a class that was registered (``bayesgmm.priors.catalog.register``); if priors
+        of components differ although their number is unknown, or a hyperparameter has a prior
+        although it is known.
 
     Examples
     --------
@@ -90,8 +96,8 @@ class MixtureSpec:
     True
     """
 
-    n_components: int
-    weights: Dirichlet = field(default_factory=Dirichlet)
+    n_components: Any  # a whole number, or a NumberPrior
+    weights: Dirichlet | DynamicDirichlet = field(default_factory=Dirichlet)
     means: NormalMeans = field(default_factory=NormalMeans)
     covariances: CovarianceStructure = field(default_factory=Full)
     resolution: Hyperparameter = None
@@ -99,23 +105,83 @@ class MixtureSpec:
     def __post_init__(self) -> None:
         resolution = checked("MixtureSpec", "resolution", self.resolution, by_column=True)
         object.__setattr__(self, "resolution", resolution)
-        expect_whole_number("n_components", self.n_components)
-        object.__setattr__(self, "n_components", int(self.n_components))
+        if not self.infers_number:
+            expect_whole_number("n_components", self.n_components)
+            object.__setattr__(self, "n_components", int(self.n_components))
         for name, kind, example in (
-            ("weights", Dirichlet, "Dirichlet(1.0)"),
+            ("weights", Dirichlet | DynamicDirichlet, "Dirichlet(1.0)"),
             ("means", NormalMeans, "NormalMeans()"),
             ("covariances", CovarianceStructure, "Full() or Tied()"),
         ):
             if not isinstance(getattr(self, name), kind):
+                named = getattr(kind, "__name__", "Dirichlet")
                 raise SpecificationError(
-                    f"{name} must be a {kind.__name__} such as {example}, "
-                    f"not {getattr(self, name)!r}."
+                    f"{name} must be a {named} such as {example}, not {getattr(self, name)!r}."
                 )
+        if self.infers_number:
+            self._expect_alike()
+        else:
+            self._expect_for_known_number()
+        for part in _parts_of(self):
+            expect_registered(part)
+
+    def _expect_alike(self) -> None:
+        """Raise unless components have one prior, as any number of them may come."""
+        per_component = {
+            "Dirichlet: concentration": isinstance(
+                getattr(self.weights, "concentration", None), tuple
+            ),
+            "NormalMeans: loc": has_rows(self.means.loc),
+            "NormalMeans: scale": has_rows(self.means.scale),
+        }
+        for name, is_given in per_component.items():
+            if is_given:
+                raise SpecificationError(
+                    f"{name} has entries for each component, and the number of components is "
+                    "unknown: give one for all, or a number of components."
+                )
+
+    def _expect_for_known_number(self) -> None:
+        """Raise if a prior is for an unknown number of components only, or for another number."""
+        only = {
+            str(self.weights): isinstance(self.weights, DynamicDirichlet),
+            str(self.covariances.hyperprior): self.covariances.hyperprior is not None,
+        }
+        for name, is_given in only.items():
+            if is_given:
+                raise SpecificationError(
+                    f"{name} is for an unknown number of components. Give n_components a prior: "
+                    f"FixedCount({self.n_components}) if the number is known after all."
+                )
+        assert isinstance(self.weights, Dirichlet)
         if isinstance(self.weights.concentration, tuple):
             self.weights.expanded(self.n_components)
         self.means.expect_components(self.n_components)
-        for part in _parts_of(self):
-            expect_registered(part)
+
+    @property
+    def infers_number(self) -> bool:
+        """Whether the number of components is unknown and has a prior."""
+        return isinstance(self.n_components, NumberPrior)
+
+    @property
+    def most_components(self) -> int:
+        """The number of components, or the largest one that its prior allows."""
+        return self.n_components.largest if self.infers_number else self.n_components
+
+    def given(self, n_components: int) -> MixtureSpec:
+        """Return the spec for this number of components, hyperparameters at their prior means.
+
+        It is the spec itself where the number is known.
+        """
+        if not self.infers_number:
+            return self
+        concentration = float(self.weights.expanded(n_components)[0])
+        return replace(
+            self,
+            n_components=n_components,
+            weights=Dirichlet(concentration),
+            covariances=self.covariances.at_mean_of_hyperprior(),
+        )
 
     def expect_features(self, n_features: int) -> None:
         """Raise a ``SpecificationError`` if a prior has another number of features."""
@@ -203,8 +269,11 @@ class MixtureSpec:
         return value
 
     def __str__(self) -> str:
+        size = f"{self.n_components}"
+        if not self.infers_number:
+            size = counted(self.n_components, "component")
         lines = [
-            f"Gaussian mixture with {counted(self.n_components, 'component')}",
+            f"Gaussian mixture with {size if not self.infers_number else f'K ~ {size} components'}",
             f"  weights      ~ {self.weights}",
             f"  means        ~ {self.means}",
             *(f"  {name} {text}" for name, text in self.covariances.sentences().items()),

@@ -38,6 +38,8 @@ from bayesgmm.schema import (
     FEATURE_BIS,
     LABEL_LIKELIHOOD,
     LEFT_OUT,
+    N_COMPONENTS,
+    PARAMETER_DIMS,
     ROW,
     ROW_WEIGHT,
     record,
@@ -323,6 +325,8 @@ class Fit:
     def spec(self) -> MixtureSpec:
         """The spec that was fitted, every hyperparameter a number in the units of the data.
 
+        If the number of components is unknown, that given the largest number in the draws.
+
         Raises
         ------
         SchemaError
@@ -335,7 +339,31 @@ class Fit:
                 "needs it. If the draws are of the very model that a spec describes, give it: "
                 "bayesgmm.from_draws(draws, X, spec)."
             )
+        return self.whole_spec.given(self.posterior.sizes[COMPONENT])
+
+    @cached_property
+    def whole_spec(self) -> MixtureSpec:
+        """The same with the prior of the number of components, if that is unknown."""
         return MixtureSpec.from_json(json.dumps(self.record["spec"]))
+
+    @property
+    def infers_number(self) -> bool:
+        """Whether draws have different numbers of components, as their number is unknown."""
+        return N_COMPONENTS in self.posterior
+
+    def expect_known_number(self, who: str) -> None:
+        """Raise unless the fit has one number of components, which the function ``who`` needs.
+
+        Raises
+        ------
+        SchemaError
+            If it is unknown.
+        """
+        if self.infers_number:
+            raise SchemaError(
+                f"{who} needs one number of components, and that of this fit is unknown. Ask it of "
+                "the draws with one number of clusters: bayesgmm.relabel(tree, n_clusters=...)."
+            )
 
     @cached_property
     def problem(self) -> Problem:
@@ -465,7 +493,13 @@ type Fitted = xr.DataTree | PointEstimate | Fit
 
 
 def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
-    """Return the parameters in a group of a tree, with its batch axes."""
+    """Return the parameters in a group of a tree, with its batch axes.
+
+    Where draws have different numbers of components, those that a draw lacks are copies of its
+    first one with next to no weight, so that they add nothing to any sum.
+    """
+    if N_COMPONENTS in group:
+        group = _with_copies(group)
     correlations = group["correlations"].values if "correlations" in group else None
     if "loadings" in group:
         scales = group["scales"].values
@@ -475,6 +509,22 @@ def read_parameters(group: xr.DataTree | xr.Dataset) -> MixtureParameters:
     return MixtureParameters(
         group["weights"].values, group["means"].values, group["scales"].values, correlations
     )
+
+
+def _with_copies(group: xr.DataTree | xr.Dataset) -> xr.Dataset:
+    dataset = group.to_dataset() if isinstance(group, xr.DataTree) else group
+    lacking = dataset[COMPONENT].copy(data=np.arange(dataset.sizes[COMPONENT]))
+    lacking = lacking >= dataset[N_COMPONENTS]
+    full = {
+        name: dataset[name]
+        .where(~lacking, dataset[name].isel({COMPONENT: 0}))
+        .transpose(*dataset[name].dims)
+        for name in PARAMETER_DIMS
+        if name in dataset and name != "weights"
+    }
+    tiny = np.finfo(float).tiny
+    full["weights"] = dataset["weights"].where(~lacking, tiny).transpose(*dataset["weights"].dims)
+    return dataset.assign(full)
 
 
 def covariances_of(

@@ -94,7 +94,9 @@ def draws_tree(
         FEATURE: list(data.feature_names),
         FEATURE_BIS: list(data.feature_names),
     }
-    estimate = parameters_dataset(start.parameters, (), coords)
+    estimate = parameters_dataset(
+        start.parameters, (), _first(coords, start.parameters.n_components)
+    )
     estimate = estimate.assign(figures_of(start))
     estimate.attrs["status"] = start.status.value
     if start.status is not Status.DRAW:
@@ -111,13 +113,24 @@ def draws_tree(
     if chain_starts is not None:
         groups["chain_starts"] = parameters_dataset(chain_starts, (CHAIN,), coords)
     if spec is not None and start.alternative is not None:
-        groups[ALTERNATIVE_MODE] = parameters_dataset(start.alternative, (), coords).assign(
-            gap=_gap(start, spec, data)
+        known = start.parameters.n_components
+        alternative = parameters_dataset(start.alternative, (), _first(coords, known))
+        groups[ALTERNATIVE_MODE] = alternative.assign(
+            gap=_gap(start, spec.given(known), data.for_components(known))
         )
     tree = xr.DataTree.from_dict(groups)
     plain = None if spec is None else json.loads(spec.to_json())
     tree.attrs[ATTRIBUTE] = json.dumps({"spec": plain, "versions": _versions(), **record})
     return tree
+
+
+def _first(coords: dict[str, Any], n_components: int) -> dict[str, Any]:
+    """Return the coordinates of some components, or of more of them."""
+    names = np.asarray(coords[COMPONENT])
+    if names.size < n_components:
+        numbers = np.arange(names.size, n_components)
+        names = np.concatenate([names, numbers.astype(names.dtype)])
+    return {**coords, COMPONENT: names[:n_components]}
 
 
 @cache

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Int
 from scipy.special import entr
 
 from bayesgmm.analysis.draws import draws_to_use
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY, NO_INTERVAL, equal_tails, interval_name
-from bayesgmm.numerics.memberships import memberships
+from bayesgmm.numerics.memberships import memberships, shared_memberships
+from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.numerics.statistics import mean_responsibilities
 from bayesgmm.options import expect_fraction
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.progress import CountProgress
 from bayesgmm.schema import COMPONENT, ROW
 from bayesgmm.tree.fit import Fit, Fitted
@@ -38,6 +41,11 @@ def cluster(
     There are two sources of uncertainty. A row may lie between components, whatever their
     parameters are: then r_ik is far from one. And the parameters may be uncertain: then the
     fraction in the brackets differs between draws, and its interval is wide.
+
+    If the number of components is unknown, those of two draws have nothing to do with each other.
+    The components in the answer are then the clusters of :func:`partition`, and r_ic is the
+    probability that a row of the same component, in a draw, is in cluster c: co-clustering, with
+    all draws, whatever their number of clusters.
 
     Parameters
     ----------
@@ -99,9 +107,16 @@ def cluster(
     data = fit.rows(X)
     n_draws = draws_to_use(fit, data.n_rows, max_draws)
     rows, draws, _ = fit.on_standard_scale(data, n_draws=n_draws)
-    with CountProgress("rows", data.n_rows, visible=progress) as bar:
-        found = memberships(rows.rows, draws, tails, report=bar.advance)
     names, by_component = fit.names, (ROW, COMPONENT)
+    with CountProgress("rows", data.n_rows, visible=progress) as bar:
+        if fit.infers_number:
+            reference = _reference(fit, X)
+            found = shared_memberships(
+                rows.rows, draws, *reference, quantiles=tails, report=bar.advance
+            )
+            names = np.arange(found.mean.shape[1])
+        else:
+            found = memberships(rows.rows, draws, tails, report=bar.advance)
     labels, highest = found.mean.argmax(axis=1), found.mean.max(axis=1)
     least = np.take_along_axis(found.lower, labels[:, None], axis=1)[:, 0]
     answer = xr.Dataset(
@@ -122,9 +137,19 @@ def cluster(
     return answer.assign(unknown) if fit.is_point else answer
 
 
+def _reference(fit: Fit, X: Any | None) -> tuple[RowsInMemory, Int[np.ndarray, " n"]]:
+    """Return rows on the standard scale, those of the fit if it has them, and their partition."""
+    from bayesgmm.analysis.clustering.partition import partition
+
+    over = X if not fit.has_rows else None
+    labels = partition(fit, X=over, progress=False)["label"].values
+    rows, _, _ = fit.on_standard_scale(fit.rows(over), n_draws=1)
+    return rows.rows, labels
+
+
 def expected_responsibilities(tree: Fitted, X: Any | None = None) -> xr.DataArray:
-    """Return the responsibilities of :func:`cluster` only: one pass, without quantiles."""
-    fit = Fit.of(tree)
+    """Return the responsibilities of named components only: one pass, without quantiles."""
+    fit = named(Fit.of(tree))
     data = fit.rows(X)
     rows, draws, _ = fit.on_standard_scale(data, n_draws=draws_to_use(fit, data.n_rows, None))
     return xr.DataArray(

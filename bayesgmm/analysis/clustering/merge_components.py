@@ -16,6 +16,7 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.rows import RowsInMemory
 from bayesgmm.options import expect_whole_number
 from bayesgmm.parameters import MixtureParameters
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.schema import COMPONENT, COMPONENT_BIS, ROW
 from bayesgmm.tree.fit import Fit, Fitted
 
@@ -163,7 +164,7 @@ def merge_components(
     method = RidgelineMerging() if method is None else method
     _expect_merging(method)
     expect_whole_number("max_draws", max_draws)
-    fit = Fit.of(mixture)
+    fit = named(Fit.of(mixture))
     own = None if fit.has_rows else X
     rows, mixtures, _ = fit.on_standard_scale(fit.rows(own), n_draws=max_draws)
     flat = mixtures.draw(tuple(place.ravel() for place in np.indices(mixtures.batch_shape)))

@@ -23,6 +23,7 @@ from bayesgmm.analysis.diagnosis.components import Components, findings_about_co
 from bayesgmm.analysis.diagnosis.convergence import convergence, smallest_ess
 from bayesgmm.analysis.diagnosis.labels import Labels, findings_about_labels
 from bayesgmm.analysis.diagnosis.modes import chain_distance, find_modes, findings_about_modes
+from bayesgmm.analysis.diagnosis.number import judge_number, number_in_words
 from bayesgmm.analysis.diagnosis.optima import findings_about_optima
 from bayesgmm.analysis.diagnosis.prior_conflicts import findings_about_priors
 from bayesgmm.analysis.diagnosis.quantities import (
@@ -67,6 +68,11 @@ def diagnose(tree: xr.DataTree | Fit) -> Diagnosis:
 
     The limit for the largest of hundreds of R-hats is 1.01 or, where chance alone exceeds that,
     the value that converged chains with the same ESS exceed in one fit of 200.
+
+    With an unknown number of components all quantities are label-invariant, the numbers of
+    components and of clusters among them. Chains start from different numbers; if they disagree
+    about the number of clusters, a finding says what each says. Draws with the largest number of
+    components that the prior considers are a problem if they are more than one in a thousand.
 
     Chains that all start at one mode do not reveal others. Therefore it also checks, with two short
     chains, the alternative mode of EM with the most mass that no chain visited: more than a
@@ -117,6 +123,9 @@ def diagnose(tree: xr.DataTree | Fit) -> Diagnosis:
 
 
 def _judged(fit: Fit) -> Diagnosis:
+    if fit.infers_number:
+        found, figures = judge_number(fit)
+        return _verdict(fit, tuple(found), figures)
     allocation = Allocation.of(fit)
     label_free = label_free_quantities(fit, allocation)
     figures = convergence([*label_free, *relabeled_quantities(fit)])
@@ -187,6 +196,14 @@ def _verdict(fit: Fit, findings: tuple[Finding, ...], figures: xr.Dataset) -> Di
         verdict = (
             f"Converged: {posterior.sizes[DRAW]} draws by importance resampling (Pareto k "
             f"{fit.record['pareto_k']:.2f}, {fit.record['importance_ess']:.0f} effective draws)."
+        )
+        return Diagnosis(True, verdict, findings, figures)
+    if fit.infers_number:
+        verdict = (
+            f"Converged: {posterior.sizes[CHAIN]} chains of {posterior.sizes[DRAW]} draws agree "
+            f"(R-hat at most {float(figures['rhat'].max()):.3f}, at least "
+            f"{math.floor(smallest_ess(figures).min())} effective draws). Most probable: "
+            f"{number_in_words(fit)}."
         )
         return Diagnosis(True, verdict, findings, figures)
     cured = any(finding.kind == "labels switched" for finding in findings)

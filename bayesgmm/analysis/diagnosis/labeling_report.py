@@ -15,6 +15,7 @@ from bayesgmm.analysis.diagnosis.quantities import relabeled_quantities
 from bayesgmm.errors import SpecificationError
 from bayesgmm.posterior.relabel.by_parameters import PRA
 from bayesgmm.posterior.relabel.by_rows import ECR, Stephens
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.posterior.relabel.permute import undo_relabeling
 from bayesgmm.posterior.relabel.relabel import Relabeling, expect_relabeling
 from bayesgmm.tree.fit import Fit
@@ -134,7 +135,7 @@ def labeling_report(tree: xr.DataTree, methods: Sequence[Relabeling] = METHODS) 
     >>> int(report.ambiguous.sum())
     0
     """
-    fit = Fit.with_draws(tree, "labeling_report")
+    fit = named(Fit.with_draws(tree, "labeling_report"))
     if not methods:
         raise SpecificationError("methods must name at least one relabeling method, such as ECR().")
     for method in methods:

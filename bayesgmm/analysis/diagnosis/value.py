@@ -120,7 +120,8 @@ class Finding:
         ``"unvisited mode"``, ``"better mode"``, ``"missed mode"``, ``"empty component"``,
         ``"few rows"``, ``"collapsed component"``, ``"prior conflict"``, ``"divergences"``,
         ``"chains disagree"``, ``"slow chains"``, ``"stuck covariance"``, ``"few draws"``,
-        ``"one chain"``, ``"interrupted"``, ``"approximation"`` or ``"peak"``.
+        ``"one chain"``, ``"interrupted"``, ``"limit of components"``, ``"approximation"`` or
+        ``"peak"``.
     serious : bool
         Whether the draws cannot be used as they are; ``False`` if it is for information only.
 

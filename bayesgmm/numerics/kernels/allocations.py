@@ -73,12 +73,22 @@ def allocate(table, rows, seed, first, below, level):
     return value
 
 
+@inlined
+def _write_chosen(table, start, rows, chosen):
+    """Write the number of the component of each row, if there is room for it."""
+    if chosen.shape[0] > 0:
+        for component in range(table.shape[0]):
+            for row in range(rows):
+                if table[component, row] == 1.0:
+                    chosen[start + row] = component
+
+
 @compiled
-def allocations(X, label_log_likelihoods, first, constants, means, factors, seed):
+def allocations(X, label_log_likelihoods, first, constants, means, factors, seed, chosen):
     """Draw allocations; return the log-likelihood, counts, sums and scatter about the means.
 
     Shapes are those of ``statistics``. ``first`` is the position of the first row of X in the
-    table.
+    table. The components are written to ``chosen``, shape (n,), or (0,) to leave that out.
     """
     (n, d), k = X.shape, means.shape[0]
     tile, moved, table, work = empty(d), empty(d), empty(k), empty(2)
@@ -90,6 +100,7 @@ def allocations(X, label_log_likelihoods, first, constants, means, factors, seed
         log_densities(tile, rows, constants, means, factors, moved, table)
         add_label_log_likelihoods(label_log_likelihoods, start, rows, table)
         value += allocate(table, rows, seed, first + start, work[0], work[1])
+        _write_chosen(table, start, rows, chosen)
         add_statistics(tile, rows, table, means, moved, counts, sums, scatter)
     mirror(scatter)
     return value, counts, sums, scatter

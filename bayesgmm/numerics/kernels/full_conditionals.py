@@ -135,7 +135,7 @@ def draw_mean_shift(count, total, mean, factor, loc, precision, rng):
 
 
 @compiled_exactly
-def _inverse_wishart(freedom, root, rng):
+def draw_inverse_wishart(freedom, root, rng):
     """Draw from the inverse-Wishart distribution with scale root root' (Bartlett, 1933)."""
     size = root.shape[0]
     triangle = np.zeros((size, size))
@@ -236,7 +236,7 @@ def draw_covariance(count, scatter, prior, kind, step_size, rng, log_scales, pai
         slice_covariance(count, scatter, prior, rng, log_scales, pairs)
         return np.nan
     proposal, coordinates = np.empty(size), np.empty(pairs.shape[0])
-    matrix = _inverse_wishart(freedom, root, rng)
+    matrix = draw_inverse_wishart(freedom, root, rng)
     threshold = math.log(rng.random())
     if not write_coordinates(matrix, proposal, coordinates):
         return 0.0

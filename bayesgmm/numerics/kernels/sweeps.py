@@ -139,6 +139,7 @@ def sweeps(
     factors of a state. Writes the position after each sweep, its acceptance, and the log density
     before the sweep, which the pass of the allocations computes.
     """
+    nowhere = np.empty(0, np.int64)
     for sweep in range(seeds.shape[0]):
         state = State(*state_at(position, prior, factors))
         if len(rows) == 1:
@@ -150,6 +151,7 @@ def sweeps(
                 state.means,
                 factors,
                 seeds[sweep],
+                nowhere,
             )
         else:
             log_likelihood, counts, sums, scatter = pattern_allocations(

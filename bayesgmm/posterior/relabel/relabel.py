@@ -36,6 +36,7 @@ def relabel(
     *,
     X: Any | None = None,
     order_by: Direction = BY_WEIGHT,
+    n_clusters: int | None = None,
 ) -> xr.DataTree:
     """Relabel the components of all draws by another method, from their raw order.
 
@@ -60,6 +61,10 @@ def relabel(
         How the components are numbered then: by posterior mean weight, largest first, or by the
         mean of a feature, smallest first, or by a weighted sum of some of these. ``OrderBy``
         numbers them by its own quantity.
+    n_clusters : int, optional
+        Of a fit with an unknown number of components: the number of clusters whose draws are
+        returned, by default the most probable one. The tree is an ordinary one of the filled
+        components of these draws, as one chain; weights are divided by their sum.
 
     Returns
     -------
@@ -74,7 +79,7 @@ def relabel(
         If features of ``X`` are not those of the fit.
     SpecificationError
         If the method is unknown, or the components are not exchangeable: relabeling would
-        change the posterior.
+        change the posterior. If no draw has ``n_clusters``, or the number is known.
 
     Examples
     --------
@@ -87,6 +92,16 @@ def relabel(
     method = ECR() if method is None else method
     expect_relabeling(fit, method)
     expect_order(order_by, tuple(fit.tree["observed_data"][DATA][FEATURE].values))
+    if fit.infers_number:
+        from bayesgmm.posterior.relabel.clusters import most_probable, with_n_clusters
+
+        number = most_probable(fit) if n_clusters is None else n_clusters
+        return with_n_clusters(fit.over(X), number, method, order_by=order_by)
+    if n_clusters is not None:
+        raise SpecificationError(
+            "n_clusters is for fits with an unknown number of components; this one has "
+            f"{fit.posterior.sizes[COMPONENT]}. Leave it out."
+        )
     if fit.is_point:  # there is nothing to match, only an order to be chosen
         return reorder(
             fit.tree, order_of(fit, method.by if isinstance(method, OrderBy) else order_by)
