@@ -273,15 +273,16 @@ def telescope(
             np.zeros((1 if is_tied else capacity, n_pairs)),
         )  # fmt: skip
         _fill(clusters, order, n_filled, counts, sums, scatter, factors, state, is_tied)
-        if can_split and rng.random() < split_rate:
-            for place in range(n_filled):
-                place_of[order[place]] = place
-            for row in range(n_rows):
-                chosen[row] = place_of[chosen[row]]
-            n_filled = split_or_merge(
-                rows[0], chosen, clusters, n_filled, alpha, number, prior.covariances,
-                prior.loc[0], prior.precision[0], typical, log_normalizer, values, tried, rng,
-            )  # fmt: skip
+        if len(rows) == 1:  # noqa: SIM102 - numba leaves out what this alone excludes
+            if can_split and rng.random() < split_rate:
+                for place in range(n_filled):
+                    place_of[order[place]] = place
+                for row in range(n_rows):
+                    chosen[row] = place_of[chosen[row]]
+                n_filled = split_or_merge(
+                    rows[0], chosen, clusters, n_filled, alpha, number, prior.covariances,
+                    prior.loc[0], prior.precision[0], typical, log_normalizer, values, tried, rng,
+                )  # fmt: skip
         size = _size(n_filled, d, is_tied, n_scales, n_pairs)
         filled = _prior_of(prior, np.ones(most), n_filled, is_tied)
         _pack(clusters, n_filled, position[:size], is_tied)
