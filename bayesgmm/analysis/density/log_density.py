@@ -39,7 +39,7 @@ def log_density(
     max_draws : int, optional
         Draws that are used, spread evenly over the chains. By default all; without ``per_draw``
         beyond 25,000 rows fewer of them, so that rows times draws are 100 million, but no fewer
-        than 500.
+        than 500. The Monte Carlo error is largest for rows far from all components.
 
     Returns
     -------
