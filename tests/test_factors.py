@@ -15,6 +15,9 @@ from scipy.stats import multivariate_normal
 import bayesgmm as bg
 from bayesgmm.analysis.diagnosis.quantities import _total_covariance
 from bayesgmm.parameters import FactoredCorrelations
+from bayesgmm.report.material import Material
+from bayesgmm.report.sections.fitted import fitted as reported_model
+from bayesgmm.report.sections.prior import prior as reported_prior
 from bayesgmm.tree.fit import Fit
 from tests.estimation.test_factor_steps import clustered_rows
 
@@ -133,6 +136,13 @@ def test_a_report_names_factors_that_were_not_compared(fitted, table, tmp_path):
     )
     page = bg.write_report(fitted, tmp_path / "page.html", selection=compared, progress=False)
     assert "Factors(2)" in page.read_text()
+
+
+def test_the_model_and_its_prior_are_told(fitted):
+    material = Material(Fit(fitted), None)
+    model, beliefs = reported_model(material).markup(), reported_prior(material).markup()
+    assert "caused by 2 unobserved factors; the rest of each feature is independent" in model
+    assert "square roots of the uniquenesses follow a half-t distribution" in beliefs
 
 
 @pytest.mark.parametrize(

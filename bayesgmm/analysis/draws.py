@@ -21,13 +21,25 @@ def draws_to_use(fit: Fit, n_rows: int, max_draws: int | None, *, most: int | No
     What will still take more than a minute is announced in a warning.
     """
     all_draws = fit.posterior.sizes[CHAIN] * fit.posterior.sizes[DRAW]
+    return affordable_draws(all_draws, n_rows, max_draws, most=most, has_more=fit.is_point)
+
+
+def affordable_draws(
+    all_draws: int,
+    n_rows: int,
+    max_draws: int | None,
+    *,
+    most: int | None = None,
+    has_more: bool = False,
+) -> int:
+    """Return the same for so many mixtures of any source; ``has_more`` if they can be repeated."""
     if max_draws is None:
         affordable = max(_MOST_ASSIGNMENTS // max(n_rows, 1), _LEAST_DRAWS)
         used = min(affordable, all_draws if most is None else most)
     else:
         expect_whole_number("max_draws", max_draws)
         used = max_draws
-    seconds = _SECONDS_EACH * n_rows * (used if fit.is_point else min(used, all_draws))
+    seconds = _SECONDS_EACH * n_rows * (used if has_more else min(used, all_draws))
     if seconds > _LONG:
         warn(
             f"{counted(n_rows, 'row')} under {counted(used, 'draw')} will take some "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Literal, get_args
 
@@ -19,7 +19,7 @@ from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.options import expect_one_of
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE, validate
-from bayesgmm.tree.fit import Fit, read_parameters
+from bayesgmm.tree.fit import Fit, read_parameters, spread_evenly
 
 _TOLERANCE = 1e-6
 """Tolerance of the sum of weights, and of the symmetry and diagonal of correlation matrices: the
@@ -134,6 +134,14 @@ class Mixtures:
     components: Shaped[np.ndarray, " k"]
     chains: Shaped[np.ndarray, " chain"]
     draws: Shaped[np.ndarray, " draw"]
+
+    def thinned(self, n_draws: int) -> Mixtures:
+        """Return about ``n_draws`` of them, as many from each chain and spread evenly over it."""
+        chosen = spread_evenly(self.draws.size, n_draws, self.chains.size)
+        if chosen.size == self.draws.size:
+            return self
+        parameters = self.parameters.draw((slice(None), chosen))
+        return replace(self, parameters=parameters, draws=self.draws[chosen])
 
 
 def read_mixtures(source: Any, uncertainty: Uncertainty = "posterior") -> Mixtures:

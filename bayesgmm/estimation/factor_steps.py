@@ -18,6 +18,8 @@ McLachlan, G. J. and Peel, D. (2000). Finite Mixture Models. Wiley.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from jaxtyping import Float
 
@@ -54,13 +56,20 @@ def with_factors(parameters: MixtureParameters, objective: Objective) -> Mixture
         return parameters
     n_matrices, free = covariances.n_matrices, parameters.covariances
     roots = np.linalg.cholesky(free[:n_matrices]).swapaxes(1, 2)
-    found = [first_factors(root, covariances.n_factors) for root in roots]
-    scales, signals = (np.array([each[part] for each in found]) for part in (0, 1))
-    log_scales = np.log(np.maximum(scales, objective.smallest_scales))
+    own = _by_principal_components(roots, covariances, objective.smallest_scales)
+    return MixtureParameters(parameters.weights, parameters.means, *own)
+
+
+def _by_principal_components(
+    rows: Iterable[np.ndarray], covariances: FactorMap, least: Float[np.ndarray, " s"]
+) -> tuple[Float[np.ndarray, "k d"], FactoredCorrelations]:
+    """Return scales and correlations; the products of each of ``rows`` are a covariance matrix."""
+    found = [first_factors(each, covariances.n_factors) for each in rows]
+    scales, signals = (np.array(part) for part in zip(*found, strict=True))
+    scales = np.maximum(scales, least)
     if covariances.one_scale:
-        log_scales = log_scales.mean(axis=1, keepdims=True)
-    own, correlations = covariances.combined(log_scales, signals)
-    return MixtureParameters(parameters.weights, parameters.means, own, correlations)
+        scales = np.sqrt(np.mean(scales**2, axis=1, keepdims=True))
+    return covariances.combined(np.log(scales), signals)
 
 
 def statistics_for_factors(X: RowsInMemory, parameters: MixtureParameters) -> FactorStatistics:
@@ -232,12 +241,5 @@ def factors_from_responsibilities(
         centered.append(rows / np.sqrt(counts[component] + 1.0))
     if covariances.tied:
         centered = [np.concatenate(centered) / np.sqrt(max(1, counts.size))]
-    found = [first_factors(rows, covariances.n_factors) for rows in centered]
-    least = 10 * objective.smallest_scales
-    scales = np.maximum(np.array([scale for scale, _ in found]), least)
-    if covariances.one_scale:
-        scales = np.sqrt(np.mean(scales**2, axis=1, keepdims=True))
-    return MixtureParameters(
-        (counts + 1) / (counts + 1).sum(), means,
-        *covariances.combined(np.log(scales), np.array([signals for _, signals in found])),
-    )  # fmt: skip
+    own = _by_principal_components(centered, covariances, 10 * objective.smallest_scales)
+    return MixtureParameters((counts + 1) / (counts + 1).sum(), means, *own)

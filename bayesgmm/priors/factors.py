@@ -107,6 +107,12 @@ class Factors(SeparatedStructure):
         options += ["equal uniquenesses"] if self.equal_uniquenesses else []
         return f"Factors({', '.join(options)})"
 
+    @property
+    def scales_in_words(self) -> str:
+        """See :attr:`CovarianceStructure.scales_in_words`."""
+        of_roots = f"square roots of the uniquenesses follow {super().scales_in_words}"
+        return f"from loadings and uniquenesses; {of_roots}"
+
     def covariance_map(self, n_components: int, n_features: int) -> CovarianceMap:
         """Return the map from coordinates to covariance matrices."""
         if n_features == 1:  # nothing to be correlated with

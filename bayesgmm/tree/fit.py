@@ -579,7 +579,11 @@ def thinned(posterior: xr.DataTree, n_draws: int | None) -> xr.Dataset:
     """Return about ``n_draws`` draws, as many from each chain and spread evenly over it, or all."""
     if n_draws is None:
         return posterior.to_dataset()
-    available = posterior.sizes[DRAW]
-    per_chain = min(available, -(-n_draws // posterior.sizes[CHAIN]))
-    chosen = np.linspace(0, available - 1, per_chain).round().astype(int)
+    chosen = spread_evenly(posterior.sizes[DRAW], n_draws, posterior.sizes[CHAIN])
     return posterior.to_dataset().isel({DRAW: chosen})
+
+
+def spread_evenly(available: int, n_draws: int, n_chains: int) -> Int[np.ndarray, " chosen"]:
+    """Return the positions in a chain of about ``n_draws`` draws of all chains."""
+    per_chain = min(available, -(-n_draws // n_chains))
+    return np.linspace(0, available - 1, per_chain).round().astype(int)

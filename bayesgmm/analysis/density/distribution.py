@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from bayesgmm.analysis.density.derived import Source
+from bayesgmm.analysis.draws import affordable_draws
 from bayesgmm.analysis.generation.generate import draw_rows
 from bayesgmm.analysis.mixtures import (
     Mixtures,
@@ -41,6 +42,7 @@ def cdf(
     feature: str | None = None,
     per_draw: bool = False,
     uncertainty: Uncertainty = "posterior",
+    max_draws: int | None = None,
     n_rows: int = 100_000,
     random_seed: RandomSeed = None,
 ) -> xr.DataArray:
@@ -63,6 +65,10 @@ def cdf(
         one feature.
     uncertainty : {"posterior", "point"}
         All draws of a fit, or its point estimate.
+    max_draws : int, optional
+        Draws that are used, spread evenly over the chains. By default all; for one feature without
+        ``per_draw``, beyond 25,000 rows fewer of them, so that rows times draws are 100 million,
+        but no fewer than 500.
     n_rows : int, default 100_000
         Number of rows to simulate for several features.
     random_seed : int, SeedSequence or Generator, optional
@@ -92,6 +98,9 @@ def cdf(
     mixtures = one_feature(read_mixtures(mixture, uncertainty), feature)
     data = read_like(X, mixtures.features)
     expect_complete(data, "A distribution function")
+    if max_draws is not None or not (per_draw or data.n_features > 1):
+        all_draws = mixtures.chains.size * mixtures.draws.size
+        mixtures = mixtures.thinned(affordable_draws(all_draws, data.n_rows, max_draws))
     scaling, parameters = on_own_scale(mixtures)
     points = scaling.standardize(data).values
     coords = {ROW: data.row_names}

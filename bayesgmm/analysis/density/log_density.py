@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesgmm.analysis.draws import draws_to_use
 from bayesgmm.errors import DataError
 from bayesgmm.numerics.statistics import log_densities_of_draws, predictive_log_densities
 from bayesgmm.options import expect_whole_number
@@ -36,7 +37,9 @@ def log_density(
     per_draw : bool, default False
         Whether to return the log density under each draw.
     max_draws : int, optional
-        Approximate number of draws to use, thinned evenly; all by default.
+        Draws that are used, spread evenly over the chains. By default all; without ``per_draw``
+        beyond 25,000 rows fewer of them, so that rows times draws are 100 million, but no fewer
+        than 500. The Monte Carlo error is largest for rows far from all components.
 
     Returns
     -------
@@ -61,10 +64,10 @@ def log_density(
     >>> bg.log_density(tree, [[40.0, 18.0, 190.0, 3700.0]], per_draw=True, max_draws=100).shape
     (4, 25, 1)
     """
-    if max_draws is not None:
-        expect_whole_number("max_draws", max_draws)
     fit = Fit.of(mixture)
     data = fit.rows(X)
+    if max_draws is not None or not per_draw:
+        max_draws = draws_to_use(fit, data.n_rows, max_draws)
     rows, mixtures, log_jacobian = fit.on_standard_scale(data, n_draws=max_draws)
     plain, coords = rows.without_labels().rows, {ROW: data.row_names}
     if not per_draw:

@@ -27,7 +27,16 @@ from bayesgmm.tree.fit import Fit
 
 @dataclass(frozen=True)
 class Settings:
-    """The name of an engine, and its options; empty if the tree does not record them.
+    """The engine of a fit and what remedies depend on; empty if the tree does not record it.
+
+    Attributes
+    ----------
+    engine : str
+        Its name.
+    options : dict
+        Its options.
+    n_factors : int
+        Factors of a covariance matrix; 0 for all structures but :class:`Factors`.
 
     Examples
     --------
@@ -41,16 +50,35 @@ class Settings:
 
     engine: str
     options: dict[str, Any]
+    n_factors: int = 0
 
     @classmethod
     def of(cls, fit: Fit) -> Settings:
         """Read the record of a fit, which holds the engine as Python writes it."""
+        n_factors = fit.layout.covariances.n_factors
         try:
             call: Any = ast.parse(str(fit.record.get("engine", "")), mode="eval").body
             options = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
-            return cls(call.func.id, options)
+            return cls(call.func.id, options, n_factors)
         except (SyntaxError, ValueError, AttributeError):
-            return cls("", {})
+            return cls("", {}, n_factors)
+
+    @property
+    def samplers(self) -> str:
+        """Engines that run chains and suit the structure: loadings can be rotated."""
+        return "Gibbs()" if self.n_factors else "NUTS() or Gibbs()"
+
+    @property
+    def smaller(self) -> str:
+        """What is smaller in simpler models, as text."""
+        factors = f"fewer factors (n_factors={self.n_factors - 1}), " if self.n_factors > 1 else ""
+        return f"{factors}fewer components"
+
+    def can_draw(self, factor: float) -> bool:
+        """Whether the number of draws multiplied by a factor is reasonable."""
+        draws = self.options.get("draws")
+        is_few = isinstance(draws, int) and factor * draws <= _MOST_DRAWS
+        return factor <= _MOST_FACTOR or is_few
 
     def more_draws(self, factor: float) -> str:
         """Return, as text, the same engine with the number of draws multiplied by a factor."""
@@ -68,6 +96,7 @@ _STUCK = 0.005
 _MOST_FACTOR = 20.0
 """Factor of the number of draws, above which more draws are not proposed as a remedy."""
 
+_MOST_DRAWS = 20_000  # of a chain; up to here more draws are proposed, however few there were
 _SPARE = 1.5  # draws beyond what should be enough
 
 
@@ -104,7 +133,8 @@ def is_resampled(fit: Fit) -> bool:
 
 def _about_resampling(fit: Fit) -> list[Finding]:
     k, effective = fit.record["pareto_k"], fit.record["importance_ess"]
-    other = "NUTS(), or Gibbs() for many features"
+    settings = Settings.of(fit)
+    other = settings.samplers if settings.n_factors else "NUTS(), or Gibbs() for many features"
     if k is not None and k >= CLOSE:
         return [Finding(
             "The normal approximation is too far from the posterior to be corrected by importance "
@@ -115,7 +145,7 @@ def _about_resampling(fit: Fit) -> list[Finding]:
     if effective >= ESS_LIMIT:
         return []
     is_efficient = _MOST_FACTOR * effective >= fit.posterior.sizes[DRAW]
-    more = Settings.of(fit).more_draws(_SPARE * ESS_LIMIT / effective)
+    more = settings.more_draws(_SPARE * ESS_LIMIT / effective)
     return [Finding(
         f"Too few effective draws: importance resampling gave {math.floor(effective)}, below "
         f"{ESS_LIMIT:.0f}.",
@@ -148,13 +178,14 @@ def _about_stuck_widths(fit: Fit) -> list[Finding]:
     if not stuck.size:
         return []
     names = ", ".join(str(name) for name in fit.names[stuck])
+    settings = Settings.of(fit)
     return [Finding(
         f"The covariance of component {names} changed in only {moved[stuck].min():.1%} of the "
         "draws "
         "of a chain: almost no proposal was accepted, and longer runs would not change that.",
         "Use NUTS(), which moves in every draw, or covariances=InverseWishart() with Gibbs(), "
         "whose proposals are always accepted."
-        if Settings.of(fit).engine == "Gibbs"
+        if settings.engine == "Gibbs" and not settings.n_factors
         else "Increase tune, and choose covariance priors on the scale of the data.",
         kind="stuck covariance",
     )]  # fmt: skip
@@ -202,18 +233,19 @@ def _for_agreement(rhat: float, limit: float, settings: Settings) -> str:
     return (
         "Chains move between regions of the posterior too rarely for longer runs to help. Check "
         f"with {look} whether there are several modes; if so, report each mode separately, or use "
-        "fewer components or stronger priors."
+        f"{settings.smaller} or stronger priors."
     )
 
 
 def _for_draws(effective: float, settings: Settings) -> str:
     factor = _SPARE * ESS_LIMIT / max(effective, 1.0)
-    if factor <= _MOST_FACTOR:
+    if settings.can_draw(factor):
         return f"Sample longer, with {settings.more_draws(factor)}."
-    ours = {"Gibbs": "try NUTS(), or", "": "use"}  # by the engine that was used
+    gibbs = "use" if settings.n_factors else "try NUTS(), or"
+    ours = {"Gibbs": gibbs, "": "use"}  # by the engine that was used
     other = ours.get(settings.engine, "try Gibbs(draws=10000), or")
     return (
-        f"Chains mix very slowly; {other} fewer components: components that overlap or have few "
+        f"Chains mix very slowly; {other} {settings.smaller}: components that overlap or have few "
         "rows slow down mixing."
     )
 
@@ -246,34 +278,37 @@ def judge_approximation(fit: Fit, figures: xr.Dataset) -> Diagnosis:
     k = fit.record["pareto_k"]
     known = "unknown for so few draws" if k is None else f"{k:.2f}"
     figures = figures.assign_attrs(pareto_k=np.nan if k is None else k)
-    findings = [_far(known) if k is not None and k > PARETO_LIMIT else NEAR]
+    samplers = Settings.of(fit).samplers
+    is_far = k is not None and k > PARETO_LIMIT
+    findings = [_far(known, samplers) if is_far else _near(samplers)]
     findings += findings_about_the_peak(fit) + findings_about_the_end(fit)
     verdict = f"An approximation (Pareto k {known}), not a converged sample."
     return Diagnosis(False, verdict, tuple(findings), figures)
 
 
-NEAR = Finding(
-    "These are draws from a normal approximation of the posterior, not from the posterior.",
-    "Compare with NUTS() before you rely on the intervals.",
-    kind="approximation",
-    serious=False,
-)
-"""Finding of every approximation; not a warning for users who asked for one."""
+def _near(samplers: str) -> Finding:
+    """Return the finding of every approximation; not a warning for users who asked for one."""
+    return Finding(
+        "These are draws from a normal approximation of the posterior, not from the posterior.",
+        f"Compare with {samplers} before you rely on the intervals.",
+        kind="approximation",
+        serious=False,
+    )
 
 
-def _far(known: str) -> Finding:
+def _far(known: str, samplers: str) -> Finding:
     return Finding(
         f"The normal approximation is far from the posterior: its importance weights "
         f"have Pareto k {known}, above {PARETO_LIMIT}.",
-        "Use NUTS() or Gibbs() for anything beyond a first look.",
+        f"Use {samplers} for anything beyond a first look.",
         kind="approximation",
     )
 
 
 def findings_about_the_peak(fit: Fit) -> list[Finding]:
     """Findings about the mode and the curvature of a Laplace approximation."""
-    findings, known = [], fit.record
-    remedy = "Use NUTS() or Gibbs(), fewer components, or stronger priors."
+    findings, known, settings = [], fit.record, Settings.of(fit)
+    remedy = f"Use {settings.samplers}, {settings.smaller}, or stronger priors."
     if known.get("regularized"):
         findings.append(Finding(
             f"At the mode the density is nearly flat in {known['regularized']} directions; the "

@@ -249,6 +249,8 @@ def _fewest_rows(structure: CovarianceMap) -> int:
     """Return the rows that fix a mean and, where it is the component's own, a covariance."""
     if structure.tied:
         return 1
+    if structure.n_factors:  # of each feature, a regression on the factors and a uniqueness
+        return structure.n_factors + 2
     return structure.n_features + 1 if structure.correlated else 2
 
 

@@ -137,10 +137,12 @@ def _about_unvisited_modes(fit: Fit, target: Target, draws: MixtureParameters) -
         if share.is_known
         else "Its posterior mass is not known"
     )
+    sampler = "Gibbs" if target.layout.covariances.n_factors else "NUTS"
     return [Finding(
         f"EM found an alternative mode, {height}, that no chain visited. {mass}. The draws do not "
         "represent it.",
-        'Start chains at both, with NUTS(init="multi"), and inspect tree[\'alternative_mode\']; '
+        f'Start chains at both, with {sampler}(init="multi"), and inspect '
+        "tree['alternative_mode']; "
         f"{_ways_to_one_mode(fit)} if only one mode is wanted.",
         kind="unvisited mode",
     )]  # fmt: skip

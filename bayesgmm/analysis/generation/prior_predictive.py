@@ -16,7 +16,7 @@ from bayesgmm.numerics.conditional_normals import marginal_mixture
 from bayesgmm.options import expect_whole_number
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.sampling import draw_parameters
-from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.priors.spec import MixtureSpec, layout_of
 from bayesgmm.priors.weights import Dirichlet
 from bayesgmm.schema import CHAIN, COMPONENT, DATA, DRAW, FEATURE, FEATURE_BIS, ROW
 from bayesgmm.seeds import RandomSeed, generator
@@ -140,7 +140,9 @@ def prior_ranges(tree: Fitted) -> xr.Dataset:
     # One component is enough, whether covariances are tied or not.
     anywhere = NormalMeans(0.0, 1.0)  # its means are not looked at
     single = replace(spec, n_components=1, weights=Dirichlet(1.0), means=anywhere)
-    size = min(_DRAWS, max(500, _NUMBERS // features.size**2))
+    layout = layout_of(single, features.size)
+    in_a_draw = layout.size if layout.covariances.n_factors else features.size**2
+    size = min(_DRAWS, max(500, _NUMBERS // in_a_draw))
     draws = draw_parameters(single, features.size, size, np.random.default_rng(_SEED))
     found = {
         "weights": ((END, COMPONENT), _weight_quantiles(concentration, quantiles)),

@@ -62,6 +62,13 @@ def _shape(material: Material) -> str:
         owner = "It has"
     if material.fit.data.n_features == 1:
         return f"{owner} {'one' if tied else ''} standard deviation.".replace("  ", " ")
+    if covariances.n_factors:
+        equal = ", of one variance in all features" if covariances.isotropic else ""
+        return (
+            f"{owner} standard deviations and correlations between features, caused by "
+            f"{counted(covariances.n_factors, 'unobserved factor')}; the rest of each feature is "
+            f"independent noise{equal}."
+        )
     spread = (
         "one standard deviation, the same in all features"
         if covariances.isotropic

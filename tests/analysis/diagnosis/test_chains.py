@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -55,6 +56,35 @@ def test_chains_that_nearly_agree_are_to_be_longer():
     settings = Settings("NUTS", {"draws": 1000})
     (finding,) = findings_about_agreement(figures_with(1.02, 1.01), settings)
     assert finding.remedy == "Sample longer, with NUTS(draws=4000) and a larger tune."
+
+
+def test_short_runs_are_to_be_longer_although_they_hold_few_effective_draws():
+    settings = Settings("Gibbs", {"draws": 50})
+    (finding,) = findings_about_agreement(figures_with(1.0, 1.01, effective=20.0), settings)
+    assert finding.remedy == "Sample longer, with Gibbs(draws=2000)."
+
+
+@pytest.mark.parametrize(
+    ("n_factors", "smaller"),
+    [(3, "fewer factors (n_factors=2), fewer components"), (1, "fewer components")],
+)
+def test_factors_are_drawn_by_gibbs_and_may_be_fewer(n_factors, smaller):
+    settings = Settings("Gibbs", {"draws": 1000}, n_factors)
+    (finding,) = findings_about_agreement(figures_with(1.0, 1.01, effective=5.0), settings)
+    assert f"slowly; use {smaller}: " in finding.remedy
+    (finding,) = findings_about_agreement(figures_with(1.5, 1.01), settings)
+    assert f"or use {smaller} or stronger priors." in finding.remedy
+    assert settings.samplers == "Gibbs()"
+
+
+def test_factors_are_read_from_a_fit():
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+    spec = bg.MixtureSpec(1, covariances=bg.Factors(2))
+    tree = bg.fit(rows, spec, engine=bg.Laplace(draws=50), random_seed=1, progress=False)
+    assert Settings.of(Fit(tree)).n_factors == 2
+    remedies = " ".join(finding.remedy for finding in bg.diagnose(tree).findings)
+    assert "Gibbs()" in remedies
+    assert "NUTS" not in remedies
 
 
 def test_a_covariance_that_never_moves_is_found_and_no_longer_run_advised():

@@ -38,6 +38,16 @@ def test_what_a_component_needs_depends_on_its_structure(structure, needed):
         assert_allclose(components.moments.spread, 1.0, atol=0.35)
 
 
+def test_components_of_factors_may_have_fewer_rows_than_features():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(24, 15)) + np.repeat([[0.0], [5.0]], 12, axis=0)
+    spec = bg.MixtureSpec(2, covariances=bg.Factors(2))
+    tree = bg.fit(rows, spec, engine=bg.Laplace(draws=50), random_seed=1, progress=False)
+    components = Components.of(Fit(tree))
+    assert components.fewest_rows == 4
+    assert not components.small.any()
+
+
 def test_all_rows_of_a_rare_component_count():
     """Twelve rows among four thousand; their standard deviation is that of the component."""
     rng = np.random.default_rng(0)

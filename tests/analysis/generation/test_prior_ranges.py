@@ -51,3 +51,15 @@ def test_a_matrix_prior_has_ranges_too():
     spec = bg.MixtureSpec(1, covariances=bg.InverseWishart(6.0, 2.0))
     expected = np.sqrt(stats.invgamma.ppf(LEVELS, 2.0, scale=1.0))
     np.testing.assert_allclose(ranges_of(spec)["scales"][:, 0], expected, rtol=0.05)
+
+
+def test_correlations_by_factors_of_many_features_have_two_digits():
+    """Columns of A have a t prior of scale 1 / sqrt(q): precisions are gamma(1, rate 1 / q)."""
+    rng, d, q = np.random.default_rng(0), 80, 2
+    spec = bg.MixtureSpec(1, covariances=bg.Factors(q))
+    ranges = prior_ranges(bg.estimate(rng.normal(size=(40, d)), spec, random_seed=1))
+    deviations = rng.gamma(1.0, q, size=(200_000, q)) ** -0.5
+    one, other = rng.standard_normal((2, *deviations.shape)) * deviations
+    sizes = (1 + (one**2).sum(axis=1)) * (1 + (other**2).sum(axis=1))
+    expected = np.quantile((one * other).sum(axis=1) / np.sqrt(sizes), LEVELS)
+    np.testing.assert_allclose(ranges["correlations"], expected, atol=0.02)
