@@ -300,14 +300,17 @@ def draw_again(
     from bayesgmm.tree.timing import Stopwatch, with_timing
 
     watch = Stopwatch()
-    engine = _engine(engine)
     seed = seed_sequence(random_seed)
     _, engine_seed = spawn(seed, 2)
 
     fit = Fit.of(tree).over_its_rows(X)
-    problem, point = fit.problem, fit.point_estimate
-    _expect_order(order_by, problem.data, problem.spec.of_each_component(problem.data.n_features))
-    _expect_room(engine, problem)
+    engine = _engine(engine or ("gibbs" if fit.infers_number else None))
+    problem, point, some = fit.problem, fit.point_estimate, fit.problem
+    if fit.infers_number:
+        engine = _engine_for_unknown_number(engine)
+        problem = Problem(problem.data, fit.whole_spec)
+    _expect_order(order_by, some.data, some.spec.of_each_component(some.data.n_features))
+    _expect_room(engine, some)
     start = point.moved(problem.scaling.standardize_parameters) if standardize else point
     draw = partial(engine.run, seed=engine_seed, progress=progress)
     raw, scaling = _drawn(problem, start, draw, standardize)

@@ -139,7 +139,7 @@ def test_a_report_names_factors_that_were_not_compared(fitted, table, tmp_path):
 
 
 def test_the_model_and_its_prior_are_told(fitted):
-    material = Material(Fit(fitted), None)
+    material = Material.of(Fit(fitted), None)
     model, beliefs = reported_model(material).markup(), reported_prior(material).markup()
     assert "caused by 2 unobserved factors; the rest of each feature is independent" in model
     assert "square roots of the uniquenesses follow a half-t distribution" in beliefs

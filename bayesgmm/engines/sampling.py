@@ -197,11 +197,11 @@ Prepare = Callable[[Target, list[NormalApproximation], Float[np.ndarray, "chain 
 GoOn = Callable[[int, Target, Float[np.ndarray, "chain p"]], tuple[Settings, Sampler]]
 """Makes a sampler of so many sweeps a draw, and its settings, from where each chain starts."""
 
-_WANTED = 800
+WANTED = 800
 """Effective draws, bulk and tail, below which a run is continued: twice the required number."""
 
-_MOST_SWEEPS, _FEWEST_SWEEPS = 64, 8  # from one kept draw to the next
-_LEAST_DRAWS = 1000  # of a chain; shorter runs are not continued
+MOST_SWEEPS, _FEWEST_SWEEPS = 64, 8  # from one kept draw to the next
+LEAST_DRAWS = 1000  # of a chain; shorter runs are not continued
 _MOST_WORK = 4e10
 """Of the sweeps, as rows times components times products of features: some seconds."""
 
@@ -247,7 +247,7 @@ def sample(
     sweeps: dict[str, float] = {}
     parameters = sampler.parameters(run.posterior)
     effective = _effective(parameters, run)
-    n_sweeps = _sweeps(settings, target) if effective < _WANTED and not run.partial else 0
+    n_sweeps = _sweeps(settings, target) if effective < WANTED and not run.partial else 0
     if n_sweeps:
         ends = target.layout.pack(parameters.draw((slice(None), -1)))
         swept, sweeper = go_on(n_sweeps, target, ends)
@@ -288,13 +288,13 @@ def _run(
 def _sweeps(settings: Settings, target: Target) -> int:
     """Return the number of sweeps per draw; 0 if enough of them would take too long."""
     data, k, d = target.data, target.layout.n_components, target.layout.n_features
-    is_quick_look = settings.draws < _LEAST_DRAWS or settings.chains < 2 or k == 1
+    is_quick_look = settings.draws < LEAST_DRAWS or settings.chains < 2 or k == 1
     if is_quick_look or data.weights.size or getattr(settings, "backend", "fused") != "fused":
         return 0
     work = settings.chains * settings.draws * max(
         _LEAST_WORK, data.n_rows * k * (d * d + 5 * d + 10)
     )  # fmt: skip
-    affordable = int(min(_MOST_SWEEPS, _MOST_WORK / work))
+    affordable = int(min(MOST_SWEEPS, _MOST_WORK / work))
     return affordable if affordable >= _FEWEST_SWEEPS else 0
 
 

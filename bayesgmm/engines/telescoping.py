@@ -17,7 +17,16 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from bayesgmm.data.dataset import Dataset
-from bayesgmm.engines.sampling import ChainDraws, Run, Settings, run_chains
+from bayesgmm.engines.sampling import (
+    FIRST_SWEEPS,
+    LEAST_DRAWS,
+    MOST_SWEEPS,
+    WANTED,
+    ChainDraws,
+    Run,
+    Settings,
+    run_chains,
+)
 from bayesgmm.estimation.density import Target, prior_as_numbers
 from bayesgmm.estimation.em import EM
 from bayesgmm.estimation.point_estimate import PointEstimate, Status
@@ -49,12 +58,19 @@ from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 from bayesgmm.seeds import RandomSeed, spawn
 from bayesgmm.tree.write import draws_tree
 
+_SPARE = 3.0  # times the sweeps that should be enough
+_USUAL_COMPONENTS = 8  # in a guess of the work of a sweep
+_LEAST_WORK = 1e5  # of one sweep, however few rows there are
+_MOST_WORK = 1e11  # of all, as rows times components times products of features: half a minute
+_FEWEST_DRAWS = 4  # of a chain, to have an effective sample size
 _POOL = 2000  # draws from the prior of covariances at a time
 _FOR_NORMALIZER = 20_000  # draws that show what share of the prior is above the resolution
 _MOST_AT_START = 30
+_ROWS_OF_SEARCH = 3000  # for the number of components of the first estimate
 _PATIENCE = 2  # numbers of components that may be worse before the search ends
 _FEWEST_ROWS_EACH = 2  # for each component at the start
 _TRIES = 1.0  # of splits and merges, a sweep of the warm-up
+_HOPED = (2.0, 20.0)  # accepted, and tried, that are counted beforehand
 _FEWEST_TRIES, _WORTH = 0.05, 4.0
 """Tries a sweep after it: at least the first, else so many times the share that was accepted."""
 
@@ -296,7 +312,7 @@ class Telescoper:
         # What was not judged yet counts on.
         self.moves.tried[0], self.moves.accepted[0] = pooled.tried[0], pooled.accepted[0]
         tried, accepted = self.tried[[0, 2]].sum(), self.tried[[1, 3]].sum()
-        share = accepted / tried if tried else 0.0
+        share = (accepted + _HOPED[0]) / (tried + _HOPED[1])
         self._split["rate"] = float(np.clip(_WORTH * share, _FEWEST_TRIES, _TRIES))
 
     def run(self, state: _State, n_sweeps: int, rng: np.random.Generator) -> Places:
@@ -349,17 +365,17 @@ def likely_mode(
 ) -> PointEstimate:
     """Return the mode with the number of components that BIC and its prior make most likely.
 
-    The number grows until it was twice in a row worse than the best.
+    The number grows until it was twice in a row worse than the best, on some rows of a long table.
     """
+    some, few = data.evenly(_ROWS_OF_SEARCH), replace(solver, n_starts=max(1, solver.n_starts // 4))
     log_prior = spec.n_components.log_probabilities()
     possible = np.flatnonzero(log_prior > -np.inf) + 1
-    least, n_rows = max(Telescope(spec, data).n_named, 1), data.fitted.total_weight
+    least, n_rows = max(Telescope(spec, data).n_named, 1), some.fitted.total_weight
     best, best_value, worse = None, -np.inf, 0
     for number in possible[possible >= least]:
-        if best is not None and (worse == _PATIENCE or number > data.n_rows):
+        if best is not None and (worse == _PATIENCE or number > some.n_rows):
             break
-        few = replace(solver, n_starts=max(1, solver.n_starts // 4))
-        given, labeled = spec.given(int(number)), data.for_components(int(number))
+        given, labeled = spec.given(int(number)), some.for_components(int(number))
         found = few.run(given, labeled, seed=seed)
         report()
         size = layout_of(given, data.n_features).size
@@ -369,6 +385,9 @@ def likely_mode(
         else:
             worse += 1
     assert best is not None
+    number = best.parameters.n_components
+    if some.n_rows < data.n_rows:
+        best = few.run(spec.given(number), data.for_components(number), seed=seed)
     return best
 
 
@@ -401,19 +420,58 @@ def sample_number(
             found = estimate_at(spec, data, number, child)
             estimates[number] = start if found.status is Status.COLLAPSED else found
     states = [_first_state(shared, estimates[number].parameters) for number in numbers]
-    seeds = spawn(chain_seed, settings.chains)
+    first, onward = spawn(chain_seed, 2)
     pools = [np.random.default_rng(child) for child in spawn(pool_seed, settings.chains)]
-    sampler = _Chains(settings, shared, states, pools)
-    run = run_chains(
+    run = _run(settings, _Chains(settings, shared, states, pools), first, progress)
+    sweeps: dict[str, float] = {}
+    effective = _effective(run)
+    n_sweeps = _sweeps(settings, shared, effective) if not run.partial else 0
+    if n_sweeps:
+        longer = replace(settings, thin=n_sweeps * settings.thin, tune=FIRST_SWEEPS)
+        more = _run(longer, _Chains(longer, shared, states, pools), onward, progress)
+        if not more.partial and _effective(more) > effective:
+            run, sweeps = more, {"sweeps": n_sweeps, "slow_ess": effective}
+    if run.partial and progress:
+        announce_interruption()
+    return _gathered(shared, run, data, start, settings, **sweeps)
+
+
+def _run(settings: Any, sampler: _Chains, seed: np.random.SeedSequence, progress: bool) -> Run:
+    seeds = spawn(seed, settings.chains)
+    return run_chains(
         lambda chain, report: sampler.launch(chain, seeds[chain], report),
         sampler.read,
         n_chains=settings.chains,
         cores=settings.cores,
         progress=ChainProgress(settings.chains, settings.tune + settings.draws, visible=progress),
     )
-    if run.partial and progress:
-        announce_interruption()
-    return _gathered(shared, run, data, start, settings)
+
+
+def _effective(run: Run) -> float:
+    """Return the smaller effective sample size of the numbers of components and of clusters."""
+    from arviz_stats.base import array_stats
+
+    found = run.posterior("found")[..., :2]
+    if found.shape[0] < 2 or found.shape[1] < _FEWEST_DRAWS:
+        return np.inf
+    varying = [numbers for numbers in np.moveaxis(found, -1, 0) if np.ptp(numbers) > 0]
+    return min(
+        (float(array_stats.ess(one, chain_axis=0, draw_axis=1)) for one in varying),
+        default=np.inf,
+    )
+
+
+def _sweeps(settings: Any, shared: Telescope, effective: float) -> int:
+    """Return the number of sweeps a draw with which chains are continued; 0 if they are not."""
+    if effective >= WANTED or settings.draws < LEAST_DRAWS:
+        return 0
+    d, k = shared.data.n_features, _USUAL_COMPONENTS
+    work = settings.chains * settings.draws * settings.thin * max(
+        _LEAST_WORK, shared.data.n_rows * k * (d * d + 5 * d + 10)
+    )  # fmt: skip
+    affordable = int(min(MOST_SWEEPS, _MOST_WORK / work))
+    wanted = int(np.ceil(_SPARE * WANTED / max(effective, 1.0)))
+    return min(affordable, wanted) if affordable > 1 else 0
 
 
 def _first_state(shared: Telescope, parameters: MixtureParameters) -> _State:
@@ -466,7 +524,12 @@ class _Chains:
 
 
 def _gathered(
-    shared: Telescope, run: Run, data: Dataset, start: PointEstimate, settings: Any
+    shared: Telescope,
+    run: Run,
+    data: Dataset,
+    start: PointEstimate,
+    settings: Any,
+    **record: Any,
 ) -> xr.DataTree:
     """Make a tree of the draws of all chains."""
     width = max(chain.posterior["position"].shape[1] for chain in run.chains)
@@ -480,7 +543,7 @@ def _gathered(
     data = data.for_components(parameters.n_components)
     tree = draws_tree(
         parameters, data=data, spec=shared.spec, start=start, sample_stats=run.sample_stats(),
-        engine=repr(settings), partial=run.partial,
+        engine=repr(settings), partial=run.partial, **record,
     )  # fmt: skip
     places = np.arange(parameters.n_components)
     more: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,7 @@ from bayesgmm.numerics.blocks import for_each
 from bayesgmm.numerics.kernels.rows import component_tables
 from bayesgmm.numerics.patterns import Patterns
 from bayesgmm.numerics.rows import RowsInMemory, as_rows
-from bayesgmm.numerics.statistics import (
-    PrecisionForm,
-    all_mixtures,
-    each_mixture,
-    responsibilities,
-)
+from bayesgmm.numerics.statistics import PrecisionForm, all_mixtures
 from bayesgmm.parameters import MixtureParameters
 
 _MOST_ROWS = 256  # at once, one tile of the passes over rows
@@ -56,14 +51,69 @@ def memberships(
     """
     X, mixtures = as_rows(X), all_mixtures(draws)
     found = Memberships(*np.empty((3, X.n_rows, draws.n_components)))
+    for part, own, rows in _complete_parts(X, mixtures):
+        _write(part, own, quantiles, found, rows, report)
+    return found
+
+
+def shared_memberships(
+    X: RowsInMemory,
+    draws: MixtureParameters,
+    reference: RowsInMemory,
+    labels: Int[np.ndarray, " m"],
+    quantiles: tuple[float, float],
+    *,
+    report: Callable[[int], None] | None = None,
+) -> Memberships:
+    """Return in which clusters of reference rows those are that share a component with a row.
+
+    For mixtures whose components cannot be matched. In each, component j has the share S_jc of its
+    rows of reference in cluster c, and row i belongs to c with probability sum_j r_ij S_jc.
+    """
+    clusters, mixtures = np.eye(labels.max() + 1)[labels], all_mixtures(draws)
+    counts = np.zeros((*mixtures.constants.shape, clusters.shape[1]))
+    for part, own, rows in _complete_parts(reference, mixtures):
+        for block in _blocks(rows.size, mixtures):
+            counts += np.swapaxes(_table(part, own, block), 1, 2) @ clusters[rows[block]]
+    totals, everyone = counts.sum(axis=-1, keepdims=True), clusters.mean(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):  # an empty component is like all rows
+        shares = np.where(totals > 0, counts / totals, everyone)
+    found = Memberships(*np.empty((3, X.n_rows, clusters.shape[1])))
+    for part, own, rows in _complete_parts(X, mixtures):
+        _write(part, own, quantiles, found, rows, report, shares)
+    return found
+
+
+def _complete_parts(
+    X: RowsInMemory, mixtures: PrecisionForm
+) -> Iterator[tuple[RowsInMemory, PrecisionForm, Int[np.ndarray, " m"]]]:
+    """Yield rows with the same observed cells, the mixtures of these features, and their places."""
     if not X.has_gaps:
-        _write(X, mixtures, quantiles, found, np.arange(X.n_rows), report)
-        return found
+        yield X, mixtures, np.arange(X.n_rows)
+        return
     for rows, features, size, cells in Patterns.of(X.values).each():
         known = X.label_log_likelihoods
         part = RowsInMemory(cells, label_log_likelihoods=known[rows] if known.size else known)
-        _write(part, mixtures.marginal(features, size), quantiles, found, rows, report)
-    return found
+        yield part, mixtures.marginal(features, size), rows
+
+
+def _blocks(n_rows: int, mixtures: PrecisionForm) -> list[slice]:
+    n_mixtures, k = mixtures.constants.shape
+    size = min(_MOST_ROWS, max(1, _NUMBERS_AT_ONCE // (n_mixtures * k)))
+    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+
+def _table(
+    X: RowsInMemory, mixtures: PrecisionForm, block: slice
+) -> Float[np.ndarray, "mixtures m k"]:
+    """Return the responsibilities of a block of complete rows under every mixture."""
+    values, _, label_log_likelihoods = X.arrays
+    n_mixtures, k = mixtures.constants.shape
+    table = np.empty((n_mixtures, block.stop - block.start, k))
+    component_tables(
+        values[block], label_log_likelihoods[block], *mixtures.kernel_arguments(), table
+    )
+    return table
 
 
 def _write(
@@ -73,19 +123,16 @@ def _write(
     found: Memberships,
     places: Int[np.ndarray, " m"],
     report: Callable[[int], None] | None,
+    shares: Float[np.ndarray, "mixtures k c"] | None = None,
 ) -> None:
     """Write what is asked of complete rows into their places."""
-    values, _, label_log_likelihoods = X.arrays
-    (n_mixtures, k), n_rows = mixtures.constants.shape, values.shape[0]
-    size = min(_MOST_ROWS, max(1, _NUMBERS_AT_ONCE // (n_mixtures * k)))
+    blocks = _blocks(X.n_rows, mixtures)
 
     def write_block(number: int) -> None:
-        block = slice(number * size, min((number + 1) * size, n_rows))
-        table = np.empty((n_mixtures, block.stop - block.start, k))
-        component_tables(
-            values[block], label_log_likelihoods[block], *mixtures.kernel_arguments(), table
-        )
-        rows = places[block]
+        table = _table(X, mixtures, blocks[number])
+        if shares is not None:
+            table = table @ shares
+        rows = places[blocks[number]]
         found.mean[rows] = table.mean(axis=0)
         in_order = np.ascontiguousarray(table.transpose(1, 2, 0))
         in_order.sort(axis=2)  # of consecutive numbers; NumPy's quantiles take three times as long
@@ -93,7 +140,7 @@ def _write(
         if report is not None:
             report(rows.size)
 
-    for_each(-(-n_rows // size), write_block)
+    for_each(len(blocks), write_block)
 
 
 def _at(in_order: Float[np.ndarray, "m k mixtures"], quantile: float) -> Float[np.ndarray, "m k"]:
@@ -103,41 +150,3 @@ def _at(in_order: Float[np.ndarray, "m k mixtures"], quantile: float) -> Float[n
     after = min(before + 1, in_order.shape[2] - 1)
     low, high = in_order[:, :, before], in_order[:, :, after]
     return low + (high - low) * (place - before)
-
-
-def shared_memberships(
-    X: RowsInMemory,
-    draws: MixtureParameters,
-    reference: RowsInMemory,
-    labels: Int[np.ndarray, " m"],
-    *,
-    quantiles: tuple[float, float],
-    report: Callable[[int], None] | None = None,
-) -> Memberships:
-    """Return in which clusters of reference rows those are that share a component with a row.
-
-    For mixtures whose components cannot be matched. In each, component j has the share S_jc of its
-    rows of reference in cluster c, and row i belongs to c with probability sum_j r_ij S_jc.
-    """
-    clusters, mixtures = np.eye(labels.max() + 1)[labels], [one for _, one in each_mixture(draws)]
-    shares = np.array([_shares(responsibilities(reference, one).T @ clusters) for one in mixtures])
-    found = Memberships(*np.empty((3, X.n_rows, clusters.shape[1])))
-    size = max(1, _NUMBERS_AT_ONCE // (len(mixtures) * clusters.shape[1]))
-    for start in range(0, X.n_rows, size):
-        block = np.arange(start, min(start + size, X.n_rows))
-        rows = X.subset(block)
-        table = np.array(
-            [responsibilities(rows, one) @ own for one, own in zip(mixtures, shares, strict=True)]
-        )
-        found.mean[block] = table.mean(axis=0)
-        found.lower[block], found.upper[block] = np.quantile(table, quantiles, axis=0)
-        if report is not None:
-            report(block.size)
-    return found
-
-
-def _shares(counts: Float[np.ndarray, "k c"]) -> Float[np.ndarray, "k c"]:
-    """Divide rows by their sums; an empty component has the shares of all rows."""
-    totals, everyone = counts.sum(axis=1, keepdims=True), counts.sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(totals > 0, counts / totals, everyone / everyone.sum())

@@ -20,8 +20,7 @@ from bayesgmm.plots.palette import (
     put_legend,
 )
 from bayesgmm.plots.text import component_labels, wrapped
-from bayesgmm.posterior.relabel.clusters import named
-from bayesgmm.schema import CHAIN, COMPONENT, FEATURE
+from bayesgmm.schema import CHAIN, COMPONENT, FEATURE, N_CLUSTERS, N_COMPONENTS
 from bayesgmm.tree.fit import Fit
 
 if TYPE_CHECKING:
@@ -34,6 +33,11 @@ MOST_PANELS, MOST_LINES = 60, 15
 
 _ABOVE, _BELOW = 0.3, 0.04  # of the height of a panel: room for its p-value, and for points
 _DOT = 2.5  # points
+_NUMBERS = {
+    N_CLUSTERS: "number of clusters",
+    N_COMPONENTS: "number of components",
+    "alpha": "alpha",
+}
 _CHAIN_LINES = ("-", "--", ":", "-.")
 
 
@@ -43,7 +47,8 @@ def plot_traces(
     """Draw densities and traces of the weights and the means, for each chain.
 
     ArviZ's ``plot_trace_dist``: one line of panels for the weights and one for the means of each
-    feature, with all components in it; chains differ by the style of their lines.
+    feature, with all components in it; chains differ by the style of their lines. If the number of
+    components is unknown: traces of the numbers of clusters and of components.
 
     Parameters
     ----------
@@ -78,16 +83,16 @@ def plot_traces(
     """
     from arviz_plots import plot_trace_dist
 
-    fit = named(Fit.with_draws(tree, "plot_traces"))
+    fit = Fit.with_draws(tree, "plot_traces")
     several = fit.posterior.sizes[COMPONENT] > 1
-    choice = choose(fit, features, MOST_LINES - several)
+    choice = _choice(fit, features, MOST_LINES - several)
     variables = _readable(fit, choice)
     names, lines = fit.posterior[COMPONENT].values, len(variables["posterior"].data_vars)
     styles = [component_style(place) for place in range(max(3, len(names)))]
     ours = {
         "compact": True,
         "labeller": _labeller(44, names),
-        "aes": {"color": [COMPONENT]},
+        "aes": {"color": [COMPONENT]} if not fit.infers_number else {},
         "color": [style.color for style in styles],
         "linestyle": list(_CHAIN_LINES),
         "visuals": {"trace": {"width": 0.5}, "dist": {"width": 1.3}},
@@ -97,6 +102,7 @@ def plot_traces(
     entries = [
         component_entry(place, name, marker="", linestyle="solid")
         for place, name in enumerate(component_labels(names))
+        if not fit.infers_number
     ]
     return _finished(collection, [*entries, *_chain_entries(fit), *note_entries(choice.note)])
 
@@ -108,7 +114,8 @@ def plot_ranks(
 
     ArviZ's ``plot_rank``: how far the distribution function of each chain lies above or below
     that of all chains together. Lines near zero, and a p-value that is not small, indicate
-    that chains have the same distribution; dark points mark deviations.
+    that chains have the same distribution; dark points mark deviations. If the number of components
+    is unknown: ranks of the numbers of clusters and of components.
 
     Parameters
     ----------
@@ -143,13 +150,14 @@ def plot_ranks(
     """
     from arviz_plots import plot_rank
 
-    fit = named(Fit.with_draws(tree, "plot_ranks"))
+    fit = Fit.with_draws(tree, "plot_ranks")
     _expect_chains(fit)
     n_components, n_chains = (fit.posterior.sizes[dim] for dim in (COMPONENT, CHAIN))
     weights_alone = features is None and n_components > 1
-    choice = Choice(()) if weights_alone else choose(fit, features, MOST_PANELS)
+    choice = Choice(()) if weights_alone else _choice(fit, features, MOST_PANELS)
     variables = _readable(fit, choice)
-    n_panels = n_components * len(variables["posterior"].data_vars)
+    n_panels = len(variables["posterior"].data_vars)
+    n_panels *= 1 if fit.infers_number else n_components
     _expect_room(n_panels)
     lines = -(-n_panels // 4)
     colors = [component_style(place).color for place in range(n_chains)]
@@ -198,16 +206,39 @@ def _finish_test(collection: PlotCollection) -> None:
             )
 
 
+def _choice(fit: Fit, features: Sequence[str] | None, most: int) -> Choice:
+    """Return the features to show: none where draws have different numbers of components."""
+    if not fit.infers_number:
+        return choose(fit, features, most)
+    if features is not None:
+        raise SpecificationError(
+            "The number of components of this fit is unknown, so that chains are compared by their "
+            "numbers of clusters and of components: leave features out."
+        )
+    return Choice(())
+
+
 def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
     """Return a posterior whose variables have display names."""
     posterior = fit.posterior.to_dataset()
+    statistics = fit.tree["sample_stats"].to_dataset()
+    if fit.infers_number:  # components of two draws have nothing to do with each other
+        numbers = [name for name in _NUMBERS if name in posterior]
+        shown = posterior[numbers].astype(float).rename({name: _NUMBERS[name] for name in numbers})
+        return xr.DataTree.from_dict(
+            {
+                "posterior": shown.drop_vars(
+                    [name for name in shown.coords if name not in shown.dims]
+                ),
+                "sample_stats": statistics,
+            }
+        )
     # One component always has the weight 1: there is nothing to see.
     variables = {"weight": posterior["weights"]} if posterior.sizes[COMPONENT] > 1 else {}
     for name in choice.features:
         # No variable of a tree may have a slash in its name.
         label = f"mean of {name}".replace("/", "\u2215")
         variables[label] = posterior["means"].sel({FEATURE: name}, drop=True)
-    statistics = fit.tree["sample_stats"].to_dataset()
     groups = {"posterior": xr.Dataset(variables), "sample_stats": statistics}
     return xr.DataTree.from_dict(groups)
 

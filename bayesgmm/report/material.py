@@ -16,6 +16,7 @@ from bayesgmm.analysis.diagnosis.value import Diagnosis
 from bayesgmm.analysis.intervals import DEFAULT_PROBABILITY
 from bayesgmm.analysis.summarize import summarize
 from bayesgmm.digits import counted
+from bayesgmm.posterior.relabel.clusters import named
 from bayesgmm.report.words import component_heading, component_title
 from bayesgmm.schema import COMPONENT, ROW
 from bayesgmm.tree.fit import Fit
@@ -33,17 +34,26 @@ class Material:
     Attributes
     ----------
     fit : Fit
+        With named components.
     selection : xarray.Dataset or None
         Result of :func:`bayesgmm.select` for the same rows.
+    whole : Fit
+        The fit itself; another one where the number of components is unknown.
     """
 
     fit: Fit
     selection: xr.Dataset | None
+    whole: Fit
+
+    @classmethod
+    def of(cls, whole: Fit, selection: xr.Dataset | None) -> Material:
+        """Return the material of a fit."""
+        return cls(named(whole), selection, whole)
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """The verdict on the draws."""
-        return diagnose(self.fit)
+        return diagnose(self.whole)
 
     @cached_property
     def clusters(self) -> xr.Dataset:
@@ -96,6 +106,9 @@ class Material:
     @property
     def expected_rows(self) -> np.ndarray:
         """Expected number of rows of each component, weighted."""
+        if self.whole is not self.fit:
+            shares, data = self.clusters["responsibilities"].values, self.fit.data
+            return (data.counts[:, None] * shares).sum(axis=0)
         return self.diagnosis.figures["expected_rows"].values
 
     def about(self, expected: float) -> str:

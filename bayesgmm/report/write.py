@@ -19,6 +19,7 @@ from bayesgmm.report.sections.checks import checks
 from bayesgmm.report.sections.components import components
 from bayesgmm.report.sections.density import density
 from bayesgmm.report.sections.fitted import fitted, provenance
+from bayesgmm.report.sections.number import number
 from bayesgmm.report.sections.prior import prior
 from bayesgmm.report.sections.rows import rows
 from bayesgmm.report.sections.section import Section
@@ -52,6 +53,8 @@ def default_title(material: Material) -> str:
 
 def _sections(material: Material) -> Iterator[Section]:
     yield fitted(material)
+    if material.whole.infers_number:
+        yield number(material)
     if material.fit.knows_prior:
         yield prior(material)
     yield verdict(material)
@@ -192,7 +195,7 @@ def write_report(
             f"title must be a text, or None for the default title, not {title!r}."
         )
     path = expect_page(path)
-    material = Material(fit, selection)
+    material = Material.of(fit, selection)
     expect_selection(selection, material.fit.data)
     with waiting("making the report", visible=progress):
         text = page(material, default_title(material) if title is None else title)

@@ -160,7 +160,7 @@ def test_ranges_and_the_report_have_a_row_for_each(tree):
     means = prior_ranges(tree)["means"]
     expected = stats.norm.ppf([[[0.055]], [[0.5]], [[0.945]]], LOC, (5.0, 1.0))
     assert_allclose(means.transpose("end", "component", "feature"), expected)
-    page = prior(Material(Fit(tree), None)).markup()
+    page = prior(Material.of(Fit(tree), None)).markup()
     assert "component 0 52 to 68 and component 1 12 to 28" in page
     again = bg.resample(tree, engine=bg.Laplace(draws=30), random_seed=1)
     assert np.all(np.abs(again["posterior"]["means"][0] - LOC) < [5.0, 1.0])

@@ -159,7 +159,7 @@ def test_provenance(penguins):
 
 
 def test_a_failed_verdict_stands_at_the_top(tree):
-    material = Material(Fit(with_record(tree, partial=True)), None)
+    material = Material.of(Fit(with_record(tree, partial=True)), None)
     assert "The result is not reliable." in banner(material)
     short = element("div", listed(in_short(material)))
     assert '<a href="#verdict">Read the findings</a> before you use any result below' in short
@@ -178,7 +178,7 @@ def test_rows_without_a_cell_are_told_once_and_counted_nowhere(tree, no_pictures
     values[[3, 271]] = np.nan
     blank = tree.isel(draw=slice(10))
     blank["observed_data"] = tree["observed_data"].assign(x=values)
-    material = Material(Fit(blank), None)
+    material = Material.of(Fit(blank), None)
     unsure = int(np.delete(bg.cluster(blank)["unsure"].values, [3, 271]).sum())
     page = read_page(f"<!DOCTYPE html>{rows(material).markup()}")
     assert page.text.count("2 rows have no measured cell, so nothing is known about") == 1
@@ -255,7 +255,7 @@ def halves(birds) -> xr.DataTree:
 
 def test_names_of_components_stay_as_they_are(tmp_path, halves, no_pictures):
     page = written(tmp_path, halves)
-    drawn = Material(Fit(halves), None).drawn["posterior"]["component"].values.tolist()
+    drawn = Material.of(Fit(halves), None).drawn["posterior"]["component"].values.tolist()
     assert drawn == ["O'Hara", "mcDonald", "component 2"]
     names = [row[0] for row in page.with_id("rows").rows()]
     assert {"mcDonald", "O'Hara", "Component 2"} <= set(names)
@@ -298,7 +298,7 @@ def test_many_rows_are_cut_and_said_to_be(tmp_path):
 
 def test_many_features_are_cut_and_said_to_be(tree, monkeypatch):
     monkeypatch.setattr("bayesgmm.report.sections.fitted.MOST_FEATURES", 3)
-    page = read_page(f"<!DOCTYPE html>{fitted(Material(Fit(tree), None)).markup()}")
+    page = read_page(f"<!DOCTYPE html>{fitted(Material.of(Fit(tree), None)).markup()}")
     assert "The first 3 of 4 features are shown; all are in the table that was fitted." in page.text
     assert len(page.rows()) == 1 + 3
 

@@ -20,6 +20,8 @@ from bayesgmm.progress import CountProgress
 from bayesgmm.schema import COMPONENT, ROW
 from bayesgmm.tree.fit import Fit, Fitted
 
+_MOST_UNMATCHED = 1000  # draws whose components are compared row by row, unless more are asked for
+
 DEFAULT_CERTAINTY = 0.9
 """Rows whose most probable component has a lower probability are unsure."""
 
@@ -105,15 +107,14 @@ def cluster(
     tails = equal_tails(ci_prob)
     fit = Fit.of(mixture)
     data = fit.rows(X)
-    n_draws = draws_to_use(fit, data.n_rows, max_draws)
+    most = _MOST_UNMATCHED if fit.infers_number else None
+    n_draws = draws_to_use(fit, data.n_rows, max_draws, most=most)
     rows, draws, _ = fit.on_standard_scale(data, n_draws=n_draws)
     names, by_component = fit.names, (ROW, COMPONENT)
     with CountProgress("rows", data.n_rows, visible=progress) as bar:
         if fit.infers_number:
             reference = _reference(fit, X)
-            found = shared_memberships(
-                rows.rows, draws, *reference, quantiles=tails, report=bar.advance
-            )
+            found = shared_memberships(rows.rows, draws, *reference, tails, report=bar.advance)
             names = np.arange(found.mean.shape[1])
         else:
             found = memberships(rows.rows, draws, tails, report=bar.advance)

@@ -164,7 +164,9 @@ def evidence(
 
 def fit_with_evidence(tree: Any, X: Any | None = None) -> Fit:
     """Return a fit whose evidence can be estimated, or raise."""
-    fit = Fit.with_draws(tree, "evidence").over_its_rows(X)
+    fit = Fit.with_draws(tree, "evidence")
+    fit.expect_known_number("evidence")
+    fit = fit.over_its_rows(X)
     _ = fit.data  # raises where there are no rows
     if isinstance(fit.layout.covariances, FactorMap):  # raises where there is no spec
         raise SpecificationError(
