@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
+from scipy.spatial import cKDTree
 
 from bayesgmm.data.dataset import Dataset
 from bayesgmm.engines.sampling import (
@@ -63,12 +64,16 @@ _USUAL_COMPONENTS = 8  # in a guess of the work of a sweep
 _LEAST_WORK = 1e5  # of one sweep, however few rows there are
 _MOST_WORK = 1e11  # of all, as rows times components times products of features: half a minute
 _FEWEST_DRAWS = 4  # of a chain, to have an effective sample size
-_POOL = 2000  # draws from the prior of covariances at a time
+_POOL = 10_000  # draws from the prior of covariances at a time
 _FOR_NORMALIZER = 20_000  # draws that show what share of the prior is above the resolution
 _MOST_AT_START = 30
 _ROWS_OF_SEARCH = 3000  # for the number of components of the first estimate
 _PATIENCE = 2  # numbers of components that may be worse before the search ends
 _FEWEST_ROWS_EACH = 2  # for each component at the start
+_NEIGHBORS, _MOST_DIMENSIONS, _SHARE_OF_ALL = 6, 4, 0.3
+_ROWS_A_TRY, _FEWEST_MOVES, _MOST_MOVES = 100, 1, 3
+"""Rows for each try to make a cluster of one of them; the fewest and the most tries a sweep."""
+
 _TRIES = 1.0  # of splits and merges, a sweep of the warm-up
 _HOPED = (2.0, 20.0)  # accepted, and tried, that are counted beforehand
 _FEWEST_TRIES, _WORTH = 0.05, 4.0
@@ -243,11 +248,34 @@ class Telescope:
             return np.sum((floor**2 * precisions) ** 4, axis=-1)
 
     @property
+    def n_tries(self) -> int:
+        """How often a sweep tries to make or remove a cluster of one row; not if cells lack."""
+        covariances, rows = self.largest_layout.covariances, self.data.fitted_rows
+        if rows.has_gaps or covariances.n_factors:
+            return 0
+        return int(np.clip(rows.n_rows // _ROWS_A_TRY, _FEWEST_MOVES, _MOST_MOVES))
+
+    @cached_property
+    def levels(self) -> Float[np.ndarray, " n"]:
+        """Cumulative probabilities with which rows are tried as clusters: mostly isolated ones.
+
+        By the volume that a row has for itself, up to its fifth neighbor.
+        """
+        rows = self.data.fitted_rows
+        n_rows, d = rows.n_rows, rows.n_features
+        if not self.n_tries or n_rows <= _NEIGHBORS:
+            return np.arange(1, n_rows + 1) / n_rows
+        distances = cKDTree(rows.values).query(rows.values, _NEIGHBORS)[0][:, -1]
+        volumes = distances ** min(d, _MOST_DIMENSIONS)
+        shares = np.full(n_rows, _SHARE_OF_ALL / n_rows)
+        shares += (1 - _SHARE_OF_ALL) * volumes / max(volumes.sum(), np.finfo(float).tiny)
+        return np.cumsum(shares / shares.sum())
+
+    @property
     def can_split(self) -> bool:
-        """Whether clusters can be split and merged as a whole."""
+        """Whether clusters can be split and merged as a whole: not with one shared matrix."""
         covariances = self.largest_layout.covariances
-        is_tied = covariances.n_matrices < covariances.n_components
-        return not (is_tied or covariances.n_factors or self.data.fitted_rows.has_gaps)
+        return self.n_tries > 0 and covariances.n_matrices == covariances.n_components
 
 
 @dataclass(frozen=True, eq=False)
@@ -332,13 +360,13 @@ class Telescoper:
                 state.position, state.numbers, self._rows.row_arguments,
                 self._rows.label_log_likelihoods, self._prior,
                 shared.number, shared.hyperprior, pool["draws"], pool["used"], self.moves, room,
-                pool["typical"], pool["log_normalizer"], shared.can_split, self._split["rate"],
-                self.tried, rng, seeds[rest], positions[rest], found[rest], log_likelihoods[rest],
-                scales[rest],
+                pool["typical"], pool["log_normalizer"], shared.levels, shared.n_tries,
+                shared.can_split, self._split["rate"], self.tried, rng, seeds[rest],
+                positions[rest], found[rest], log_likelihoods[rest], scales[rest],
             )  # fmt: skip
             done += n_done
             if done < n_sweeps:
-                n_draws = max(_POOL, 4 * shared.spec.most_components)
+                n_draws = max(_POOL, 4 * (shared.spec.most_components + shared.n_tries))
                 pool["draws"], pool["used"] = shared.pool(n_draws, self.rng_of_pool)[0], 0
         widest = shared.layout(int(found[:, 0].max())).size
         return Places(positions[:, :widest].copy(), found, log_likelihoods, scales)

@@ -1,11 +1,12 @@
 """Moves that split one cluster or merge two, for the telescoping sampler.
 
-Moves of single rows hardly ever find a new cluster among many rows. Here two rows are chosen, the
-anchors (Jain & Neal, 2007). If they are in one cluster it may be split, else theirs may be merged.
-From the rows concerned and the anchors alone, not from the clusters that there are, EM makes a
-mixture of two normal distributions: the launch state. A split allocates the rows
-independently by its responsibilities, anchors apart. Parameters of new clusters are proposed from a
-normal inverse-Wishart distribution around the moments of their rows, or, without correlations, a
+Gibbs sampling hardly ever finds a new cluster, since empty components are drawn from the prior.
+``move_row`` makes clusters of single rows. ``split_or_merge`` is for larger ones: two rows are
+chosen, the anchors (Jain & Neal, 2007). If they are in one cluster it may be split, else theirs
+may be merged. From the rows concerned and the anchors alone, not from the clusters that there are,
+EM makes a mixture of two normal distributions: the launch state. A split allocates the rows
+independently by its responsibilities, anchors apart. Parameters of new clusters are proposed from
+a normal inverse-Wishart distribution around the moments of their rows, or, without correlations, a
 scaled inverse chi-square distribution. These proposals are close to, not the same as, the full
 conditionals, so that any prior will do: the acceptance ratio has the densities of both.
 
@@ -43,6 +44,7 @@ _LOG_2_PI = math.log(2 * math.pi)
 _LOG_2 = math.log(2.0)
 _MOST_OF_LAUNCH = 400  # rows that the launch state is made from
 _STEPS = 6  # of EM
+_MOST_NEAR = 10  # rows of which the nearest bounds a small cluster
 _PRIOR_ROWS = 2.0  # that keep its covariance matrices regular
 _FREEDOM = 2.0  # of proposals, beyond the number of rows and features
 
@@ -265,6 +267,31 @@ def _write_log_density(X, row, mean, factor, constant):
 
 
 @compiled_exactly
+def _distance(X, row, other, spread):
+    total = 0.0
+    for i in range(X.shape[1]):
+        total += (X[row, i] - X[other, i]) ** 2 / spread[i]
+    return total
+
+
+@compiled_exactly
+def _radius(X, some, center, spread, rng):
+    """Return how far the second anchor reaches; zero is as far as it is nearer than the first.
+
+    The former, half of the time, is the smallest distance of some rows at random, so that small
+    clusters are proposed as well as halves.
+    """
+    if rng.random() < 0.5:
+        return 0.0
+    radius = np.inf
+    for _ in range(rng.integers(1, _MOST_NEAR + 1)):
+        away = _distance(X, some[rng.integers(0, some.shape[0])], center, spread)
+        if away > 0.0:
+            radius = min(radius, away)
+    return radius if radius < np.inf else 0.0
+
+
+@compiled_exactly
 def _launch(X, members, first, second, is_correlated, rng):
     """Return log weights, means and precision factors of two normal distributions.
 
@@ -283,12 +310,11 @@ def _launch(X, members, first, second, is_correlated, rng):
     for i in range(d):
         spread[i] = scatter[i, i] / n + 1e-300
     shares = np.empty(n)  # of the first
+    radius = _radius(X, some, second, spread, rng)
     for place in range(n):
-        difference = 0.0
-        for i in range(d):
-            x = X[some[place], i]
-            difference += ((x - X[first, i]) ** 2 - (x - X[second, i]) ** 2) / spread[i]
-        shares[place] = 1.0 if difference < 0.0 else 0.0
+        away = _distance(X, some[place], second, spread)
+        limit = radius if radius > 0.0 else _distance(X, some[place], first, spread)
+        shares[place] = 1.0 if away > limit else 0.0
     constants, means, factors = np.empty(2), np.empty((2, d)), np.empty((2, d, d))
     for step in range(_STEPS):
         for which in range(2):
@@ -358,21 +384,16 @@ def _with_parameters(count, center, scatter, clusters, place):
 @compiled_exactly
 def _write_statistics(cluster, scatter, factor):
     """Write the scatter about the mean, and the precision factor: (d, d), or (d,)."""
-    d, n_scales = cluster.mean.shape[0], cluster.log_scales.shape[0]
-    if scatter.ndim == 2:
-        roots = precision_factor_of(
-            cluster.log_scales, inverse(correlation_factor(cluster.pairs, d))
-        )
+    d = cluster.mean.shape[0]
+    _write_factor_of(cluster.log_scales, cluster.pairs, d, factor)
     for i in range(d):
         along = cluster.center[i] - cluster.mean[i]
         if scatter.ndim == 1:
             scatter[i] = cluster.scatter[i, i] + cluster.count * along * along
-            factor[i] = math.exp(-cluster.log_scales[i % n_scales])
         else:
             for j in range(d):
                 across = cluster.center[j] - cluster.mean[j]
                 scatter[i, j] = cluster.scatter[i, j] + cluster.count * along * across
-                factor[i, j] = roots[i, j]
 
 
 @compiled_exactly
@@ -540,3 +561,244 @@ def split_or_merge(
         chosen[members[place]] = one
     _move_last(clusters, chosen, other, n_filled - 1)
     return n_filled - 1
+
+
+@compiled_exactly
+def _log_density_in(clusters, factors, place, x):
+    """Return the log density of a row in one cluster; ``factors`` are those of all clusters."""
+    d, square, value = x.shape[0], 0.0, -0.5 * x.shape[0] * _LOG_2_PI
+    for i in range(d):
+        if factors.ndim == 2:
+            along = factors[place, i] * (x[i] - clusters.means[place, i])
+            value += math.log(factors[place, i])
+        else:
+            along = 0.0
+            for j in range(i + 1):
+                along += factors[place, i, j] * (x[j] - clusters.means[place, j])
+            value += math.log(factors[place, i, i])
+        square += along * along
+    return value - 0.5 * square
+
+
+@compiled_exactly
+def _add_row(clusters, scatter, place, x, sign):
+    """Add a row to the statistics of a cluster, or take it out."""
+    clusters.counts[place] += sign
+    for i in range(x.shape[0]):
+        along = x[i] - clusters.means[place, i]
+        clusters.sums[place, i] += sign * along
+        if scatter.ndim == 2:
+            scatter[place, i] += sign * along * along
+        else:
+            for j in range(x.shape[0]):
+                scatter[place, i, j] += sign * along * (x[j] - clusters.means[place, j])
+
+
+@compiled_exactly
+def _write_factor_of(log_scales, pairs, d, factor):
+    """Write the precision factor of one covariance matrix."""
+    if factor.ndim == 1:
+        for i in range(d):
+            factor[i] = math.exp(-log_scales[i % log_scales.shape[0]])
+    else:
+        whole = precision_factor_of(log_scales, inverse(correlation_factor(pairs, d)))
+        for i in range(d):
+            for j in range(d):
+                factor[i, j] = whole[i, j]
+
+
+@compiled_exactly
+def _scatter_at(scatter, place, i, j):
+    """Return an entry of the scatter of one cluster; zero where that is not known."""
+    if scatter.ndim == 3:
+        return scatter[place, i, j]
+    return scatter[place, i] if i == j else 0.0
+
+
+@compiled_exactly
+def _cluster_at(clusters, all_scatter, place, x, sign):
+    """Return a cluster, with the moments about the mean of its rows; with a row more or less.
+
+    ``sign`` is 1 to add the row x, -1 to leave it out, and 0 for the cluster as it is.
+    """
+    d, before = x.shape[0], clusters.counts[place]
+    count = before + sign
+    center, scatter, away = np.empty(d), np.empty((d, d)), np.empty(d)
+    for i in range(d):
+        away[i] = x[i] - clusters.means[place, i]
+        center[i] = (clusters.sums[place, i] + sign * away[i]) / count
+    for i in range(d):
+        for j in range(d):
+            scatter[i, j] = _scatter_at(all_scatter, place, i, j) + sign * away[i] * away[j]
+            if all_scatter.ndim == 3 or i == j:
+                scatter[i, j] -= count * center[i] * center[j]
+        scatter[i, i] = max(scatter[i, i], 0.0)
+    for i in range(d):
+        center[i] += clusters.means[place, i]
+    log_scales, pairs = clusters.log_scales, clusters.pairs
+    matrix = place if place < log_scales.shape[0] else 0
+    return Cluster(
+        count, center, scatter, clusters.means[place].copy(), log_scales[matrix].copy(),
+        pairs[matrix].copy(),
+    )  # fmt: skip
+
+
+@compiled_exactly
+def _choose_row(levels, rng):
+    """Return a row in proportion to the steps of ``levels``, which end at one."""
+    level = rng.random()
+    low, high = 0, levels.shape[0] - 1
+    while low < high:
+        middle = (low + high) // 2
+        if level < levels[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@compiled_exactly
+def move_row(
+    X, label_log_likelihoods, chosen, clusters, n_filled, n_components, concentration, n_named,
+    prior, loc, precision, typical, log_normalizer, levels, is_own, log_scales, pairs, logs, rng,
+):  # fmt: skip
+    """Try to make a cluster of one row, or to put such a row into another, in place.
+
+    Outliers become clusters of their own in this way, which is rare otherwise, as empty components
+    are hardly ever where they are. The covariance matrix of the new cluster, ``log_scales`` and
+    ``pairs``, is a draw from the prior, and its mean is normal around the row with that covariance:
+    this density cancels that of the row given the mean. If clusters have a matrix each, ``is_own``,
+    the cluster that the row leaves gets new parameters, too, as without the row it is narrower. The
+    way back is to a cluster in proportion to a power of its size times its density. The number of
+    components is fixed: the new cluster was an empty component. Returns the number of clusters.
+    """
+    d, row = X.shape[1], _choose_row(levels, rng)
+    own, x, has_labels = chosen[row], X[row], label_log_likelihoods.shape[0] > 0
+    is_correlated = pairs.shape[0] > 0
+    dies = own >= n_named and clusters.counts[own] == 1.0
+    if (dies and n_filled < 2) or (not dies and n_filled >= n_components):
+        return n_filled
+    if not dies and (n_filled + 1 > clusters.counts.shape[0] or clusters.counts[own] < 2.0):
+        return n_filled
+    target = _choose_cluster(x, clusters, n_filled, own, dies, logs, rng) if dies else own
+    sign = 1.0 if dies else -1.0
+    if dies and clusters.counts[target] < 1.0:
+        return n_filled
+    old = _cluster_at(clusters, clusters.scatter, target, x, 0.0)
+    new = _cluster_at(clusters, clusters.scatter, target, x, sign)
+    ratio = 0.0  # of making the cluster of one row
+    if is_own:
+        if not _propose(new, typical, is_correlated, rng):
+            return n_filled
+        larger, smaller = (new, old) if dies else (old, new)
+        ratio += _log_target(smaller, prior, loc, precision, log_normalizer, is_correlated)
+        ratio -= _log_target(larger, prior, loc, precision, log_normalizer, is_correlated)
+        ratio += _log_proposal(larger, typical, is_correlated)
+        ratio -= _log_proposal(smaller, typical, is_correlated)
+    else:
+        ratio -= _log_density_in(clusters, clusters.factors, target, x)
+    mean = np.empty(d)
+    if dies:
+        for i in range(d):
+            mean[i] = clusters.means[own, i]
+    else:
+        _draw_mean_around(x, log_scales, pairs, clusters.factors, mean, rng)
+        if is_own:  # the way back is chosen by the parameters that there would be
+            _put(new, clusters, target)
+        _choose_cluster(x, clusters, n_filled, own, False, logs, rng)
+        if is_own:
+            _put(old, clusters, target)
+    others = clusters.counts[target] - (0.0 if dies else 1.0)
+    empty = n_components - n_filled + (1.0 if dies else 0.0)
+    ratio += math.log(empty * concentration / (others + concentration)) + logs[target]
+    if has_labels:
+        ratio += label_log_likelihoods[row, n_named]
+        ratio -= label_log_likelihoods[row, min(target, n_named)]
+    for i in range(d):
+        distance = mean[i] - loc[i]
+        ratio += 0.5 * (math.log(precision[i]) - _LOG_2_PI)
+        ratio -= 0.5 * precision[i] * distance * distance
+    if dies:
+        ratio = -ratio
+    if not math.log(rng.random()) < ratio:
+        return n_filled
+    if is_own:
+        _store(new, clusters, target)
+    else:
+        _add_row(clusters, clusters.scatter, target, x, sign)
+    if dies:
+        chosen[row] = target
+        _move_last(clusters, chosen, own, n_filled - 1)
+        return n_filled - 1
+    chosen[row] = n_filled
+    clusters.counts[n_filled] = 0.0
+    clusters.sums[n_filled] = 0.0
+    clusters.scatter[n_filled] = 0.0
+    clusters.means[n_filled] = mean
+    if n_filled < clusters.log_scales.shape[0]:
+        clusters.log_scales[n_filled] = log_scales
+        clusters.pairs[n_filled] = pairs
+    _write_factor_of(log_scales, pairs, d, clusters.factors[n_filled])
+    _add_row(clusters, clusters.scatter, n_filled, x, 1.0)
+    return n_filled + 1
+
+
+@compiled_exactly
+def _put(cluster, clusters, place):
+    """Write the mean and the precision factor of a cluster."""
+    for i in range(cluster.mean.shape[0]):
+        clusters.means[place, i] = cluster.mean[i]
+    _write_factor_of(
+        cluster.log_scales, cluster.pairs, cluster.mean.shape[0], clusters.factors[place]
+    )
+
+
+_POWER = 0.3  # of sizes times densities: a row may be put where it does not seem to belong yet
+
+
+@compiled_exactly
+def _choose_cluster(x, clusters, n_filled, own, leaves, logs, rng):
+    """Choose a cluster for a row that is now in ``own``; write log probabilities.
+
+    If the row leaves its own cluster, that is left out; else the row is not counted there.
+    """
+    largest, total, last = -np.inf, 0.0, 0
+    for place in range(n_filled):
+        logs[place] = -np.inf
+        if not (leaves and place == own):
+            others = clusters.counts[place] - (1.0 if place == own else 0.0)
+            logs[place] = math.log(others + 1.0)
+            logs[place] += _log_density_in(clusters, clusters.factors, place, x)
+            logs[place] *= _POWER
+        largest = max(largest, logs[place])
+    for place in range(n_filled):
+        total += math.exp(logs[place] - largest)
+    level, below, found = rng.random() * total, 0.0, -1
+    for place in range(n_filled):
+        mass = math.exp(logs[place] - largest)
+        below += mass
+        if mass > 0.0:
+            last = place
+        if found < 0 and level < below:
+            found = place
+        logs[place] -= largest + math.log(total)
+    return found if found >= 0 else last
+
+
+@compiled_exactly
+def _draw_mean_around(x, log_scales, pairs, factors, mean, rng):
+    """Draw a mean around a row; ``factors`` tell whether there are correlations."""
+    d = x.shape[0]
+    if factors.ndim == 2:
+        for i in range(d):
+            scale = math.exp(log_scales[i % log_scales.shape[0]])
+            mean[i] = x[i] + scale * rng.standard_normal()
+    else:
+        root, noise = correlation_factor(pairs, d), np.empty(d)
+        for i in range(d):
+            noise[i] = rng.standard_normal()
+        for i in range(d):
+            along = 0.0
+            for j in range(i + 1):
+                along += root[i, j] * noise[j]
+            mean[i] = x[i] + math.exp(log_scales[i]) * along

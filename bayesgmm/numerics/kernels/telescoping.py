@@ -35,12 +35,13 @@ from bayesgmm.numerics.kernels.full_conditionals import Moves, draw_log_weights
 from bayesgmm.numerics.kernels.log_posterior import State, state_at
 from bayesgmm.numerics.kernels.partition_prior import log_partition, write_log_partitions
 from bayesgmm.numerics.kernels.positions import parts, write_ratios
-from bayesgmm.numerics.kernels.splits import Clusters, split_or_merge
+from bayesgmm.numerics.kernels.splits import Clusters, move_row, split_or_merge
 from bayesgmm.numerics.kernels.sweeps import draw_parameters
 from bayesgmm.numerics.kernels.triangular import cholesky, congruence, inverse
 from bayesgmm.numerics.mixture_prior import MixturePrior
 
 FIXED, GAMMA, WISHART = 0, 1, 2
+_MOST_NEW = 8  # clusters in one sweep
 _ALPHA_STEP = 2.5  # of a random walk of log(alpha), as the authors recommend for F(6, 3)
 
 
@@ -225,15 +226,17 @@ def _in_order(counts, n_named, order):
 @compiled_exactly
 def telescope(
     position, numbers, rows, label_log_likelihoods, prior, number, hyper, pool, first_of_pool,
-    moves, room, typical, log_normalizer, can_split, split_rate, tried, rng, seeds,
+    moves, room, typical, log_normalizer, levels, n_tries, can_split, split_rate, tried, rng, seeds,
     positions, found, log_likelihoods, hyperparameters,
 ):  # fmt: skip
     """Run one sweep for each seed, and return how many, as the pool may not last.
 
     ``position`` has room for K_max components and is updated, as ``numbers`` are: K and alpha; and
     the coefficients in ``prior``, where there is a hyperprior. ``room`` is an array for the
-    precision factors of K_max components. Writes the position after each sweep, ``found`` (K, K+,
-    alpha), and the log-likelihood before it. Returns also how much of the pool was used.
+    precision factors of K_max components. ``n_tries`` times a sweep a cluster of one row is made or
+    removed, and with probability ``split_rate`` one is split or two are merged. Writes the position
+    after each sweep, ``found`` (K, K+, alpha), and the log-likelihood before it. Returns also how
+    much of the pool was used.
     """
     most, d = prior.loc.shape
     n_scales, n_pairs = pool.log_scales.shape[1], pool.pairs.shape[1]
@@ -241,11 +244,12 @@ def telescope(
     concentration, values = np.empty(most), np.empty(most)
     order, place_of = np.empty(most, np.int64), np.empty(most, np.int64)
     n_rows = rows[0].shape[0]
-    chosen = np.zeros(n_rows if can_split else 0, np.int64)
+    chosen = np.zeros(n_rows if n_tries > 0 else 0, np.int64)
+    new_scales, new_pairs = np.empty(n_scales), np.empty(n_pairs)
     counts_of_all, log_weights = np.empty(most), np.empty(most)
     used = first_of_pool
     for sweep in range(seeds.shape[0]):
-        if pool.log_scales.shape[0] - used < most:
+        if pool.log_scales.shape[0] - used < most + n_tries:
             return sweep, used
         n_components, alpha = int(numbers[0]), numbers[1]
         size = _size(n_components, d, is_tied, n_scales, n_pairs)
@@ -263,9 +267,8 @@ def telescope(
             )
         log_likelihoods[sweep] = log_likelihood
         n_filled = _in_order(counts, number.n_named, order)
-        # One more than there are, as a cluster may be split.
-        capacity = min(n_filled + 1, most)
-        size = _size(capacity, d, is_tied, n_scales, n_pairs)
+        # More than there are, as clusters may be split.
+        capacity = min(n_filled + _MOST_NEW, most)
         clusters = Clusters(
             np.zeros(capacity), np.zeros((capacity, d)), np.zeros((capacity, *scatter.shape[1:])),
             np.zeros((capacity, *factors.shape[1:])), np.zeros((capacity, d)),
@@ -274,15 +277,32 @@ def telescope(
         )  # fmt: skip
         _fill(clusters, order, n_filled, counts, sums, scatter, factors, state, is_tied)
         if len(rows) == 1:  # noqa: SIM102 - numba leaves out what this alone excludes
-            if can_split and rng.random() < split_rate:
+            if chosen.shape[0] > 0:
                 for place in range(n_filled):
                     place_of[order[place]] = place
                 for row in range(n_rows):
                     chosen[row] = place_of[chosen[row]]
-                n_filled = split_or_merge(
-                    rows[0], chosen, clusters, n_filled, alpha, number, prior.covariances,
-                    prior.loc[0], prior.precision[0], typical, log_normalizer, values, tried, rng,
-                )  # fmt: skip
+                each = alpha / n_components if number.is_dynamic else alpha
+                for _ in range(n_tries):
+                    if is_tied:
+                        new_scales[:], new_pairs[:] = clusters.log_scales[0], clusters.pairs[0]
+                    else:
+                        _draw_empty_covariance(
+                            pool, used, prior.covariances, hyper, new_scales, new_pairs
+                        )
+                        used += 1
+                    n_filled = move_row(
+                        rows[0], label_log_likelihoods, chosen, clusters, n_filled, n_components,
+                        each, number.n_named, prior.covariances, prior.loc[0],
+                        prior.precision[0], typical, log_normalizer, levels, can_split,
+                        new_scales, new_pairs, values, rng,
+                    )  # fmt: skip
+                if can_split and rng.random() < split_rate:
+                    n_filled = split_or_merge(
+                        rows[0], chosen, clusters, n_filled, alpha, number, prior.covariances,
+                        prior.loc[0], prior.precision[0], typical, log_normalizer, values, tried,
+                        rng,
+                    )  # fmt: skip
         size = _size(n_filled, d, is_tied, n_scales, n_pairs)
         filled = _prior_of(prior, np.ones(most), n_filled, is_tied)
         _pack(clusters, n_filled, position[:size], is_tied)
