@@ -7,6 +7,14 @@ from bayesgmm.fitting import (
 )
 from bayesgmm.examples import example_fit as example_fit
 from bayesgmm.priors.spec import MixtureSpec as MixtureSpec
+from bayesgmm.priors.number import (
+    BetaNegativeBinomial as BetaNegativeBinomial,
+    UniformCount as UniformCount,
+    Geometric as Geometric,
+    PoissonCount as PoissonCount,
+    FixedCount as FixedCount,
+    DynamicDirichlet as DynamicDirichlet,
+)
 from bayesgmm.priors.weights import Dirichlet as Dirichlet
 from bayesgmm.priors.means import NormalMeans as NormalMeans
 from bayesgmm.priors.scales import (
@@ -18,6 +26,7 @@ from bayesgmm.priors.scales import (
     InverseGamma as InverseGamma,
 )
 from bayesgmm.priors.correlations import LKJ as LKJ
+from bayesgmm.priors.wishart import Wishart as Wishart
 from bayesgmm.priors.covariances import (
     Full as Full,
     Tied as Tied,
@@ -111,6 +120,9 @@ from bayesgmm.analysis.imputation.pool_imputations import pool_imputations as po
 from bayesgmm.analysis.selection.select import select as select
 from bayesgmm.analysis.selection.compare import compare as compare
 from bayesgmm.analysis.selection.evidence import evidence as evidence
+from bayesgmm.analysis.selection.prior_number_of_clusters import (
+    prior_number_of_clusters as prior_number_of_clusters,
+)
 from bayesgmm.analysis.diagnosis.diagnose import diagnose as diagnose
 from bayesgmm.analysis.diagnosis.value import (
     Diagnosis as Diagnosis,
@@ -133,6 +145,9 @@ from bayesgmm.plots.certainty import plot_certainty as plot_certainty
 from bayesgmm.plots.label_switching import plot_label_switching as plot_label_switching
 from bayesgmm.plots.predictive import plot_predictive as plot_predictive
 from bayesgmm.plots.selection import plot_selection as plot_selection
+from bayesgmm.plots.number_of_components import (
+    plot_number_of_components as plot_number_of_components,
+)
 from bayesgmm.plots.chains import (
     plot_traces as plot_traces,
     plot_ranks as plot_ranks,

@@ -25,7 +25,6 @@ from bayesgmm.engines.sampling import (
     WANTED,
     ChainDraws,
     Run,
-    Settings,
     run_chains,
 )
 from bayesgmm.estimation.density import Target, prior_as_numbers
@@ -224,7 +223,7 @@ class Telescope:
             drawn = replace(drawn, correlations=made_regular(drawn.correlations))
         kept = np.exp(-self._walls(drawn, layout))
         share = float(kept.mean())
-        drawn = drawn.draw(rng.random(n_draws) < kept)
+        drawn = drawn.draw((rng.random(n_draws) < kept,))
         n_scales = layout.covariances.n_scales
         coordinates = layout.pack(drawn)[:, d:]
         matrices = np.empty((0, d, d))
@@ -514,7 +513,7 @@ def _first_state(shared: Telescope, parameters: MixtureParameters) -> _State:
 class _Chains:
     """Chains on threads; draws are positions of different lengths."""
 
-    settings: Settings
+    settings: Any
     shared: Telescope
     states: list[_State]
     pools: list[np.random.Generator]

@@ -417,9 +417,9 @@ class BayesianGaussianMixture(
         from bayesgmm.tree.fit import Fit
 
         tree = self._tree()
-        if getattr(self, "_named_of", None) is not tree:
-            self._named_of, self._named = tree, named(Fit(tree)).tree
-        return self._named
+        if getattr(self, "_relabeled_from", None) is not tree:
+            self._relabeled_from, self._relabeled = tree, named(Fit(tree)).tree
+        return self._relabeled
 
     def _mean(self, name: str) -> np.ndarray:
         return self._named_tree()["posterior"][name].mean(_CHAIN_DRAW).values

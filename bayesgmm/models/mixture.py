@@ -14,7 +14,6 @@ from bayesgmm.models.observations import declare_annotations
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.means import NormalMeans
 from bayesgmm.priors.spec import MixtureSpec, layout_of
-from bayesgmm.priors.weights import Dirichlet
 from bayesgmm.schema import COMPONENT, DATA, FACTOR, FEATURE, FEATURE_BIS, PARAMETER_DIMS, ROW
 
 SMALLEST_WEIGHT = 1e-12
@@ -71,7 +70,7 @@ def declare_model(
         coords[FACTOR] = range(n_factors)
     with pm.Model(coords=coords) as model:
         rows = _declare_rows(data)
-        weights = _declare_weights(spec.weights, spec.n_components, initial)
+        weights = _declare_weights(spec.weights.expanded(spec.n_components), initial)
         means = _declare_means(spec.means, initial)
         distribution, factors = declare_covariances(spec.covariances, shape=shape, initial=initial)
         if not spec.covariances.conjugate:
@@ -105,16 +104,15 @@ def _declare_rows(data: Dataset) -> TensorVariable:
 
 
 def _declare_weights(
-    prior: Dirichlet, n_components: int, initial: MixtureParameters | None
+    concentration: np.ndarray, initial: MixtureParameters | None
 ) -> TensorVariable:
     dims = PARAMETER_DIMS["weights"]
-    if n_components == 1:  # certain, and a simplex of one entry has no unconstrained value
+    if concentration.size == 1:  # certain, and a simplex of one entry has no unconstrained value
         return pm.Deterministic("weights", pt.ones(1), dims=dims)
     initval = None
     if initial is not None:
         floored = np.maximum(initial.weights, SMALLEST_WEIGHT)
         initval = floored / floored.sum()
-    concentration = prior.expanded(n_components)
     return pm.Dirichlet("weights", a=concentration, dims=dims, initval=initval)
 
 

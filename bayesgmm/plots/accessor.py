@@ -15,6 +15,7 @@ from bayesgmm.plots.co_clustering import plot_co_clustering
 from bayesgmm.plots.components import plot_components
 from bayesgmm.plots.density import plot_density
 from bayesgmm.plots.label_switching import plot_label_switching
+from bayesgmm.plots.number_of_components import plot_number_of_components
 from bayesgmm.plots.predictive import plot_predictive
 from bayesgmm.plots.weights import plot_weights
 
@@ -67,6 +68,7 @@ class Plots:
     components = _of_own_tree(plot_components)
     co_clustering = _of_own_tree(plot_co_clustering)
     certainty = _of_own_tree(plot_certainty)
+    number_of_components = _of_own_tree(plot_number_of_components)
     label_switching = _of_own_tree(plot_label_switching)
     predictive = _of_own_tree(plot_predictive)
     traces = _of_own_tree(plot_traces)
@@ -76,12 +78,12 @@ class Plots:
         lines = ["Plots of this fit:"]
         for name in PLOT_NAMES:
             first = (getattr(type(self), name).__doc__ or "").strip().splitlines()[0]
-            lines.append(f"  .{name + '()':<20}{first}")
+            lines.append(f"  .{name + '()':<24}{first}")
         return "\n".join(lines)
 
 
 PLOT_NAMES = (
     "clusters", "density", "weights", "components", "co_clustering", "certainty",
-    "label_switching", "predictive", "traces", "ranks",
+    "number_of_components", "label_switching", "predictive", "traces", "ranks",
 )  # fmt: skip
 """The methods of :class:`Plots`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
 from bayesgmm.errors import SpecificationError
@@ -156,6 +157,10 @@ def plot_ranks(
     weights_alone = features is None and n_components > 1
     choice = Choice(()) if weights_alone else _choice(fit, features, MOST_PANELS)
     variables = _readable(fit, choice)
+    if fit.infers_number:
+        variables["posterior"] = xr.DataTree(
+            _without_ties(variables["posterior"].to_dataset(), fit)
+        )
     n_panels = len(variables["posterior"].data_vars)
     n_panels *= 1 if fit.infers_number else n_components
     _expect_room(n_panels)
@@ -223,16 +228,9 @@ def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
     posterior = fit.posterior.to_dataset()
     statistics = fit.tree["sample_stats"].to_dataset()
     if fit.infers_number:  # components of two draws have nothing to do with each other
-        numbers = [name for name in _NUMBERS if name in posterior]
-        shown = posterior[numbers].astype(float).rename({name: _NUMBERS[name] for name in numbers})
-        return xr.DataTree.from_dict(
-            {
-                "posterior": shown.drop_vars(
-                    [name for name in shown.coords if name not in shown.dims]
-                ),
-                "sample_stats": statistics,
-            }
-        )
+        shown = {_NUMBERS[name]: posterior[name] for name in _NUMBERS if name in posterior}
+        groups = {"posterior": xr.Dataset(shown), "sample_stats": statistics}
+        return xr.DataTree.from_dict(groups)
     # One component always has the weight 1: there is nothing to see.
     variables = {"weight": posterior["weights"]} if posterior.sizes[COMPONENT] > 1 else {}
     for name in choice.features:
@@ -241,6 +239,14 @@ def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
         variables[label] = posterior["means"].sel({FEATURE: name}, drop=True)
     groups = {"posterior": xr.Dataset(variables), "sample_stats": statistics}
     return xr.DataTree.from_dict(groups)
+
+
+def _without_ties(numbers: xr.Dataset, fit: Fit) -> xr.Dataset:
+    """Return whole numbers plus fractions at random, so that equal ones have no order."""
+    rng = np.random.default_rng(fit.seed)
+    return numbers.map(
+        lambda values: values + rng.random(values.shape) if values.dtype.kind == "i" else values
+    )
 
 
 def _expect_room(n_panels: int) -> None:

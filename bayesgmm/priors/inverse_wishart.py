@@ -139,7 +139,8 @@ class InverseWishartStructure(CovarianceStructure):
     def __str__(self) -> str:
         given = self.degrees_of_freedom
         freedom = "d + 2" if given is None else words(given)
-        matrix = words(self.scale_matrix) if self.hyperprior is None else f"~ {self.hyperprior}"
+        scale = self.scale_matrix
+        matrix = f"~ {scale}" if isinstance(scale, Wishart) else words(scale)
         return f"{type(self).__name__}(degrees_of_freedom {freedom}, scale matrix {matrix})"
 
 

@@ -83,6 +83,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "labeling_report": {},
     "plot_components": {},
     "plot_label_switching": {},
+    "plot_number_of_components": {},
     "plot_ranks": {},
     "plot_traces": {},
     "plot_weights": {},

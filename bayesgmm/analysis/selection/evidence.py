@@ -306,7 +306,8 @@ def _expect_one_less(fit: Fit, smaller: Fit) -> None:
             f"{own.n_components}."
         )
     all_alike = spec.n_components == 1 or np.unique(fit.groups).size == 1
-    if not all_alike or any(isinstance(part.weights.concentration, tuple) for part in (spec, own)):
+    concentrations = [getattr(part.weights, "concentration", None) for part in (spec, own)]
+    if not all_alike or any(isinstance(one, tuple) for one in concentrations):
         raise SpecificationError(
             "Nobile's identity holds where all components are exchangeable; here priors or labels "
             "tell them apart. Use method='bridge'."

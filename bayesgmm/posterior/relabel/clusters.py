@@ -89,9 +89,11 @@ def with_n_clusters(
     )
     units = fit.tree["constant_data"].to_dataset()[["shift", "factor"]]
     tree["constant_data"] = xr.DataTree(tree["constant_data"].to_dataset().assign(units))
-    known = {**fit.record, "spec": json.loads(problem.spec.to_json())}
-    share = {"n_clusters": k, "n_draws": int(chosen.sum()), "share": float(chosen.mean())}
-    tree = with_record(tree, **{**known, CLUSTERS_OF_DRAWS: share})
+    known: dict[str, Any] = {**fit.record, "spec": json.loads(problem.spec.to_json())}
+    known[CLUSTERS_OF_DRAWS] = {
+        "n_clusters": k, "n_draws": int(chosen.sum()), "share": float(chosen.mean())
+    }  # fmt: skip
+    tree = with_record(tree, **known)
     tree = apply_permutations(tree, Permutations.identity(tree))
     raw = Fit(tree)
     if k == 1 or any_exchangeable(raw.groups):
