@@ -115,7 +115,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if stream := config.getoption("--stream"):
         from bayesgmm.engines import advi, sampling, telescoping
 
-        sampling.spawn = advi.spawn = telescoping.spawn = partial(_spawn_others, sampling.spawn, stream)
+        others = partial(_spawn_others, sampling.spawn, stream)
+        sampling.spawn = advi.spawn = telescoping.spawn = others
 
 
 def _spawn_others(spawn: Callable, stream: int, seed: Any, n_children: int) -> list[SeedSequence]:

@@ -39,6 +39,7 @@ _NUMBERS = {
     N_COMPONENTS: "number of components",
     "alpha": "alpha",
 }
+_MOST_SPREAD = 0.4  # of whole numbers, to tell equal ones apart
 _CHAIN_LINES = ("-", "--", ":", "-.")
 
 
@@ -116,7 +117,7 @@ def plot_ranks(
     ArviZ's ``plot_rank``: how far the distribution function of each chain lies above or below
     that of all chains together. Lines near zero, and a p-value that is not small, indicate
     that chains have the same distribution; dark points mark deviations. If the number of components
-    is unknown: ranks of the numbers of clusters and of components.
+    is unknown: ranks of the numbers of clusters and of components, equal ones in random order.
 
     Parameters
     ----------
@@ -157,10 +158,6 @@ def plot_ranks(
     weights_alone = features is None and n_components > 1
     choice = Choice(()) if weights_alone else _choice(fit, features, MOST_PANELS)
     variables = _readable(fit, choice)
-    if fit.infers_number:
-        variables["posterior"] = xr.DataTree(
-            _without_ties(variables["posterior"].to_dataset(), fit)
-        )
     n_panels = len(variables["posterior"].data_vars)
     n_panels *= 1 if fit.infers_number else n_components
     _expect_room(n_panels)
@@ -228,7 +225,9 @@ def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
     posterior = fit.posterior.to_dataset()
     statistics = fit.tree["sample_stats"].to_dataset()
     if fit.infers_number:  # components of two draws have nothing to do with each other
-        shown = {_NUMBERS[name]: posterior[name] for name in _NUMBERS if name in posterior}
+        shown = {
+            _NUMBERS[name]: _spread(posterior[name], fit) for name in _NUMBERS if name in posterior
+        }
         groups = {"posterior": xr.Dataset(shown), "sample_stats": statistics}
         return xr.DataTree.from_dict(groups)
     # One component always has the weight 1: there is nothing to see.
@@ -241,12 +240,12 @@ def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
     return xr.DataTree.from_dict(groups)
 
 
-def _without_ties(numbers: xr.Dataset, fit: Fit) -> xr.Dataset:
-    """Return whole numbers plus fractions at random, so that equal ones have no order."""
+def _spread(values: xr.DataArray, fit: Fit) -> xr.DataArray:
+    """Return whole numbers spread at random by less than 0.5, so that equal ones have no order."""
+    if values.dtype.kind != "i":
+        return values
     rng = np.random.default_rng(fit.seed)
-    return numbers.map(
-        lambda values: values + rng.random(values.shape) if values.dtype.kind == "i" else values
-    )
+    return values + rng.uniform(-_MOST_SPREAD, _MOST_SPREAD, values.shape)
 
 
 def _expect_room(n_panels: int) -> None:

@@ -1,17 +1,14 @@
-"""The telescoping sampler against enumeration, published values, and itself without splits."""
+"""The telescoping sampler against enumeration."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
 from scipy import stats
 
 import bayesgmm as bg
-from bayesgmm.engines import telescoping
 from bayesgmm.priors.number import NumberPrior
 from tests.references.exact_number import (
     ONE_FEATURE,

@@ -65,7 +65,7 @@ def with_n_clusters(
     """
     numbers = fit.posterior[N_CLUSTERS].values
     if not is_whole(n_clusters) or not np.any(numbers == n_clusters):
-        known = ", ".join(str(number) for number in np.unique(numbers))
+        known = ", ".join(map(str, np.unique(numbers)))
         raise SpecificationError(
             f"n_clusters must be a number of clusters that draws have, one of {known}, not "
             f"{n_clusters!r}."
@@ -89,11 +89,11 @@ def with_n_clusters(
     )
     units = fit.tree["constant_data"].to_dataset()[["shift", "factor"]]
     tree["constant_data"] = xr.DataTree(tree["constant_data"].to_dataset().assign(units))
-    known: dict[str, Any] = {**fit.record, "spec": json.loads(problem.spec.to_json())}
-    known[CLUSTERS_OF_DRAWS] = {
+    entries: dict[str, Any] = {**fit.record, "spec": json.loads(problem.spec.to_json())}
+    entries[CLUSTERS_OF_DRAWS] = {
         "n_clusters": k, "n_draws": int(chosen.sum()), "share": float(chosen.mean())
     }  # fmt: skip
-    tree = with_record(tree, **known)
+    tree = with_record(tree, **entries)
     tree = apply_permutations(tree, Permutations.identity(tree))
     raw = Fit(tree)
     if k == 1 or any_exchangeable(raw.groups):
