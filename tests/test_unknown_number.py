@@ -271,3 +271,22 @@ class TestSpecs:
         for function in (bg.estimate, bg.build_model):
             with pytest.raises(bg.SpecificationError, match="needs a known number of components"):
                 function(table, AUTO)
+        with pytest.raises(bg.SpecificationError, match="calibrate needs a known number"):
+            bg.calibrate(AUTO, "gibbs", n_rows=20, n_features=1, progress=False)
+
+    def test_fractions_of_rows_are_refused(self, table):
+        weights = np.full(90, 0.5)
+        with pytest.raises(bg.SpecificationError, match="Give a number of components"):
+            bg.fit(table, AUTO, sample_weight=weights, progress=False)
+
+    def test_rows_are_drawn_before_any_are_seen(self, table):
+        """The number of components has its prior, and means the prior of means."""
+        covariances = bg.InverseWishart(4, bg.Wishart())
+        spec = bg.MixtureSpec(
+            bg.UniformCount(1, 4), weights=bg.DynamicDirichlet(), covariances=covariances
+        )
+        tree = bg.prior_predictive(table, spec, 400, random_seed=3)
+        numbers = (tree["prior"]["weights"] > 1e-300).sum("component").values.ravel()
+        counts = np.bincount(numbers, minlength=5)[1:]
+        assert stats.chisquare(counts).pvalue > 1e-3
+        assert bool(np.isfinite(tree["prior_predictive"]["x"]).all())

@@ -294,20 +294,22 @@ def sweeps_for(
     return gibbs, gibbs._prepare(target, [], positions)
 
 
-def with_repeated_rows(data: Dataset) -> Dataset:
-    """Return the rows repeated by their weights, since allocations are per row."""
+def with_repeated_rows(data: Dataset, other: str = "Use NUTS()") -> Dataset:
+    """Return the rows repeated by their weights, since allocations are per row.
+
+    ``other`` says what to do where that is not possible.
+    """
     if not data.weights.size:
         return data
     if not np.all(data.weights == np.floor(data.weights)):
         raise SpecificationError(
             "Gibbs() allocates rows one by one, so that each must count a whole number of times; "
-            "sample_weight has fractions. Use NUTS(), or round the weights."
+            f"sample_weight has fractions. {other}, or round the weights."
         )
     if data.total_weight > MOST_ROWS:
         raise SpecificationError(
             f"Gibbs() allocates rows one by one, and sample_weight makes {data.total_weight:.3g} "
-            f"of them; at most {MOST_ROWS:.0e} are supported. Use NUTS(), which accepts "
-            "any weights."
+            f"of them; at most {MOST_ROWS:.0e} are supported. {other}, which accepts any weights."
         )
     rows = np.repeat(np.arange(data.n_rows), data.weights.astype(int))
     return replace(data.subset(rows), weights=np.empty(0))

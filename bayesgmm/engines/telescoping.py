@@ -58,6 +58,7 @@ from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 from bayesgmm.seeds import RandomSeed, spawn
 from bayesgmm.tree.write import draws_tree
 
+_OTHERWISE = "Give a number of components, and use NUTS()"
 _SPARE = 3.0  # times the sweeps that should be enough
 _USUAL_COMPONENTS = 8  # in a guess of the work of a sweep
 _LEAST_WORK = 1e5  # of one sweep, however few rows there are
@@ -438,7 +439,7 @@ def sample_number(
     """Run chains with an unknown number of components, and gather them into a tree."""
     from bayesgmm.engines.gibbs import with_repeated_rows
 
-    shared = Telescope(spec, with_repeated_rows(data.fitted))
+    shared = Telescope(spec, with_repeated_rows(data.fitted, _OTHERWISE))
     start_seed, chain_seed, pool_seed = spawn(seed, 3)
     numbers = numbers_at_start(spec, data, settings.chains)
     estimates: dict[int, PointEstimate] = {start.parameters.n_components: start}

@@ -56,7 +56,8 @@ def most_likely_in_words(probabilities: Float[np.ndarray, " m"], at_least: float
         if masses[first] >= at_least or length == probabilities.size:
             break
     low, high = first + 1, first + length
-    many = counted(high, "cluster") if low == high else f"{low} to {high} clusters"
+    between = "or" if high == low + 1 else "to"
+    many = counted(high, "cluster") if low == high else f"{low} {between} {high} clusters"
     verb = "has" if low == high == 1 else "have"
     return f"{many} {verb} probability {masses[first]:.2f}"
 

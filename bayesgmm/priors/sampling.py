@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import singledispatch
 
 import numpy as np
@@ -10,22 +11,31 @@ from jaxtyping import Float
 from scipy import stats
 
 from bayesgmm.numerics.unconstrained import CovarianceMap, FactorMap
-from bayesgmm.parameters import Correlations, MixtureParameters
+from bayesgmm.parameters import Correlations, FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.covariances import (
     CorrelatedStructure,
     CovarianceStructure,
     SeparatedStructure,
 )
 from bayesgmm.priors.factors import SIGNAL_SHAPE, Factors
+from bayesgmm.priors.hyperparameters import as_tuples, collapsed
 from bayesgmm.priors.inverse_wishart import InverseWishartStructure
-from bayesgmm.priors.scales import HalfT
+from bayesgmm.priors.number import F_FREEDOM, DynamicDirichlet
+from bayesgmm.priors.scales import Gamma, HalfT, InverseGamma
 from bayesgmm.priors.spec import MixtureSpec, layout_of
+from bayesgmm.priors.wishart import Wishart
 
 
 def draw_parameters(
     spec: MixtureSpec, n_features: int, n_draws: int, rng: np.random.Generator
 ) -> MixtureParameters:
-    """Draw mixtures from the prior of a resolved spec; the batch axis is the draws."""
+    """Draw mixtures from the prior of a resolved spec; the batch axis is the draws.
+
+    If the number of components is unknown, those that a draw lacks are copies of its first one with
+    next to no weight, as in a fit.
+    """
+    if spec.infers_number:
+        return _draw_of_different_numbers(spec, n_features, n_draws, rng)
     layout = layout_of(spec, n_features).covariances
     shape = (n_draws, spec.n_components, n_features)
     loc, precision = spec.means.expanded(spec.n_components, n_features)
@@ -36,6 +46,61 @@ def draw_parameters(
         scales=layout.all_scales(free),
         correlations=correlations,
     )
+
+
+def _draw_of_different_numbers(
+    spec: MixtureSpec, n_features: int, n_draws: int, rng: np.random.Generator
+) -> MixtureParameters:
+    probabilities = np.exp(spec.n_components.log_probabilities())
+    numbers = rng.choice(probabilities.size, n_draws, p=probabilities / probabilities.sum()) + 1
+    drawn = []
+    for number in numbers:
+        one = draw_hyperparameters(spec, n_features, rng).given(int(number))
+        mixture = draw_parameters(one, n_features, 1, rng).draw((0,))
+        places = np.minimum(np.arange(numbers.max()), number)
+        places[number:] = 0
+        lacking = np.arange(numbers.max()) >= number
+        weights = np.where(lacking, np.finfo(float).tiny, mixture.weights[places])
+        correlations = mixture.correlations
+        if isinstance(correlations, FactoredCorrelations):
+            correlations = np.asarray(correlations)
+        drawn.append((
+            weights, mixture.means[places], mixture.scales[places],
+            None if correlations is None else correlations[places],
+        ))  # fmt: skip
+    weights, means, scales, matrices = zip(*drawn, strict=True)
+    return MixtureParameters(
+        np.array(weights),
+        np.array(means),
+        np.array(scales),
+        None if matrices[0] is None else np.array(matrices),
+    )
+
+
+def draw_hyperparameters(
+    spec: MixtureSpec, n_features: int, rng: np.random.Generator
+) -> MixtureSpec:
+    """Return the spec with numbers for the hyperparameters that have a prior, drawn from it."""
+    weights, structure = spec.weights, spec.covariances
+    if isinstance(weights, DynamicDirichlet) and weights.alpha is None:
+        spec = replace(spec, weights=DynamicDirichlet(float(stats.f(*F_FREEDOM).rvs(None, rng))))
+    prior = structure.hyperprior
+    if isinstance(prior, Gamma):
+        assert isinstance(structure, SeparatedStructure)
+        assert isinstance(structure.scales, InverseGamma)
+        size = structure.n_scales(n_features)
+        scale = collapsed(prior.draw(rng, (size,)))
+        scales = replace(structure.scales, scale=scale)
+        spec = replace(spec, covariances=replace(structure, scales=scales))
+    elif isinstance(prior, Wishart):
+        assert prior.degrees_of_freedom is not None
+        law = stats.wishart(prior.degrees_of_freedom, prior.matrix(n_features))
+        if n_features == 1:  # of any degrees of freedom above 0
+            law = stats.gamma(0.5 * prior.degrees_of_freedom, scale=2 * prior.matrix(1)[0, 0])
+        matrix = np.reshape(law.rvs(random_state=rng), (n_features, n_features))
+        assert isinstance(structure, InverseWishartStructure)
+        spec = replace(spec, covariances=replace(structure, scale_matrix=as_tuples(matrix)))
+    return spec
 
 
 @singledispatch

@@ -75,7 +75,7 @@ def prior_predictive(
     parameters = draw_parameters(problem.spec, data.n_features, n_draws, rng)
     tables, _ = draw_rows(parameters.draw((np.repeat(np.arange(n_draws), n_rows),)), rng)
     coords = {
-        COMPONENT: np.arange(spec.n_components),
+        COMPONENT: np.arange(parameters.n_components),
         FEATURE: list(data.feature_names),
         FEATURE_BIS: list(data.feature_names),
     }

@@ -53,7 +53,7 @@ def prior_number_of_clusters(spec: MixtureSpec, n_rows: Any) -> xr.Dataset:
     >>> table["clusters"].sel(number=[1, 2, 3]).values.round(2)
     array([0.63, 0.23, 0.08])
     >>> table.attrs["in_words"]
-    'before the rows are seen, 1 to 2 clusters have probability 0.86'
+    'before the rows are seen, 1 or 2 clusters have probability 0.86'
     """
     if not isinstance(spec, MixtureSpec) or not spec.infers_number:
         raise SpecificationError(

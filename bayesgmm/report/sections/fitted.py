@@ -41,14 +41,15 @@ def fitted(material: Material) -> Section:
 def _model(material: Material) -> str:
     k, data = material.fit.names.size, material.fit.data
     to = f"{counted(data.n_rows, 'row')} and {counted(data.n_features, 'feature')}"
-    if k == 1:
+    size = "an unknown number of" if material.whole.infers_number else str(k)
+    if k == 1 and not material.whole.infers_number:
         return (
             f"One normal distribution was fitted to {to}: most rows lie near its mean, few far "
             f"from it. {_shape(material)}"
         )
     return (
-        f"A Gaussian mixture with {k} components was fitted to {to}. The model assumes that each "
-        "row comes from one of these components, and that the rows of a component follow a normal "
+        f"A Gaussian mixture with {size} components was fitted to {to}. The model assumes that "
+        "each row comes from one of these components, and that the rows of a component follow a normal "
         f"distribution around its mean. {_shape(material)}"
     )
 
@@ -139,7 +140,7 @@ def _labels(material: Material) -> str:
 
 
 def _method(material: Material) -> str:
-    posterior, engine = material.fit.posterior, material.fit.record["engine"].partition("(")[0]
+    posterior, engine = material.whole.posterior, material.fit.record["engine"].partition("(")[0]
     chains, draws = posterior.sizes[CHAIN], posterior.sizes[DRAW]
     taken = counted(draws, "draw")
     resampled = is_resampled(material.fit)

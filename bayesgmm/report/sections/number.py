@@ -11,7 +11,7 @@ from bayesgmm.report.material import Material
 from bayesgmm.report.sections.section import Section, image
 from bayesgmm.schema import CLUSTERS_OF_DRAWS
 
-_LEAST = 0.0005  # probability of a line of the table
+_LEAST = 0.005  # probability of a line of the table
 
 
 def number(material: Material) -> Section:
