@@ -68,12 +68,9 @@ def _draw_of_different_numbers(
             weights, mixture.means[places], mixture.scales[places],
             None if correlations is None else correlations[places],
         ))  # fmt: skip
-    weights, means, scales, matrices = zip(*drawn, strict=True)
+    *parts, matrices = zip(*drawn, strict=True)
     return MixtureParameters(
-        np.array(weights),
-        np.array(means),
-        np.array(scales),
-        None if matrices[0] is None else np.array(matrices),
+        *map(np.array, parts), None if matrices[0] is None else np.array(matrices)
     )
 
 

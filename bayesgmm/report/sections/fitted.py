@@ -49,8 +49,8 @@ def _model(material: Material) -> str:
         )
     return (
         f"A Gaussian mixture with {size} components was fitted to {to}. The model assumes that "
-        "each row comes from one of these components, and that the rows of a component follow a normal "
-        f"distribution around its mean. {_shape(material)}"
+        "each row comes from one of these components, and that the rows of a component follow a "
+        f"normal distribution around its mean. {_shape(material)}"
     )
 
 
