@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from bayesgmm.numerics.unconstrained import CovarianceMap, FactorMap
-from bayesgmm.parameters import Correlations, FactoredCorrelations, MixtureParameters
+from bayesgmm.parameters import Correlations, MixtureParameters
 from bayesgmm.priors.covariances import (
     CorrelatedStructure,
     CovarianceStructure,
@@ -60,18 +60,17 @@ def _draw_of_different_numbers(
         places = np.minimum(np.arange(numbers.max()), number)
         places[number:] = 0
         lacking = np.arange(numbers.max()) >= number
-        weights = np.where(lacking, np.finfo(float).tiny, mixture.weights[places])
-        correlations = mixture.correlations
-        if isinstance(correlations, FactoredCorrelations):
-            correlations = np.asarray(correlations)
+        own = mixture.correlations
         drawn.append((
-            weights, mixture.means[places], mixture.scales[places],
-            None if correlations is None else correlations[places],
+            np.where(lacking, np.finfo(float).tiny, mixture.weights[places]),
+            mixture.means[places],
+            mixture.scales[places],
+            None if own is None else np.asarray(own)[places],
         ))  # fmt: skip
     *parts, matrices = zip(*drawn, strict=True)
-    return MixtureParameters(
-        *map(np.array, parts), None if matrices[0] is None else np.array(matrices)
-    )
+    weights, means, scales = (np.array(part) for part in parts)
+    correlations = None if matrices[0] is None else np.array(matrices)
+    return MixtureParameters(weights, means, scales, correlations)
 
 
 def draw_hyperparameters(
