@@ -221,6 +221,10 @@ def _spec(n_components: str, structure: CovarianceStructure) -> bg.MixtureSpec:
     """Return the spec with a number of components, or one that is inferred."""
     if n_components.strip().lstrip("+-").isdigit():
         return bg.MixtureSpec(int(n_components), covariances=structure)
+    if n_components != "auto":
+        raise SpecificationError(
+            f"--components must be a whole number, or auto to infer it, not {n_components!r}."
+        )
     number, weights = unknown_number(n_components)
     return bg.MixtureSpec(number, weights=weights, covariances=structure)
 

@@ -191,7 +191,7 @@ class FixedCount(NumberPrior):
     >>> spec = bg.MixtureSpec(bg.FixedCount(10), weights=bg.Dirichlet(0.01))
     >>> table = bg.prior_number_of_clusters(spec, 100)
     >>> table["clusters"].sel(number=[1, 2]).values.round(2)
-    array([0.64, 0.28])
+    array([0.63, 0.3 ])
     """
 
     n_components: int = 10
