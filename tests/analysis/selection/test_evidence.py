@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.testing import assert_allclose
 from scipy import integrate, special, stats
 
 import bayesgmm as bg
+from bayesgmm.tree.fit import Fit
 from tests.references import test_exact as exact
 
 SCALES, DISTRIBUTION = exact.SCALE_PRIORS["inverse-gamma"]
@@ -248,6 +251,23 @@ def test_galaxies_by_three_methods():
                 assert abs(value - bridged) < max(0.1, 3 * np.hypot(own, error)), (k, method)
         # A component is empty in enough draws as soon as there is one more than needed.
         assert k < 4 or np.isfinite(of(table, "nobile")[0])
+    _expect_posterior_of_number(trees)
+
+
+def _expect_posterior_of_number(trees: dict[int, xr.DataTree]) -> None:
+    """Bayes factors are ratios of the posterior of K under a uniform prior."""
+    numbers = range(3, 7)
+    engine = bg.Gibbs(draws=20_000, tune=1000)
+    spec = replace(Fit(trees[3]).spec, n_components=bg.UniformCount(3, 6))
+    tree = bg.fit(galaxies(), spec, engine=engine, random_seed=2, progress=False)
+    found = tree["number_of_components"].sel(number=list(numbers))
+    shares, errors = found["components"].values, found["components_error"].values
+    bridged = [of(bg.evidence(trees[k], "bridge"), "bridge") for k in numbers]
+    values, own = np.array(bridged).T
+    assert_allclose(
+        np.log(shares / shares[1]), values - values[1],
+        atol=0.1 + 3 * np.hypot(errors / shares, own).max(),
+    )  # fmt: skip
 
 
 @pytest.mark.slow
