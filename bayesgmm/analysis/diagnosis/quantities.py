@@ -37,13 +37,13 @@ class Allocation:
     log_densities : array, shape (chain, draw, row)
         On the standard scale.
     responsibilities : array, shape (chain, draw, row, component)
-    at_mode : array, shape (row, component)
-        Responsibilities at the point estimate.
+    at_mode : array, shape (row, k)
+        Responsibilities at the point estimate, which may have another number of components.
     """
 
     log_densities: Float[np.ndarray, "chain draw row"]
     responsibilities: Float[np.ndarray, "chain draw row component"]
-    at_mode: Float[np.ndarray, "row component"]
+    at_mode: Float[np.ndarray, "row at_mode"]
 
     @classmethod
     def of(cls, fit: Fit) -> Allocation:
