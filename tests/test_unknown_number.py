@@ -285,7 +285,7 @@ class TestSpecs:
         spec = bg.MixtureSpec(
             bg.UniformCount(1, 4), weights=bg.DynamicDirichlet(), covariances=covariances
         )
-        tree = bg.prior_predictive(table, spec, 400, random_seed=3)
+        tree = bg.prior_predictive(table, spec, n_draws=400, random_seed=3)
         numbers = (tree["prior"]["weights"] > 1e-300).sum("component").values.ravel()
         counts = np.bincount(numbers, minlength=5)[1:]
         assert stats.chisquare(counts).pvalue > 1e-3
