@@ -37,13 +37,13 @@ class Allocation:
     log_densities : array, shape (chain, draw, row)
         On the standard scale.
     responsibilities : array, shape (chain, draw, row, component)
-    at_mode : array, shape (row, component)
+    at_mode : array, shape (row, mode)
         Responsibilities at the point estimate.
     """
 
     log_densities: Float[np.ndarray, "chain draw row"]
     responsibilities: Float[np.ndarray, "chain draw row component"]
-    at_mode: Float[np.ndarray, "row component"]
+    at_mode: Float[np.ndarray, "row mode"]
 
     @classmethod
     def of(cls, fit: Fit) -> Allocation:
