@@ -50,7 +50,8 @@ def plot_traces(
 
     ArviZ's ``plot_trace_dist``: one line of panels for the weights and one for the means of each
     feature, with all components in it; chains differ by the style of their lines. If the number of
-    components is unknown: traces of the numbers of clusters and of components.
+    components is unknown: distribution functions and traces of the numbers of clusters and of
+    components.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ def plot_traces(
     ours = {
         "compact": True,
         "labeller": _labeller(44, names),
-        "aes": {"color": [COMPONENT]} if not fit.infers_number else {},
+        # A smooth density of whole numbers has waves between them.
+        **({"aes": {}, "kind": "ecdf"} if fit.infers_number else {"aes": {"color": [COMPONENT]}}),
         "color": [style.color for style in styles],
         "linestyle": list(_CHAIN_LINES),
         "visuals": {"trace": {"width": 0.5}, "dist": {"width": 1.3}},

@@ -351,20 +351,6 @@ class Fit:
         """Whether draws have different numbers of components, as their number is unknown."""
         return N_COMPONENTS in self.posterior
 
-    def expect_known_number(self, who: str) -> None:
-        """Raise unless the fit has one number of components, which the function ``who`` needs.
-
-        Raises
-        ------
-        SchemaError
-            If it is unknown.
-        """
-        if self.infers_number:
-            raise SchemaError(
-                f"{who} needs one number of components, and that of this fit is unknown. Ask it of "
-                "the draws with one number of clusters: bayesgmm.relabel(tree, n_clusters=...)."
-            )
-
     @cached_property
     def problem(self) -> Problem:
         """The rows, with the names that labels gave to components, and the spec."""

@@ -20,8 +20,9 @@ from bayesgmm.analysis.diagnosis.convergence import (
     smallest_ess,
 )
 from bayesgmm.analysis.diagnosis.value import Diagnosis, Finding, rhat_beyond
+from bayesgmm.digits import counted
 from bayesgmm.engines.importance import CLOSE, ESS_LIMIT, PARETO_LIMIT
-from bayesgmm.schema import CHAIN, DRAW, FEATURE
+from bayesgmm.schema import CHAIN, CLUSTERS_OF_DRAWS, DRAW, FEATURE
 from bayesgmm.tree.fit import Fit
 
 
@@ -105,7 +106,15 @@ def findings_about_chains(fit: Fit) -> list[Finding]:
     if is_resampled(fit):
         return _about_choice(fit) + _about_resampling(fit)
     findings = _about_choice(fit)
-    if fit.posterior.sizes[CHAIN] == 1:
+    if CLUSTERS_OF_DRAWS in fit.record:
+        k = counted(fit.record[CLUSTERS_OF_DRAWS]["n_clusters"], "cluster")
+        findings.append(Finding(
+            f"These are draws with {k}, gathered from all chains of a fit, so that "
+            "their convergence cannot be assessed.",
+            "Diagnose that fit, as a whole.",
+            kind="one chain",
+        ))  # fmt: skip
+    elif fit.posterior.sizes[CHAIN] == 1:
         findings.append(Finding(
             "There is only one chain, so convergence cannot be assessed.",
             "Run at least four, with chains=4.",

@@ -73,19 +73,21 @@ def _about_clusters(fit: Fit, figures: xr.Dataset) -> list[Finding]:
     bad = disagreeing(figures)
     if _NAMES[N_CLUSTERS] not in bad["variable"].values:
         return []
-    said = []
+    likely, said = set(), []
     for chain, numbers in zip(
         fit.posterior[CHAIN].values, fit.posterior[N_CLUSTERS].values, strict=True
     ):
         values, counts = np.unique(numbers, return_counts=True)
         best = counts.argmax()
+        likely.add(int(values[best]))
         said.append(f"{values[best]} in chain {chain} ({counts[best] / numbers.size:.0%})")
     settings = Settings.of(fit)
     tune = settings.options.get("tune")
     longer = f"tune={4 * tune}" if isinstance(tune, int) else "a larger tune"
     return [Finding(
         "Chains, which start from different numbers of components, disagree about the number of "
-        f"clusters: most probable are {', '.join(said)}.",
+        f"clusters{'' if len(likely) > 1 else ', though not about which is most probable'}: "
+        f"{', '.join(said)}.",
         f"Sample longer, with {settings.more_draws(4)} and {longer}; or fit each number by itself, "
         "and compare their evidence.",
         kind="chains disagree",

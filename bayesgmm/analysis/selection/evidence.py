@@ -34,6 +34,7 @@ from bayesgmm.numerics.unconstrained import FactorMap
 from bayesgmm.options import expect_one_of
 from bayesgmm.posterior.finish import log_prior_of_covariances
 from bayesgmm.priors.sampling import draw_parameters
+from bayesgmm.schema import CLUSTERS_OF_DRAWS
 from bayesgmm.tree.fit import Fit
 
 Method = Literal["bridge", "thames", "nobile", "laplace"]
@@ -115,7 +116,8 @@ def evidence(
     SchemaError
         If ``tree`` is not a fit with draws and a spec, or without rows and there is no ``X``.
     SpecificationError
-        If the method is unknown or not possible for this fit, or the covariances are ``Factors``.
+        If the method is unknown or not possible for this fit, the covariances are ``Factors``, or
+        the number of components was unknown.
     DataError
         If ``smaller`` was fitted to other rows.
 
@@ -165,7 +167,12 @@ def evidence(
 def fit_with_evidence(tree: Any, X: Any | None = None) -> Fit:
     """Return a fit whose evidence can be estimated, or raise."""
     fit = Fit.with_draws(tree, "evidence")
-    fit.expect_known_number("evidence")
+    if fit.infers_number or CLUSTERS_OF_DRAWS in fit.record:
+        raise SpecificationError(
+            "evidence is of a known number of components, and that of this fit was unknown. Its "
+            "draws with k clusters are not those of a fit with k components, some of which may be "
+            "empty: fit a number, such as MixtureSpec(3), with the same priors."
+        )
     fit = fit.over_its_rows(X)
     _ = fit.data  # raises where there are no rows
     if isinstance(fit.layout.covariances, FactorMap):  # raises where there is no spec

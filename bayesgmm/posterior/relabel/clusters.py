@@ -27,7 +27,14 @@ from bayesgmm.posterior.relabel.by_rows import ECR
 from bayesgmm.posterior.relabel.order import BY_WEIGHT, Direction
 from bayesgmm.posterior.relabel.permute import Permutations, apply_permutations
 from bayesgmm.posterior.relabel.relabel import Relabeling, relabeled
-from bayesgmm.schema import CHAIN, CLUSTERS_OF_DRAWS, DRAW, N_CLUSTERS, with_record
+from bayesgmm.schema import (
+    CHAIN,
+    CLUSTERS_OF_DRAWS,
+    DRAW,
+    LEFT_OUT,
+    N_CLUSTERS,
+    with_record,
+)
 from bayesgmm.tree.fit import Fit, read_parameters
 from bayesgmm.tree.write import draws_tree
 
@@ -90,6 +97,7 @@ def with_n_clusters(
     units = fit.tree["constant_data"].to_dataset()[["shift", "factor"]]
     tree["constant_data"] = xr.DataTree(tree["constant_data"].to_dataset().assign(units))
     entries: dict[str, Any] = {**fit.record, "spec": json.loads(problem.spec.to_json())}
+    entries.pop(LEFT_OUT, None)  # the tree holds the rows that were passed
     entries[CLUSTERS_OF_DRAWS] = {
         "n_clusters": k, "n_draws": int(chosen.sum()), "share": float(chosen.mean())
     }  # fmt: skip
