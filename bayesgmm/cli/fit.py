@@ -37,7 +37,7 @@ from bayesgmm.cli.tables import PIPE, named, read_table, source_of
 from bayesgmm.digits import counted, plural
 from bayesgmm.engines.catalog import engine_named
 from bayesgmm.errors import DataError, SpecificationError, warn
-from bayesgmm.estimators.spec_from_parameters import unknown_number
+from bayesgmm.estimators.spec_from_parameters import WIDTHS_INFERRED, unknown_number
 from bayesgmm.posterior.relabel.order import BY_WEIGHT
 from bayesgmm.priors.catalog import structure_named
 from bayesgmm.tree.timing import read_timing, with_timing
@@ -226,6 +226,8 @@ def _spec(n_components: str, structure: CovarianceStructure) -> bg.MixtureSpec:
             f"--components must be a whole number, or auto to infer it, not {n_components!r}."
         )
     number, weights = unknown_number(n_components)
+    if structure == bg.Full():
+        structure = WIDTHS_INFERRED
     return bg.MixtureSpec(number, weights=weights, covariances=structure)
 
 

@@ -59,9 +59,10 @@ class BayesianGaussianMixture(
     ----------
     n_components : int, prior of it, or "auto", default 1
         Number of components. ``"auto"`` infers it, with the priors ``BetaNegativeBinomial()`` and
-        ``DynamicDirichlet()``; so does another prior, such as ``UniformCount(1, 30)``. Attributes
-        and predictions of components are then those of the draws with the most probable number
-        of clusters; densities use all draws.
+        ``DynamicDirichlet()``, and, where neither ``covariance_type`` nor ``priors`` is given,
+        ``InverseWishart(scale_matrix=Wishart())``; so does another prior, such as
+        ``UniformCount(1, 30)``. Attributes and predictions of components are then those of the
+        draws with the most probable number of clusters; densities use all draws.
     covariance_type : str or covariance structure, default "full"
         ``"full"``, ``"tied"``, ``"diag"`` or ``"diagonal"``, ``"spherical"``,
         ``"tied-diagonal"``, ``"tied-spherical"``, ``"inverse-wishart"`` or

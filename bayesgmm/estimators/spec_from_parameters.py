@@ -17,8 +17,10 @@ from bayesgmm.errors import SpecificationError
 from bayesgmm.numerics.unconstrained import Layout
 from bayesgmm.priors.catalog import SPELLINGS, structure_named, structures_by_likelihood
 from bayesgmm.priors.covariances import CovarianceStructure
+from bayesgmm.priors.inverse_wishart import InverseWishart
 from bayesgmm.priors.number import BetaNegativeBinomial, DynamicDirichlet, NumberPrior
 from bayesgmm.priors.spec import MixtureSpec
+from bayesgmm.priors.wishart import Wishart
 
 _OF_THE_SPEC = ("weights", "means", "resolution")
 
@@ -80,6 +82,8 @@ def spec_of(n_components: int, covariance_type: Any, priors: Any) -> MixtureSpec
     structure = structure_of(covariance_type)
     if isinstance(n_components, str):
         n_components, weights = unknown_number(n_components)
+        if covariance_type == "full" and not isinstance(priors, MixtureSpec) and not priors:
+            structure = WIDTHS_INFERRED
         if not isinstance(priors, MixtureSpec):
             priors = {"weights": weights, **(priors or {})}
     if priors is None:
@@ -98,6 +102,14 @@ def spec_of(n_components: int, covariance_type: Any, priors: Any) -> MixtureSpec
     if "correlations" in of_structure:  # the default scales have correlations of their own
         of_structure = {"scales": None, **of_structure}
     return MixtureSpec(n_components, covariances=replace(structure, **of_structure), **of_spec)
+
+
+WIDTHS_INFERRED = InverseWishart(scale_matrix=Wishart())
+"""Full covariance matrices for an unknown number of components.
+
+The rows say how wide components are. Under :class:`Full` a component may be as narrow as the
+resolution, and there are chains that find such ones where values are equal, and others that do not.
+"""
 
 
 def unknown_number(name: str) -> tuple[NumberPrior, DynamicDirichlet]:

@@ -160,6 +160,9 @@ def plot_ranks(
     weights_alone = features is None and n_components > 1
     choice = Choice(()) if weights_alone else _choice(fit, features, MOST_PANELS)
     variables = _readable(fit, choice)
+    if fit.infers_number:
+        numbers = variables["posterior"].to_dataset().map(_spread, fit=fit)
+        variables["posterior"] = xr.DataTree(numbers)
     n_panels = len(variables["posterior"].data_vars)
     n_panels *= 1 if fit.infers_number else n_components
     _expect_room(n_panels)
@@ -227,9 +230,7 @@ def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
     posterior = fit.posterior.to_dataset()
     statistics = fit.tree["sample_stats"].to_dataset()
     if fit.infers_number:  # components of two draws have nothing to do with each other
-        shown = {
-            _NUMBERS[name]: _spread(posterior[name], fit) for name in _NUMBERS if name in posterior
-        }
+        shown = {_NUMBERS[name]: posterior[name] for name in _NUMBERS if name in posterior}
         groups = {"posterior": xr.Dataset(shown), "sample_stats": statistics}
         return xr.DataTree.from_dict(groups)
     # One component always has the weight 1: there is nothing to see.

@@ -55,7 +55,8 @@ class MixtureSpec:
     n_components : int, or prior of the number
         Number of components, at least 1; or, where it is unknown, its prior:
         ``BetaNegativeBinomial()``, ``UniformCount()``, ``Geometric()``, ``PoissonCount()`` or
-        ``FixedCount()``.
+        ``FixedCount()``. ``weights=DynamicDirichlet()`` and
+        ``covariances=InverseWishart(scale_matrix=Wishart())`` are recommended with it.
     weights : Dirichlet or DynamicDirichlet, default Dirichlet(1.0)
         Prior of the mixing weights. ``DynamicDirichlet()`` is for an unknown number of components.
     means : NormalMeans, default NormalMeans()

@@ -420,8 +420,9 @@ def _move_last(clusters, chosen, place, last):
     clusters.scatter[place] = clusters.scatter[last]
     clusters.factors[place] = clusters.factors[last]
     clusters.means[place] = clusters.means[last]
-    clusters.log_scales[place] = clusters.log_scales[last]
-    clusters.pairs[place] = clusters.pairs[last]
+    if last < clusters.log_scales.shape[0]:  # else all share one matrix
+        clusters.log_scales[place] = clusters.log_scales[last]
+        clusters.pairs[place] = clusters.pairs[last]
     for row in range(chosen.shape[0]):
         if chosen[row] == last:
             chosen[row] = place
