@@ -12,6 +12,8 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import bayesgmm as bg
+from bayesgmm.engines import telescoping
+from bayesgmm.numerics.kernels.splits import Clusters, _move_last
 from bayesgmm.priors.number import NumberPrior
 from bayesgmm.schema import ROW
 from tests.references.exact_number import (
@@ -163,6 +165,32 @@ def test_moves_of_clusters_do_not_change_the_posterior(
     scores = z_scores(with_all_moves, draw(*FORTY, draws=5000, thin=20, seed=2))
     assert len(scores) > 5
     assert max(map(abs, scores.values())) < 4, scores
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("structure", [bg.Tied(), bg.TiedDiagonal(bg.LogNormal())])
+def test_moves_of_single_rows_leave_a_shared_matrix_as_it_is(monkeypatch, structure):
+    spec = replace(FORTY[1], covariances=structure)
+    moved = draw(FORTY[0], spec, draws=5000, thin=20)
+    monkeypatch.setattr(telescoping.Telescope, "n_tries", 0)
+    scores = z_scores(moved, draw(FORTY[0], spec, draws=5000, thin=20, seed=2))
+    assert len(scores) > 5
+    assert max(map(abs, scores.values())) < 4, scores
+
+
+def test_a_shared_matrix_has_no_place_to_move_to():
+    """The last cluster takes the place of one that is gone; all have one covariance matrix."""
+    clusters = Clusters(
+        np.array([1.0, 2.0, 3.0]), np.zeros((3, 2)), np.zeros((3, 2, 2)), np.zeros((3, 2, 2)),
+        np.arange(6.0).reshape(3, 2), np.array([[0.1, 0.2]]), np.array([[0.3]]),
+    )  # fmt: skip
+    chosen = np.array([0, 1, 1, 2, 2, 2])
+    getattr(_move_last, "py_func", _move_last)(clusters, chosen, 0, 2)
+    assert_allclose(clusters.counts[:2], [3, 2])
+    assert_allclose(clusters.means[:2], [[4, 5], [2, 3]])
+    assert_allclose(chosen, [0, 1, 1, 0, 0, 0])
+    assert_allclose(clusters.log_scales, [[0.1, 0.2]])
+    assert_allclose(clusters.pairs, [[0.3]])
 
 
 PRIORS_OF_NUMBER = {
