@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from arviz_stats.base import array_stats
 from numpy.testing import assert_allclose
 from scipy import stats
+from sklearn.metrics import adjusted_rand_score
 
 import bayesgmm as bg
 from bayesgmm.engines import telescoping
 from bayesgmm.numerics.kernels.splits import Clusters, _move_last
 from bayesgmm.priors.number import NumberPrior
 from bayesgmm.schema import ROW
+from tests.references import exact_number
 from tests.references.exact_number import (
     ONE_FEATURE,
     ONE_FEATURE_SPEC,
@@ -405,3 +409,18 @@ def test_twelve_clusters_are_found_from_any_start(monkeypatch, start):
     tree = draw(X, spec, draws=300, tune=700, chains=2)
     for clusters in tree["posterior"]["n_clusters"].values:
         assert np.bincount(clusters).argmax() == 12
+
+
+@pytest.mark.slow
+def test_the_groups_of_thyroid_patients_are_found():
+    """Three clusters, close to the diagnoses; no draw knows of these."""
+    table = pd.read_csv(Path(exact_number.__file__).parent / "data" / "thyroid.csv")
+    spec = bg.MixtureSpec(
+        bg.BetaNegativeBinomial(),
+        weights=bg.DynamicDirichlet(),
+        covariances=bg.InverseWishart(scale_matrix=bg.Wishart()),
+    )
+    tree = draw(table.drop(columns="Diagnosis"), spec, draws=500, tune=1000, thin=20)
+    assert np.bincount(tree["posterior"]["n_clusters"].values.ravel()).argmax() == 3
+    labels = bg.partition(tree, progress=False)["label"].values
+    assert adjusted_rand_score(table["Diagnosis"], labels) >= 0.87
