@@ -86,19 +86,16 @@ class Places:
 
     Attributes
     ----------
-    positions : list of array, shape (p_K,)
-        One for each draw.
+    positions : array, shape (draws, p)
+        Each in the layout of its number of components, then zeros.
     found : array, shape (draws, 3)
         K, K+ and alpha.
-    log_likelihoods : array, shape (draws,)
-        Before each draw.
     scales : array, shape (draws, h)
         Hyperparameters of scales; none without a hyperprior.
     """
 
     positions: Float[np.ndarray, "draws p"]
     found: Float[np.ndarray, "draws 3"]
-    log_likelihoods: Float[np.ndarray, " draws"]
     scales: Float[np.ndarray, "draws h"]
 
     @classmethod
@@ -110,10 +107,8 @@ class Places:
         ]
         return cls(
             np.concatenate(padded),
-            *(
-                np.concatenate([getattr(one, name) for one in some])
-                for name in ("found", "log_likelihoods", "scales")
-            ),
+            np.concatenate([one.found for one in some]),
+            np.concatenate([one.scales for one in some]),
         )
 
 
@@ -283,16 +278,17 @@ class _State:
     """Where a chain is; changed in place."""
 
     position: Float[np.ndarray, " p"]
-    numbers: Float[np.ndarray, 2]
+    numbers: Float[np.ndarray, " 2"]
 
 
 @dataclass(frozen=True, eq=False)
 class Telescoper:
-    """The sweeps of one chain."""
+    """The sweeps of one chain, of which every ``thin``-th is kept."""
 
     shared: Telescope
     rng_of_pool: np.random.Generator
-    tried: Float[np.ndarray, 4] = field(default_factory=lambda: np.zeros(4))
+    thin: int = 1
+    tried: Float[np.ndarray, " 4"] = field(default_factory=lambda: np.zeros(4))
     _split: dict[str, float] = field(default_factory=lambda: {"rate": _TRIES})
 
     @cached_property
@@ -368,8 +364,8 @@ class Telescoper:
             if done < n_sweeps:
                 n_draws = max(_POOL, 4 * (shared.spec.most_components + shared.n_tries))
                 pool["draws"], pool["used"] = shared.pool(n_draws, self.rng_of_pool)[0], 0
-        widest = shared.layout(int(found[:, 0].max())).size
-        return Places(positions[:, :widest].copy(), found, log_likelihoods, scales)
+        kept, widest = slice(self.thin - 1, None, self.thin), shared.layout(int(found[:, 0].max()))
+        return Places(positions[kept, : widest.size].copy(), found[kept], scales[kept])
 
 
 def numbers_at_start(spec: MixtureSpec, data: Dataset, n_chains: int) -> list[int]:
@@ -422,9 +418,9 @@ def likely_mode(
 def estimate_at(
     spec: MixtureSpec, data: Dataset, n_components: int, seed: RandomSeed
 ) -> PointEstimate:
-    """Return the mode with this number of components, from few starts."""
-    given = spec.given(n_components)
-    return EM(n_starts=2).run(given, data.for_components(n_components), seed=seed)
+    """Return a mode with this number of components, from few starts and not too many rows."""
+    some = data.evenly(max(_ROWS_OF_SEARCH, n_components)).for_components(n_components)
+    return EM(n_starts=2).run(spec.given(n_components), some, seed=seed)
 
 
 def sample_number(
@@ -522,26 +518,22 @@ class _Chains:
     def launch(self, chain: int, seed: np.random.SeedSequence, report: Callable) -> Any:
         from bayesgmm.engines.gibbs import GibbsChain
 
-        sweeper = Telescoper(self.shared, self.pools[chain])
+        sweeper = Telescoper(self.shared, self.pools[chain], self.settings.thin)
         return GibbsChain(
             self.settings, sweeper, self.states[chain], self.shared.data.n_rows, seed, report
         )
 
     def read(self, chain: Any) -> ChainDraws:
-        """Take the kept draws, every ``thin``-th sweep, with the log-likelihood of each."""
+        """Take the kept draws."""
         if not chain.kept:
             return ChainDraws({}, {})
-        thin = getattr(self.settings, "thin", 1)
         places, sweeper = Places.joined(chain.kept), chain.sweeper
-        kept = slice(thin - 1, None, thin)
-        tried = sweeper.tried
-        n_draws = len(places.found[kept])
+        tried, n_draws = sweeper.tried, len(places.found)
         accepted = (tried[1] + tried[3]) / max(tried[0] + tried[2], 1.0)
         kinds = sweeper.moves.kinds[:1]
         return ChainDraws(
             {
-                "position": places.positions[kept], "found": places.found[kept],
-                "scales": places.scales[kept],
+                "position": places.positions, "found": places.found, "scales": places.scales,
             },
             {
                 "split_merge_rate": np.full(n_draws, accepted),
