@@ -249,6 +249,12 @@ class TestSpecs:
                 "for an unknown number of components",
             ),
             (
+                lambda: bg.MixtureSpec(
+                    3, covariances=bg.Diagonal(bg.InverseGamma(2.0, bg.Gamma()))
+                ),
+                "for an unknown number of components",
+            ),
+            (
                 lambda: bg.MixtureSpec(bg.UniformCount(), weights=bg.Dirichlet([1.0, 2.0])),
                 "entries for each component",
             ),

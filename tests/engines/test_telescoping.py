@@ -285,22 +285,6 @@ def test_whole_weights_are_repeated_rows():
     assert max(map(abs, scores.values())) < 4, scores
 
 
-def test_fractional_weights_are_refused():
-    with pytest.raises(bg.SpecificationError, match="whole number of times"):
-        draw(blobs(25, 2, 2, seed=8), TWO, sample_weight=np.full(25, 1.5))
-
-
-@pytest.mark.parametrize("engine", [bg.NUTS(), bg.ADVI(), bg.Laplace(), "nuts"])
-def test_engines_for_a_known_number_are_refused(engine):
-    with pytest.raises(bg.SpecificationError, match="needs a known number of components"):
-        bg.fit(blobs(25, 2, 2, seed=8), TWO, engine=engine, progress=False)
-
-
-def test_estimates_need_a_known_number():
-    with pytest.raises(bg.SpecificationError, match="number"):
-        bg.estimate(blobs(25, 2, 2, seed=8), TWO)
-
-
 def test_labels_name_clusters():
     """They come first, have their rows, and count as clusters in every draw."""
     X = np.concatenate([blobs(30, 2, 1, seed=1) - 6, blobs(30, 2, 1, seed=2) + 6])
@@ -328,33 +312,6 @@ def test_a_missing_cell_is_integrated_out():
     tree = draw(X, replace(TWO, covariances=bg.Full()), draws=200, chains=2)
     expect_consistent(tree["posterior"])
     assert np.isfinite(tree["log_likelihood"]["x"].values).all()
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"weights": bg.DynamicDirichlet()}, "is for an unknown number of components"),
-        ({"covariances": bg.InverseWishart(4, bg.Wishart())}, "is for an unknown number"),
-        ({"covariances": bg.Diagonal(bg.InverseGamma(2.0, bg.Gamma()))}, "for an unknown number"),
-    ],
-)  # fmt: skip
-def test_what_needs_an_unknown_number_is_refused_with_a_known_one(options, words):
-    with pytest.raises(bg.SpecificationError, match=words) as caught:
-        bg.MixtureSpec(3, **options)
-    assert "FixedCount(3)" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"weights": bg.Dirichlet((1.0, 2.0))},
-        {"means": bg.NormalMeans(loc=((0.0, 1.0), (2.0, 3.0)))},
-        {"means": bg.NormalMeans(scale=((1.0, 1.0), (2.0, 3.0)))},
-    ],
-)
-def test_priors_of_single_components_are_refused_with_an_unknown_number(options):
-    with pytest.raises(bg.SpecificationError, match="for each component"):
-        bg.MixtureSpec(bg.UniformCount(1, 2), **options)
 
 
 def test_a_prior_without_a_random_number_has_no_number_of_clusters():
