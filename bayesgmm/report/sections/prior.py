@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesgmm.analysis.generation.prior_predictive import END, prior_ranges
+from bayesgmm.analysis.prior_sensitivity import PART, SENSITIVE, prior_sensitivity
 from bayesgmm.html import Content, listed, paragraph, table
 from bayesgmm.report.material import INTERVAL, Material
 from bayesgmm.report.sections.fitted import MOST_FEATURES
@@ -40,8 +41,31 @@ def prior(material: Material) -> Section:
             "determined the result and the prior had little influence. Where they are about as "
             "wide, the table was not informative."
         ),
+        *_sensitivity(material),
     )
     return Section("prior", "Prior", body)
+
+
+def _sensitivity(material: Material) -> Iterator[Content]:
+    """Say how far the posterior follows each part of the prior."""
+    found = prior_sensitivity(material.fit)
+    if not found.sizes[PART]:
+        return
+    parts = {"weights": "weights", "means": "means", "covariances": "covariance matrices"}
+    lines = [
+        [parts[str(part)], str(one["parameter"].item()), f"{one['sensitivity'].item():.3f}"]
+        for part in found[PART].values
+        for one in [found.sel({PART: part})]
+    ]
+    follows = "follows" if bool((found["sensitivity"] > SENSITIVE).any()) else "hardly depends on"
+    yield paragraph(
+        f"The posterior {follows} the prior: if the prior of a part is made a little stronger or "
+        "weaker, the parameter that moves most moves by the distance in the table, relative to the "
+        f"change (power-scaling). Distances above {SENSITIVE} matter; the prior should then be one "
+        "that you can defend."
+    )
+    headings = ["prior of the", "moves most", "distance"]
+    yield table("Sensitivity to the prior", headings, lines, name="prior-sensitivity")
 
 
 def _sentences(material: Material, ranges: xr.Dataset) -> Iterator[str]:
