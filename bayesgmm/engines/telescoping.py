@@ -69,8 +69,8 @@ _FOR_NORMALIZER = 20_000  # draws that show what share of the prior is above the
 _MOST_AT_START = 30
 _ROWS_OF_SEARCH = 3000  # for the number of components of the first estimate
 _PATIENCE = 2  # numbers of components that may be worse before the search ends
-_FEWEST_ROWS_EACH = 2  # for each component at the start
-_NEIGHBORS, _MOST_DIMENSIONS, _SHARE_OF_ALL = 6, 4, 0.3
+_NEIGHBORS, _MOST_WITH_NEIGHBORS = 6, 100_000  # rows; with more, all are tried alike
+_MOST_DIMENSIONS, _SHARE_OF_ALL = 4, 0.3
 _ROWS_A_TRY, _FEWEST_MOVES, _MOST_MOVES = 100, 1, 3
 """Rows for each try to make a cluster of one of them; the fewest and the most tries a sweep."""
 
@@ -254,13 +254,14 @@ class Telescope:
     def levels(self) -> Float[np.ndarray, " n"]:
         """Cumulative probabilities with which rows are tried as clusters: mostly isolated ones.
 
-        By the volume that a row has for itself, up to its fifth neighbor.
+        By the volume that a row has for itself, up to its fifth neighbor among some rows.
         """
         rows = self.data.fitted_rows
         n_rows, d = rows.n_rows, rows.n_features
-        if not self.n_tries or n_rows <= _NEIGHBORS:
+        if not self.n_tries or not _NEIGHBORS < n_rows <= _MOST_WITH_NEIGHBORS:
             return np.arange(1, n_rows + 1) / n_rows
-        distances = cKDTree(rows.values).query(rows.values, _NEIGHBORS)[0][:, -1]
+        near = cKDTree(rows.evenly(_ROWS_OF_SEARCH).values)
+        distances = near.query(rows.values, _NEIGHBORS)[0][:, -1]
         volumes = distances ** min(d, _MOST_DIMENSIONS)
         shares = np.full(n_rows, _SHARE_OF_ALL / n_rows)
         shares += (1 - _SHARE_OF_ALL) * volumes / max(volumes.sum(), np.finfo(float).tiny)
@@ -375,7 +376,7 @@ def numbers_at_start(spec: MixtureSpec, data: Dataset, n_chains: int) -> list[in
     named = Telescope(spec, data).n_named
     rows = np.unique(data.fitted.values, axis=0).shape[0]
     least, most = max(possible[0], named, 1), min(possible[-1], _MOST_AT_START)
-    most = max(least, min(most, rows // _FEWEST_ROWS_EACH))
+    most = max(least, min(most, rows // (data.n_features + 1)))
     wanted = np.geomspace(least, most, max(n_chains, 2)).round().astype(int)
     return [int(possible[np.argmin(np.abs(possible - number))]) for number in wanted[:n_chains]]
 
