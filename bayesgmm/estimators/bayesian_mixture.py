@@ -200,6 +200,7 @@ class BayesianGaussianMixture(
             solver=self.solver,
             progress=self.progress,
         )
+        self._name_components()
         self._warn_of_draws()
         return self
 
@@ -247,6 +248,7 @@ class BayesianGaussianMixture(
             random_seed=seed_of(self.random_state),
             progress=self.progress,
         )
+        self._name_components()
         self._warn_of_draws()
         return self
 
@@ -414,13 +416,19 @@ class BayesianGaussianMixture(
 
     def _named_tree(self) -> xr.DataTree:
         """Return the tree whose components have names, see :func:`bayesgmm.relabel`."""
+        tree = self._tree()
+        return getattr(self, "_relabeled", tree)
+
+    def _name_components(self) -> None:
+        """Relabel the draws with the most probable number of clusters, if it was inferred."""
         from bayesgmm.posterior.relabel.clusters import named
         from bayesgmm.tree.fit import Fit
 
-        tree = self._tree()
-        if getattr(self, "_relabeled_from", None) is not tree:
-            self._relabeled_from, self._relabeled = tree, named(Fit(tree)).tree
-        return self._relabeled
+        fit = Fit(self.idata_)
+        if fit.infers_number:
+            self._relabeled = named(fit).tree
+        elif hasattr(self, "_relabeled"):
+            del self._relabeled
 
     def _mean(self, name: str) -> np.ndarray:
         return self._named_tree()["posterior"][name].mean(_CHAIN_DRAW).values
