@@ -24,7 +24,7 @@ from tables import Table
 
 TABLES = (
     "em", "em_scaling", "passes", "search", "gradient", "sweeps", "samplers", "posterior",
-    "dimension", "clusters", "selection", "missing", "estimators", "large", "verdicts",
+    "dimension", "number", "clusters", "selection", "missing", "estimators", "large", "verdicts",
 )  # fmt: skip
 """Every one is a module of this folder with a function ``measure``."""
 
