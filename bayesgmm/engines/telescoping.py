@@ -254,14 +254,13 @@ class Telescope:
     def levels(self) -> Float[np.ndarray, " n"]:
         """Cumulative probabilities with which rows are tried as clusters: mostly isolated ones.
 
-        By the volume that a row has for itself, up to its fifth neighbor among some rows.
+        By the volume that a row has for itself, up to its fifth neighbor.
         """
         rows = self.data.fitted_rows
         n_rows, d = rows.n_rows, rows.n_features
         if not self.n_tries or not _NEIGHBORS < n_rows <= _MOST_WITH_NEIGHBORS:
             return np.arange(1, n_rows + 1) / n_rows
-        near = cKDTree(rows.evenly(_ROWS_OF_SEARCH).values)
-        distances = near.query(rows.values, _NEIGHBORS)[0][:, -1]
+        distances = cKDTree(rows.values).query(rows.values, _NEIGHBORS)[0][:, -1]
         volumes = distances ** min(d, _MOST_DIMENSIONS)
         shares = np.full(n_rows, _SHARE_OF_ALL / n_rows)
         shares += (1 - _SHARE_OF_ALL) * volumes / max(volumes.sum(), np.finfo(float).tiny)
@@ -419,9 +418,9 @@ def likely_mode(
 def estimate_at(
     spec: MixtureSpec, data: Dataset, n_components: int, seed: RandomSeed
 ) -> PointEstimate:
-    """Return a mode with this number of components, from few starts and not too many rows."""
-    some = data.evenly(max(_ROWS_OF_SEARCH, n_components)).for_components(n_components)
-    return EM(n_starts=2).run(spec.given(n_components), some, seed=seed)
+    """Return the mode with this number of components, from few starts."""
+    given = spec.given(n_components)
+    return EM(n_starts=2).run(given, data.for_components(n_components), seed=seed)
 
 
 def sample_number(
