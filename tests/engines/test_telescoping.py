@@ -356,16 +356,21 @@ def test_galaxies_have_the_published_posterior():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", [1, 5, 30])
-def test_twelve_clusters_are_found_from_any_start(monkeypatch, start):
-    monkeypatch.setattr(telescoping, "numbers_at_start", lambda *_: [start] * 3)
+def test_twelve_clusters_are_found_from_few_and_from_many(monkeypatch):
+    monkeypatch.setattr(telescoping, "numbers_at_start", lambda *_: [1, 5, 30])
     rng = np.random.default_rng(12)
     means, allocations = rng.normal(0, 6, (12, 4)), rng.integers(0, 12, 5000)
     X = means[allocations] + rng.standard_normal((5000, 4))
-    spec = bg.MixtureSpec(bg.BetaNegativeBinomial(), weights=bg.DynamicDirichlet())
+    spec = bg.MixtureSpec(
+        bg.BetaNegativeBinomial(),
+        weights=bg.DynamicDirichlet(),
+        covariances=bg.InverseWishart(scale_matrix=bg.Wishart()),
+    )
     tree = draw(X, spec, draws=300, tune=700, chains=3)
-    # Now and then a chain keeps two halves of a cluster for long, which diagnose would say.
-    assert np.bincount(tree["posterior"]["n_clusters"].values.ravel()).argmax() == 12
+    # Now and then a chain keeps a cluster in two halves for long, which diagnose would say.
+    clusters = tree["posterior"]["n_clusters"].values
+    assert clusters.min() >= 12
+    assert clusters.mean() < 14
 
 
 @pytest.mark.slow
