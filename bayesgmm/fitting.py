@@ -187,14 +187,11 @@ def draw_posterior(
     from bayesgmm.tree.timing import Stopwatch, with_timing
 
     watch = Stopwatch()
-    default = "gibbs" if isinstance(spec, MixtureSpec) and spec.infers_number else None
-    engine, solver = _engine(engine or default), _solver(solver)
+    engine, solver = _engine(engine, spec), _solver(solver)
     seed = seed_sequence(random_seed)
     start_seed, engine_seed = spawn(seed, 2)
 
     problem = Problem.pose(X, spec, sample_weight, labels, uses_prior=solver.uses_prior)
-    if spec.infers_number:
-        engine = _engine_for_unknown_number(engine)
     some = problem.given(spec.most_components)
     _expect_order(order_by, some.data, some.spec.of_each_component(some.data.n_features))
     _expect_room(engine, problem.given(min(spec.most_components, _MANY_COMPONENTS)))
@@ -304,10 +301,9 @@ def draw_again(
     _, engine_seed = spawn(seed, 2)
 
     fit = Fit.of(tree).over_its_rows(X)
-    engine = _engine(engine or ("gibbs" if fit.infers_number else None))
+    engine = _engine(engine, fit.whole_spec if fit.infers_number else None)
     problem, point, some = fit.problem, fit.point_estimate, fit.problem
     if fit.infers_number:
-        engine = _engine_for_unknown_number(engine)
         problem = Problem(problem.data, fit.whole_spec)
     _expect_order(order_by, some.data, some.spec.of_each_component(some.data.n_features))
     _expect_room(engine, some)
@@ -636,28 +632,6 @@ def _mode(
     return likely_mode(solver, problem.scaled_spec, problem.scaled_data, seed, report)
 
 
-def _engine_for_unknown_number(engine: Engine) -> Engine:
-    """Return an engine for an unknown number of components.
-
-    Raises
-    ------
-    SpecificationError
-        If it has none.
-    """
-    from bayesgmm.engines.auto import Auto
-    from bayesgmm.engines.gibbs import Gibbs
-
-    if isinstance(engine, Auto):
-        return Gibbs()
-    if not isinstance(engine, Gibbs):
-        raise SpecificationError(
-            f"{type(engine).__name__}() needs a known number of components: with an unknown one "
-            "the posterior has no fixed number of parameters. Use Gibbs(), or give a number, such "
-            "as MixtureSpec(3)."
-        )
-    return engine
-
-
 def _drawn(
     problem: Problem, start: PointEstimate, draw: Callable[..., xr.DataTree], standardize: bool
 ) -> tuple[xr.DataTree, Scaling]:
@@ -719,10 +693,30 @@ def _warn_of_problems(tree: xr.DataTree) -> None:
         warn(words, ConvergenceWarning)
 
 
-def _engine(engine: Engine | str | None) -> Engine:
-    from bayesgmm.engines.catalog import read_engine
+def _engine(engine: Engine | str | None, spec: MixtureSpec | None) -> Engine:
+    """Return the engine that is asked for, which must suit the spec where there is one.
 
-    return read_engine(engine)
+    Raises
+    ------
+    SpecificationError
+        If it is not an engine, or has no way with an unknown number of components.
+    """
+    from bayesgmm.engines.auto import Auto
+    from bayesgmm.engines.catalog import read_engine
+    from bayesgmm.engines.gibbs import Gibbs
+
+    if not isinstance(spec, MixtureSpec) or not spec.infers_number:
+        return read_engine(engine)
+    engine = Gibbs() if engine is None else read_engine(engine)
+    if isinstance(engine, Auto):
+        return Gibbs()
+    if not isinstance(engine, Gibbs):
+        raise SpecificationError(
+            f"{type(engine).__name__}() needs a known number of components: with an unknown one "
+            "the posterior has no fixed number of parameters. Use Gibbs(), or give a number, such "
+            "as MixtureSpec(3)."
+        )
+    return engine
 
 
 def _expect_room(engine: Engine, problem: Problem) -> None:
@@ -777,12 +771,8 @@ def _expect_draws_of(spec: MixtureSpec, found: CovarianceMap) -> None:
 
 
 def _expect_known_number(spec: Any, who: str) -> None:
-    """Raise if a spec has a prior of the number of components, which ``who`` cannot take."""
-    if isinstance(spec, MixtureSpec) and spec.infers_number:
-        raise SpecificationError(
-            f"{who} needs a known number of components, and n_components has the prior "
-            f"{spec.n_components}. Give a number, or infer it: bayesgmm.fit(X, spec)."
-        )
+    if isinstance(spec, MixtureSpec):  # others are refused where they are read
+        spec.expect_known_number(who)
 
 
 def _solver(solver: EM | None) -> EM:

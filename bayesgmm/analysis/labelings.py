@@ -18,6 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.estimation.density import Target
 from bayesgmm.numerics.exchangeability import any_exchangeable, with_forbidden_swaps
+from bayesgmm.numerics.statistics import work_of_pass
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.tree.fit import Fit
 
@@ -84,7 +85,7 @@ def target_of(fit: Fit) -> tuple[Target, MixtureParameters]:
 def passes_worth(target: Target, work: float) -> float:
     """Return the number of evaluations of a log posterior that equal some work."""
     k, d = target.layout.n_components, target.layout.n_features
-    return work / (target.data.n_rows * k * (d * d + 5 * d + 10))
+    return work / work_of_pass(target.data.n_rows, k, d)
 
 
 def halves(draws: MixtureParameters, n_draws: int) -> tuple[MixtureParameters, MixtureParameters]:

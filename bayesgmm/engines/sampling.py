@@ -19,6 +19,7 @@ from bayesgmm.estimation.density import Target
 from bayesgmm.estimation.point_estimate import PointEstimate
 from bayesgmm.numerics.blocks import available_cores
 from bayesgmm.numerics.interrupts import held_back
+from bayesgmm.numerics.statistics import work_of_pass
 from bayesgmm.parameters import MixtureParameters
 from bayesgmm.priors.spec import MixtureSpec
 from bayesgmm.progress import ChainProgress, announce_interruption
@@ -178,14 +179,18 @@ class Settings(Protocol):
         """Where chains start."""
 
 
-class Sampler(Protocol):
-    """An engine at work on one target."""
+class Launcher(Protocol):
+    """What starts chains, and reads what they have drawn."""
 
     def launch(self, chain: int, seed: np.random.SeedSequence, report: Callable) -> Handle:
         """Start a chain in the background."""
 
     def read(self, trace: Any) -> ChainDraws:
         """Take the finished draws of a chain."""
+
+
+class Sampler(Launcher, Protocol):
+    """An engine at work on one target."""
 
     def parameters(self, posterior: Callable[[str], np.ndarray]) -> MixtureParameters:
         """Turn gathered draws, by name, into parameters with axes chain, draw."""
@@ -243,7 +248,7 @@ def sample(
     ])  # fmt: skip
     normals = [peak.normal for peak in peaks]
     sampler = prepare(target, normals, positions)
-    run = _run(settings, sampler, spawn(chain_seed, settings.chains), progress)
+    run = run_sampler(settings, sampler, spawn(chain_seed, settings.chains), progress)
     sweeps: dict[str, float] = {}
     parameters = sampler.parameters(run.posterior)
     effective = _effective(parameters, run)
@@ -251,7 +256,7 @@ def sample(
     if n_sweeps:
         ends = target.layout.pack(parameters.draw((slice(None), -1)))
         swept, sweeper = go_on(n_sweeps, target, ends)
-        onward = _run(swept, sweeper, spawn(mass_seed, settings.chains), progress)
+        onward = run_sampler(swept, sweeper, spawn(mass_seed, settings.chains), progress)
         if not onward.partial:  # interrupted, it leaves what was asked for
             better = sweeper.parameters(onward.posterior)
             if _effective(better, onward) > max(_WORTH_IT * effective, _LEAST_WORTH):
@@ -273,9 +278,10 @@ def sample(
     )
 
 
-def _run(
-    settings: Settings, sampler: Sampler, seeds: list[np.random.SeedSequence], progress: bool
+def run_sampler(
+    settings: Settings, sampler: Launcher, seeds: list[np.random.SeedSequence], progress: bool
 ) -> Run:
+    """Run the chains of a sampler, one for each seed."""
     return run_chains(
         lambda chain, report: sampler.launch(chain, seeds[chain], report),
         sampler.read,
@@ -292,7 +298,7 @@ def _sweeps(settings: Settings, target: Target) -> int:
     if is_quick_look or data.weights.size or getattr(settings, "backend", "fused") != "fused":
         return 0
     work = settings.chains * settings.draws * max(
-        _LEAST_WORK, data.n_rows * k * (d * d + 5 * d + 10)
+        _LEAST_WORK, work_of_pass(data.n_rows, k, d)
     )  # fmt: skip
     affordable = int(min(MOST_SWEEPS, _MOST_WORK / work))
     return affordable if affordable >= _FEWEST_SWEEPS else 0

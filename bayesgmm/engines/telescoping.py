@@ -25,7 +25,7 @@ from bayesgmm.engines.sampling import (
     WANTED,
     ChainDraws,
     Run,
-    run_chains,
+    run_sampler,
 )
 from bayesgmm.estimation.density import Target, prior_as_numbers
 from bayesgmm.estimation.em import EM
@@ -44,6 +44,7 @@ from bayesgmm.numerics.kernels.telescoping import (
 )
 from bayesgmm.numerics.mixture_prior import MixturePrior
 from bayesgmm.numerics.rows import Block
+from bayesgmm.numerics.statistics import work_of_pass
 from bayesgmm.numerics.unconstrained import Layout, made_regular
 from bayesgmm.parameters import FactoredCorrelations, MixtureParameters
 from bayesgmm.priors.covariances import SeparatedStructure
@@ -53,7 +54,7 @@ from bayesgmm.priors.sampling import draw_parameters
 from bayesgmm.priors.scales import Gamma, InverseGamma
 from bayesgmm.priors.spec import MixtureSpec, layout_of
 from bayesgmm.priors.wishart import Wishart
-from bayesgmm.progress import ChainProgress, announce_interruption
+from bayesgmm.progress import announce_interruption
 from bayesgmm.schema import CHAIN, COMPONENT, DRAW, FEATURE
 from bayesgmm.seeds import RandomSeed, spawn
 from bayesgmm.tree.write import draws_tree
@@ -331,9 +332,9 @@ class Telescoper:
         pooled = Moves(*(part[:1].copy() for part in self.moves))
         pooled.tried[0], pooled.accepted[0] = self.moves.tried.sum(0), self.moves.accepted.sum(0)
         adapt(pooled, by_scale=self.shared.largest_layout.covariances.moves_by_scale)
-        for part, chosen in zip(self.moves, pooled, strict=True):
-            part[:] = chosen if part is self.moves.kinds or part is self.moves.step_sizes else 0
+        self.moves.kinds[:], self.moves.step_sizes[:] = pooled.kinds, pooled.step_sizes
         # What was not judged yet counts on.
+        self.moves.tried[1:] = self.moves.accepted[1:] = 0.0
         self.moves.tried[0], self.moves.accepted[0] = pooled.tried[0], pooled.accepted[0]
         tried, accepted = self.tried[[0, 2]].sum(), self.tried[[1, 3]].sum()
         share = (accepted + _HOPED[0]) / (tried + _HOPED[1])
@@ -446,29 +447,20 @@ def sample_number(
     states = [_first_state(shared, estimates[number].parameters) for number in numbers]
     first, onward = spawn(chain_seed, 2)
     pools = [np.random.default_rng(child) for child in spawn(pool_seed, settings.chains)]
-    run = _run(settings, _Chains(settings, shared, states, pools), first, progress)
+    seeds = spawn(first, settings.chains)
+    run = run_sampler(settings, _Chains(settings, shared, states, pools), seeds, progress)
     sweeps: dict[str, float] = {}
     effective = _effective(run)
     n_sweeps = _sweeps(settings, shared, effective) if not run.partial else 0
     if n_sweeps:
         longer = replace(settings, thin=n_sweeps * settings.thin, tune=FIRST_SWEEPS)
-        more = _run(longer, _Chains(longer, shared, states, pools), onward, progress)
+        seeds = spawn(onward, settings.chains)
+        more = run_sampler(longer, _Chains(longer, shared, states, pools), seeds, progress)
         if not more.partial and _effective(more) > effective:
             run, sweeps = more, {"sweeps": n_sweeps, "slow_ess": effective}
     if run.partial and progress:
         announce_interruption()
     return _gathered(shared, run, data, start, settings, **sweeps)
-
-
-def _run(settings: Any, sampler: _Chains, seed: np.random.SeedSequence, progress: bool) -> Run:
-    seeds = spawn(seed, settings.chains)
-    return run_chains(
-        lambda chain, report: sampler.launch(chain, seeds[chain], report),
-        sampler.read,
-        n_chains=settings.chains,
-        cores=settings.cores,
-        progress=ChainProgress(settings.chains, settings.tune + settings.draws, visible=progress),
-    )
 
 
 def _effective(run: Run) -> float:
@@ -491,7 +483,7 @@ def _sweeps(settings: Any, shared: Telescope, effective: float) -> int:
         return 0
     d, k = shared.data.n_features, _USUAL_COMPONENTS
     work = settings.chains * settings.draws * settings.thin * max(
-        _LEAST_WORK, shared.data.n_rows * k * (d * d + 5 * d + 10)
+        _LEAST_WORK, work_of_pass(shared.data.n_rows, k, d)
     )  # fmt: skip
     affordable = int(min(MOST_SWEEPS, _MOST_WORK / work))
     wanted = int(np.ceil(_SPARE * WANTED / max(effective, 1.0)))

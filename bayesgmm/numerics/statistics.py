@@ -378,3 +378,8 @@ def _precision_form(mixture: Mixture) -> PrecisionForm | FactoredForm:
     if _has_factors(mixture):
         return FactoredForm(Analyzers.of(mixture))
     return PrecisionForm.of(mixture)
+
+
+def work_of_pass(n_rows: int, n_components: int, n_features: int) -> int:
+    """Return roughly how many operations a pass over rows takes, to compare such passes."""
+    return n_rows * n_components * (n_features * n_features + 5 * n_features + 10)

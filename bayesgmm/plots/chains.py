@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from bayesgmm.analysis.diagnosis.number import NUMBERS
 from bayesgmm.errors import SpecificationError
 from bayesgmm.plots.axes import SMALL, RoomyLocator
 from bayesgmm.plots.observed import Choice, choose
@@ -21,7 +22,7 @@ from bayesgmm.plots.palette import (
     put_legend,
 )
 from bayesgmm.plots.text import component_labels, wrapped
-from bayesgmm.schema import CHAIN, COMPONENT, FEATURE, N_CLUSTERS, N_COMPONENTS
+from bayesgmm.schema import CHAIN, COMPONENT, FEATURE
 from bayesgmm.tree.fit import Fit
 
 if TYPE_CHECKING:
@@ -34,11 +35,6 @@ MOST_PANELS, MOST_LINES = 60, 15
 
 _ABOVE, _BELOW = 0.3, 0.04  # of the height of a panel: room for its p-value, and for points
 _DOT = 2.5  # points
-_NUMBERS = {
-    N_CLUSTERS: "number of clusters",
-    N_COMPONENTS: "number of components",
-    "alpha": "alpha",
-}
 _MOST_SPREAD = 0.4  # of whole numbers, to tell equal ones apart
 _CHAIN_LINES = ("-", "--", ":", "-.")
 
@@ -230,7 +226,7 @@ def _readable(fit: Fit, choice: Choice) -> xr.DataTree:
     posterior = fit.posterior.to_dataset()
     statistics = fit.tree["sample_stats"].to_dataset()
     if fit.infers_number:  # components of two draws have nothing to do with each other
-        shown = {_NUMBERS[name]: posterior[name] for name in _NUMBERS if name in posterior}
+        shown = {NUMBERS[name]: posterior[name] for name in NUMBERS if name in posterior}
         groups = {"posterior": xr.Dataset(shown), "sample_stats": statistics}
         return xr.DataTree.from_dict(groups)
     # One component always has the weight 1: there is nothing to see.

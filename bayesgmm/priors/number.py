@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -29,8 +29,6 @@ _LARGEST = 50  # components, unless a prior says otherwise
 class NumberPrior(ABC):
     """A prior of the number of components, K = 1, 2, ..., ``at_most``; not to be used itself."""
 
-    in_words: ClassVar[str] = ""
-
     @property
     @abstractmethod
     def largest(self) -> int:
@@ -39,7 +37,7 @@ class NumberPrior(ABC):
     @property
     def is_truncated(self) -> bool:
         """Whether the distribution goes on beyond the largest number that is considered."""
-        return True
+        return False
 
     @abstractmethod
     def _log_masses(self, numbers: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
@@ -58,8 +56,24 @@ class NumberPrior(ABC):
             )
 
 
+class TruncatedPrior(NumberPrior):
+    """A prior of all numbers, of which larger ones are left out; not to be used itself."""
+
+    at_most: int
+
+    @property
+    def largest(self) -> int:
+        """See :attr:`NumberPrior.largest`."""
+        return self.at_most
+
+    @property
+    def is_truncated(self) -> bool:
+        """See :attr:`NumberPrior.is_truncated`."""
+        return True
+
+
 @dataclass(frozen=True)
-class BetaNegativeBinomial(NumberPrior):
+class BetaNegativeBinomial(TruncatedPrior):
     """Beta-negative-binomial prior of K - 1.
 
     The recommendation of Fruehwirth-Schnatter, Malsiner-Walli & Gruen (2021): with (1, 4, 3), the
@@ -105,11 +119,6 @@ class BetaNegativeBinomial(NumberPrior):
     def __str__(self) -> str:
         return f"1 + BetaNegativeBinomial({self.r:g}, {self.alpha:g}, {self.beta:g})"
 
-    @property
-    def largest(self) -> int:
-        """See :attr:`NumberPrior.largest`."""
-        return self.at_most
-
     def _log_masses(self, numbers: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         x = numbers - 1
         return gammaln(self.r + x) - gammaln(x + 1) + betaln(self.r + self.alpha, x + self.beta)
@@ -154,11 +163,6 @@ class UniformCount(NumberPrior):
     def largest(self) -> int:
         """See :attr:`NumberPrior.largest`."""
         return self.high
-
-    @property
-    def is_truncated(self) -> bool:
-        """See :attr:`NumberPrior.is_truncated`."""
-        return False
 
     def _log_masses(self, numbers: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         return np.where(numbers >= self.low, 0.0, -np.inf)
@@ -207,17 +211,12 @@ class FixedCount(NumberPrior):
         """See :attr:`NumberPrior.largest`."""
         return self.n_components
 
-    @property
-    def is_truncated(self) -> bool:
-        """See :attr:`NumberPrior.is_truncated`."""
-        return False
-
     def _log_masses(self, numbers: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         return np.where(numbers == self.n_components, 0.0, -np.inf)
 
 
 @dataclass(frozen=True)
-class Geometric(NumberPrior):
+class Geometric(TruncatedPrior):
     """Geometric prior of K - 1: every further component is less likely by the same factor.
 
     Parameters
@@ -250,17 +249,12 @@ class Geometric(NumberPrior):
     def __str__(self) -> str:
         return f"1 + Geometric({self.probability:g})"
 
-    @property
-    def largest(self) -> int:
-        """See :attr:`NumberPrior.largest`."""
-        return self.at_most
-
     def _log_masses(self, numbers: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         return (numbers - 1) * np.log1p(-self.probability)
 
 
 @dataclass(frozen=True)
-class PoissonCount(NumberPrior):
+class PoissonCount(TruncatedPrior):
     """Poisson prior of K - 1.
 
     Parameters
@@ -292,11 +286,6 @@ class PoissonCount(NumberPrior):
 
     def __str__(self) -> str:
         return f"1 + Poisson({self.rate:g})"
-
-    @property
-    def largest(self) -> int:
-        """See :attr:`NumberPrior.largest`."""
-        return self.at_most
 
     def _log_masses(self, numbers: Float[np.ndarray, " m"]) -> Float[np.ndarray, " m"]:
         return (numbers - 1) * np.log(self.rate) - gammaln(numbers)

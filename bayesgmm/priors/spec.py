@@ -164,6 +164,20 @@ class MixtureSpec:
         """Whether the number of components is unknown and has a prior."""
         return isinstance(self.n_components, NumberPrior)
 
+    def expect_known_number(self, who: str) -> None:
+        """Raise if the number of components has a prior, which the function ``who`` cannot take.
+
+        Raises
+        ------
+        SpecificationError
+            If it has.
+        """
+        if self.infers_number:
+            raise SpecificationError(
+                f"{who} needs a known number of components, and n_components has the prior "
+                f"{self.n_components}. Give a number, or infer it: bayesgmm.fit(X, spec)."
+            )
+
     @property
     def most_components(self) -> int:
         """The number of components, or the largest one that its prior allows."""
@@ -270,11 +284,11 @@ class MixtureSpec:
         return value
 
     def __str__(self) -> str:
-        size = f"{self.n_components}"
+        size = f"K ~ {self.n_components} components"
         if not self.infers_number:
             size = counted(self.n_components, "component")
         lines = [
-            f"Gaussian mixture with {size if not self.infers_number else f'K ~ {size} components'}",
+            f"Gaussian mixture with {size}",
             f"  weights      ~ {self.weights}",
             f"  means        ~ {self.means}",
             *(f"  {name} {text}" for name, text in self.covariances.sentences().items()),

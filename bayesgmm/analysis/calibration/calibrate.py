@@ -192,11 +192,7 @@ def _experiment(
 ) -> Experiment:
     if not isinstance(spec, MixtureSpec):
         raise SpecificationError(f"spec must be a MixtureSpec, not {spec!r}.")
-    if spec.infers_number:
-        raise SpecificationError(
-            "calibrate needs a known number of components, and n_components has the prior "
-            f"{spec.n_components}. Give a number."
-        )
+    spec.expect_known_number("calibrate")
     for name, value in (
         ("n_rows", n_rows), ("n_features", n_features), ("n_draws", n_draws),
     ):  # fmt: skip

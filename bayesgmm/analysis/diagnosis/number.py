@@ -25,8 +25,10 @@ from bayesgmm.tree.fit import Fit
 _MOST_AT_LIMIT = 0.001  # of the draws that may have the largest number of components
 _NOT_COMPARABLE = {"sorted weights"}  # of different numbers of components
 
-_NAMES = {N_CLUSTERS: "number of clusters", N_COMPONENTS: "number of components",
-          "alpha": "alpha", "prior_scale": "scales of the prior"}  # fmt: skip
+NUMBERS = {N_CLUSTERS: "number of clusters", N_COMPONENTS: "number of components", "alpha": "alpha"}
+"""Variables of a draw with one number each, and what they are called."""
+
+_NAMES = {**NUMBERS, "prior_scale": "scales of the prior"}
 
 
 def quantities_of_number(fit: Fit) -> list[Quantity]:
